@@ -1,0 +1,1 @@
+"""Drawings, their splits, and what is sampled from them: pairs, episodes, distortions."""

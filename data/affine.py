@@ -1,0 +1,61 @@
+"""The paper's affine distortions, for a whole batch on its device.
+
+Tensor suffixes: B images, 7 parameters of T = (θ, ρx, ρy, sx, sy, tx, ty), H W pixels.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+N_PARAMETERS = 7
+# θ in degrees, ρ as a ratio, s as a ratio, t in pixels of the 105-pixel drawing.
+LOW = (-10.0, -0.3, -0.3, 0.8, 0.8, -2.0, -2.0)
+HIGH = (10.0, 0.3, 0.3, 1.2, 1.2, 2.0, 2.0)
+IDENTITY = (0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
+FULL_SIZE = 105
+
+
+def draw_distortions(
+    n: int, *, generator: torch.Generator, device: torch.device | None = None
+) -> Tensor:
+    """Return B×7 random parameters T, each component kept at its identity with probability 1/2.
+
+    Args:
+        n: number of images, B.
+        generator: random state, on ``device``.
+        device: where the parameters shall lie.
+
+    Source: Koch 2015 §3.2 "Affine distortions". Deviation D8: the shear is read as a ratio.
+    """
+    low, high, identity = (torch.tensor(t, device=device) for t in (LOW, HIGH, IDENTITY))
+    drawn = low + (high - low) * torch.rand(n, N_PARAMETERS, generator=generator, device=device)
+    included = torch.rand(n, N_PARAMETERS, generator=generator, device=device) < 0.5
+    return torch.where(included, drawn, identity)
+
+
+def distort(x_B1HW: Tensor, T_B7: Tensor) -> Tensor:
+    """Return the images turned, sheared, scaled and shifted about their centre; paper stays 0.
+
+    A point p of the drawing (x to the right, y down, from the centre) moves to
+    ``R(θ) · [[1, ρx], [ρy, 1]] · diag(sx, sy) · p + t``; a positive θ turns clockwise as seen.
+
+    Args:
+        x_B1HW: float, ink 1, paper 0.
+        T_B7: θ in degrees, ρ as a ratio, s as a ratio, t in pixels of a 105-pixel drawing (at
+            another size the shift is the same share of the image).
+
+    Returns:
+        Float B×1×H×W, bilinear interpolation.
+    """
+    theta, rho_x, rho_y, s_x, s_y, t_x, t_y = T_B7.unbind(1)
+    cos, sin = torch.cos(theta * math.pi / 180), torch.sin(theta * math.pi / 180)
+    a, b = (cos - sin * rho_y) * s_x, (cos * rho_x - sin) * s_y
+    c, d = (sin + cos * rho_y) * s_x, (sin * rho_x + cos) * s_y
+    # grid_sample asks where each output pixel comes from: the inverse map, in half image widths.
+    det = a * d - b * c
+    u, v = t_x * 2 / FULL_SIZE, t_y * 2 / FULL_SIZE
+    inverse = torch.stack([d, -b, b * v - d * u, -c, a, c * u - a * v], dim=1) / det.unsqueeze(1)
+    grid = F.affine_grid(inverse.view(-1, 2, 3), list(x_B1HW.shape), align_corners=False)
+    return F.grid_sample(x_B1HW, grid, mode="bilinear", align_corners=False)

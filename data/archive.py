@@ -1,0 +1,94 @@
+"""Files of Omniglot out of zips or folders, recognised by what they contain.
+
+The names and the md5 of a container mean nothing here: a repacked zip and an unpacked folder give
+the same files.
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from data.errors import InputError
+
+Array = npt.NDArray[np.uint8]
+
+PARTS = ("images_background", "images_evaluation", "all_runs")
+# images_background/Greek/character01/0394_01.png: alphabet, character, drawer
+DRAWING = re.compile(r"([^/]+)/(character\d+)/\d+_(\d\d)\.png$")
+# run01/test/item01.png, run01/training/class01.png, run01/class_labels.txt
+RUN = re.compile(r"(run\d\d/(?:class_labels\.txt|test/item\d\d\.png|training/class\d\d\.png))$")
+FULL_SIZE = 105
+MAX_FILE_BYTES = 1 << 20  # a drawing has about 250 bytes; whatever is larger is none
+
+
+def containers(root: Path) -> list[Path]:
+    """Return the zips and the folders under ``root`` that may hold a part of Omniglot."""
+    bases = [base for base in (root, root / "omniglot-py") if base.is_dir()]
+    entries = [path for base in bases for path in sorted(base.iterdir())]
+    return [
+        path
+        for path in entries
+        if (path.is_dir() and (path.name in PARTS or re.fullmatch(r"run\d\d", path.name)))
+        or (path.is_file() and path.suffix == ".zip")
+    ]
+
+
+def _wanted(name: str) -> bool:
+    return bool(DRAWING.search(name) or RUN.search(name)) and not name.startswith("__MACOSX")
+
+
+def files(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of every drawing and every run file in one zip or folder.
+
+    Raises:
+        InputError: the zip is torn, or a file in it is absurdly large.
+    """
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            name = f"{path.name}/{file.relative_to(path).as_posix()}"
+            if _wanted(name) and file.is_file():
+                yield name, file.read_bytes()
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if _wanted(info.filename):
+                    if info.file_size > MAX_FILE_BYTES:
+                        raise InputError(
+                            f"A drawing is smaller than {MAX_FILE_BYTES} bytes, but "
+                            f"{info.filename} in {path} has {info.file_size}. Get the zip anew."
+                        )
+                    yield info.filename, archive.read(info)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(
+            f"{path} is a torn or unreadable zip ({error}). Delete it and get it again."
+        ) from error
+
+
+def decode(content: bytes, name: str) -> Array:
+    """Return one 105×105 drawing as uint8, ink 255, paper 0 (Deviation D8).
+
+    Raises:
+        InputError: no image, another size, or other values than black and white.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            mode, size = image.mode, image.size
+            pixels = np.asarray(image.convert("L")) if mode in ("1", "L") else None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(
+            f"{name} is no readable image ({error}). Unpack its archive anew."
+        ) from error
+    if size != (FULL_SIZE, FULL_SIZE) or pixels is None or not np.isin(pixels, (0, 255)).all():
+        raise InputError(
+            f"A drawing of Omniglot is {FULL_SIZE}×{FULL_SIZE} and black on white, but {name} is "
+            f"{size[0]}×{size[1]} of mode '{mode}'. Unpack its archive anew."
+        )
+    return np.where(pixels == 0, 255, 0).astype(np.uint8)

@@ -1,0 +1,105 @@
+"""Packed drawings on disk: written whole or not at all, read in a fraction of a second."""
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from data.drawings import Drawings
+from data.episodes import Episodes
+from data.errors import InputError
+
+FORMAT = 1  # counted up when the meaning of the file changes
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A data set and its official test."""
+
+    drawings: Drawings
+    official: Episodes
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then rename it.
+
+    Raises:
+        InputError: the folder cannot be written or the disk is full; ``path`` is as it was.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        temporary = Path(name)
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # mkstemp's 0600 would lock out the other users of a shared folder
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "write" not in str(error):
+            raise
+        raise InputError(
+            f"{path} cannot be written ({error}). Free space there, or make the folder writable."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def resized(drawings: Drawings, image_size: int) -> Drawings:
+    """Return the drawings at another size by area resampling (105 → 35 is a mean over 3×3)."""
+    if image_size == drawings.image_size:
+        return drawings
+    small = [
+        F.interpolate(part.unsqueeze(1).float(), size=(image_size, image_size), mode="area")
+        .round_()
+        .to(torch.uint8)
+        .squeeze(1)
+        for part in drawings.images_NHW.split(2048)
+    ]
+    return replace(drawings, images_NHW=torch.cat(small))
+
+
+def save(path: Path, packed: Packed, source: str) -> None:
+    """Write a data set; ``source`` is the fingerprint of the files that it was made from."""
+    values = {
+        field.name: getattr(part, field.name)
+        for part in (packed.drawings, packed.official)
+        for field in fields(part)
+    }
+    arrays: dict[str, Any] = {n: v.numpy() for n, v in values.items() if torch.is_tensor(v)}
+    header = {name: v for name, v in values.items() if not isinstance(v, torch.Tensor)}
+    text = json.dumps({**header, "format": FORMAT, "source": source})
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez(file, header=np.array(text), **arrays)
+
+    write_atomically(path, write)
+
+
+def load(path: Path, source: str) -> Packed | None:
+    """Return the data set if ``path`` was made from this very source, else None."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            header = json.loads(str(file["header"]))
+            if (header.pop("format"), header.pop("source")) != (FORMAT, source):
+                return None
+            tensors: dict[str, Any] = {
+                name: torch.from_numpy(file[name]) for name in file.files if name != "header"
+            }
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None  # absent or torn: it is made anew
+    official = Episodes(**{field.name: tensors.pop(field.name) for field in fields(Episodes)})
+    header["alphabets"] = tuple(header["alphabets"])
+    return Packed(Drawings(**header, **tensors), official)

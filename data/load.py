@@ -1,0 +1,101 @@
+"""From a name and a place to a data set: find it, fetch it, pack it, keep it packed."""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import URLError
+
+from data import cache, glyphs, omniglot
+from data.archive import containers
+from data.cache import Packed
+from data.errors import InputError
+
+VAR = Path("var")
+ALL_RUNS = ("one-shot-classification/all_runs.zip", "e8996daecdf12afeeb4a53a179f06b19")
+
+
+def find_root(data_root: Path | None) -> Path:
+    """Return ``data_root``, else ``$OMNIGLOT_ROOT``, else ``var``.
+
+    Raises:
+        InputError: a folder was named and does not exist.
+    """
+    named = data_root or (Path(p) if (p := os.environ.get("OMNIGLOT_ROOT")) else None)
+    if named is not None and not named.is_dir():
+        origin = "--data-root" if data_root else "OMNIGLOT_ROOT"
+        raise InputError(f"{origin} must be a folder, but {named} is none. Correct the path.")
+    return named or VAR
+
+
+def download(root: Path) -> None:
+    """Fetch the three official archives into ``root``, with md5 and a progress bar.
+
+    Raises:
+        InputError: no network, or a file arrived damaged.
+    """
+    from torchvision.datasets import Omniglot
+    from torchvision.datasets.utils import download_url
+
+    prefix = Omniglot.download_url_prefix
+    wanted = {f"{prefix}/{name}.zip": md5 for name, md5 in Omniglot.zips_md5.items()}
+    wanted[f"{prefix}/{ALL_RUNS[0]}"] = ALL_RUNS[1]
+    wanted = {u: m for u, m in wanted.items() if "small" not in u}
+    for url, md5 in wanted.items():
+        try:
+            download_url(url, str(root), md5=md5)
+        except (URLError, OSError, RuntimeError) as error:
+            raise InputError(
+                f"{url} could not be fetched ({error}). Put the zips of Omniglot under {root} "
+                "yourself, or name their folder with --data-root."
+            ) from error
+
+
+def fingerprint(root: Path) -> str:
+    """Return a digest of name, size and time of every file that a data set is read from."""
+    lines = []
+    for container in containers(root):
+        inside = sorted(container.rglob("*.*")) if container.is_dir() else [container]
+        for file in inside:
+            status = file.stat()
+            lines.append(f"{file.relative_to(root)} {status.st_size} {status.st_mtime_ns}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _cached(name: str, image_size: int, source: str, make: Callable[[], Packed]) -> Packed:
+    """Return the data set at one size from ``var``, making and keeping it where it is not there."""
+    path = VAR / "cache" / f"{name}-{image_size}.npz"
+    packed = cache.load(path, source)
+    if packed is None:
+        full = make() if image_size == 105 else _cached(name, 105, source, make)
+        packed = Packed(cache.resized(full.drawings, image_size), full.official)
+        cache.save(path, packed, source)
+    return packed
+
+
+def load(name: str = "omniglot", data_root: Path | None = None, image_size: int = 35) -> Packed:
+    """Return a data set and its official test at one image size.
+
+    Args:
+        name: ``"omniglot"``, or ``"glyphs"`` for the built-in ones.
+        data_root: folder of the archives; else ``$OMNIGLOT_ROOT``, else ``var``, where they are
+            downloaded to when they are nowhere.
+        image_size: pixels; 105 is the paper's, 35 its reduced model's.
+
+    Raises:
+        InputError: what was found is torn, incomplete or something else.
+
+    Warns:
+        UserWarning: neither data nor network; the glyphs are returned instead.
+    """
+    if name == "glyphs":
+        return _cached("glyphs", image_size, f"seed 0 of {glyphs.N_ALPHABETS}", glyphs.make)
+    root = find_root(data_root)
+    if not containers(root) and root == VAR:
+        try:
+            download(root)
+        except InputError as error:
+            warnings.warn(f"{error} Using the built-in glyphs instead of Omniglot.", stacklevel=2)
+            return load("glyphs", image_size=image_size)
+    return _cached("omniglot", image_size, fingerprint(root), lambda: omniglot.read(root))

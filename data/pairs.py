@@ -1,0 +1,78 @@
+"""Same/different pairs of drawings, the paper's training examples.
+
+Tensor suffix: B pairs.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from data.drawings import Drawings
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """B pairs as positions in one :class:`Drawings`.
+
+    Args:
+        left_B: int64.
+        right_B: int64, never equal to ``left_B``.
+        same_B: bool, True where both show one character.
+    """
+
+    left_B: Tensor
+    right_B: Tensor
+    same_B: Tensor
+
+    def __len__(self) -> int:
+        """Number of pairs, B."""
+        return len(self.left_B)
+
+    def __getitem__(self, part: slice) -> "Pairs":
+        """Return some of the pairs."""
+        return Pairs(self.left_B[part], self.right_B[part], self.same_B[part])
+
+
+def below(limit_B: Tensor, generator: torch.Generator) -> Tensor:
+    """Return for each entry a uniform integer in [0, limit)."""
+    u = torch.rand(limit_B.shape, generator=generator, device=limit_B.device, dtype=torch.float64)
+    return (u * limit_B).long()
+
+
+def another(value_B: Tensor, count_B: Tensor, generator: torch.Generator) -> Tensor:
+    """Return for each entry a uniform integer in [0, count) that differs from ``value_B``."""
+    return (value_B + 1 + below(count_B - 1, generator)) % count_B
+
+
+def draw_pairs(drawings: Drawings, n: int, *, generator: torch.Generator) -> Pairs:
+    """Return ``n`` pairs, half of them same, the same number in every alphabet (±1), shuffled.
+
+    Both drawings of a pair come from one alphabet. A same pair has two different drawers; a
+    different pair two different characters, each by any drawer.
+
+    Args:
+        drawings: at least two characters per alphabet and two drawings per character.
+        n: number of pairs, B.
+        generator: random state, on the drawings' device.
+
+    Source: Koch 2015 §4.1. Deviation D9: half of the pairs are same.
+    """
+    device, n_alphabets = drawings.images_NHW.device, len(drawings.alphabets)
+    shuffled_A = torch.randperm(n_alphabets, generator=generator, device=device)
+    order = torch.randperm(n, generator=generator, device=device)
+    alphabet = shuffled_A[order % n_alphabets]
+    # Rounds over the alphabets are same, different, same, …; an incomplete round alternates.
+    n_full = n - n % (2 * n_alphabets)
+    same = torch.where(order < n_full, order // n_alphabets, order) % 2 == 0
+    count = drawings.count_A[alphabet]
+    left = below(count, generator)
+    right = torch.where(same, left, another(left, count, generator))
+    left_c, right_c = left + drawings.first_A[alphabet], right + drawings.first_A[alphabet]
+    left_d = below(drawings.count_C[left_c], generator)
+    right_d = torch.where(
+        same,
+        another(left_d, drawings.count_C[left_c], generator),
+        below(drawings.count_C[right_c], generator),
+    )
+    return Pairs(drawings.first_C[left_c] + left_d, drawings.first_C[right_c] + right_d, same)

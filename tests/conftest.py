@@ -1,0 +1,61 @@
+"""Small glyphs for the fast tests; the real Omniglot where OMNIGLOT_ROOT names it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from data import cache, glyphs, load
+from data.cache import Packed
+from data.splits import Split, split
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_threads() -> None:
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+@pytest.fixture(scope="session")
+def packed_105() -> Packed:
+    return glyphs.make(n_alphabets={"train": 4, "val": 2, "test": 2})
+
+
+@pytest.fixture(scope="session")
+def packed(packed_105: Packed) -> Packed:
+    return Packed(cache.resized(packed_105.drawings, 35), packed_105.official)
+
+
+@pytest.fixture(scope="session")
+def parts(packed: Packed) -> Split:
+    return split(packed.drawings, packed.official)
+
+
+@pytest.fixture
+def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder, so that var/ and study.db are the test's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OMNIGLOT_ROOT", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def omniglot_root() -> Path:
+    root = os.environ.get("OMNIGLOT_ROOT")
+    if not root:
+        pytest.skip("set OMNIGLOT_ROOT to test on the real Omniglot")
+    return Path(root)
+
+
+@pytest.fixture(scope="session")
+def omniglot_105(omniglot_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packed]:
+    """All of Omniglot, read from its archives into a cache of the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("omniglot"))
+        yield load.load("omniglot", omniglot_root, 105)
+
+
+@pytest.fixture(scope="session")
+def omniglot(omniglot_105: Packed) -> Split:
+    return split(cache.resized(omniglot_105.drawings, 35), omniglot_105.official)

@@ -1,0 +1,91 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from data.affine import HIGH, IDENTITY, LOW, distort, draw_distortions
+
+
+def parameters(**changed: float) -> Tensor:
+    names = ("theta", "rho_x", "rho_y", "s_x", "s_y", "t_x", "t_y")
+    values = dict(zip(names, IDENTITY, strict=True)) | changed
+    return torch.tensor([[values[name] for name in names]])
+
+
+def dot(x: int, y: int, size: int = 105) -> Tensor:
+    image = torch.zeros(1, 1, size, size)
+    image[0, 0, y, x] = 1.0
+    return image
+
+
+def centre_of_mass(image: Tensor) -> tuple[float, float]:
+    weight = image[0, 0] / image.sum()
+    at = torch.arange(image.shape[-1], dtype=torch.float32)
+    return float((weight.sum(0) * at).sum()), float((weight.sum(1) * at).sum())
+
+
+def test_identity_parameters_change_nothing() -> None:
+    x = torch.rand(3, 1, 35, 35)
+    torch.testing.assert_close(distort(x, torch.tensor(IDENTITY).repeat(3, 1)), x)
+
+
+# The centre is (52, 52); the dot lies 20 pixels to its right.
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"theta": 10.0}, (20 * math.cos(math.radians(10)), 20 * math.sin(math.radians(10)))),
+        ({"rho_y": 0.3}, (20.0, 6.0)),  # a ratio: 0.3 of 20 pixels, not 0.3 degrees
+        ({"rho_x": 0.3}, (20.0, 0.0)),
+        ({"s_x": 1.2}, (24.0, 0.0)),
+        ({"s_y": 1.2}, (20.0, 0.0)),
+        ({"t_x": 2.0}, (22.0, 0.0)),
+        ({"t_y": -2.0}, (20.0, -2.0)),
+    ],
+)
+def test_degrees_ratios_and_pixels_move_a_dot_as_stated(
+    changed: dict[str, float], expected: tuple[float, float]
+) -> None:
+    x, y = centre_of_mass(distort(dot(72, 52), parameters(**changed)))
+    assert (x - 52, y - 52) == pytest.approx(expected, abs=0.15)
+
+
+def test_shear_along_x_follows_the_height() -> None:
+    x, y = centre_of_mass(distort(dot(52, 72), parameters(rho_x=0.3)))
+    assert (x - 52, y - 52) == pytest.approx((6.0, 20.0), abs=0.15)
+
+
+def test_a_shift_is_the_same_share_of_a_smaller_image() -> None:
+    x, _ = centre_of_mass(distort(dot(20, 17, size=35), parameters(t_x=3.0)))
+    assert x == pytest.approx(21.0, abs=0.01)
+
+
+def test_a_quarter_turn_is_exact() -> None:
+    x = torch.rand(1, 1, 35, 35)
+    turned = distort(x, parameters(theta=90.0))
+    torch.testing.assert_close(turned, torch.rot90(x, -1, (2, 3)), atol=1e-4, rtol=0)
+
+
+def test_paper_that_comes_in_from_outside_is_paper() -> None:
+    x = distort(torch.ones(1, 1, 105, 105), parameters(s_x=0.8, s_y=0.8))
+    assert x[0, 0, 0].abs().max() == 0.0
+    assert x[0, 0, 52, 52] == pytest.approx(1.0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31))
+def test_parameters_stay_in_the_papers_ranges(seed: int) -> None:
+    drawn = draw_distortions(200, generator=torch.Generator().manual_seed(seed))
+    assert (drawn >= torch.tensor(LOW)).all()
+    assert (drawn <= torch.tensor(HIGH)).all()
+
+
+def test_each_component_is_included_half_of_the_time_and_both_ways() -> None:
+    drawn = draw_distortions(20_000, generator=torch.Generator().manual_seed(0))
+    changed = drawn != torch.tensor(IDENTITY)
+    torch.testing.assert_close(changed.float().mean(0), torch.full((7,), 0.5), atol=0.02, rtol=0)
+    for column in range(7):  # no one-sided rotation or shear
+        values = drawn[changed[:, column], column] - IDENTITY[column]
+        assert (values > 0).float().mean() == pytest.approx(0.5, abs=0.03)
