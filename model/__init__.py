@@ -1,0 +1,1 @@
+"""The siamese network: its configuration, training, evaluation and checkpoints."""

@@ -1,0 +1,173 @@
+"""What a network and a fit are made of: frozen, validated, convertible to JSON and back."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from data.errors import InputError
+
+CONVS = ("conv1", "conv2", "conv3", "conv4")
+LAYERS = (*CONVS, "fc1", "head")
+# Writing, pooling and differentiating an activation takes as long as so many FLOPs (measured on
+# two CPU cores with bfloat16: 430, at 35 pixels).
+FLOPS_PER_ACTIVATION = 400
+
+
+def require(holds: bool, law: str, value: object, repair: str) -> None:
+    """Raise an :class:`InputError` made of law, value and repair unless the law holds."""
+    if not holds:
+        raise InputError(f"`{law}` must hold, but the value is {value}. {repair}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Geometry of the network: four convolutions, the first three followed by 2×2 max-pooling.
+
+    Args:
+        image_size: height and width of the input in pixels.
+        filters: channels of conv1 … conv4.
+        kernels: kernel sizes of conv1 … conv4 in pixels, stride 1, no padding.
+        units: width E of the embedding.
+        init: ``"paper"`` for the paper's normal distributions, ``"scaled"`` for ones scaled to
+            each layer's number of inputs (Deviation D10).
+
+    Source: Koch 2015 §3.1, Figure 4; the default is its network scaled to 35 pixels.
+    """
+
+    image_size: int = 35
+    filters: tuple[int, int, int, int] = (64, 128, 128, 256)
+    kernels: tuple[int, int, int, int] = (4, 3, 3, 2)
+    units: int = 4096
+    init: str = "scaled"
+
+    def __post_init__(self) -> None:
+        """Refuse impossible networks before anything is computed."""
+        require(min(*self.filters, self.units) >= 1, "filters, units >= 1", self, "Raise them.")
+        require(min(self.kernels) >= 1, "kernels >= 1", self.kernels, "Raise them.")
+        require(self.init in ("paper", "scaled"), "init in (paper, scaled)", self.init, "Choose.")
+        for name, size, kernel in zip(CONVS, self.input_sizes(), self.kernels, strict=True):
+            if size < kernel:
+                raise InputError(
+                    f"`kernel <= input` must hold in every layer, but {name} has a kernel of "
+                    f"{kernel} and an input of {max(size, 0)} pixels. "
+                    "Lower the kernels or raise the image size."
+                )
+
+    def input_sizes(self) -> list[int]:
+        """Return the height of the input of conv1 … conv4 in pixels."""
+        sizes = [self.image_size]
+        for kernel in self.kernels[:3]:
+            sizes.append((sizes[-1] - kernel + 1) // 2)
+        return sizes
+
+    @property
+    def n_flat(self) -> int:
+        """Number of inputs of the fully connected layer."""
+        return int(self.filters[3] * (self.input_sizes()[3] - self.kernels[3] + 1) ** 2)
+
+    @property
+    def n_activations(self) -> int:
+        """Number of outputs of all layers for one image."""
+        layers = zip(self.input_sizes(), self.kernels, self.filters, strict=True)
+        return self.units + sum((size - kernel + 1) ** 2 * n for size, kernel, n in layers)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one image's embedding (a multiply-add counts 2)."""
+        macs, channels = self.n_flat * self.units, 1
+        for size, kernel, n in zip(self.input_sizes(), self.kernels, self.filters, strict=True):
+            macs += (size - kernel + 1) ** 2 * kernel**2 * channels * n
+            channels = n
+        return 2 * macs
+
+    @property
+    def cost(self) -> float:
+        """Training time of one image in units of a FLOP's: arithmetic and memory traffic."""
+        return self.flops + FLOPS_PER_ACTIVATION * self.n_activations
+
+
+@dataclass(frozen=True)
+class LayerRates:
+    """One layer's learning rate η, final momentum μ and L2 penalty λ.
+
+    Source: Koch 2015 §3.2, "layer-wise".
+    """
+
+    lr: float
+    momentum: float
+    l2: float
+
+    def __post_init__(self) -> None:
+        """Refuse rates outside the range that has a meaning."""
+        require(self.lr > 0, "lr > 0", self.lr, "Raise it.")
+        require(0 <= self.momentum <= 1, "0 <= momentum <= 1", self.momentum, "Correct it.")
+        require(self.l2 >= 0, "l2 >= 0", self.l2, "Raise it.")
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """One training: the recipe, its rates, its length and what it is fed.
+
+    Args:
+        recipe: ``"paper"`` (independent pairs, cross-entropy) or ``"episode"`` (softmax over a
+            support set).
+        rates: one entry per name in ``LAYERS``.
+        max_epochs: epochs at most; the cosine schedule ends there.
+        patience: epochs without a gain before an early stop.
+        epoch_steps: optimiser steps per epoch (episode recipe).
+        characters: characters per step, two drawings of each (episode recipe).
+        pairs: pairs per epoch (paper recipe).
+        batch: pairs per step (paper recipe).
+        schedule: ``"exponential"`` (1 % less per epoch, the paper) or ``"cosine"``.
+        ramp_epochs: epochs over which momentum rises from 0.5 to μ (Deviation D5).
+        nesterov: whether the momentum is Nesterov's.
+        distort: whether training drawings are distorted.
+        turns: whether alphabets turned by 90, 180 and 270 degrees train as further alphabets.
+        ema: decay per step of the averaged weights; 0 for none.
+    """
+
+    recipe: str
+    rates: tuple[LayerRates, ...]
+    max_epochs: int
+    patience: int = 20
+    epoch_steps: int = 60
+    characters: int = 64
+    pairs: int = 30_000
+    batch: int = 128
+    schedule: str = "cosine"
+    ramp_epochs: int = 2
+    nesterov: bool = True
+    distort: bool = True
+    turns: bool = True
+    ema: float = 0.999
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        require(len(self.rates) == len(LAYERS), "one rate per layer", len(self.rates), "Add them.")
+        require(self.recipe in RECIPES, f"recipe in {RECIPES}", self.recipe, "Choose one of them.")
+        require(0 <= self.ema < 1, "0 <= ema < 1", self.ema, "Correct it.")
+        for name in ("max_epochs", "patience", "epoch_steps", "pairs", "batch"):
+            require(getattr(self, name) >= 1, f"{name} >= 1", getattr(self, name), "Raise it.")
+        require(self.characters >= 2, "characters >= 2", self.characters, "Raise it.")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A network and how it is fitted."""
+
+    model: ModelConfig
+    fit: FitConfig
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain types, fit for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Config":
+        """Return the configuration that :meth:`to_dict` described."""
+        model, fit = dict(values["model"]), dict(values["fit"])
+        model |= {name: tuple(model[name]) for name in ("filters", "kernels")}
+        fit["rates"] = tuple(LayerRates(**rates) for rates in fit["rates"])
+        return cls(ModelConfig(**model), FitConfig(**fit))
+
+
+RECIPES = ("episode", "paper")

@@ -1,0 +1,120 @@
+"""The two ways to make training steps of drawings: the paper's pairs, and episodes.
+
+A recipe yields one loss after another; the caller steps the optimiser in between.
+
+Tensor suffixes: B pairs or images, C characters of a step.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from data.affine import IDENTITY, distort, draw_distortions
+from data.drawings import Drawings
+from data.pairs import another, below, draw_pairs
+from data.splits import TRAIN_DRAWERS
+from model.config import FitConfig
+from model.siamese import SiameseNet
+
+# Eight distorted copies stand beside each original pair (§3.2), so 8 of 9 are distorted.
+DISTORTED_SHARE = 8 / 9
+
+
+def to_input(images_BHW: Tensor) -> Tensor:
+    """Return uint8 images as the network's float input B×1×H×W, ink 1, paper 0."""
+    return images_BHW.unsqueeze(1).float().div_(255)
+
+
+def chance_loss(fit: FitConfig) -> float:
+    """Return the loss of a network that has learnt nothing."""
+    return math.log(2) if fit.recipe == "paper" else math.log(fit.characters)
+
+
+def pair_losses(
+    net: SiameseNet, drawings: Drawings, fit: FitConfig, *, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Yield the cross-entropy of each batch of one epoch over the fixed training pairs.
+
+    The pairs are the same in every epoch, shuffled anew; the two twins are distorted independently
+    (Deviation D12: one of nine visits of a pair is undistorted, in place of a list of nine copies).
+
+    Source: Koch 2015 §3.2 "Loss function", §4.1. Deviation D1: the sign.
+    """
+    device = drawings.images_NHW.device
+    fixed = torch.Generator(device).manual_seed(generator.initial_seed())
+    pairs = draw_pairs(drawings, fit.pairs, generator=fixed)
+    order = torch.randperm(len(pairs), generator=generator, device=device)
+    for at in order.split(fit.batch):
+        left, right, same = pairs.left_B[at], pairs.right_B[at], pairs.same_B[at]
+        x = to_input(drawings.images_NHW[torch.cat([left, right])])
+        if fit.distort:
+            T = draw_distortions(len(x), generator=generator, device=device)
+            kept = torch.rand(len(at), generator=generator, device=device) >= DISTORTED_SHARE
+            T[kept.repeat(2)] = torch.tensor(IDENTITY, device=device)
+            x = distort(x, T)
+        logits = net.compare(*net.embed(x).chunk(2))
+        yield F.binary_cross_entropy_with_logits(logits, same.float())
+
+
+def draw_characters(
+    drawings: Drawings, n: int, *, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ``n`` characters of as few random alphabets as hold them, two drawings of each.
+
+    Returns:
+        Positions ``first_C`` and ``second_C`` of two different drawings, and ``alphabet_C``.
+    """
+    device, n_alphabets = drawings.images_NHW.device, len(drawings.alphabets)
+    alphabet = drawings.alphabet_N[drawings.first_C]
+    rank = torch.randperm(n_alphabets, generator=generator, device=device)[alphabet]
+    within = torch.rand(len(rank), generator=generator, device=device, dtype=torch.float64)
+    character = (rank + within).argsort()[:n]
+    count, start = drawings.count_C[character], drawings.first_C[character]
+    first = below(count, generator)
+    second = another(first, count, generator)
+    return start + first, start + second, alphabet[character]
+
+
+def episode_losses(
+    net: SiameseNet, drawings: Drawings, fit: FitConfig, *, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Yield the loss of each of ``epoch_steps`` steps: one large one-shot task each.
+
+    A step takes ``characters`` characters, two distorted drawings of each, and embeds every
+    drawing once. Each drawing is a query against all second drawings, and the other way round;
+    the loss is the cross-entropy of the softmax over the support set's logits.
+    """
+    device = drawings.images_NHW.device
+    for _ in range(fit.epoch_steps):
+        first, second, alphabet = draw_characters(drawings, fit.characters, generator=generator)
+        T = torch.tensor(IDENTITY, device=device).repeat(2 * len(first), 1)
+        if fit.distort:
+            T = draw_distortions(len(T), generator=generator, device=device)
+        if fit.turns:
+            shape = (len(drawings.alphabets),)
+            turn = torch.randint(4, shape, generator=generator, device=device)[alphabet]
+            T[:, 0] += 90.0 * turn.repeat(2)
+        x = to_input(drawings.images_NHW[torch.cat([first, second])])
+        if fit.distort or fit.turns:
+            x = distort(x, T)
+        h1, h2 = net.embed(x).chunk(2)
+        logits = net.compare(h1.unsqueeze(0), h2.unsqueeze(0)).squeeze(0)
+        target = torch.arange(len(logits), device=device)
+        yield (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def images_per_step(fit: FitConfig) -> int:
+    """Return how many drawings one optimiser step embeds (a last, smaller batch of pairs aside)."""
+    return 2 * (fit.batch if fit.recipe == "paper" else fit.characters)
+
+
+Losses = Callable[..., Iterator[Tensor]]
+LOSSES: dict[str, Losses] = {"paper": pair_losses, "episode": episode_losses}
+
+
+def training_drawings(train: Drawings, fit: FitConfig) -> Drawings:
+    """Return what a recipe trains on: the paper's twelve drawers, or all twenty."""
+    return train.only(drawers=TRAIN_DRAWERS) if fit.recipe == "paper" else train

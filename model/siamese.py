@@ -1,0 +1,123 @@
+"""The siamese network of Koch 2015: a convolutional twin and a weighted L1 distance.
+
+Tensor suffixes: B images or pairs, R blocks, Q queries, S support, C channels, H W pixels,
+E embedding.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.config import CONVS, ModelConfig
+from model.device import autocast
+
+
+class SiameseNet(nn.Module):
+    """Embeds drawings and scores how likely two of them show one character.
+
+    Args:
+        config: the geometry.
+        generator: random state of the initial weights; None leaves them undefined, to be loaded.
+        precision: what the layers compute in, ``"float32"`` or ``"bfloat16"``; weights, embeddings
+            and logits are float32 in either.
+
+    Source: Koch 2015 §3.1, Figure 4.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        generator: torch.Generator | None = None,
+        precision: str = "float32",
+    ) -> None:
+        """Build the layers conv1 … conv4, fc1 and head."""
+        super().__init__()
+        self.config = config
+        self.precision = precision
+        f1, f2, f3, f4 = config.filters
+        k1, k2, k3, k4 = config.kernels
+        self.conv1 = nn.Conv2d(1, f1, k1)
+        self.conv2 = nn.Conv2d(f1, f2, k2)
+        self.conv3 = nn.Conv2d(f2, f3, k3)
+        self.conv4 = nn.Conv2d(f3, f4, k4)
+        self.fc1 = nn.Linear(config.n_flat, config.units)
+        self.head = nn.Linear(config.units, 1)
+        if generator is not None:
+            initialise(self, generator)
+        self.to(memory_format=torch.channels_last)
+
+    def embed(self, x_B1HW: Tensor) -> Tensor:
+        """Return the embeddings h.
+
+        Args:
+            x_B1HW: float, ink 1, paper 0, of the configured size.
+
+        Returns:
+            Float32 B×E in (0, 1). A drawing's row does not depend on the other drawings.
+        """
+        x = x_B1HW.contiguous(memory_format=torch.channels_last)
+        with autocast(x.device, self.precision):
+            for conv in (self.conv1, self.conv2, self.conv3):
+                # ReLU and max-pooling commute; pooling first leaves ReLU a quarter of the work.
+                x = F.relu(F.max_pool2d(conv(x), 2))
+            x = F.relu(self.conv4(x))
+            return torch.sigmoid(self.fc1(x.flatten(1)).float())
+
+    def compare(self, h1_E: Tensor, h2_E: Tensor) -> Tensor:
+        """Return logits ``Σ_j α_j |h1_j − h2_j| + b`` of two batches of embeddings.
+
+        Args:
+            h1_E: B×E, or R×Q×E.
+            h2_E: B×E, or R×S×E.
+
+        Returns:
+            Float32 B for B×E with B×E; R×Q×S, each query with each support drawing of its block.
+
+        Source: Koch 2015 §3.1. Deviation D3: the paper's formula has no bias b.
+        """
+        weight, bias = self.head.weight[0], self.head.bias
+        if h1_E.dim() == 2:
+            return (h1_E - h2_E).abs() @ weight + bias
+        # Σ α|d| over α > 0 and over α < 0 are two L1 distances: no R×Q×S×E tensor is ever made.
+        plus, minus = weight > 0, weight < 0
+        nearer = torch.cdist(h1_E[..., plus] * weight[plus], h2_E[..., plus] * weight[plus], p=1)
+        further = torch.cdist(
+            h1_E[..., minus] * weight[minus], h2_E[..., minus] * weight[minus], p=1
+        )
+        return nearer - further + bias
+
+    def forward(self, x1_B1HW: Tensor, x2_B1HW: Tensor) -> Tensor:
+        """Return the B logits of B pairs of images."""
+        h1_BE, h2_BE = self.embed(torch.cat([x1_B1HW, x2_B1HW])).chunk(2)
+        return self.compare(h1_BE, h2_BE)
+
+
+def initialise(net: SiameseNet, generator: torch.Generator) -> None:
+    """Draw the initial weights in the order of the layers.
+
+    ``paper``: conv weights N(0, 0.01), fully connected weights N(0, 0.2), biases N(0.5, 0.01); the
+    second number is the standard deviation.
+    ``scaled`` (Deviation D10): He's standard deviation in the convolutions and Xavier's in fc1,
+    biases 0; the head starts as a plain negative distance, so that nearer is likelier.
+
+    Source: Koch 2015 §3.2 "Weight initialization".
+    """
+    with torch.no_grad():
+        for name, layer in net.named_children():
+            assert isinstance(layer, nn.Conv2d | nn.Linear)
+            assert layer.bias is not None
+            n_inputs = layer.weight[0].numel()
+            if net.config.init == "paper":
+                std = 0.01 if name in CONVS else 0.2
+                layer.weight.normal_(0.0, std, generator=generator)
+                layer.bias.normal_(0.5, 0.01, generator=generator)
+            elif name == "head":
+                layer.weight.fill_(-4.0 / math.sqrt(n_inputs))
+                layer.bias.zero_()
+            else:
+                gain = 2.0 if name in CONVS else 1.0
+                layer.weight.normal_(0.0, math.sqrt(gain / n_inputs), generator=generator)
+                layer.bias.zero_()

@@ -1,0 +1,120 @@
+"""One fit, from random weights to the best epoch's: resumable, bit for bit on one CPU."""
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from data.drawings import Drawings
+from data.episodes import N_WAY, Episodes
+from model.evaluate import one_shot_accuracy
+from model.optim import set_epoch
+from model.recipes import LOSSES, chance_loss, images_per_step, training_drawings
+from model.state import EpochResult, FitState
+
+COLLAPSED_EPOCHS = 3  # so many epochs at the chance loss are enough
+COLLAPSED_SHARE = 0.995  # of the chance loss
+CHANCE = 1 / N_WAY
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The episodes that choose epochs and hyperparameters, and the drawings they use."""
+
+    drawings: Drawings
+    episodes: Episodes
+
+
+def fit(
+    state: FitState,
+    train: Drawings,
+    validation: Validation | None,
+    *,
+    checkpoint_path: Path | None = None,
+) -> Iterator[EpochResult]:
+    """Train, and yield each epoch's result once it is safely on disk; the caller may stop between.
+
+    Args:
+        state: where to start; afterwards ``state.best_net()`` is the trained network.
+        train: drawings of the training alphabets.
+        validation: chooses the best epoch; None trains to the end and keeps the last weights.
+        checkpoint_path: written after each epoch; if it exists, the fit goes on from there.
+
+    Source: Koch 2015 §3.2 "Training": stop after 20 epochs without a gain, keep the best.
+    """
+    if checkpoint_path and checkpoint_path.exists():
+        state.load(checkpoint_path)
+    drawings = training_drawings(train, state.config.fit).to(state.device)
+    while not (state.history and state.history[-1].stopped):
+        started = time.perf_counter()
+        loss = _train_epoch(state, drawings)
+        raw, ema = _validate(state, validation, loss)
+        result = _judge(state, loss, raw, ema, time.perf_counter() - started)
+        state.history.append(result)
+        if state.best is result:
+            averaged = state.config.fit.ema and not raw > ema
+            better = state.ema_net if averaged else state.net
+            state.best_weights = copy.deepcopy(better.state_dict())
+        if checkpoint_path:
+            state.save(checkpoint_path)
+        yield result
+
+
+def _train_epoch(state: FitState, drawings: Drawings) -> float:
+    """Run one epoch; return the mean loss, the only number that leaves the device."""
+    config = state.config.fit
+    set_epoch(state.optimizer, config, len(state.history))
+    total, n_steps = torch.zeros((), device=state.device), 0
+    for loss in LOSSES[config.recipe](state.net, drawings, config, generator=state.generator):
+        state.optimizer.zero_grad()
+        loss.backward()
+        state.optimizer.step()
+        _average(state)
+        total += loss.detach()
+        n_steps += 1
+    state.n_images += n_steps * images_per_step(config)
+    return total.item() / n_steps
+
+
+@torch.no_grad()
+def _average(state: FitState) -> None:
+    """Move the averaged weights towards the weights; early averages span the last tenth."""
+    state.n_steps += 1
+    if state.config.fit.ema:
+        decay = min(state.config.fit.ema, (1 + state.n_steps) / (10 + state.n_steps))
+        targets: list[Tensor] = list(state.ema_net.parameters())
+        torch._foreach_lerp_(targets, list(state.net.parameters()), 1 - decay)
+
+
+def _validate(state: FitState, validation: Validation | None, loss: float) -> tuple[float, float]:
+    """Return the accuracies of the weights and of their average, NaN where there is none."""
+    if validation is None or not math.isfinite(loss):
+        return math.nan, math.nan
+    raw = one_shot_accuracy(state.net, validation.drawings, validation.episodes)
+    if not state.config.fit.ema:
+        return raw, math.nan
+    return raw, one_shot_accuracy(state.ema_net, validation.drawings, validation.episodes)
+
+
+def _judge(state: FitState, loss: float, raw: float, ema: float, seconds: float) -> EpochResult:
+    """Return the epoch's result with the reason to stop, if there is one."""
+    epoch, config = len(state.history) + 1, state.config.fit
+    accuracy = raw if math.isnan(ema) else max(raw, ema)
+    limit = COLLAPSED_SHARE * chance_loss(config)
+    recent = [r.loss for r in state.history[1 - COLLAPSED_EPOCHS :]] + [loss]
+    best = state.best
+    stopped = None
+    if not math.isfinite(loss):
+        stopped, accuracy = "non-finite loss", CHANCE
+    elif len(recent) >= COLLAPSED_EPOCHS and min(recent) >= limit:
+        stopped = "collapsed"
+    elif epoch >= config.max_epochs:
+        stopped = "all epochs done"
+    elif best and accuracy <= best.accuracy and epoch - best.epoch >= config.patience:
+        stopped = f"no gain in {config.patience} epochs"
+    return EpochResult(epoch, loss, accuracy, raw, ema, state.n_images, seconds, stopped)

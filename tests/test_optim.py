@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+from hpo.settings import StudySettings, base_config
+from model.config import LAYERS, Config, FitConfig, LayerRates
+from model.optim import build_optimizer, lr_factor, momentum_at, set_epoch
+from model.siamese import SiameseNet
+
+
+def fit_config(**changed: object) -> FitConfig:
+    rates = tuple(LayerRates(0.01 * (i + 1), 0.7 + 0.04 * i, 1e-4 * i) for i in range(6))
+    values: dict[str, object] = {"recipe": "paper", "rates": rates, "max_epochs": 10}
+    return FitConfig(**{**values, **changed})  # type: ignore[arg-type]
+
+
+def test_every_layers_rates_are_inside_the_optimiser_on_that_layers_parameters() -> None:
+    fit = fit_config(schedule="exponential", ramp_epochs=2)
+    net = SiameseNet(base_config(StudySettings()).model)
+    optimizer = build_optimizer(net, fit)
+    set_epoch(optimizer, fit, 2)
+    assert len(optimizer.param_groups) == 6
+    for group, layer, rates in zip(optimizer.param_groups, LAYERS, fit.rates, strict=True):
+        assert [id(p) for p in group["params"]] == [
+            id(p) for p in net.get_submodule(layer).parameters()
+        ]
+        assert group["lr"] == pytest.approx(rates.lr * 0.99**2)
+        assert group["momentum"] == pytest.approx(rates.momentum)
+        assert group["weight_decay"] == pytest.approx(2 * rates.l2)  # D2: twice λ
+    assert sum(len(g["params"]) for g in optimizer.param_groups) == len(list(net.parameters()))
+
+
+def test_one_step_moves_each_layer_by_its_own_rate() -> None:
+    fit = fit_config(nesterov=False)
+    net = SiameseNet(base_config(StudySettings()).model, generator=torch.Generator())
+    optimizer = build_optimizer(net, fit)
+    set_epoch(optimizer, fit, 0)
+    before = {name: p.detach().clone() for name, p in net.named_parameters()}
+    for p in net.parameters():
+        p.grad = torch.ones_like(p)
+    optimizer.step()
+    for layer, rates in zip(LAYERS, fit.rates, strict=True):
+        w = before[f"{layer}.weight"]
+        expected = w - rates.lr * (1 + 2 * rates.l2 * w)
+        torch.testing.assert_close(net.get_parameter(f"{layer}.weight").detach(), expected)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "exponential", "cosine", "momentum"),
+    [
+        (0, 1.0, 1.0, 0.5),
+        (1, 0.99, 0.975528, 0.58),
+        (2, 0.9801, 0.904508, 0.66),
+        (5, 0.950990, 0.5, 0.9),
+        (9, 0.913517, 0.024472, 0.9),
+    ],
+)
+def test_schedules_follow_a_written_table(
+    epoch: int, exponential: float, cosine: float, momentum: float
+) -> None:
+    fit = fit_config(schedule="exponential", ramp_epochs=5)
+    assert lr_factor(fit, epoch) == pytest.approx(exponential, abs=1e-6)
+    assert momentum_at(fit, 0.9, epoch) == pytest.approx(momentum)
+    assert lr_factor(fit_config(schedule="cosine"), epoch) == pytest.approx(cosine, abs=1e-6)
+
+
+def test_a_configuration_survives_json() -> None:
+    config = base_config(StudySettings(recipe="paper", max_epochs=3))
+    assert Config.from_dict(config.to_dict()) == config

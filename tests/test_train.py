@@ -1,0 +1,237 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from data.affine import IDENTITY, draw_distortions
+from data.drawings import Drawings
+from data.episodes import dense_validation
+from data.errors import InputError
+from data.splits import Split
+from hpo.settings import StudySettings, base_config
+from model import train
+from model.config import Config, LayerRates, ModelConfig
+from model.evaluate import one_shot_accuracy
+from model.recipes import chance_loss, draw_characters, episode_losses, pair_losses
+from model.siamese import SiameseNet
+from model.state import FitState
+from model.train import Validation, fit
+
+CPU = torch.device("cpu")
+
+
+def config(recipe: str = "episode", **changed: object) -> Config:
+    base = base_config(StudySettings(recipe=recipe, max_epochs=4, epoch_steps=3, pairs=96))
+    fit_changes: dict[str, object] = {"characters": 16, "batch": 32, "ramp_epochs": 2, **changed}
+    model = ModelConfig(filters=(16, 16, 16, 32), units=64)
+    return Config(model, replace(base.fit, **fit_changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def validation(parts: Split) -> Validation:
+    return Validation(parts.val, dense_validation(parts.val))
+
+
+def weights(state: FitState) -> dict[str, torch.Tensor]:
+    return {n: t.clone() for n, t in state.best_net().state_dict().items()}
+
+
+@pytest.mark.parametrize("recipe", ["episode", "paper"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_resumed_fit_equals_the_uninterrupted_one_bit_for_bit(
+    recipe: str, precision: str, parts: Split, validation: Validation, tmp_path: Path
+) -> None:
+    whole = FitState(config(recipe, ema=0.99), 3, CPU, precision)
+    expected = list(fit(whole, parts.train, validation))
+
+    path = tmp_path / "fit.pt"
+    killed = fit(FitState(config(recipe, ema=0.99), 3, CPU, precision), parts.train, validation,
+                 checkpoint_path=path)  # fmt: skip
+    next(killed), next(killed)
+    resumed = FitState(config(recipe, ema=0.99), 3, CPU, precision)
+    list(fit(resumed, parts.train, validation, checkpoint_path=path))
+
+    assert [(r.loss, r.accuracy) for r in resumed.history] == [
+        (r.loss, r.accuracy) for r in expected
+    ]
+    for name, tensor in weights(whole).items():
+        assert torch.equal(tensor, weights(resumed)[name]), name
+
+
+def test_a_finished_fit_has_nothing_left_to_do(
+    parts: Split, validation: Validation, tmp_path: Path
+) -> None:
+    path = tmp_path / "fit.pt"
+    list(fit(FitState(config(), 0, CPU), parts.train, validation, checkpoint_path=path))
+    assert not list(fit(FitState(config(), 0, CPU), parts.train, validation, checkpoint_path=path))
+
+
+def test_a_checkpoint_of_another_configuration_or_seed_is_refused(
+    parts: Split, validation: Validation, tmp_path: Path
+) -> None:
+    path = tmp_path / "fit.pt"
+    next(fit(FitState(config(), 0, CPU), parts.train, validation, checkpoint_path=path))
+    for other in (FitState(config(), 1, CPU), FitState(config(characters=8), 0, CPU)):
+        with pytest.raises(InputError, match="another configuration or seed"):
+            next(fit(other, parts.train, validation, checkpoint_path=path))
+
+
+def test_a_torn_checkpoint_is_named(parts: Split, validation: Validation, tmp_path: Path) -> None:
+    path = tmp_path / "fit.pt"
+    next(fit(FitState(config(), 0, CPU), parts.train, validation, checkpoint_path=path))
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(InputError, match=r"fit\.pt is torn.*Delete it"):
+        next(fit(FitState(config(), 0, CPU), parts.train, validation, checkpoint_path=path))
+
+
+def test_training_beats_the_untrained_network(parts: Split, validation: Validation) -> None:
+    state = FitState(config(max_epochs=5, epoch_steps=25, characters=32), 0, CPU)
+    results = list(fit(state, parts.train, validation))
+    assert results[-1].loss < 0.8 * chance_loss(state.config.fit)
+    assert max(r.accuracy for r in results) > results[0].accuracy + 0.1
+
+
+def test_the_best_epochs_weights_are_kept(parts: Split, validation: Validation) -> None:
+    state = FitState(config(max_epochs=6), 0, CPU)
+    list(fit(state, parts.train, validation))
+    assert state.best is not None
+    net = state.best_net()
+    again = one_shot_accuracy(net, validation.drawings, validation.episodes)
+    assert again == state.best.accuracy == max(r.accuracy for r in state.history)
+
+
+def with_lr(lr: float, recipe: str) -> Config:
+    made = config(recipe, max_epochs=8)
+    rates = (LayerRates(lr, 0.9, 0.0),) * 6
+    return replace(made, fit=replace(made.fit, rates=rates))
+
+
+def test_a_fit_whose_loss_is_not_finite_ends_with_its_reason(
+    parts: Split, validation: Validation
+) -> None:
+    state = FitState(with_lr(1e30, "episode"), 0, CPU)
+    results = list(fit(state, parts.train, validation))
+    assert results[-1].stopped == "non-finite loss"
+    assert results[-1].died
+    assert results[-1].accuracy == 1 / 20
+
+
+@pytest.mark.parametrize("recipe", ["episode", "paper"])
+def test_a_fit_stuck_at_the_chance_loss_ends_with_its_reason(
+    recipe: str, parts: Split, validation: Validation
+) -> None:
+    made = with_lr(1e-30, recipe)
+    state = FitState(replace(made, fit=replace(made.fit, schedule="exponential")), 0, CPU)
+    with torch.no_grad():
+        state.net.head.weight.zero_()
+    results = list(fit(state, parts.train, validation))
+    assert results[-1].loss == pytest.approx(chance_loss(made.fit), rel=1e-4)
+    assert (results[-1].stopped, results[-1].epoch) == ("collapsed", 3)
+
+
+def test_a_fit_stops_after_its_patience_and_a_patient_one_does_not(
+    parts: Split, validation: Validation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = [0.3, 0.5, 0.4, 0.4, 0.4, 0.4, 0.6, 0.1]
+    for patience, n_epochs, reason in [(3, 5, "no gain in 3 epochs"), (5, 8, "all epochs done")]:
+        given = iter(scores)
+        monkeypatch.setattr(train, "one_shot_accuracy", lambda *_: next(given))  # noqa: B023
+        made = config(max_epochs=8, patience=patience, ema=0.0, epoch_steps=1)
+        results = list(fit(FitState(made, 0, CPU), parts.train, validation))
+        assert (len(results), results[-1].stopped) == (n_epochs, reason)
+
+
+def test_without_validation_the_last_weights_are_kept(parts: Split) -> None:
+    state = FitState(config(), 0, CPU)
+    results = list(fit(state, parts.train, None))
+    assert len(results) == 4
+    assert all(math.isnan(r.accuracy) for r in results)
+    for name, tensor in state.ema_net.state_dict().items():
+        assert torch.equal(tensor, weights(state)[name])
+
+
+def test_rates_change_once_per_epoch(
+    parts: Split, validation: Validation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[float, float]] = []
+    original = torch.optim.SGD.step
+
+    def spy(self: torch.optim.SGD) -> None:
+        seen.append((self.param_groups[0]["lr"], self.param_groups[0]["momentum"]))
+        original(self)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", spy)
+    list(fit(FitState(config(), 0, CPU), parts.train, validation))
+    assert len(seen) == 12
+    for epoch in range(4):
+        assert len(set(seen[3 * epoch : 3 * epoch + 3])) == 1
+    assert [momentum for _, momentum in seen[::3]] == pytest.approx([0.5, 0.7, 0.9, 0.9])
+
+
+class Spy(SiameseNet):
+    """Keeps the images that it embeds."""
+
+    def embed(self, x_B1HW: torch.Tensor) -> torch.Tensor:
+        self.seen = x_B1HW
+        return super().embed(x_B1HW)
+
+
+def spy_net() -> Spy:
+    model = ModelConfig(filters=(8, 8, 8, 8), units=16)
+    return Spy(model, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "losses"), [("paper", pair_losses), ("episode", episode_losses)]
+)
+def test_both_twins_are_distorted_and_independently(
+    recipe: str, losses: object, parts: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[torch.Tensor] = []
+
+    def spy(*args: object, **kwargs: object) -> torch.Tensor:
+        drawn.append(draw_distortions(*args, **kwargs))  # type: ignore[arg-type]
+        return drawn[-1].clone()
+
+    monkeypatch.setattr("model.recipes.draw_distortions", spy)
+    net, made = spy_net(), config(recipe, turns=False)
+    next(losses(net, parts.train, made.fit, generator=torch.Generator().manual_seed(0)))  # type: ignore[operator]
+    left, right = drawn[0].chunk(2)
+    for side in (left, right):
+        assert (side != torch.tensor(IDENTITY)).any(1).float().mean() > 0.9
+    assert not (left == right).all(1).any()
+    with_grey = ((net.seen > 0.01) & (net.seen < 0.99)).float().mean()
+    assert with_grey > 0
+
+
+def test_without_distortion_the_network_sees_the_drawings_themselves(parts: Split) -> None:
+    net, made = spy_net(), config("paper", distort=False)
+    next(pair_losses(net, parts.train, made.fit, generator=torch.Generator().manual_seed(0)))
+    known = {i.numpy().tobytes() for i in parts.train.images_NHW}
+    seen = (net.seen.squeeze(1) * 255).round().to(torch.uint8)
+    assert all(i.numpy().tobytes() in known for i in seen)
+
+
+def test_turned_alphabets_turn_whole_alphabets(parts: Split) -> None:
+    net, made = spy_net(), config(distort=False, turns=True)
+    next(episode_losses(net, parts.train, made.fit, generator=torch.Generator().manual_seed(0)))
+    rng = torch.Generator().manual_seed(0)
+    first, second, alphabet = draw_characters(parts.train, 16, generator=rng)
+    plain = parts.train.images_NHW[torch.cat([first, second])].float() / 255
+    turn_of: dict[int, int] = {}
+    for x, original, a in zip(net.seen.squeeze(1), plain, alphabet.repeat(2).tolist(), strict=True):
+        fits = [k for k in range(4) if torch.allclose(x, torch.rot90(original, -k), atol=1e-3)]
+        assert fits
+        assert turn_of.setdefault(a, fits[0]) == fits[0]
+
+
+def test_a_step_fills_itself_with_whole_alphabets(parts: Split) -> None:
+    d: Drawings = parts.train
+    first, second, alphabet = draw_characters(d, 50, generator=torch.Generator().manual_seed(0))
+    character = d.character_N[first]
+    assert torch.equal(character, d.character_N[second])
+    assert (first != second).all()
+    assert len(character.unique()) == 50
+    assert sorted(torch.bincount(alphabet).tolist(), reverse=True)[:3] == [20, 20, 10]
