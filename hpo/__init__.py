@@ -1,0 +1,1 @@
+"""The Optuna study: its space, objective, storage, workers and what it recorded."""

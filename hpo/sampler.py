@@ -1,0 +1,103 @@
+"""Samplers and pruners by name, seeded so that a resumed study goes on as if uninterrupted."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+N_STARTUP_TRIALS = 10
+
+
+class PerTrialSeeded(BaseSampler):
+    """Gives every trial a fresh sampler whose seed follows from the trial's number.
+
+    A sampler seeded once starts over on resume and repeats its first trials, and several workers
+    with one seed suggest the same; this one does neither. One live trial per instance.
+
+    Args:
+        factory: makes a sampler from a seed.
+        seed: of the study.
+    """
+
+    def __init__(self, factory: Callable[[int], BaseSampler], seed: int) -> None:
+        """Keep the factory; the first sampler is made for the first trial."""
+        self._factory, self._seed = factory, seed
+        self._inner = factory(seed)
+
+    def reseed_rng(self) -> None:
+        """Do nothing: the seed is the trial's."""
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Make the trial's sampler."""
+        sequence = np.random.SeedSequence([self._seed, trial.number])
+        self._inner = self._factory(int(sequence.generate_state(1)[0]))
+        self._inner.before_trial(study, trial)
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Ask the trial's sampler."""
+        return self._inner.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Ask the trial's sampler."""
+        return self._inner.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Ask the trial's sampler."""
+        return self._inner.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Tell the trial's sampler."""
+        self._inner.after_trial(study, trial, state, values)
+
+
+SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+    "tpe": lambda seed: TPESampler(seed=seed, n_startup_trials=N_STARTUP_TRIALS),
+    "gp": lambda seed: GPSampler(seed=seed, n_startup_trials=N_STARTUP_TRIALS),
+    "random": lambda seed: RandomSampler(seed=seed),
+}
+
+
+def make_sampler(name: str, seed: int) -> BaseSampler:
+    """Return the named sampler."""
+    return PerTrialSeeded(SAMPLERS[name], seed)
+
+
+def make_pruner(name: str, max_epochs: int) -> BasePruner:
+    """Return the named pruner for curves of at most ``max_epochs`` steps, counted from 1."""
+    if name == "median":
+        warm_up = max(1, max_epochs // 4)
+        return MedianPruner(n_startup_trials=5, n_warmup_steps=warm_up, n_min_trials=3)
+    if name == "hyperband":
+        return HyperbandPruner(min_resource=1, max_resource=max_epochs, reduction_factor=3)
+    return NopPruner()
+
+
+def describe(sampler: str, pruner: str, max_epochs: int) -> dict[str, Any]:
+    """Return sampler and pruner with their arguments, for the identity of a study."""
+    made = make_pruner(pruner, max_epochs)
+    arguments = {name: v for name, v in sorted(vars(made).items()) if isinstance(v, int | float)}
+    return {
+        "sampler": {"name": sampler, "n_startup_trials": N_STARTUP_TRIALS},
+        "pruner": {"name": pruner, **arguments},
+    }

@@ -1,0 +1,124 @@
+"""What a person asks of a study, and the identity that follows from it."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+from optuna.distributions import distribution_to_json
+
+from data.drawings import Drawings
+from data.episodes import Episodes
+from hpo.sampler import describe
+from hpo.space import distributions, paper_model
+from model.config import LAYERS, Config, FitConfig, LayerRates, require
+
+# Epochs of one trial. The paper's own recipe has 200; its patience usually ends it earlier.
+DEFAULT_EPOCHS = {"episode": 8, "paper": 200}
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """The choices that make two studies comparable or not.
+
+    Args:
+        data: ``"omniglot"`` or ``"glyphs"``.
+        image_size: pixels.
+        recipe: ``"episode"`` or ``"paper"``.
+        max_epochs: epochs of a trial at most.
+        epoch_steps: optimiser steps per epoch of the base network (episode recipe).
+        pairs: pairs per epoch (paper recipe).
+        search: searched groups of the space.
+        validation: ``"dense"`` or ``"paper"`` (320 episodes).
+        sampler: ``"tpe"``, ``"gp"`` or ``"random"``.
+        pruner: ``"median"``, ``"hyperband"`` or ``"none"``.
+        seed: of the study and of every trial's fit, so that trials differ by parameters alone.
+    """
+
+    data: str = "omniglot"
+    image_size: int = 35
+    recipe: str = "episode"
+    max_epochs: int = DEFAULT_EPOCHS["episode"]
+    epoch_steps: int = 60
+    pairs: int = 30_000
+    search: tuple[str, ...] = ("lr", "momentum", "l2", "filters", "kernels", "units")
+    validation: str = "dense"
+    sampler: str = "tpe"
+    pruner: str = "median"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse lengths that are none, and build the base once to refuse impossible ones."""
+        require(self.max_epochs >= 1, "max_epochs >= 1", self.max_epochs, "Raise --max-epochs.")
+        require(self.seed >= 0, "seed >= 0", self.seed, "Choose another --seed.")
+        base_config(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "StudySettings":
+        """Return the settings that ``asdict`` described."""
+        return cls(**{**values, "search": tuple(values["search"])})
+
+
+def base_config(settings: StudySettings) -> Config:
+    """Return the configuration whose values hold wherever nothing is searched.
+
+    Its architecture is the paper's best, its rates are sensible ones: found by hand on validation
+    for the episode recipe; the paper does not report its own.
+    """
+    if settings.recipe == "paper":
+        fit = FitConfig(
+            recipe="paper",
+            rates=(LayerRates(lr=0.01, momentum=0.9, l2=1e-4),) * len(LAYERS),
+            max_epochs=settings.max_epochs,
+            pairs=settings.pairs,
+            schedule="exponential",
+            ramp_epochs=10,
+            nesterov=False,
+            turns=False,
+            ema=0.0,
+        )
+        return Config(paper_model(settings.image_size, init="scaled"), fit)
+    fit = FitConfig(
+        recipe="episode",
+        rates=(LayerRates(lr=0.03, momentum=0.9, l2=0.0),) * len(LAYERS),
+        max_epochs=settings.max_epochs,
+        epoch_steps=settings.epoch_steps,
+        pairs=settings.pairs,
+    )
+    return Config(paper_model(settings.image_size, init="scaled"), fit)
+
+
+def identity(
+    settings: StudySettings, train: Drawings, val: Drawings, episodes: Episodes
+) -> dict[str, Any]:
+    """Return all that must be equal for a study to be resumed, as JSON values."""
+    asked = hashlib.sha256()
+    for tensor in (episodes.query_RQ, episodes.support_RS, episodes.target_RQ):
+        asked.update(tensor.cpu().numpy().tobytes())
+    space = distributions(settings.image_size, settings.search)
+    content = {
+        "settings": asdict(settings),
+        "base": base_config(settings).to_dict(),
+        "space": {name: json.loads(distribution_to_json(d)) for name, d in space.items()},
+        "data_digest": train.digest,
+        "train_alphabets": list(train.alphabets),
+        "val_alphabets": list(val.alphabets),
+        "episodes": asked.hexdigest(),
+        "direction": "maximize",
+        **describe(settings.sampler, settings.pruner, settings.max_epochs),
+        "version": version("siamese-hpo"),
+    }
+    return dict(json.loads(json.dumps(content)))
+
+
+def differences(stored: dict[str, Any], asked: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return one line ``name: stored → asked`` for every leaf in which two identities differ."""
+    lines = []
+    for name in sorted(stored.keys() | asked.keys()):
+        ours, theirs = stored.get(name), asked.get(name)
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            lines += differences(ours, theirs, f"{prefix}{name}.")
+        elif ours != theirs:
+            lines.append(f"{prefix}{name}: {ours} → {theirs}")
+    return lines

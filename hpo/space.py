@@ -1,0 +1,164 @@
+"""The paper's hyperparameter space, and the one function from parameters to a configuration.
+
+Every parameter of the searched groups is suggested in every trial, from ranges that never change
+within a study, so that a sampler can model them jointly.
+
+Source: Koch 2015 §3.2 "Hyperparameter optimization".
+"""
+
+import math
+from dataclasses import replace
+
+import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+
+from data.errors import InputError
+from model.config import CONVS, LAYERS, Config, FitConfig, LayerRates, ModelConfig
+
+GROUPS = ("lr", "momentum", "l2", "filters", "kernels", "units")
+PAPER_SIZE = 105
+PAPER_FILTERS = (64, 128, 128, 256)
+PAPER_KERNELS = (10, 7, 4, 4)
+PAPER_UNITS = 4096
+# Deviation D13: λ is drawn on a log scale, for a uniform draw from [0, 0.1] hardly ever comes
+# near the useful values; what falls below this floor means 0.
+L2_RANGE = (1e-6, 1e-1)
+L2_FLOOR = 1e-5
+MAX_STEPS_SHARE = 4.0
+
+
+def parse_search(groups: list[str]) -> tuple[str, ...]:
+    """Return the searched groups in their fixed order; ``paper`` means all of them.
+
+    Raises:
+        InputError: an unknown group.
+    """
+    wanted = set(GROUPS) if "paper" in groups else set(groups)
+    if unknown := sorted(wanted - set(GROUPS)):
+        raise InputError(
+            f"--search takes groups of {', '.join(GROUPS)}, or paper, but got "
+            f"{', '.join(unknown)}. Correct the name."
+        )
+    return tuple(group for group in GROUPS if group in wanted)
+
+
+def clip_kernels(image_size: int, kernels: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Return the kernels, each lowered to what leaves the later layers at least one pixel.
+
+    Deviation D14: the paper's kernel ranges contain impossible networks (four of 20×20); lowering
+    keeps the space a box in which every point is a network.
+    """
+    clipped, size = [], image_size
+    for layer, kernel in enumerate(kernels):
+        n_poolings = len(CONVS) - 1 - layer
+        clipped.append(max(1, min(kernel, size - 2**n_poolings + 1)))
+        size = size - clipped[-1] + 1
+        size = size // 2 if n_poolings else size
+    return clipped[0], clipped[1], clipped[2], clipped[3]
+
+
+def paper_model(image_size: int, init: str) -> ModelConfig:
+    """Return the paper's best architecture with its kernels scaled to an image size."""
+    if image_size < 16:
+        raise InputError(
+            f"`image_size >= 16` must hold, but it is {image_size}. Raise --image-size."
+        )
+    scaled = tuple(max(3, math.ceil(k * image_size / PAPER_SIZE)) for k in PAPER_KERNELS)
+    return ModelConfig(
+        image_size, PAPER_FILTERS, clip_kernels(image_size, scaled), PAPER_UNITS, init
+    )
+
+
+def kernel_range(image_size: int) -> tuple[int, int]:
+    """Return the paper's range 3 … 20 of a 105-pixel image, scaled to an image size."""
+    scale = image_size / PAPER_SIZE
+    return max(2, round(3 * scale)), max(3, round(20 * scale))
+
+
+def distributions(image_size: int, search: tuple[str, ...]) -> dict[str, BaseDistribution]:
+    """Return every searched parameter with its range, by name (``conv1.lr``, ``fc1.units``)."""
+    low, high = kernel_range(image_size)
+    per_layer: dict[str, tuple[tuple[str, ...], str, BaseDistribution]] = {
+        # Deviation D6: the scale of the learning rate is not given; we take the logarithm.
+        "lr": (LAYERS, "lr", FloatDistribution(1e-4, 1e-1, log=True)),
+        "momentum": (LAYERS, "momentum", FloatDistribution(0.0, 1.0)),
+        "l2": (LAYERS, "l2", FloatDistribution(*L2_RANGE, log=True)),
+        "filters": (CONVS, "filters", IntDistribution(16, 256, step=16)),
+        "kernels": (CONVS, "kernel", IntDistribution(low, high)),
+        "units": (("fc1",), "units", IntDistribution(128, 4096, step=16)),
+    }
+    return {
+        f"{layer}.{name}": distribution
+        for group in search
+        for layers, name, distribution in [per_layer[group]]
+        for layer in layers
+    }
+
+
+def base_values(base: Config) -> dict[str, float | int]:
+    """Return the value of every parameter of the space in a configuration."""
+    values: dict[str, float | int] = {"fc1.units": base.model.units}
+    for layer, rates in zip(LAYERS, base.fit.rates, strict=True):
+        values |= {f"{layer}.lr": rates.lr, f"{layer}.momentum": rates.momentum}
+        values[f"{layer}.l2"] = max(rates.l2, L2_RANGE[0])
+    for i, layer in enumerate(CONVS):
+        values |= {f"{layer}.filters": base.model.filters[i]}
+        values |= {f"{layer}.kernel": base.model.kernels[i]}
+    return values
+
+
+def build_config(base: Config, values: dict[str, float | int]) -> Config:
+    """Return a configuration with these values, all names of :func:`base_values` being given.
+
+    A network that costs k times as much as the base network is trained for 1/k of its steps
+    (episode recipe, at most four times as many), so that every trial takes about the same time
+    and size has to earn its keep.
+    """
+    l2 = [float(values[f"{layer}.l2"]) for layer in LAYERS]
+    rates = tuple(
+        LayerRates(
+            float(values[f"{layer}.lr"]),
+            float(values[f"{layer}.momentum"]),
+            penalty if penalty >= L2_FLOOR else 0.0,
+        )
+        for layer, penalty in zip(LAYERS, l2, strict=True)
+    )
+    f1, f2, f3, f4 = (int(values[f"{layer}.filters"]) for layer in CONVS)
+    kernels = tuple(int(values[f"{layer}.kernel"]) for layer in CONVS)
+    model = replace(
+        base.model,
+        filters=(f1, f2, f3, f4),
+        kernels=clip_kernels(base.model.image_size, kernels),
+        units=int(values["fc1.units"]),
+    )
+    return Config(model, _equal_compute(replace(base.fit, rates=rates), base.model, model))
+
+
+def _equal_compute(fit: FitConfig, base: ModelConfig, model: ModelConfig) -> FitConfig:
+    share = min(MAX_STEPS_SHARE, base.cost / model.cost)
+    return replace(fit, epoch_steps=max(1, round(fit.epoch_steps * share)))
+
+
+def suggest_config(trial: optuna.trial.BaseTrial, base: Config, search: tuple[str, ...]) -> Config:
+    """Return the configuration of a trial; what is not searched keeps its base value.
+
+    The study and the retraining share this function: with ``FixedTrial(params)`` it rebuilds the
+    configuration that ``params`` stood for.
+    """
+    values = base_values(base)
+    for name, d in distributions(base.model.image_size, search).items():
+        if isinstance(d, FloatDistribution):
+            values[name] = trial.suggest_float(name, d.low, d.high, log=d.log)
+        else:
+            assert isinstance(d, IntDistribution)
+            values[name] = trial.suggest_int(name, d.low, d.high, step=d.step)
+    return build_config(base, values)
+
+
+def anchors(base: Config, search: tuple[str, ...]) -> list[dict[str, float | int]]:
+    """Return the parameters to try first: the paper's architecture, then half its width."""
+    paper = base_values(base)
+    narrow = paper | {f"{layer}.filters": paper[f"{layer}.filters"] // 2 for layer in CONVS}
+    names = distributions(base.model.image_size, search)
+    tried = [{name: values[name] for name in names} for values in (paper, narrow)]
+    return tried if tried[0] != tried[1] else tried[:1]

@@ -1,0 +1,46 @@
+"""What run_study.py prints before and after its trials."""
+
+from typing import Any
+
+import optuna
+
+from hpo.storage import hide_password, open_storage, storage_errors
+from hpo.study import count_ended
+from hpo.workers import Job
+
+
+def print_start(job: Job, settings: dict[str, Any]) -> None:
+    """Print which study is started or resumed, in one line each."""
+    shown = {n: " ".join(v) if isinstance(v, tuple) else v for n, v in settings.items()}
+    print(f"study    {job.study_name} in {hide_password(job.storage)}")
+    print("settings " + " · ".join(f"{name} {value}" for name, value in shown.items()), flush=True)
+    if job.settings.data == "glyphs":
+        print(
+            "note     these are the built-in glyphs, not Omniglot: no figure compares to the paper"
+        )
+
+
+def print_summary(job: Job, seconds: float) -> None:
+    """Print how many trials ended, which is best and what can be done next."""
+    with storage_errors(job.storage):
+        study = optuna.load_study(storage=open_storage(job.storage), study_name=job.study_name)
+        counts: dict[str, int] = {}
+        for trial in study.get_trials(deepcopy=False):
+            counts[trial.state.name.lower()] = counts.get(trial.state.name.lower(), 0) + 1
+        ended = count_ended(study)
+        best = study.best_trial if counts.get("complete") else None
+    states = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+    finished = ended >= job.n_trials
+    print(
+        f"{'finished' if finished else 'paused'}: {ended} of {job.n_trials} trials ({states}), "
+        f"{seconds / 60:.1f} min in this run"
+    )
+    if best is not None:
+        print(f"best     trial {best.number}: {best.value:.1%} of the validation episodes")
+        for name, value in best.params.items():
+            print(f"         {name:15} {value:.4g}")
+    if finished:
+        print("The study is finished; a larger --n-trials goes on with it.")
+    else:
+        print("Run the same command again to go on.")
+    print("next     uv run dashboard.py · uv run retrain_best.py")

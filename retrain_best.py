@@ -1,0 +1,60 @@
+"""Refit a study's best trial over several seeds and evaluate each fit once on the test.
+
+``--checkpoint FILE`` evaluates a saved network without training. See README.md.
+"""
+
+import argparse
+from pathlib import Path
+
+from hpo.console import add_machine, add_storage, positive, run_script
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line's flags."""
+    parser = argparse.ArgumentParser(description="Refit and evaluate the best trial of a study.")
+    add_storage(parser)
+    parser.add_argument("--trial", type=int, metavar="N", help="default: the best one")
+    parser.add_argument("--seeds", type=positive, default=3, help="number of fits")
+    parser.add_argument("--max-epochs", type=positive, help="default: 6 × the study's (episode)")
+    parser.add_argument(
+        "--train-on",
+        default="train",
+        choices=("train", "train+val"),
+        help="train+val: 40 alphabets, for the full number of epochs",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: var/retrain/STUDY-TRIAL")
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="evaluate it, train nothing"
+    )
+    add_machine(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Evaluate a checkpoint, or refit the best trial."""
+    args = parse()
+    from hpo.refit import RetrainJob, evaluate_checkpoint, retrain
+    from hpo.workers import end_like_ctrl_c
+
+    end_like_ctrl_c()
+    if args.checkpoint:
+        evaluate_checkpoint(args.checkpoint, args.data_root, args.device, args.precision, args.out)
+        return
+    retrain(
+        RetrainJob(
+            storage=args.storage,
+            study_name=args.study_name,
+            trial=args.trial,
+            n_seeds=args.seeds,
+            max_epochs=args.max_epochs,
+            train_on=args.train_on,
+            out=args.out,
+            data_root=args.data_root,
+            device=args.device,
+            precision=args.precision,
+        )
+    )
+
+
+if __name__ == "__main__":
+    run_script(main, "Fits under way are kept; run the same command again to go on.")

@@ -1,0 +1,54 @@
+"""The house rules: who may import what, and where words are written."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(p for folder in ("data", "model", "hpo") for p in (ROOT / folder).glob("*.py"))
+ALLOWED = {"data": {"data"}, "model": {"data", "model"}, "hpo": {"data", "model", "hpo"}}
+ONLY_IN = {
+    "optuna": ("hpo",),
+    "plotly": ("hpo",),
+    "optuna_dashboard": (),
+    "torchvision": ("data",),
+    "PIL": ("data",),
+    "ray": ("hpo",),
+}
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_imports_go_one_way_and_libraries_stay_in_their_folder(path: Path) -> None:
+    folder, names = path.parent.name, imported(path)
+    assert names & {"data", "model", "hpo"} <= ALLOWED[folder]
+    for library, folders in ONLY_IN.items():
+        assert library not in names or folder in folders
+
+
+def test_no_file_is_much_over_200_lines() -> None:
+    long = {
+        str(path.relative_to(ROOT)): n
+        for path in [*MODULES, *ROOT.glob("*.py"), *(ROOT / "tests").glob("*.py")]
+        if (n := len(path.read_text().splitlines())) > (250 if path.parent.name != "tests" else 400)
+    }
+    assert not long
+
+
+def test_every_deviation_named_in_the_code_is_listed_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for path in MODULES:
+        words = path.read_text().replace(":", " ").replace(")", " ").replace(".", " ").split()
+        for i, word in enumerate(words[:-1]):
+            if word.endswith("Deviation"):
+                assert f"**{words[i + 1]}**" in readme, f"{path}: {words[i + 1]}"

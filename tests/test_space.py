@@ -1,0 +1,115 @@
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.trial import FixedTrial
+
+from data.errors import InputError
+from hpo.settings import StudySettings, base_config
+from hpo.space import (
+    GROUPS,
+    anchors,
+    clip_kernels,
+    distributions,
+    parse_search,
+    suggest_config,
+)
+from model.config import LAYERS, ModelConfig
+
+
+def test_the_space_at_105_pixels_is_the_papers() -> None:
+    space = distributions(105, GROUPS)
+    assert len(space) == 3 * 6 + 2 * 4 + 1
+    for layer in LAYERS:
+        assert space[f"{layer}.lr"] == FloatDistribution(1e-4, 1e-1, log=True)
+        assert space[f"{layer}.momentum"] == FloatDistribution(0.0, 1.0)
+        assert space[f"{layer}.l2"] == FloatDistribution(1e-6, 1e-1, log=True)
+    for layer in LAYERS[:4]:
+        assert space[f"{layer}.filters"] == IntDistribution(16, 256, step=16)
+        assert space[f"{layer}.kernel"] == IntDistribution(3, 20)
+    assert space["fc1.units"] == IntDistribution(128, 4096, step=16)
+
+
+@pytest.mark.parametrize(
+    ("size", "kernels"),
+    [(105, (10, 7, 4, 4)), (35, (4, 3, 3, 2)), (52, (5, 4, 3, 3)), (28, (3, 3, 3, 1))],
+)
+def test_the_papers_architecture_scales_with_the_image(size: int, kernels: tuple[int, ...]) -> None:
+    model = base_config(StudySettings(image_size=size)).model
+    assert model.kernels == kernels
+    assert model.filters == (64, 128, 128, 256)
+    assert model.units == 4096
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(16, 160),
+    st.tuples(st.integers(1, 30), st.integers(1, 30), st.integers(1, 30), st.integers(1, 30)),
+)
+def test_clipped_kernels_make_a_network_and_possible_ones_are_kept(
+    size: int, kernels: tuple[int, int, int, int]
+) -> None:
+    clipped = clip_kernels(size, kernels)
+    model = ModelConfig(image_size=size, kernels=clipped)  # raises where it is impossible
+    assert model.n_flat >= 256
+    assert clip_kernels(size, clipped) == clipped
+    assert all(c <= k for c, k in zip(clipped, kernels, strict=True))
+
+
+@pytest.mark.parametrize("size", [35, 105])
+def test_every_searched_value_reaches_the_configuration(size: int) -> None:
+    base = base_config(StudySettings(image_size=size))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    trial = study.ask()
+    config = suggest_config(trial, base, GROUPS)
+    assert set(trial.params) == set(distributions(size, GROUPS))
+    for i, layer in enumerate(LAYERS):
+        rates = config.fit.rates[i]
+        assert rates.lr == trial.params[f"{layer}.lr"]
+        assert rates.momentum == trial.params[f"{layer}.momentum"]
+        l2 = trial.params[f"{layer}.l2"]
+        assert rates.l2 == (l2 if l2 >= 1e-5 else 0.0)
+    for i, layer in enumerate(LAYERS[:4]):
+        assert config.model.filters[i] == trial.params[f"{layer}.filters"]
+    kernels = tuple(trial.params[f"{layer}.kernel"] for layer in LAYERS[:4])
+    assert config.model.kernels == clip_kernels(size, kernels)
+    assert config.model.units == trial.params["fc1.units"]
+    assert suggest_config(FixedTrial(trial.params), base, GROUPS) == config
+
+
+def test_what_is_not_searched_keeps_its_base_value() -> None:
+    base = base_config(StudySettings(search=("lr",)))
+    params = {f"{layer}.lr": 0.005 for layer in LAYERS}
+    config = suggest_config(FixedTrial(params), base, ("lr",))
+    assert config.model == base.model
+    assert [r.lr for r in config.fit.rates] == [0.005] * 6
+    assert [r.momentum for r in config.fit.rates] == [r.momentum for r in base.fit.rates]
+
+
+def test_the_first_anchor_is_the_base_itself() -> None:
+    for recipe in ("episode", "paper"):
+        base = base_config(StudySettings(recipe=recipe))
+        first = anchors(base, GROUPS)[0]
+        assert suggest_config(FixedTrial(first), base, GROUPS) == base
+        for name, distribution in distributions(35, GROUPS).items():
+            assert distribution._contains(first[name]), name
+
+
+def test_costlier_networks_get_fewer_steps_and_cheaper_ones_more() -> None:
+    base = base_config(StudySettings(epoch_steps=100))
+    wide = anchors(base, GROUPS)[0] | {f"{layer}.filters": 256 for layer in LAYERS[:4]}
+    narrow = anchors(base, GROUPS)[1]
+    steps = [
+        suggest_config(FixedTrial(params), base, GROUPS).fit.epoch_steps
+        for params in (wide, narrow)
+    ]
+    assert steps[0] < 50
+    assert 150 < steps[1] <= 400
+
+
+def test_groups_are_parsed_and_unknown_ones_named() -> None:
+    assert parse_search(["paper"]) == GROUPS
+    assert parse_search(["units", "lr"]) == ("lr", "units")
+    with pytest.raises(InputError, match=r"--search takes groups.*dropout"):
+        parse_search(["dropout"])
