@@ -32,7 +32,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--max-epochs", type=positive, help="default: 8 (episode), 200 (paper)")
     parser.add_argument(
-        "--epoch-steps", type=positive, default=60, help="steps per epoch (episode recipe)"
+        "--epoch-steps", type=positive, default=50, help="steps per epoch (episode recipe)"
     )
     parser.add_argument(
         "--search",

@@ -91,7 +91,7 @@ def save(path: Path, packed: Packed, source: str) -> None:
 def load(path: Path, source: str) -> Packed | None:
     """Return the data set if ``path`` was made from this very source, else None."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
             if (header.pop("format"), header.pop("source")) != (FORMAT, source):
                 return None

@@ -40,7 +40,7 @@ class StudySettings:
     image_size: int = 35
     recipe: str = "episode"
     max_epochs: int = DEFAULT_EPOCHS["episode"]
-    epoch_steps: int = 60
+    epoch_steps: int = 50
     pairs: int = 30_000
     search: tuple[str, ...] = ("lr", "momentum", "l2", "filters", "kernels", "units")
     validation: str = "dense"
@@ -69,7 +69,7 @@ def base_config(settings: StudySettings) -> Config:
     if settings.recipe == "paper":
         fit = FitConfig(
             recipe="paper",
-            rates=(LayerRates(lr=0.01, momentum=0.9, l2=1e-4),) * len(LAYERS),
+            rates=(LayerRates(lr=0.03, momentum=0.9, l2=0.0),) * len(LAYERS),
             max_epochs=settings.max_epochs,
             pairs=settings.pairs,
             schedule="exponential",

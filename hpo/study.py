@@ -60,11 +60,13 @@ def check_identity(study: Study, identity: dict[str, Any]) -> None:
     stored = study.user_attrs.get(IDENTITY)
     upwards = study.direction == StudyDirection.MAXIMIZE
     if stored is None and upwards and not study.get_trials(deepcopy=False, states=_ENDED):
-        return  # its maker was killed between creating it and writing down what it is
-    lines = differences(stored or {}, identity)
-    if not upwards:
-        lines.append(f"direction: {study.direction.name.lower()} → maximize")
-    if lines:
+        return  # its maker was killed, or has not yet written down what it is
+    if stored is None:
+        raise InputError(
+            f"Study '{study.study_name}' was not made by run_study.py (direction: "
+            f"{study.direction.name.lower()}). Name another --study-name."
+        )
+    if lines := differences(stored, identity):
         shown = "; ".join(lines[:8]) + (f"; and {len(lines) - 8} more" if len(lines) > 8 else "")
         raise InputError(
             f"Study '{study.study_name}' was made otherwise (stored → asked): {shown}. Give the "

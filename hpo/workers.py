@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def take_trials(job: Job) -> None:
         Exception: a bug of ours struck in three trials in a row.
     """
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.workers))
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Ctrl-C is no news worth a traceback
     started, bugs = time.monotonic(), 0
     study, objective, progress = prepare(job)
     try:
@@ -110,6 +111,7 @@ def take_trials(job: Job) -> None:
                     bugs += 1
                     if bugs >= MAX_BUGS:
                         raise
+                    traceback.print_exc()
     finally:
         progress.close()
 

@@ -35,7 +35,7 @@ class ModelConfig:
 
     image_size: int = 35
     filters: tuple[int, int, int, int] = (64, 128, 128, 256)
-    kernels: tuple[int, int, int, int] = (4, 3, 3, 2)
+    kernels: tuple[int, int, int, int] = (4, 3, 2, 2)
     units: int = 4096
     init: str = "scaled"
 
@@ -129,7 +129,7 @@ class FitConfig:
     rates: tuple[LayerRates, ...]
     max_epochs: int
     patience: int = 20
-    epoch_steps: int = 60
+    epoch_steps: int = 50
     characters: int = 64
     pairs: int = 30_000
     batch: int = 128

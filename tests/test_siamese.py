@@ -34,7 +34,7 @@ def test_the_geometry_is_what_the_layers_compute(size: int) -> None:
 def test_an_impossible_network_is_refused_by_layer() -> None:
     with pytest.raises(InputError, match=r"conv3 has a kernel of 9 and an input of 7 pixels"):
         ModelConfig(kernels=(4, 3, 9, 2))
-    ModelConfig(kernels=(4, 3, 7, 1))
+    ModelConfig(kernels=(4, 3, 6, 1))
 
 
 def test_an_embedding_does_not_depend_on_its_batch_mates() -> None:
