@@ -18,8 +18,8 @@ def main() -> None:
     args = parse()
     import optuna_dashboard
 
-    from data.errors import InputError
-    from hpo.storage import hide_password, open_storage
+    from data.errors import InputError, hide_password
+    from hpo.storage import open_storage
 
     storage = open_storage(args.storage, create=False)
     print(
@@ -27,7 +27,7 @@ def main() -> None:
     )
     try:
         optuna_dashboard.run_server(storage, host="127.0.0.1", port=args.port)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise InputError(
             f"Port {args.port} of 127.0.0.1 cannot be used ({error}). Name another --port."
         ) from error

@@ -33,10 +33,9 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Evaluate a checkpoint, or refit the best trial."""
     args = parse()
-    from hpo.refit import RetrainJob, evaluate_checkpoint, retrain
-    from hpo.workers import end_like_ctrl_c
+    from hpo.plan import RetrainJob
+    from hpo.retrain import evaluate_checkpoint, retrain
 
-    end_like_ctrl_c()
     if args.checkpoint:
         evaluate_checkpoint(args.checkpoint, args.data_root, args.device, args.precision, args.out)
         return

@@ -5,9 +5,9 @@ Repeat the same command to resume; a finished study says so. See README.md.
 
 import argparse
 import time
-from dataclasses import asdict
 
 from hpo.console import add_machine, add_storage, positive, run_script
+from model.config import INITS, RECIPES
 
 
 def parse() -> argparse.Namespace:
@@ -21,19 +21,44 @@ def parse() -> argparse.Namespace:
         "--timeout", type=float, metavar="SECONDS", help="begin no trial after this"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the study and of every fit")
-    add_machine(parser)
-    parser.add_argument("--data", default="omniglot", choices=("omniglot", "glyphs"))
-    parser.add_argument("--image-size", type=positive, default=35, metavar="PIXELS")
     parser.add_argument(
-        "--recipe", default="episode", choices=("episode", "paper"), help="how a network is trained"
+        "--workers", type=positive, default=1, help="processes that share the cores"
+    )
+    add_machine(parser)
+    add_task(parser)
+    add_search(parser)
+    return parser.parse_args()
+
+
+def add_task(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say what a trial trains on, and how."""
+    parser.add_argument(
+        "--data", default="omniglot", choices=("omniglot", "glyphs"), help="glyphs: built-in ones"
+    )
+    parser.add_argument(
+        "--image-size", type=positive, default=35, metavar="PIXELS", help="105 is the paper's"
+    )
+    parser.add_argument(
+        "--recipe",
+        default="episode",
+        choices=RECIPES,
+        help="episode trains the one-shot task itself, paper on independent pairs",
     )
     parser.add_argument(
         "--pairs", type=positive, default=30_000, help="pairs per epoch (paper recipe)"
     )
     parser.add_argument("--max-epochs", type=positive, help="default: 8 (episode), 200 (paper)")
     parser.add_argument(
-        "--epoch-steps", type=positive, default=50, help="steps per epoch (episode recipe)"
+        "--epoch-steps",
+        type=positive,
+        default=50,
+        help="steps per epoch of the base network; a costlier one gets fewer (episode recipe)",
     )
+    parser.add_argument("--init", default="scaled", choices=INITS, help="initial weights")
+
+
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say what is searched, and how."""
     parser.add_argument(
         "--search",
         nargs="+",
@@ -41,13 +66,17 @@ def parse() -> argparse.Namespace:
         metavar="GROUP",
         help="groups of lr momentum l2 filters kernels units, or paper = all (default)",
     )
-    parser.add_argument("--validation", default="dense", choices=("dense", "paper"))
-    parser.add_argument("--sampler", default="tpe", choices=("tpe", "gp", "random"))
-    parser.add_argument("--pruner", default="median", choices=("median", "hyperband", "none"))
     parser.add_argument(
-        "--workers", type=positive, default=1, help="processes that share the cores"
+        "--validation", default="dense", choices=("dense", "paper"), help="paper: 320 episodes"
     )
-    return parser.parse_args()
+    parser.add_argument(
+        "--sampler", default="tpe", choices=("tpe", "gp", "random"), help="default: tpe"
+    )
+    parser.add_argument(
+        "--pruner",
+        choices=("median", "hyperband", "none"),
+        help="what ends hopeless trials (default: median; none for gp, which ignores them)",
+    )
 
 
 def main() -> None:
@@ -59,22 +88,23 @@ def main() -> None:
     from hpo.space import parse_search
     from hpo.study import default_name
     from hpo.summary import print_start, print_summary
-    from hpo.workers import Job, end_like_ctrl_c, run
+    from hpo.workers import Job, run
 
-    end_like_ctrl_c()
     started = time.monotonic()
-    packed = load(args.data, args.data_root, args.image_size)
+    # The built-in glyphs take Omniglot's place where there is neither it nor a network.
+    data = load(args.data, args.data_root, args.image_size).drawings.name
     settings = StudySettings(
-        data=packed.drawings.name,  # the built-in glyphs where there is no Omniglot
+        data=data,
         image_size=args.image_size,
         recipe=args.recipe,
         max_epochs=args.max_epochs or DEFAULT_EPOCHS[args.recipe],
         epoch_steps=args.epoch_steps,
         pairs=args.pairs,
         search=parse_search(args.search),
+        init=args.init,
         validation=args.validation,
         sampler=args.sampler,
-        pruner=args.pruner,
+        pruner=args.pruner or ("none" if args.sampler == "gp" else "median"),
         seed=args.seed,
     )
     job = Job(
@@ -88,7 +118,7 @@ def main() -> None:
         precision=args.precision,
         workers=args.workers,
     )
-    print_start(job, asdict(settings))
+    print_start(job)
     run(job)
     print_summary(job, time.monotonic() - started)
 

@@ -9,26 +9,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from data.drawings import FULL_SIZE
+
 N_PARAMETERS = 7
 # θ in degrees, ρ as a ratio, s as a ratio, t in pixels of the 105-pixel drawing.
 LOW = (-10.0, -0.3, -0.3, 0.8, 0.8, -2.0, -2.0)
 HIGH = (10.0, 0.3, 0.3, 1.2, 1.2, 2.0, 2.0)
 IDENTITY = (0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
-FULL_SIZE = 105
 
 
-def draw_distortions(
-    n: int, *, generator: torch.Generator, device: torch.device | None = None
-) -> Tensor:
+def draw_distortions(n: int, *, generator: torch.Generator) -> Tensor:
     """Return B×7 random parameters T, each component kept at its identity with probability 1/2.
 
     Args:
         n: number of images, B.
-        generator: random state, on ``device``.
-        device: where the parameters shall lie.
+        generator: random state, on the device where the parameters shall lie.
 
     Source: Koch 2015 §3.2 "Affine distortions". Deviation D8: the shear is read as a ratio.
     """
+    device = generator.device
     low, high, identity = (torch.tensor(t, device=device) for t in (LOW, HIGH, IDENTITY))
     drawn = low + (high - low) * torch.rand(n, N_PARAMETERS, generator=generator, device=device)
     included = torch.rand(n, N_PARAMETERS, generator=generator, device=device) < 0.5

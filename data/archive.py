@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from data.drawings import FULL_SIZE
 from data.errors import InputError
 
 Array = npt.NDArray[np.uint8]
@@ -24,7 +25,6 @@ PARTS = ("images_background", "images_evaluation", "all_runs")
 DRAWING = re.compile(r"([^/]+)/(character\d+)/\d+_(\d\d)\.png$")
 # run01/test/item01.png, run01/training/class01.png, run01/class_labels.txt
 RUN = re.compile(r"(run\d\d/(?:class_labels\.txt|test/item\d\d\.png|training/class\d\d\.png))$")
-FULL_SIZE = 105
 MAX_FILE_BYTES = 1 << 20  # a drawing has about 250 bytes; whatever is larger is none
 
 
@@ -66,7 +66,7 @@ def files(path: Path) -> Iterator[tuple[str, bytes]]:
                             f"{info.filename} in {path} has {info.file_size}. Get the zip anew."
                         )
                     yield info.filename, archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise InputError(
             f"{path} is a torn or unreadable zip ({error}). Delete it and get it again."
         ) from error
@@ -82,7 +82,7 @@ def decode(content: bytes, name: str) -> Array:
         with Image.open(io.BytesIO(content)) as image:
             mode, size = image.mode, image.size
             pixels = np.asarray(image.convert("L")) if mode in ("1", "L") else None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(
             f"{name} is no readable image ({error}). Unpack its archive anew."
         ) from error

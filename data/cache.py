@@ -1,11 +1,8 @@
 """Packed drawings on disk: written whole or not at all, read in a fraction of a second."""
 
 import json
-import os
-import tempfile
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,46 +11,10 @@ import torch
 import torch.nn.functional as F
 
 from data.drawings import Drawings
-from data.episodes import Episodes
-from data.errors import InputError
+from data.episodes import Episodes, Packed
+from data.files import write_atomically
 
 FORMAT = 1  # counted up when the meaning of the file changes
-
-
-@dataclass(frozen=True)
-class Packed:
-    """A data set and its official test."""
-
-    drawings: Drawings
-    official: Episodes
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then rename it.
-
-    Raises:
-        InputError: the folder cannot be written or the disk is full; ``path`` is as it was.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        temporary = Path(name)
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # mkstemp's 0600 would lock out the other users of a shared folder
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "write" not in str(error):
-            raise
-        raise InputError(
-            f"{path} cannot be written ({error}). Free space there, or make the folder writable."
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def resized(drawings: Drawings, image_size: int) -> Drawings:
@@ -98,7 +59,7 @@ def load(path: Path, source: str) -> Packed | None:
             tensors: dict[str, Any] = {
                 name: torch.from_numpy(file[name]) for name in file.files if name != "header"
             }
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None  # absent or torn: it is made anew
     official = Episodes(**{field.name: tensors.pop(field.name) for field in fields(Episodes)})
     header["alphabets"] = tuple(header["alphabets"])

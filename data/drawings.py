@@ -10,6 +10,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+FULL_SIZE = 105  # pixels of a drawing of Omniglot
+N_DRAWERS = 20
+
 
 @dataclass(frozen=True)
 class Drawings:

@@ -42,6 +42,19 @@ class Episodes:
         return Episodes(position_N[self.query_RQ], position_N[self.support_RS], self.target_RQ)
 
 
+@dataclass(frozen=True)
+class Packed:
+    """A data set with its official test.
+
+    Args:
+        drawings: every alphabet.
+        official: positions in ``drawings``.
+    """
+
+    drawings: Drawings
+    official: Episodes
+
+
 def _block(
     drawings: Drawings, alphabet: int, n_way: int, drawers: tuple[int, int], rng: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -111,8 +124,8 @@ def paper_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
     return Episodes(blocks.query_RQ[:, :16], blocks.support_RS, blocks.target_RQ[:, :16])
 
 
-def dense_validation(drawings: Drawings, *, n_subsets: int = 2, seed: int = 0) -> Episodes:
-    """Return ``n_subsets`` 20-way blocks for every ordered drawer pair of every alphabet.
+def dense_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
+    """Return two 20-way blocks for every ordered drawer pair of every alphabet.
 
     With ten alphabets and four drawers: 240 blocks, 4,800 episodes that use every drawing many
     times, so their accuracy varies several times less than that of 320 random episodes, and cost
@@ -123,7 +136,7 @@ def dense_validation(drawings: Drawings, *, n_subsets: int = 2, seed: int = 0) -
         _block(drawings, alphabet, N_WAY, pair, rng)
         for alphabet in range(len(drawings.alphabets))
         for pair in _drawer_pairs(drawings)
-        for _ in range(n_subsets)
+        for _ in range(2)
     )
 
 

@@ -1,4 +1,6 @@
-"""The one exception that means: the user can mend this."""
+"""The one exception that means: the user can mend this; and what no message may tell."""
+
+import re
 
 
 class InputError(ValueError):
@@ -7,3 +9,9 @@ class InputError(ValueError):
     The scripts print it as one line and exit with status 2. Anything else that is raised is a bug
     of ours and keeps its traceback.
     """
+
+
+def hide_password(text: str) -> str:
+    """Return the text with the password of any database address replaced."""
+    text = re.sub(r"(://[^:/@\s]*):[^@\s]+@", r"\1:***@", text)
+    return re.sub(r"([?&]password=)[^&\s]+", r"\1***", text)

@@ -1,11 +1,12 @@
 """Built-in glyphs: procedural handwriting for tests and for machines without Omniglot.
 
-An alphabet has a style (how its strokes bend and where they begin); a character is a few strokes
-of that style; a drawer has a hand (slant, scale, pen, unsteadiness) and redraws every character
-with it. Pixels overlap little between two drawers, so 1-NN does badly and a trained net well.
+An alphabet has a style (how many strokes, how far they reach); a character is a few strokes of
+that style; a drawer has a hand (slant, scale, pen) and redraws every character of the alphabet with
+it, unsteadily. Pixels overlap little between two drawers: 1-NN does badly, a trained net well.
 """
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,26 +14,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.cache import Packed
-from data.drawings import Drawings
-from data.episodes import random_episodes
+from data.drawings import FULL_SIZE, N_DRAWERS, Drawings
+from data.episodes import N_WAY, Packed, random_episodes
 
 Array = npt.NDArray[np.float64]
+Canvas = npt.NDArray[np.float32]
 
 N_ALPHABETS = {"train": 10, "val": 4, "test": 4}
 N_CHARACTERS = 20
-N_DRAWERS = 20
-SIZE = 105
 POINTS_PER_STROKE = 160
 
 
-def _strokes(rng: np.random.Generator) -> list[Array]:
-    """Return the control points of one character: 2 to 4 strokes of 4 points each, in [-1, 1]."""
-    n_strokes = int(rng.integers(2, 5))
+def _style(rng: np.random.Generator) -> tuple[float, int]:
+    """Return how far an alphabet's strokes reach, and how many strokes a character has at most."""
+    return float(rng.uniform(0.4, 0.6)), int(rng.integers(2, 5))
+
+
+def _strokes(style: tuple[float, int], rng: np.random.Generator) -> Array:
+    """Return the control points of one character, strokes × 4 points × (x, y), in [-0.9, 0.9]."""
+    reach, most = style
+    n_strokes = int(rng.integers(2, most, endpoint=True))
     start = rng.uniform(-0.7, 0.7, (n_strokes, 1, 2))
-    steps = rng.normal(0.0, 0.5, (n_strokes, 3, 2))
+    steps = rng.normal(0.0, reach, (n_strokes, 3, 2))
     points = np.concatenate([start, start + steps.cumsum(axis=1)], axis=1)
-    return list(np.clip(points, -0.9, 0.9))
+    return np.asarray(np.clip(points, -0.9, 0.9))
 
 
 def _curve(points: Array) -> Array:
@@ -42,24 +47,29 @@ def _curve(points: Array) -> Array:
     return np.asarray(basis @ points)
 
 
-def _hand(rng: np.random.Generator) -> tuple[Array, Array, float, int]:
-    """Return one drawer's 2×2 map, shift, unsteadiness and pen width in pixels."""
+@dataclass(frozen=True)
+class Hand:
+    """How one drawer draws: a 2×2 map (slant and scale) and a pen of some pixels' width."""
+
+    matrix: Array
+    width: int
+
+
+def _hand(rng: np.random.Generator) -> Hand:
+    """Return a random drawer's hand."""
     theta, shear = rng.normal(0.0, 0.3), rng.normal(0.0, 0.3)
     turn = np.array([[np.cos(theta), -np.sin(theta)], [np.sin(theta), np.cos(theta)]])
     scale = np.diag(rng.uniform(0.7, 1.05, 2))
+    return Hand(turn @ np.array([[1.0, shear], [0.0, 1.0]]) @ scale, int(rng.integers(2, 5)))
+
+
+def _draw(strokes: Array, hand: Hand, rng: np.random.Generator, canvas: Canvas) -> None:
+    """Put one drawer's unsteady, misplaced version of a character on a canvas, one pixel wide."""
     shift = rng.normal(0.0, 0.1, 2)
-    return turn @ np.array([[1.0, shear], [0.0, 1.0]]) @ scale, shift, 0.12, int(rng.integers(2, 5))
-
-
-def _draw(strokes: list[Array], rng: np.random.Generator, canvas: Array) -> int:
-    """Put one drawer's version of a character on a canvas; return the pen width in pixels."""
-    matrix, shift, unsteady, width = _hand(rng)
-    for stroke in strokes:
-        shaken = stroke + rng.normal(0.0, unsteady, stroke.shape)
-        at = (_curve(shaken @ matrix.T) + shift) * 0.45 * SIZE + SIZE / 2
-        x, y = np.clip(at.round().astype(int), 1, SIZE - 2).T
+    for stroke in strokes + rng.normal(0.0, 0.12, strokes.shape):
+        at = (_curve(stroke @ hand.matrix.T) + shift) * 0.45 * FULL_SIZE + FULL_SIZE / 2
+        x, y = np.clip(at.round().astype(int), 1, FULL_SIZE - 2).T
         canvas[y, x] = 1.0
-    return width
 
 
 def _thicken(canvas_NHW: Tensor, width_N: Tensor) -> Tensor:
@@ -86,13 +96,17 @@ def make(
     names = sorted(f"{part}{i:02}" for part, n in parts.items() for i in range(1, n + 1))
     rng = np.random.default_rng(seed)
     n = len(names) * n_characters * N_DRAWERS
-    canvas = np.zeros((n, SIZE, SIZE))
+    canvas = np.zeros((n, FULL_SIZE, FULL_SIZE), dtype=np.float32)
     width = np.zeros(n, dtype=np.int64)
-    for character in range(len(names) * n_characters):
-        strokes = _strokes(rng)
-        for at in range(character * N_DRAWERS, (character + 1) * N_DRAWERS):
-            width[at] = _draw(strokes, rng, canvas[at])
-    thick = _thicken(torch.from_numpy(canvas).float(), torch.from_numpy(width))
+    at = 0
+    for _ in names:
+        style, hands = _style(rng), [_hand(rng) for _ in range(N_DRAWERS)]
+        for strokes in [_strokes(style, rng) for _ in range(n_characters)]:
+            for hand in hands:
+                _draw(strokes, hand, rng, canvas[at])
+                width[at] = hand.width
+                at += 1
+    thick = _thicken(torch.from_numpy(canvas), torch.from_numpy(width))
     images = (thick * 255).to(torch.uint8)
     position = torch.arange(n)
     drawings = Drawings(
@@ -104,7 +118,7 @@ def make(
         character_N=position // N_DRAWERS,
         drawer_N=position % N_DRAWERS,
     )
-    at_test = drawings.positions([name for name in names if name.startswith("test")])
-    test = drawings.only([name for name in names if name.startswith("test")])
-    official = random_episodes(test, n_way=min(20, n_characters), seed=seed)
+    test_names = [name for name in names if name.startswith("test")]
+    at_test, test = drawings.positions(test_names), drawings.only(test_names)
+    official = random_episodes(test, n_way=min(N_WAY, n_characters), seed=seed)
     return Packed(drawings, official.renumbered(at_test))

@@ -2,14 +2,15 @@
 
 import hashlib
 import os
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from urllib.error import URLError
 
 from data import cache, glyphs, omniglot
-from data.archive import containers
-from data.cache import Packed
+from data.archive import PARTS, containers
+from data.drawings import FULL_SIZE
+from data.episodes import Packed
 from data.errors import InputError
 
 VAR = Path("var")
@@ -30,7 +31,7 @@ def find_root(data_root: Path | None) -> Path:
 
 
 def download(root: Path) -> None:
-    """Fetch the three official archives into ``root``, with md5 and a progress bar.
+    """Fetch the official archives that ``root`` lacks, with md5 and a progress bar.
 
     Raises:
         InputError: no network, or a file arrived damaged.
@@ -39,17 +40,27 @@ def download(root: Path) -> None:
     from torchvision.datasets.utils import download_url
 
     prefix = Omniglot.download_url_prefix
-    wanted = {f"{prefix}/{name}.zip": md5 for name, md5 in Omniglot.zips_md5.items()}
+    md5s = Omniglot.zips_md5
+    wanted = {f"{prefix}/{name}.zip": md5s[name] for name in PARTS if name in md5s}
     wanted[f"{prefix}/{ALL_RUNS[0]}"] = ALL_RUNS[1]
-    wanted = {u: m for u, m in wanted.items() if "small" not in u}
+    wanted = {url: md5 for url, md5 in wanted.items() if Path(url).stem in missing_parts(root)}
     for url, md5 in wanted.items():
         try:
-            download_url(url, str(root), md5=md5)
-        except (URLError, OSError, RuntimeError) as error:
+            root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=root) as folder:
+                download_url(url, folder, md5=md5)
+                for file in Path(folder).iterdir():
+                    file.replace(root / file.name)
+        except (OSError, RuntimeError) as error:
             raise InputError(
                 f"{url} could not be fetched ({error}). Put the zips of Omniglot under {root} "
                 "yourself, or name their folder with --data-root."
             ) from error
+
+
+def missing_parts(root: Path) -> set[str]:
+    """Return which archives lie under ``root`` neither as a zip nor as a folder, by their names."""
+    return set(PARTS) - {container.stem for container in containers(root)}
 
 
 def fingerprint(root: Path) -> str:
@@ -68,7 +79,7 @@ def _cached(name: str, image_size: int, source: str, make: Callable[[], Packed])
     path = VAR / "cache" / f"{name}-{image_size}.npz"
     packed = cache.load(path, source)
     if packed is None:
-        full = make() if image_size == 105 else _cached(name, 105, source, make)
+        full = make() if image_size == FULL_SIZE else _cached(name, FULL_SIZE, source, make)
         packed = Packed(cache.resized(full.drawings, image_size), full.official)
         cache.save(path, packed, source)
     return packed
@@ -92,10 +103,12 @@ def load(name: str = "omniglot", data_root: Path | None = None, image_size: int 
     if name == "glyphs":
         return _cached("glyphs", image_size, f"seed 0 of {glyphs.N_ALPHABETS}", glyphs.make)
     root = find_root(data_root)
-    if not containers(root) and root == VAR:
+    if root == VAR and missing_parts(root):
         try:
             download(root)
         except InputError as error:
+            if containers(root):
+                raise  # a data set that is there in part is no reason to use another
             warnings.warn(f"{error} Using the built-in glyphs instead of Omniglot.", stacklevel=2)
             return load("glyphs", image_size=image_size)
     return _cached("omniglot", image_size, fingerprint(root), lambda: omniglot.read(root))

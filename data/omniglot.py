@@ -1,6 +1,7 @@
 """Omniglot as one array, checked against what it must contain, and Lake's 20 official runs."""
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,12 @@ import torch
 
 from data.alphabets import OMNIGLOT
 from data.archive import DRAWING, RUN, Array, containers, decode, files
-from data.cache import Packed
-from data.drawings import Drawings
-from data.episodes import Episodes
+from data.drawings import N_DRAWERS, Drawings
+from data.episodes import N_WAY, Episodes, Packed
 from data.errors import InputError
 
 Key = tuple[str, str, int]  # alphabet, character, drawer from 0
 
-N_DRAWERS = 20
 N_RUNS = 20
 
 
@@ -37,22 +36,20 @@ def collect(root: Path) -> tuple[dict[Key, Array], dict[str, bytes]]:
 
 def check_complete(drawings: dict[Key, Array], root: Path) -> None:
     """Raise unless every drawer's drawing of every character of the 50 alphabets is there."""
-    found: dict[str, int] = {}
-    for alphabet, _, _ in drawings:
-        found[alphabet] = found.get(alphabet, 0) + 1
+    found = Counter(alphabet for alphabet, _, _ in drawings)
     for part, counts in OMNIGLOT.items():
         archive = "images_background" if part == "train" else "images_evaluation"
         for alphabet, n_characters in counts.items():
-            if found.get(alphabet, 0) != n_characters * N_DRAWERS:
+            if found[alphabet] != n_characters * N_DRAWERS:
                 raise InputError(
                     f"Alphabet '{alphabet}' of {archive} has {n_characters} × {N_DRAWERS} drawings,"
-                    f" but {found.get(alphabet, 0)} were found under {root}. Put the whole "
+                    f" but {found[alphabet]} were found under {root}. Put the whole "
                     f"{archive}.zip, or all of its folders, there."
                 )
 
 
-def pack(drawings: dict[Key, Array]) -> Drawings:
-    """Return decoded drawings as one sorted array with the digest of names and pixels."""
+def sort_out(drawings: dict[Key, Array]) -> Drawings:
+    """Return decoded drawings as one sorted array, with the digest of names and pixels."""
     keys = sorted(drawings)
     alphabets = sorted({alphabet for alphabet, _, _ in keys})
     characters = sorted({(alphabet, character) for alphabet, character, _ in keys})
@@ -87,6 +84,10 @@ def official_runs(runs: dict[str, bytes], drawings: Drawings) -> Episodes:
 
     Source: Koch 2015 §4.2; Lake et al. 2015, one-shot classification.
     """
+    if not runs:
+        raise InputError(
+            "Lake's official runs are missing. Put all_runs, as a zip or folder, there."
+        )
     where: dict[bytes, int] = {}
     for alphabet in OMNIGLOT["test"]:
         for at in drawings.positions([alphabet]).tolist():
@@ -102,10 +103,10 @@ def official_runs(runs: dict[str, bytes], drawings: Drawings) -> Episodes:
 
     query, support, target = [], [], []
     for run in range(1, N_RUNS + 1):
-        labels = runs.get(f"run{run:02}/class_labels.txt", b"").decode().split()
+        labels = runs.get(f"run{run:02}/class_labels.txt", b"").decode(errors="replace").split()
         tests, answers = labels[0::2], labels[1::2]
-        classes = [f"run{run:02}/training/class{i:02}.png" for i in range(1, N_DRAWERS + 1)]
-        if len(tests) != N_DRAWERS or not set(answers) <= set(classes):
+        classes = [f"run{run:02}/training/class{i:02}.png" for i in range(1, N_WAY + 1)]
+        if len(tests) != N_WAY or not set(answers) <= set(classes):
             raise InputError(
                 f"run{run:02}/class_labels.txt of all_runs.zip is not whole. Get it anew."
             )
@@ -132,5 +133,5 @@ def read(root: Path) -> Packed:
             "and all_runs there, as zips or folders, or name another --data-root."
         )
     check_complete(drawings, root)
-    packed = pack(drawings)
-    return Packed(packed, official_runs(runs, packed))
+    every = sort_out(drawings)
+    return Packed(every, official_runs(runs, every))

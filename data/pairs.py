@@ -29,7 +29,7 @@ class Pairs:
         """Number of pairs, B."""
         return len(self.left_B)
 
-    def __getitem__(self, part: slice) -> "Pairs":
+    def __getitem__(self, part: slice | Tensor) -> "Pairs":
         """Return some of the pairs."""
         return Pairs(self.left_B[part], self.right_B[part], self.same_B[part])
 

@@ -10,7 +10,7 @@ import torch
 
 from data.alphabets import OMNIGLOT
 from data.drawings import Drawings
-from data.episodes import Episodes
+from data.episodes import Episodes, Packed
 from data.errors import InputError
 
 # Of 20 drawers the paper trains on twelve, validates on four more and tests on the last four.
@@ -33,6 +33,10 @@ class Split:
     test: Drawings
     official: Episodes
 
+    def to(self, device: torch.device) -> "Split":
+        """Return the same split with validation and test drawings resident on a device."""
+        return Split(self.train, self.val.to(device), self.test.to(device), self.official)
+
 
 def alphabets_of(drawings: Drawings) -> dict[str, list[str]]:
     """Return the names of the train, val and test alphabets of a data set."""
@@ -49,21 +53,18 @@ def alphabets_of(drawings: Drawings) -> dict[str, list[str]]:
     return parts
 
 
-def split(drawings: Drawings, official: Episodes) -> Split:
-    """Return the three splits of all drawings.
-
-    Args:
-        drawings: every alphabet.
-        official: the official test as positions in ``drawings``.
+def split(packed: Packed) -> Split:
+    """Return the three splits of a data set.
 
     Raises:
         InputError: an official episode lies outside the test alphabets.
     """
+    drawings = packed.drawings
     names = alphabets_of(drawings)
     at_test = drawings.positions(names["test"])
     position = torch.full((len(drawings),), -1, dtype=torch.int64)
     position[at_test] = torch.arange(len(at_test))
-    renumbered = official.renumbered(position)
+    renumbered = packed.official.renumbered(position)
     if min(int(renumbered.query_RQ.min()), int(renumbered.support_RS.min())) < 0:
         raise InputError(
             "Official episodes must use test alphabets alone, but one shows another alphabet's "

@@ -1,13 +1,15 @@
 """What the scripts share: common flags, one-line errors, exit status."""
 
 import argparse
+import signal
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from data.errors import InputError
-from model.device import PRECISIONS
+from model.config import PRECISIONS
 
 DEFAULT_STORAGE = "sqlite:///study.db"
 
@@ -49,6 +51,18 @@ def _one_line(
     return f"warning: {message}\n"
 
 
+def end_on_first_signal() -> None:
+    """Let Ctrl-C and SIGTERM end the process alike: cleanly, and not twice."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)  # a second one would break off the cleaning up
+        raise KeyboardInterrupt
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, interrupt)
+
+
 def run_script(main: Callable[[], None], resume_hint: str) -> None:
     """Run a script's main; what the user can mend becomes one line and exit status 2.
 
@@ -56,6 +70,7 @@ def run_script(main: Callable[[], None], resume_hint: str) -> None:
         main: the script.
         resume_hint: said after Ctrl-C or SIGTERM, with exit status 130.
     """
+    end_on_first_signal()
     warnings.formatwarning = _one_line
     try:
         main()

@@ -5,7 +5,6 @@ It is handed training and validation drawings alone, so it cannot reach the test
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import optuna
 import torch
@@ -51,37 +50,29 @@ class Objective:
         Source: Koch 2015 §3.2 "Hyperparameter optimization": the best epoch counts.
         """
         claim(trial)
+        try:
+            return self._run(trial)
+        except KeyboardInterrupt:
+            put_back(trial.study, trial.number)
+            raise
+
+    def _run(self, trial: optuna.Trial) -> float:
         config = suggest_config(trial, base_config(self.settings), self.settings.search)
         state = FitState(config, self.settings.seed, self.device, self.precision)
-        try:
-            for result in fit(state, self.train, self.validation):
-                trial.report(result.accuracy, step=result.epoch)
-                self.on_epoch(trial.number, result)
-                if not result.stopped and trial.should_prune():
-                    record(trial, state, "pruned")
-                    raise optuna.TrialPruned
-        except KeyboardInterrupt:
-            put_back(trial.study, trial.number, trial.params)
-            raise
-        record(trial, state, state.history[-1].stopped)
+        for result in fit(state, self.train, self.validation):
+            trial.report(result.accuracy, step=result.epoch)
+            self.on_epoch(trial.number, result)
+            if not result.stopped and trial.should_prune():
+                record(trial, state)
+                raise optuna.TrialPruned
+        record(trial, state)
         best = state.best
-        return CHANCE if best is None or state.history[-1].died else best.accuracy
+        assert best is not None
+        return CHANCE if state.history[-1].died else best.accuracy
 
 
-def record(trial: optuna.Trial, state: FitState, ended: str | None) -> None:
+def record(trial: optuna.Trial, state: FitState) -> None:
     """Write down what the trial cost, how it ended and which configuration it stood for."""
-    last, best = state.history[-1], state.best
-    facts: dict[str, Any] = {
-        "ended": ended,
-        "died": ended if last.died else None,
-        "epochs": last.epoch,
-        "best_epoch": best.epoch if best else None,
-        "n_images": last.n_images,
-        "seconds": round(sum(result.seconds for result in state.history), 3),
-        "n_parameters": sum(p.numel() for p in state.net.parameters()),
-        "flops_per_image": state.config.model.flops,
-        "device": f"{state.device.type} {state.precision}",
-        "config": state.config.to_dict(),
-    }
+    facts = state.facts() | {"config": state.config.to_dict()}
     for name, value in facts.items():
         trial.set_user_attr(name, value)

@@ -7,7 +7,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from hpo.study import count_ended
+from hpo.study import best_trial, count_ended
 from model.state import EpochResult
 
 
@@ -44,16 +44,15 @@ class Progress:
         if "seconds" in trial.user_attrs:
             attrs = trial.user_attrs
             shown.append(f"{attrs['epochs']} epochs in {attrs['seconds']:.0f} s")
-        best = _best(study)
-        if best is not None:
-            shown.append(f"best {best.value:.1%} (trial {best.number})")
-        left = self._seconds_left(ended)
-        if left is not None:
-            shown.append(f"about {left / 60:.0f} min left")
-        tqdm.write(" · ".join(shown), file=sys.stdout)
+        outlook = []
+        if (best := best_trial(study)) is not None:
+            outlook.append(f"best {best.value:.1%} (trial {best.number})")
+        if (left := self._seconds_left(ended)) is not None:
+            outlook.append(f"about {left / 60:.0f} min left")
+        tqdm.write(" · ".join([*shown, *outlook]), file=sys.stdout)
         sys.stdout.flush()
         self._bar.n = ended
-        self._bar.set_postfix_str(" · ".join(["", *shown[-2:]]))
+        self._bar.set_postfix_str(" · ".join(outlook))
 
     def _seconds_left(self, ended: int) -> float | None:
         done = ended - self._ended_before
@@ -73,8 +72,3 @@ def _outcome(trial: FrozenTrial) -> str:
     if trial.state == TrialState.PRUNED:
         return f"{trial.value or 0:6.1%} pruned    "
     return "failed"
-
-
-def _best(study: Study) -> FrozenTrial | None:
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return max(complete, key=lambda t: t.value or 0.0, default=None)

@@ -2,39 +2,69 @@
 
 import json
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
 
-from data.cache import write_atomically
-from model.score import mean_and_sd
+from data.files import write_atomically
+from data.splits import Split
+from model.evaluate import wilson_interval
 
 PAPER = ("92.0 %", "21.7 %")  # Koch 2015 Table 2: its network, its 1-NN
 
 
+def mean_and_sd(values: list[float]) -> dict[str, float | None]:
+    """Return mean and sample standard deviation (None for a single value)."""
+    return {"mean": fmean(values), "sd": stdev(values) if len(values) > 1 else None}
+
+
 def summarise(per_seed: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return mean and standard deviation over the seeds of every headline figure."""
-    columns = {
-        "official": [seed["official"]["accuracy"] for seed in per_seed],
-        "verification_test": [s["verification"]["test_accuracy"] for s in per_seed],
-        "validation": [s["validation_accuracy"] for s in per_seed],
+    """Return mean and standard deviation over the seeds of every headline figure.
+
+    None stands for what a fit on the validation alphabets cannot say.
+    """
+    summary: dict[str, Any] = {
+        "official": mean_and_sd([seed["official"]["accuracy"] for seed in per_seed]),
+        "verification": None,
+        "validation": None,
+        "random_episodes": {
+            n: mean_and_sd([seed["random_episodes"][n] for seed in per_seed])
+            for n in per_seed[0]["random_episodes"]
+        },
     }
-    for n in per_seed[0]["random_episodes"]:
-        columns[f"random_{n}_way"] = [s["random_episodes"][n] for s in per_seed]
-    summary: dict[str, Any] = {}
-    for name, values in columns.items():
-        mean, sd = mean_and_sd(values)
-        summary[name] = {"mean": mean, "sd": sd}
-    for group in ("per_run", "per_alphabet"):
-        keys = per_seed[0]["official"][group]
+    if per_seed[0]["verification"]:
+        accuracies = [seed["verification"]["test_accuracy"] for seed in per_seed]
+        summary["verification"] = mean_and_sd(accuracies)
+        summary["validation"] = mean_and_sd([seed["validation_accuracy"] for seed in per_seed])
+    for group in ("per_lake_run", "per_alphabet"):
         summary[f"official_{group}"] = {
-            key: mean_and_sd([s["official"][group][key] for s in per_seed])[0] for key in keys
+            key: fmean(seed["official"][group][key] for seed in per_seed)
+            for key in per_seed[0]["official"][group]
         }
     return summary
 
 
-def percent(figure: dict[str, Any]) -> str:
+def compose(
+    figures: list[dict[str, Any]], split: Split, baseline: dict[str, Any], facts: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the content of result.json from the figures of every seed."""
+    summary = summarise(figures)
+    return {
+        "data": split.test.name,
+        "data_digest": split.test.digest,
+        **facts,
+        "summary": summary,
+        "official_interval": wilson_interval(summary["official"]["mean"], len(split.official)),
+        "seeds": figures,
+        "baseline": baseline,
+    }
+
+
+def percent(figure: dict[str, Any] | None) -> str:
     """Return ``92.3 ± 0.4 %`` of a mean and a standard deviation in shares."""
+    if figure is None:
+        return "–"
     sd = "" if figure["sd"] is None else f" ± {100 * figure['sd']:.1f}"
     return f"{100 * figure['mean']:.1f}{sd} %"
 
@@ -45,7 +75,9 @@ def table(result: dict[str, Any]) -> str:
     low, high = result["official_interval"]
     n_episodes = base["official"]["n_episodes"]
     omniglot = result["data"] == "omniglot"
-    title = f"official {n_episodes} trials, 20-way" if omniglot else f"{n_episodes} glyph episodes"
+    title = (
+        f"official {n_episodes} episodes, 20-way" if omniglot else f"{n_episodes} glyph episodes"
+    )
     paper = PAPER if omniglot else ("–", "–")
     rows = [
         ("", f"ours ({len(result['seeds'])} seeds)", "1-NN pixels", "paper", "its 1-NN"),
@@ -53,8 +85,8 @@ def table(result: dict[str, Any]) -> str:
     ]
     for n, accuracy in base["random_episodes"].items():
         row = f"random within-alphabet, {n}-way"
-        rows.append((row, percent(ours[f"random_{n}_way"]), f"{accuracy:.1%}", "–", "–"))
-    rows.append(("verification", percent(ours["verification_test"]), "–", "–", "–"))
+        rows.append((row, percent(ours["random_episodes"][n]), f"{accuracy:.1%}", "–", "–"))
+    rows.append(("verification", percent(ours["verification"]), "–", "–", "–"))
     validation = f"{base['validation_accuracy']:.1%}"
     rows.append(("validation episodes", percent(ours["validation"]), validation, "–", "–"))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]

@@ -1,138 +1,118 @@
-"""Refit a study's winner over several seeds and evaluate each fit once on the test."""
+"""What retrain_best.py does: refit a winner and evaluate it, or evaluate a checkpoint."""
 
 import math
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from optuna.study import Study
-from optuna.trial import FixedTrial, FrozenTrial, TrialState
+import pandas as pd
 
-from data.drawings import Drawings
-from data.episodes import VALIDATIONS
+from data.drawings import FULL_SIZE
 from data.errors import InputError
-from data.splits import Split
-from hpo.settings import StudySettings, base_config
-from hpo.space import suggest_config
-from model.config import Config
+from data.load import load
+from data.splits import split
+from hpo.plan import Plan, RetrainJob, check_digest, make_plan
+from hpo.result import compose, table, write
+from model.checkpoint import load_network, save_network
+from model.device import choose_device, choose_precision
+from model.provenance import provenance
+from model.score import score_baseline, score_network
 from model.state import FitState
-from model.train import Validation, fit
-
-# A trial is short so that many can be tried; the winner is worth a longer fit.
-EPOCHS_FACTOR = {"episode": 6, "paper": 1}
+from model.train import fit
 
 
-def choose_trial(study: Study, number: int | None) -> FrozenTrial:
-    """Return the trial of that number, or the complete one of the highest value.
-
-    Raises:
-        InputError: there is none, or it has not been completed.
-    """
-    complete = {t.number: t for t in study.get_trials(states=(TrialState.COMPLETE,))}
-    if not complete:
-        raise InputError(
-            f"Study '{study.study_name}' has no complete trial yet. Let run_study.py finish one."
-        )
-    if number is None:
-        return max(complete.values(), key=lambda t: t.value or 0.0)
-    if number not in complete:
-        raise InputError(
-            f"--trial must be a complete trial of study '{study.study_name}', but {number} is none."
-            f" Choose one of {', '.join(map(str, sorted(complete)))}."
-        )
-    return complete[number]
-
-
-def retrain_config(settings: StudySettings, trial: FrozenTrial, max_epochs: int | None) -> Config:
-    """Return the trial's configuration, rebuilt by the search's own function, with a longer fit."""
-    config = suggest_config(FixedTrial(trial.params), base_config(settings), settings.search)
-    epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]
-    return replace(config, fit=replace(config.fit, max_epochs=epochs))
-
-
-@dataclass(frozen=True)
-class Refit:
-    """One seed's fit: the trained state and its wall time in seconds."""
-
-    seed: int
-    state: FitState
-    seconds: float
-
-
-@dataclass(frozen=True)
-class RefitPlan:
-    """What is refitted, on what, where.
-
-    Args:
-        config: of every fit.
-        seeds: one fit each.
-        train: its drawings.
-        split: for the validation; None of it is used where ``choose_epoch`` is False.
-        choose_epoch: whether validation chooses the epoch (not where it is trained on).
-        settings: of the study, for its validation episodes.
-        device: where to compute.
-        precision: ``"float32"`` or ``"bfloat16"``.
-        folder: for the checkpoints of fits under way.
-    """
-
-    config: Config
-    seeds: list[int]
-    train: Drawings
-    split: Split
-    choose_epoch: bool
-    settings: StudySettings
-    device: torch.device
-    precision: str
-    folder: Path
-
-
-def checkpoint_path(folder: Path, seed: int) -> Path:
-    """Return where the fit of a seed that is under way is kept."""
-    return folder / f"seed-{seed}.fit.pt"
-
-
-def refits(plan: RefitPlan) -> Iterator[Refit]:
+def refits(plan: Plan) -> Iterator[FitState]:
     """Yield one finished fit per seed; a fit that was killed goes on where it was.
 
     Raises:
         InputError: a fit died, or its checkpoint is torn or of another configuration.
     """
-    episodes = VALIDATIONS[plan.settings.validation](plan.split.val)
-    validation = Validation(plan.split.val.to(plan.device), episodes)
     for seed in plan.seeds:
         state = FitState(plan.config, seed, plan.device, plan.precision)
-        started, path = time.monotonic(), checkpoint_path(plan.folder, seed)
-        chosen_by = validation if plan.choose_epoch else None
-        for result in fit(state, plan.train, chosen_by, checkpoint_path=path):
+        path = plan.checkpoint(seed)
+        for result in fit(state, plan.train, plan.validation, checkpoint_path=path):
             if sys.stderr.isatty():
-                end = "\n" if result.stopped else "\r"
-                shown = (
-                    "" if math.isnan(result.accuracy) else f" · {result.accuracy:.1%} validation"
-                )
+                known = not math.isnan(result.accuracy)
+                shown = f" · {result.accuracy:.1%} validation" if known else ""
                 line = f"seed {seed} epoch {result.epoch}/{plan.config.fit.max_epochs}"
+                end = "\n" if result.stopped else "\r"
                 print(f"{line} · loss {result.loss:.3f}{shown}   ", end=end, file=sys.stderr)
         if state.history[-1].died:
-            raise InputError(
-                f"The fit of seed {seed} died: {state.history[-1].stopped}. Choose another --trial."
-            )
-        yield Refit(
-            seed, state, sum(r.seconds for r in state.history) or time.monotonic() - started
-        )
+            why = state.history[-1].stopped
+            raise InputError(f"The fit of seed {seed} died: {why}. Choose another --trial.")
+        yield state
 
 
-def fit_facts(refit: Refit) -> dict[str, Any]:
-    """Return how one fit went, as JSON values."""
-    best = refit.state.best
-    assert best is not None
-    return {
-        "seed": refit.seed,
-        "epochs": refit.state.history[-1].epoch,
-        "best_epoch": best.epoch,
-        "stopped": refit.state.history[-1].stopped,
-        "n_images": refit.state.n_images,
-        "fit_seconds": round(refit.seconds, 1),
+def fit_and_score(plan: Plan) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    """Fit every seed, keep its network, and evaluate it once on the test."""
+    figures, predictions = [], []
+    for state in refits(plan):
+        net, facts = state.best_net(), state.facts()
+        score = score_network(net, plan.split, val_is_held_out=plan.validation is not None)
+        figures.append(facts | score.figures)
+        predictions.append(score.predictions.assign(seed=state.seed))
+        about = plan.facts | facts | {"verification": score.figures["verification"]}
+        about |= {"data": plan.split.test.name, "data_digest": plan.split.test.digest}
+        about["provenance"] = provenance(plan.device, plan.precision)
+        save_network(plan.folder / f"seed-{state.seed}.pt", net, plan.config, about)
+        accuracy, seconds = score.figures["official"]["accuracy"], facts["seconds"]
+        print(f"seed {state.seed}   {accuracy:.1%} official, {seconds:.0f} s", flush=True)
+    return figures, pd.concat(predictions, ignore_index=True)
+
+
+def baseline(name: str, data_root: Path | None) -> dict[str, Any]:
+    """Return the figures of 1-NN on the full-size drawings, as the paper has it."""
+    return score_baseline(split(load(name, data_root, FULL_SIZE)))
+
+
+def retrain(job: RetrainJob) -> None:
+    """Refit the winner over the seeds, evaluate, print the table, write the files.
+
+    Raises:
+        InputError: something that was asked for is not there or not usable.
+    """
+    started = time.monotonic()
+    plan = make_plan(job)
+    facts, epochs = plan.facts, plan.config.fit.max_epochs
+    print(f"study    {facts['study']} in {facts['storage']}")
+    print(f"trial    {facts['trial']}, {facts['study_value']:.1%} of the validation episodes")
+    print(f"refit    {job.n_seeds} seeds on {job.train_on}, {epochs} epochs", flush=True)
+    figures, predictions = fit_and_score(plan)
+    more = facts | {
+        "config": plan.config.to_dict(),
+        "provenance": provenance(plan.device, plan.precision),
+        "wall_seconds": round(time.monotonic() - started, 1),
     }
+    result = compose(figures, plan.split, baseline(plan.split.test.name, job.data_root), more)
+    write(plan.folder, result, predictions)
+    for seed in plan.seeds:
+        plan.checkpoint(seed).unlink(missing_ok=True)
+    print(table(result))
+    print(f"wrote    {plan.folder}/result.json, predictions.csv and one network per seed")
+
+
+def evaluate_checkpoint(
+    path: Path, data_root: Path | None, device_name: str, precision: str, out: Path | None
+) -> None:
+    """Evaluate a saved network on everything that a retraining reports.
+
+    Raises:
+        InputError: no such network, or it was trained on other data.
+    """
+    device = choose_device(device_name)
+    net, config, facts = load_network(path)
+    net.precision = choose_precision(precision, device)
+    packed = load(facts["data"], data_root, config.model.image_size)
+    check_digest(packed.drawings.digest, facts["data_digest"])
+    parts = split(packed).to(device)
+    held_out = facts["train_on"] == "train"
+    score = score_network(net.to(device), parts, val_is_held_out=held_out)
+    more = {"config": config.to_dict(), "provenance": provenance(device, net.precision)}
+    figures = [{"seed": facts["seed"]} | score.figures]
+    result = compose(figures, parts, baseline(facts["data"], data_root), more)
+    print(table(result))
+    if out is not None:
+        write(out, result, score.predictions.assign(seed=facts["seed"]))
+        print(f"wrote    {out}/result.json and predictions.csv")

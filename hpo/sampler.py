@@ -25,7 +25,7 @@ class PerTrialSeeded(BaseSampler):
     """
 
     def __init__(self, factory: Callable[[int], BaseSampler], seed: int) -> None:
-        """Keep the factory; the first sampler is made for the first trial."""
+        """Keep the factory; until the first trial a stand-in answers."""
         self._factory, self._seed = factory, seed
         self._inner = factory(seed)
 
@@ -71,33 +71,42 @@ class PerTrialSeeded(BaseSampler):
         self._inner.after_trial(study, trial, state, values)
 
 
-SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
-    "tpe": lambda seed: TPESampler(seed=seed, n_startup_trials=N_STARTUP_TRIALS),
-    "gp": lambda seed: GPSampler(seed=seed, n_startup_trials=N_STARTUP_TRIALS),
-    "random": lambda seed: RandomSampler(seed=seed),
+SAMPLERS: dict[str, type[TPESampler] | type[GPSampler] | type[RandomSampler]] = {
+    "tpe": TPESampler,
+    "gp": GPSampler,
+    "random": RandomSampler,
 }
 
 
+def sampler_arguments(name: str) -> dict[str, Any]:
+    """Return the arguments of a sampler beside its seed."""
+    startup = {"n_startup_trials": N_STARTUP_TRIALS}
+    tpe = {**startup, "multivariate": True, "constant_liar": True}
+    return {"name": name, **{"tpe": tpe, "gp": startup, "random": {}}[name]}
+
+
 def make_sampler(name: str, seed: int) -> BaseSampler:
-    """Return the named sampler."""
-    return PerTrialSeeded(SAMPLERS[name], seed)
+    """Return the named sampler: ``"tpe"``, ``"gp"`` or ``"random"``."""
+    arguments = sampler_arguments(name)
+    made = SAMPLERS[arguments.pop("name")]
+    return PerTrialSeeded(lambda s: made(seed=s, **arguments), seed)
+
+
+def pruner_arguments(name: str, max_epochs: int) -> dict[str, Any]:
+    """Return the arguments of a pruner of curves of ``max_epochs`` steps, counted from 1."""
+    median = {"n_startup_trials": 5, "n_warmup_steps": max(1, max_epochs // 4), "n_min_trials": 3}
+    hyperband = {"min_resource": 1, "max_resource": max_epochs, "reduction_factor": 3}
+    return {"name": name, **{"median": median, "hyperband": hyperband, "none": {}}[name]}
 
 
 def make_pruner(name: str, max_epochs: int) -> BasePruner:
-    """Return the named pruner for curves of at most ``max_epochs`` steps, counted from 1."""
-    if name == "median":
-        warm_up = max(1, max_epochs // 4)
-        return MedianPruner(n_startup_trials=5, n_warmup_steps=warm_up, n_min_trials=3)
-    if name == "hyperband":
-        return HyperbandPruner(min_resource=1, max_resource=max_epochs, reduction_factor=3)
-    return NopPruner()
+    """Return the named pruner: ``"median"``, ``"hyperband"`` or ``"none"``."""
+    arguments = pruner_arguments(name, max_epochs)
+    return PRUNERS[arguments.pop("name")](**arguments)
 
 
-def describe(sampler: str, pruner: str, max_epochs: int) -> dict[str, Any]:
-    """Return sampler and pruner with their arguments, for the identity of a study."""
-    made = make_pruner(pruner, max_epochs)
-    arguments = {name: v for name, v in sorted(vars(made).items()) if isinstance(v, int | float)}
-    return {
-        "sampler": {"name": sampler, "n_startup_trials": N_STARTUP_TRIALS},
-        "pruner": {"name": pruner, **arguments},
-    }
+PRUNERS: dict[str, type[BasePruner]] = {
+    "median": MedianPruner,
+    "hyperband": HyperbandPruner,
+    "none": NopPruner,
+}

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -10,8 +10,8 @@ from optuna.distributions import distribution_to_json
 
 from data.drawings import Drawings
 from data.episodes import Episodes
-from hpo.sampler import describe
-from hpo.space import distributions, paper_model
+from hpo.sampler import pruner_arguments, sampler_arguments
+from hpo.space import GROUPS, distributions, paper_model
 from model.config import LAYERS, Config, FitConfig, LayerRates, require
 
 # Epochs of one trial. The paper's own recipe has 200; its patience usually ends it earlier.
@@ -30,6 +30,7 @@ class StudySettings:
         epoch_steps: optimiser steps per epoch of the base network (episode recipe).
         pairs: pairs per epoch (paper recipe).
         search: searched groups of the space.
+        init: ``"scaled"`` or ``"paper"``.
         validation: ``"dense"`` or ``"paper"`` (320 episodes).
         sampler: ``"tpe"``, ``"gp"`` or ``"random"``.
         pruner: ``"median"``, ``"hyperband"`` or ``"none"``.
@@ -42,7 +43,8 @@ class StudySettings:
     max_epochs: int = DEFAULT_EPOCHS["episode"]
     epoch_steps: int = 50
     pairs: int = 30_000
-    search: tuple[str, ...] = ("lr", "momentum", "l2", "filters", "kernels", "units")
+    search: tuple[str, ...] = GROUPS
+    init: str = "scaled"
     validation: str = "dense"
     sampler: str = "tpe"
     pruner: str = "median"
@@ -51,7 +53,7 @@ class StudySettings:
     def __post_init__(self) -> None:
         """Refuse lengths that are none, and build the base once to refuse impossible ones."""
         require(self.max_epochs >= 1, "max_epochs >= 1", self.max_epochs, "Raise --max-epochs.")
-        require(self.seed >= 0, "seed >= 0", self.seed, "Choose another --seed.")
+        require(0 <= self.seed < 2**32, "0 <= seed < 2**32", self.seed, "Choose another --seed.")
         base_config(self)
 
     @classmethod
@@ -63,30 +65,21 @@ class StudySettings:
 def base_config(settings: StudySettings) -> Config:
     """Return the configuration whose values hold wherever nothing is searched.
 
-    Its architecture is the paper's best, its rates are sensible ones: found by hand on validation
-    for the episode recipe; the paper does not report its own.
+    Its architecture is the paper's best; its rates were found by hand on validation, for the paper
+    does not report its own.
     """
-    if settings.recipe == "paper":
-        fit = FitConfig(
-            recipe="paper",
-            rates=(LayerRates(lr=0.03, momentum=0.9, l2=0.0),) * len(LAYERS),
-            max_epochs=settings.max_epochs,
-            pairs=settings.pairs,
-            schedule="exponential",
-            ramp_epochs=10,
-            nesterov=False,
-            turns=False,
-            ema=0.0,
-        )
-        return Config(paper_model(settings.image_size, init="scaled"), fit)
     fit = FitConfig(
-        recipe="episode",
-        rates=(LayerRates(lr=0.03, momentum=0.9, l2=0.0),) * len(LAYERS),
+        recipe=settings.recipe,
+        rates=(LayerRates(lr=0.03, momentum=0.9, l2_penalty=0.0),) * len(LAYERS),
         max_epochs=settings.max_epochs,
         epoch_steps=settings.epoch_steps,
-        pairs=settings.pairs,
+        n_pairs=settings.pairs,
     )
-    return Config(paper_model(settings.image_size, init="scaled"), fit)
+    if settings.recipe == "paper":
+        fit = replace(
+            fit, schedule="exponential", ramp_epochs=10, nesterov=False, turns=False, ema=0.0
+        )
+    return Config(paper_model(settings.image_size, settings.init), fit)
 
 
 def identity(
@@ -106,7 +99,8 @@ def identity(
         "val_alphabets": list(val.alphabets),
         "episodes": asked.hexdigest(),
         "direction": "maximize",
-        **describe(settings.sampler, settings.pruner, settings.max_epochs),
+        "sampler": sampler_arguments(settings.sampler),
+        "pruner": pruner_arguments(settings.pruner, settings.max_epochs),
         "version": version("siamese-hpo"),
     }
     return dict(json.loads(json.dumps(content)))

@@ -12,11 +12,11 @@ from dataclasses import replace
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
+from data.drawings import FULL_SIZE
 from data.errors import InputError
-from model.config import CONVS, LAYERS, Config, FitConfig, LayerRates, ModelConfig
+from model.config import CONVS, LAYERS, Config, LayerRates, ModelConfig
 
 GROUPS = ("lr", "momentum", "l2", "filters", "kernels", "units")
-PAPER_SIZE = 105
 PAPER_FILTERS = (64, 128, 128, 256)
 PAPER_KERNELS = (10, 7, 4, 4)
 PAPER_UNITS = 4096
@@ -33,13 +33,12 @@ def parse_search(groups: list[str]) -> tuple[str, ...]:
     Raises:
         InputError: an unknown group.
     """
-    wanted = set(GROUPS) if "paper" in groups else set(groups)
-    if unknown := sorted(wanted - set(GROUPS)):
+    if unknown := sorted(set(groups) - {*GROUPS, "paper"}):
         raise InputError(
             f"--search takes groups of {', '.join(GROUPS)}, or paper, but got "
             f"{', '.join(unknown)}. Correct the name."
         )
-    return tuple(group for group in GROUPS if group in wanted)
+    return tuple(group for group in GROUPS if group in groups or "paper" in groups)
 
 
 def clip_kernels(image_size: int, kernels: tuple[int, ...]) -> tuple[int, int, int, int]:
@@ -67,7 +66,7 @@ def paper_model(image_size: int, init: str) -> ModelConfig:
         raise InputError(
             f"`image_size >= 16` must hold, but it is {image_size}. Raise --image-size."
         )
-    scaled = tuple(max(2, math.ceil(k * image_size / PAPER_SIZE)) for k in PAPER_KERNELS)
+    scaled = tuple(max(2, math.ceil(k * image_size / FULL_SIZE)) for k in PAPER_KERNELS)
     return ModelConfig(
         image_size, PAPER_FILTERS, clip_kernels(image_size, scaled), PAPER_UNITS, init
     )
@@ -75,7 +74,7 @@ def paper_model(image_size: int, init: str) -> ModelConfig:
 
 def kernel_range(image_size: int) -> tuple[int, int]:
     """Return the paper's range 3 … 20 of a 105-pixel image, scaled to an image size."""
-    scale = image_size / PAPER_SIZE
+    scale = image_size / FULL_SIZE
     return max(2, round(3 * scale)), max(3, round(20 * scale))
 
 
@@ -91,12 +90,10 @@ def distributions(image_size: int, search: tuple[str, ...]) -> dict[str, BaseDis
         "kernels": (CONVS, "kernel", IntDistribution(low, high)),
         "units": (("fc1",), "units", IntDistribution(128, 4096, step=16)),
     }
-    return {
-        f"{layer}.{name}": distribution
-        for group in search
-        for layers, name, distribution in [per_layer[group]]
-        for layer in layers
-    }
+    space: dict[str, BaseDistribution] = {}
+    for layers, name, distribution in (per_layer[group] for group in search):
+        space |= {f"{layer}.{name}": distribution for layer in layers}
+    return space
 
 
 def base_values(base: Config) -> dict[str, float | int]:
@@ -104,7 +101,7 @@ def base_values(base: Config) -> dict[str, float | int]:
     values: dict[str, float | int] = {"fc1.units": base.model.units}
     for layer, rates in zip(LAYERS, base.fit.rates, strict=True):
         values |= {f"{layer}.lr": rates.lr, f"{layer}.momentum": rates.momentum}
-        values[f"{layer}.l2"] = max(rates.l2, L2_RANGE[0])
+        values[f"{layer}.l2"] = max(rates.l2_penalty, L2_RANGE[0])
     for i, layer in enumerate(CONVS):
         values |= {f"{layer}.filters": base.model.filters[i]}
         values |= {f"{layer}.kernel": base.model.kernels[i]}
@@ -135,12 +132,9 @@ def build_config(base: Config, values: dict[str, float | int]) -> Config:
         kernels=clip_kernels(base.model.image_size, kernels),
         units=int(values["fc1.units"]),
     )
-    return Config(model, _equal_compute(replace(base.fit, rates=rates), base.model, model))
-
-
-def _equal_compute(fit: FitConfig, base: ModelConfig, model: ModelConfig) -> FitConfig:
-    share = min(MAX_STEPS_SHARE, base.cost / model.cost)
-    return replace(fit, epoch_steps=max(1, round(fit.epoch_steps * share)))
+    share = min(MAX_STEPS_SHARE, base.model.cost / model.cost)
+    steps = max(1, round(base.fit.epoch_steps * share))
+    return Config(model, replace(base.fit, rates=rates, epoch_steps=steps))
 
 
 def suggest_config(trial: optuna.trial.BaseTrial, base: Config, search: tuple[str, ...]) -> Config:

@@ -1,6 +1,5 @@
 """Optuna storages that survive several processes, and their errors in words."""
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,14 +10,9 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 
-from data.errors import InputError
+from data.errors import InputError, hide_password
 
 BUSY_SECONDS = 60
-
-
-def hide_password(text: str) -> str:
-    """Return the text with the password of any database address replaced."""
-    return re.sub(r"(://[^:/@\s]+):[^@\s]+@", r"\1:***@", text)
 
 
 @contextmanager
@@ -26,11 +20,12 @@ def storage_errors(url: str) -> Iterator[None]:
     """Turn what a database can do wrong into one line that names the repair."""
     try:
         yield
+    except ImportError as error:
+        raise InputError(f"Storage {hide_password(url)} needs a driver: {error}.") from error
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
-        causes, cause = [], error.__cause__ or error
-        causes.append(hide_password(str(cause).splitlines()[0]))
+        cause = hide_password(str(error.__cause__ or error).splitlines()[0])
         raise InputError(
-            f"Storage {hide_password(url)} cannot be used ({causes[0]}). If it is locked, end the "
+            f"Storage {hide_password(url)} cannot be used ({cause}). If it is locked, end the "
             "process that holds it; if it is damaged, move it away or restore a copy."
         ) from error
 
@@ -53,7 +48,8 @@ def open_storage(url: str, *, create: bool = True) -> RDBStorage:
                 f"--storage must be an address like sqlite:///study.db, but is '{url}'. Correct it."
             ) from error
         if parsed.get_backend_name() != "sqlite":
-            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+            pool = {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 2}
+            return RDBStorage(url, engine_kwargs=pool)
         path = Path(parsed.database or "")
         if not create and not path.is_file():
             raise InputError(f"{path} does not exist. Run run_study.py first, or name --storage.")

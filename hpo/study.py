@@ -1,13 +1,14 @@
 """Open, fill and count a study; refuse to resume it as something else."""
 
 import warnings
+from datetime import datetime
 from typing import Any
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
 from hpo.owner import retried
@@ -16,6 +17,7 @@ from hpo.settings import StudySettings, base_config, differences
 from hpo.space import anchors
 
 IDENTITY = "identity"
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 def default_name(settings: StudySettings) -> str:
@@ -59,7 +61,7 @@ def check_identity(study: Study, identity: dict[str, Any]) -> None:
     """Raise unless a stored study may be resumed under this identity."""
     stored = study.user_attrs.get(IDENTITY)
     upwards = study.direction == StudyDirection.MAXIMIZE
-    if stored is None and upwards and not study.get_trials(deepcopy=False, states=_ENDED):
+    if stored is None and upwards and not study.get_trials(deepcopy=False, states=ENDED):
         return  # its maker was killed, or has not yet written down what it is
     if stored is None:
         raise InputError(
@@ -74,12 +76,9 @@ def check_identity(study: Study, identity: dict[str, Any]) -> None:
         )
 
 
-_ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-
-
 def count_ended(study: Study) -> int:
     """Return how many trials have ended, those put back into the queue not counted."""
-    return len(study.get_trials(deepcopy=False, states=_ENDED)) - len(retried(study))
+    return len(study.get_trials(deepcopy=False, states=ENDED)) - len(retried(study))
 
 
 def count_taken(study: Study) -> int:
@@ -88,23 +87,31 @@ def count_taken(study: Study) -> int:
     return count_ended(study) + len(running)
 
 
+def best_trial(study: Study) -> FrozenTrial | None:
+    """Return the complete trial of the highest value, the first of equals, or None."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return max(complete, key=lambda trial: trial.value or 0.0, default=None)
+
+
+def _last_start(study: Study) -> datetime:
+    """Return when the study's last trial was begun."""
+    starts = [t.datetime_start for t in study.get_trials(deepcopy=False) if t.datetime_start]
+    return max(starts, default=datetime.min)
+
+
 def load_study(storage: RDBStorage, name: str | None) -> tuple[Study, StudySettings]:
-    """Return a stored study and its settings; without a name, the only or the latest one.
+    """Return a stored study and its settings; without a name, the one that was last worked on.
 
     Raises:
         InputError: there is no such study, or it was not made by ``run_study.py``.
     """
-    summaries = optuna.get_all_study_summaries(storage)
-    names = [summary.study_name for summary in summaries]
+    ours = [s for s in optuna.get_all_study_summaries(storage) if IDENTITY in s.user_attrs]
+    names = [summary.study_name for summary in ours]
     if not names or (name is not None and name not in names):
         raise InputError(
             f"The storage must hold study '{name or '(any)'}', but it holds "
             f"{', '.join(names) or 'none'}. Run run_study.py first, or name another --study-name."
         )
-    if name is None:
-        latest = max(summaries, key=lambda s: (s.datetime_start is not None, s.datetime_start))
-        name = latest.study_name
-    study = optuna.load_study(study_name=name, storage=storage)
-    if IDENTITY not in study.user_attrs:
-        raise InputError(f"Study '{name}' was not made by run_study.py. Name another --study-name.")
+    studies = [optuna.load_study(study_name=n, storage=storage) for n in names if name in (None, n)]
+    study = max(studies, key=_last_start)
     return study, StudySettings.from_dict(study.user_attrs[IDENTITY]["settings"])

@@ -1,16 +1,19 @@
 """What run_study.py prints before and after its trials."""
 
-from typing import Any
+from collections import Counter
+from dataclasses import asdict
 
 import optuna
 
-from hpo.storage import hide_password, open_storage, storage_errors
-from hpo.study import count_ended
+from data.errors import hide_password
+from hpo.storage import open_storage, storage_errors
+from hpo.study import best_trial, count_ended
 from hpo.workers import Job
 
 
-def print_start(job: Job, settings: dict[str, Any]) -> None:
-    """Print which study is started or resumed, in one line each."""
+def print_start(job: Job) -> None:
+    """Print which study is started or resumed, and with which settings."""
+    settings = asdict(job.settings)
     shown = {n: " ".join(v) if isinstance(v, tuple) else v for n, v in settings.items()}
     print(f"study    {job.study_name} in {hide_password(job.storage)}")
     print("settings " + " · ".join(f"{name} {value}" for name, value in shown.items()), flush=True)
@@ -24,11 +27,8 @@ def print_summary(job: Job, seconds: float) -> None:
     """Print how many trials ended, which is best and what can be done next."""
     with storage_errors(job.storage):
         study = optuna.load_study(storage=open_storage(job.storage), study_name=job.study_name)
-        counts: dict[str, int] = {}
-        for trial in study.get_trials(deepcopy=False):
-            counts[trial.state.name.lower()] = counts.get(trial.state.name.lower(), 0) + 1
-        ended = count_ended(study)
-        best = study.best_trial if counts.get("complete") else None
+        counts = Counter(trial.state.name.lower() for trial in study.get_trials(deepcopy=False))
+        ended, best = count_ended(study), best_trial(study)
     states = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
     finished = ended >= job.n_trials
     print(

@@ -1,13 +1,10 @@
 """One process or several that take trials of a study until it has enough."""
 
-import os
 import signal
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import optuna
 import torch
@@ -17,6 +14,7 @@ from data.episodes import VALIDATIONS
 from data.errors import InputError
 from data.load import load
 from data.splits import split
+from hpo.console import end_on_first_signal
 from hpo.objective import Objective
 from hpo.owner import put_back_orphans
 from hpo.progress import Progress
@@ -24,6 +22,7 @@ from hpo.settings import StudySettings, identity
 from hpo.storage import open_storage, storage_errors
 from hpo.study import count_taken, open_study
 from model.device import choose_device, choose_precision
+from model.provenance import provenance
 from model.train import Validation
 
 MAX_BUGS = 3
@@ -63,9 +62,10 @@ def prepare(job: Job) -> tuple[optuna.Study, Objective, Progress]:
         InputError: data, storage, device or study are not what they should be.
     """
     packed = load(job.settings.data, job.data_root, job.settings.image_size)
-    parts = split(packed.drawings, packed.official)
+    parts = split(packed)
     episodes = VALIDATIONS[job.settings.validation](parts.val)
     device = choose_device(job.device)
+    precision = choose_precision(job.precision, device)
     with storage_errors(job.storage):
         study = open_study(
             open_storage(job.storage),
@@ -73,6 +73,7 @@ def prepare(job: Job) -> tuple[optuna.Study, Objective, Progress]:
             job.settings,
             identity(job.settings, parts.train, parts.val, episodes),
         )
+        study.set_user_attr("provenance", provenance(device, precision))
         put_back_orphans(study)
         progress = Progress(study, job.n_trials, job.settings.max_epochs)
     objective = Objective(
@@ -80,7 +81,7 @@ def prepare(job: Job) -> tuple[optuna.Study, Objective, Progress]:
         train=parts.train,
         validation=Validation(parts.val.to(device), episodes),
         device=device,
-        precision=choose_precision(job.precision, device),
+        precision=precision,
         on_epoch=progress.epoch,
     )
     return study, objective, progress
@@ -93,7 +94,7 @@ def take_trials(job: Job) -> None:
         InputError: the storage failed.
         Exception: a bug of ours struck in three trials in a row.
     """
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.workers))
+    torch.set_num_threads(max(1, torch.get_num_threads() // job.workers))
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # Ctrl-C is no news worth a traceback
     started, bugs = time.monotonic(), 0
     study, objective, progress = prepare(job)
@@ -107,7 +108,9 @@ def take_trials(job: Job) -> None:
                     bugs = 0
                 except (InputError, optuna.exceptions.StorageInternalError):
                     raise
-                except Exception:
+                except Exception as error:
+                    if isinstance(error.__context__, KeyboardInterrupt):
+                        raise KeyboardInterrupt from error  # it struck inside Optuna
                     bugs += 1
                     if bugs >= MAX_BUGS:
                         raise
@@ -118,7 +121,8 @@ def take_trials(job: Job) -> None:
 
 def _worker(job: Job) -> None:
     """Run :func:`take_trials` in a process of its own, ending quietly when told to."""
-    end_like_ctrl_c()
+    end_on_first_signal()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's to pass on
     try:
         take_trials(job)
     except KeyboardInterrupt:
@@ -127,24 +131,16 @@ def _worker(job: Job) -> None:
         raise SystemExit(f"error: {error}") from None
 
 
-def end_like_ctrl_c() -> None:
-    """Let SIGTERM end the process as Ctrl-C does: cleanly."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-
-
-def run(job: Job, one: Callable[[Job], None] = take_trials) -> None:
+def run(job: Job) -> None:
     """Run the study in this process, or in ``workers`` processes that share the cores.
 
     Raises:
         InputError: a worker failed.
     """
     if job.workers == 1:
-        one(job)
+        take_trials(job)
         return
+    prepare(job)[2].close()  # schema, study and anchors are made once, by one process
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_worker, args=(job,)) for _ in range(job.workers)]
     try:

@@ -6,6 +6,10 @@ from typing import Any
 from data.errors import InputError
 
 CONVS = ("conv1", "conv2", "conv3", "conv4")
+RECIPES = ("episode", "paper")
+SCHEDULES = ("cosine", "exponential")
+INITS = ("scaled", "paper")
+PRECISIONS = ("auto", "float32", "bfloat16")
 LAYERS = (*CONVS, "fc1", "head")
 # Writing, pooling and differentiating an activation takes as long as so many FLOPs (measured on
 # two CPU cores with bfloat16: 430, at 35 pixels).
@@ -43,7 +47,7 @@ class ModelConfig:
         """Refuse impossible networks before anything is computed."""
         require(min(*self.filters, self.units) >= 1, "filters, units >= 1", self, "Raise them.")
         require(min(self.kernels) >= 1, "kernels >= 1", self.kernels, "Raise them.")
-        require(self.init in ("paper", "scaled"), "init in (paper, scaled)", self.init, "Choose.")
+        require(self.init in INITS, f"init in {INITS}", self.init, "Choose one of them.")
         for name, size, kernel in zip(CONVS, self.input_sizes(), self.kernels, strict=True):
             if size < kernel:
                 raise InputError(
@@ -59,23 +63,28 @@ class ModelConfig:
             sizes.append((sizes[-1] - kernel + 1) // 2)
         return sizes
 
+    def output_sizes(self) -> list[int]:
+        """Return the height of the output of conv1 … conv4 in pixels, before any pooling."""
+        pairs = zip(self.input_sizes(), self.kernels, strict=True)
+        return [size - kernel + 1 for size, kernel in pairs]
+
     @property
     def n_flat(self) -> int:
         """Number of inputs of the fully connected layer."""
-        return int(self.filters[3] * (self.input_sizes()[3] - self.kernels[3] + 1) ** 2)
+        return int(self.filters[3] * self.output_sizes()[3] ** 2)
 
     @property
     def n_activations(self) -> int:
         """Number of outputs of all layers for one image."""
-        layers = zip(self.input_sizes(), self.kernels, self.filters, strict=True)
-        return self.units + sum((size - kernel + 1) ** 2 * n for size, kernel, n in layers)
+        layers = zip(self.output_sizes(), self.filters, strict=True)
+        return self.units + sum(size**2 * n for size, n in layers)
 
     @property
     def flops(self) -> int:
         """Floating-point operations of one image's embedding (a multiply-add counts 2)."""
         macs, channels = self.n_flat * self.units, 1
-        for size, kernel, n in zip(self.input_sizes(), self.kernels, self.filters, strict=True):
-            macs += (size - kernel + 1) ** 2 * kernel**2 * channels * n
+        for size, kernel, n in zip(self.output_sizes(), self.kernels, self.filters, strict=True):
+            macs += size**2 * kernel**2 * channels * n
             channels = n
         return 2 * macs
 
@@ -94,13 +103,13 @@ class LayerRates:
 
     lr: float
     momentum: float
-    l2: float
+    l2_penalty: float
 
     def __post_init__(self) -> None:
         """Refuse rates outside the range that has a meaning."""
         require(self.lr > 0, "lr > 0", self.lr, "Raise it.")
         require(0 <= self.momentum <= 1, "0 <= momentum <= 1", self.momentum, "Correct it.")
-        require(self.l2 >= 0, "l2 >= 0", self.l2, "Raise it.")
+        require(self.l2_penalty >= 0, "l2_penalty >= 0", self.l2_penalty, "Raise it.")
 
 
 @dataclass(frozen=True)
@@ -114,9 +123,9 @@ class FitConfig:
         max_epochs: epochs at most; the cosine schedule ends there.
         patience: epochs without a gain before an early stop.
         epoch_steps: optimiser steps per epoch (episode recipe).
-        characters: characters per step, two drawings of each (episode recipe).
-        pairs: pairs per epoch (paper recipe).
-        batch: pairs per step (paper recipe).
+        n_characters: characters per step, two drawings of each (episode recipe).
+        n_pairs: pairs per epoch (paper recipe).
+        batch_size: pairs per step (paper recipe).
         schedule: ``"exponential"`` (1 % less per epoch, the paper) or ``"cosine"``.
         ramp_epochs: epochs over which momentum rises from 0.5 to μ (Deviation D5).
         nesterov: whether the momentum is Nesterov's.
@@ -130,9 +139,9 @@ class FitConfig:
     max_epochs: int
     patience: int = 20
     epoch_steps: int = 50
-    characters: int = 64
-    pairs: int = 30_000
-    batch: int = 128
+    n_characters: int = 64
+    n_pairs: int = 30_000
+    batch_size: int = 128
     schedule: str = "cosine"
     ramp_epochs: int = 2
     nesterov: bool = True
@@ -144,10 +153,13 @@ class FitConfig:
         """Refuse what cannot be trained."""
         require(len(self.rates) == len(LAYERS), "one rate per layer", len(self.rates), "Add them.")
         require(self.recipe in RECIPES, f"recipe in {RECIPES}", self.recipe, "Choose one of them.")
+        known = f"schedule in {SCHEDULES}"
+        require(self.schedule in SCHEDULES, known, self.schedule, "Choose one of them.")
+        require(self.ramp_epochs >= 0, "ramp_epochs >= 0", self.ramp_epochs, "Raise it.")
         require(0 <= self.ema < 1, "0 <= ema < 1", self.ema, "Correct it.")
-        for name in ("max_epochs", "patience", "epoch_steps", "pairs", "batch"):
+        for name in ("max_epochs", "patience", "epoch_steps", "n_pairs", "batch_size"):
             require(getattr(self, name) >= 1, f"{name} >= 1", getattr(self, name), "Raise it.")
-        require(self.characters >= 2, "characters >= 2", self.characters, "Raise it.")
+        require(self.n_characters >= 2, "n_characters >= 2", self.n_characters, "Raise it.")
 
 
 @dataclass(frozen=True)
@@ -168,6 +180,3 @@ class Config:
         model |= {name: tuple(model[name]) for name in ("filters", "kernels")}
         fit["rates"] = tuple(LayerRates(**rates) for rates in fit["rates"])
         return cls(ModelConfig(**model), FitConfig(**fit))
-
-
-RECIPES = ("episode", "paper")

@@ -6,23 +6,22 @@ import torch
 
 from data.errors import InputError
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-
 
 def choose_device(name: str = "auto") -> torch.device:
     """Return the named device; ``auto`` is CUDA where there is one, else the CPU.
 
     Raises:
-        InputError: CUDA was asked for and is not there.
+        InputError: there is no such device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"--device must name a device, but '{name}' is none. Try cpu.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"--device is '{name}', but torch sees no CUDA device. Try --device cpu.")
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(
+            f"--device must name a device of this machine, but '{name}' is none. Try --device cpu."
+        ) from error
     return device
 
 

@@ -18,6 +18,7 @@ from model.siamese import SiameseNet
 
 EMBED_BATCH = 256
 COMPARE_BLOCKS = 16
+COMPARE_PAIRS = 512
 
 
 @torch.no_grad()
@@ -76,12 +77,14 @@ def nearest_neighbour_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
     Source: Koch 2015 Table 2 has 21.7 % for it on the official episodes.
     """
     x_NP = F.normalize(drawings.images_NHW.flatten(1).float(), dim=1)
-    device = x_NP.device
-    return x_NP[episodes.query_RQ.to(device)] @ x_NP[episodes.support_RS.to(device)].mT
+    query, support = (t.to(x_NP.device) for t in (episodes.query_RQ, episodes.support_RS))
+    blocks = zip(query.split(COMPARE_BLOCKS), support.split(COMPARE_BLOCKS), strict=True)
+    return torch.cat([x_NP[q] @ x_NP[s].mT for q, s in blocks])
 
 
-def wilson_interval(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
     """Return the 95 % Wilson interval of a share observed in ``n`` draws."""
+    z = 1.959964  # 97.5 % of a standard normal lie below
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
@@ -91,7 +94,7 @@ def wilson_interval(share: float, n: int, z: float = 1.959964) -> tuple[float, f
 def pair_logits(net: SiameseNet, drawings: Drawings, pairs: Pairs) -> Tensor:
     """Return the B logits of B pairs, each drawing embedded once."""
     h_NE = embed_drawings(net, drawings, torch.cat([pairs.left_B, pairs.right_B]))
-    chunks = zip(pairs.left_B.split(512), pairs.right_B.split(512), strict=True)
+    chunks = zip(pairs.left_B.split(COMPARE_PAIRS), pairs.right_B.split(COMPARE_PAIRS), strict=True)
     return torch.cat([net.compare(h_NE[i], h_NE[j]) for i, j in chunks])
 
 

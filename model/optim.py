@@ -42,7 +42,7 @@ def build_optimizer(net: SiameseNet, fit: FitConfig) -> torch.optim.SGD:
             "name": layer,
             "params": list(net.get_submodule(layer).parameters()),
             "lr": rates.lr,
-            "weight_decay": 2 * rates.l2,
+            "weight_decay": 2 * rates.l2_penalty,
         }
         for layer, rates in zip(LAYERS, fit.rates, strict=True)
     ]

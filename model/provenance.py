@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from data.errors import hide_password
+
 PACKAGES = ("siamese-hpo", "torch", "torchvision", "optuna", "numpy", "pandas")
 
 
@@ -52,5 +54,5 @@ def provenance(device: torch.device, precision: str) -> dict[str, Any]:
         "n_threads": torch.get_num_threads(),
         "precision": precision,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": hide_password(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
     }

@@ -6,7 +6,8 @@ Tensor suffixes: B pairs or images, C characters of a step.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from data.drawings import Drawings
 from data.pairs import another, below, draw_pairs
 from data.splits import TRAIN_DRAWERS
 from model.config import FitConfig
+from model.seeds import derive_seed
 from model.siamese import SiameseNet
 
 # Eight distorted copies stand beside each original pair (§3.2), so 8 of 9 are distorted.
@@ -30,7 +32,7 @@ def to_input(images_BHW: Tensor) -> Tensor:
 
 def chance_loss(fit: FitConfig) -> float:
     """Return the loss of a network that has learnt nothing."""
-    return math.log(2) if fit.recipe == "paper" else math.log(fit.characters)
+    return math.log(2) if fit.recipe == "paper" else math.log(fit.n_characters)
 
 
 def pair_losses(
@@ -44,19 +46,19 @@ def pair_losses(
     Source: Koch 2015 §3.2 "Loss function", §4.1. Deviation D1: the sign.
     """
     device = drawings.images_NHW.device
-    fixed = torch.Generator(device).manual_seed(generator.initial_seed())
-    pairs = draw_pairs(drawings, fit.pairs, generator=fixed)
+    fixed = torch.Generator(device).manual_seed(derive_seed(generator.initial_seed(), 0))
+    pairs = draw_pairs(drawings, fit.n_pairs, generator=fixed)
     order = torch.randperm(len(pairs), generator=generator, device=device)
-    for at in order.split(fit.batch):
-        left, right, same = pairs.left_B[at], pairs.right_B[at], pairs.same_B[at]
-        x = to_input(drawings.images_NHW[torch.cat([left, right])])
+    for at in order.split(fit.batch_size):
+        batch = pairs[at]
+        x = to_input(drawings.images_NHW[torch.cat([batch.left_B, batch.right_B])])
         if fit.distort:
-            T = draw_distortions(len(x), generator=generator, device=device)
+            T = draw_distortions(len(x), generator=generator)
             kept = torch.rand(len(at), generator=generator, device=device) >= DISTORTED_SHARE
             T[kept.repeat(2)] = torch.tensor(IDENTITY, device=device)
             x = distort(x, T)
         logits = net.compare(*net.embed(x).chunk(2))
-        yield F.binary_cross_entropy_with_logits(logits, same.float())
+        yield F.binary_cross_entropy_with_logits(logits, batch.same_B.float())
 
 
 def draw_characters(
@@ -83,16 +85,16 @@ def episode_losses(
 ) -> Iterator[Tensor]:
     """Yield the loss of each of ``epoch_steps`` steps: one large one-shot task each.
 
-    A step takes ``characters`` characters, two distorted drawings of each, and embeds every
+    A step takes ``n_characters`` characters, two distorted drawings of each, and embeds every
     drawing once. Each drawing is a query against all second drawings, and the other way round;
     the loss is the cross-entropy of the softmax over the support set's logits.
     """
     device = drawings.images_NHW.device
     for _ in range(fit.epoch_steps):
-        first, second, alphabet = draw_characters(drawings, fit.characters, generator=generator)
+        first, second, alphabet = draw_characters(drawings, fit.n_characters, generator=generator)
         T = torch.tensor(IDENTITY, device=device).repeat(2 * len(first), 1)
         if fit.distort:
-            T = draw_distortions(len(T), generator=generator, device=device)
+            T = draw_distortions(len(T), generator=generator)
         if fit.turns:
             shape = (len(drawings.alphabets),)
             turn = torch.randint(4, shape, generator=generator, device=device)[alphabet]
@@ -106,13 +108,22 @@ def episode_losses(
         yield (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-def images_per_step(fit: FitConfig) -> int:
-    """Return how many drawings one optimiser step embeds (a last, smaller batch of pairs aside)."""
-    return 2 * (fit.batch if fit.recipe == "paper" else fit.characters)
+def images_per_epoch(fit: FitConfig) -> int:
+    """Return how many drawings are embedded in training for one epoch."""
+    return 2 * (fit.n_pairs if fit.recipe == "paper" else fit.epoch_steps * fit.n_characters)
 
 
-Losses = Callable[..., Iterator[Tensor]]
-LOSSES: dict[str, Losses] = {"paper": pair_losses, "episode": episode_losses}
+class Recipe(Protocol):
+    """Yields the losses of one epoch."""
+
+    def __call__(
+        self, net: SiameseNet, drawings: Drawings, fit: FitConfig, *, generator: torch.Generator
+    ) -> Iterator[Tensor]:
+        """Train on ``drawings``, with a random state on their device."""
+        ...
+
+
+LOSSES: dict[str, Recipe] = {"paper": pair_losses, "episode": episode_losses}
 
 
 def training_drawings(train: Drawings, fit: FitConfig) -> Drawings:

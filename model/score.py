@@ -1,8 +1,11 @@
-"""Every test figure of one trained network, and of the 1-NN baseline beside it."""
+"""Every test figure of one trained network, and of the 1-NN baseline beside it.
 
-import math
-from collections import defaultdict
+Tensor suffixes: R blocks, Q queries, S support.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -10,7 +13,7 @@ import torch
 from torch import Tensor
 
 from data.drawings import Drawings
-from data.episodes import VALIDATIONS, Episodes, random_episodes
+from data.episodes import Episodes, dense_validation, random_episodes
 from data.pairs import Pairs, draw_pairs
 from data.splits import TEST_DRAWERS, Split
 from model.evaluate import (
@@ -18,7 +21,6 @@ from model.evaluate import (
     credit,
     episode_logits,
     nearest_neighbour_scores,
-    one_shot_accuracy,
     pair_logits,
     verification_accuracy,
     wilson_interval,
@@ -29,6 +31,8 @@ WAYS = (2, 5, 10, 15, 20)
 N_BLOCKS = 40  # random blocks per test alphabet and N
 N_PAIRS = 10_000  # §4.1: verification pairs for validation, and for the test
 EPISODE_SEED = 2015  # fixes random episodes and verification pairs, whatever the fit's seed
+
+Scorer = Callable[[Drawings, Episodes], Tensor]  # → R×Q×S, higher is likelier
 
 
 @dataclass(frozen=True)
@@ -44,31 +48,6 @@ class Score:
     predictions: pd.DataFrame
 
 
-def mean_by(keys: list[str], values: list[float]) -> dict[str, float]:
-    """Return the mean value of each key, in the order of first appearance."""
-    grouped: dict[str, list[float]] = defaultdict(list)
-    for key, value in zip(keys, values, strict=True):
-        grouped[key].append(value)
-    return {key: sum(group) / len(group) for key, group in grouped.items()}
-
-
-def official_figures(scores_RQS: Tensor, test: Drawings, official: Episodes) -> dict[str, Any]:
-    """Return accuracy on the official episodes: in all, per run and per alphabet."""
-    right_RQ = credit(scores_RQS, official.target_RQ).cpu()
-    n_runs, n_queries = right_RQ.shape
-    alphabets = [test.alphabets[a] for a in test.alphabet_N.cpu()[official.query_RQ].flatten()]
-    runs = [f"run{run + 1:02}" for run in range(n_runs) for _ in range(n_queries)]
-    values = right_RQ.flatten().tolist()
-    accuracy = right_RQ.mean().item()
-    return {
-        "accuracy": accuracy,
-        "interval": wilson_interval(accuracy, len(official)),
-        "n_episodes": len(official),
-        "per_run": mean_by(runs, values),
-        "per_alphabet": mean_by(alphabets, values),
-    }
-
-
 def prediction_table(scores_RQS: Tensor, test: Drawings, official: Episodes) -> pd.DataFrame:
     """Return one row per official episode: what was asked, what was answered, how surely.
 
@@ -79,29 +58,65 @@ def prediction_table(scores_RQS: Tensor, test: Drawings, official: Episodes) -> 
     n_runs, n_queries = target.shape
     character, drawer = test.character_N.cpu(), test.drawer_N.cpu()
     query = official.query_RQ.flatten()
+    support_drawer = drawer[official.support_RS[:, 0]].repeat_interleave(n_queries)
+    columns: dict[str, Any] = {
+        "lake_run": torch.arange(1, n_runs + 1).repeat_interleave(n_queries),
+        "item": torch.arange(1, n_queries + 1).repeat(n_runs),
+        "query_drawer": drawer[query] + 1,
+        "support_drawer": support_drawer + 1,
+        "character": character[query],
+        "answer": character[official.support_RS].gather(-1, answer_RQ).flatten(),
+        "credit": credit(scores, target).flatten(),
+        "logit_right": scores.gather(-1, target.unsqueeze(-1)).flatten(),
+        "logit_answer": scores.gather(-1, answer_RQ.unsqueeze(-1)).flatten(),
+    }
+    table = pd.DataFrame({name: column.numpy() for name, column in columns.items()})
+    alphabets = [test.alphabets[a] for a in test.alphabet_N.cpu()[query].tolist()]
+    table.insert(2, "alphabet", alphabets)
+    return table
 
-    def at(column_RQ: Tensor, of_RS: Tensor) -> list[Any]:
-        return list(of_RS.gather(-1, column_RQ).flatten().tolist())
 
-    def logit(column_RQ: Tensor) -> list[float]:
-        return list(scores.gather(-1, column_RQ.unsqueeze(-1)).flatten().tolist())
+def official_figures(table: pd.DataFrame) -> dict[str, Any]:
+    """Return accuracy on the official episodes: in all, per run and per alphabet."""
+    accuracy = float(table["credit"].mean())
+    per_run = table.groupby(table["lake_run"].map("run{:02}".format))["credit"].mean()
+    return {
+        "accuracy": accuracy,
+        "interval": wilson_interval(accuracy, len(table)),
+        "n_episodes": len(table),
+        "per_lake_run": per_run.to_dict(),
+        "per_alphabet": table.groupby("alphabet")["credit"].mean().to_dict(),
+    }
 
-    return pd.DataFrame(
-        {
-            "run": [run + 1 for run in range(n_runs) for _ in range(n_queries)],
-            "item": list(range(1, n_queries + 1)) * n_runs,
-            "alphabet": [test.alphabets[a] for a in test.alphabet_N.cpu()[query].tolist()],
-            "query_drawer": (drawer[query] + 1).tolist(),
-            "support_drawer": (drawer[official.support_RS[:, 0]] + 1)
-            .repeat_interleave(n_queries)
-            .tolist(),
-            "character": character[query].tolist(),
-            "answer": at(answer_RQ, character[official.support_RS]),
-            "credit": credit(scores, target).flatten().tolist(),
-            "logit_right": logit(target),
-            "logit_answer": logit(answer_RQ),
-        }
-    )
+
+def ways(test: Drawings) -> dict[int, Episodes]:
+    """Return random within-alphabet episodes for each N that the alphabets allow."""
+    limit = int(test.count_A.min())
+    return {
+        n: random_episodes(test, n_way=n, n_blocks=N_BLOCKS, seed=EPISODE_SEED)
+        for n in WAYS
+        if n <= limit
+    }
+
+
+def one_shot_figures(scorer: Scorer, split: Split) -> Score:
+    """Return the one-shot figures; the official episodes are evaluated once.
+
+    Args:
+        scorer: answers for the drawings' image size.
+        split: nothing is chosen on its ``test``.
+    """
+
+    def accuracy(drawings: Drawings, episodes: Episodes) -> float:
+        return credit(scorer(drawings, episodes), episodes.target_RQ).mean().item()
+
+    table = prediction_table(scorer(split.test, split.official), split.test, split.official)
+    figures = {
+        "official": official_figures(table),
+        "random_episodes": {str(n): accuracy(split.test, e) for n, e in ways(split.test).items()},
+        "validation_accuracy": accuracy(split.val, dense_validation(split.val)),
+    }
+    return Score(figures, table)
 
 
 def verification_pairs(drawings: Drawings) -> Pairs:
@@ -109,9 +124,8 @@ def verification_pairs(drawings: Drawings) -> Pairs:
 
     Source: Koch 2015 §4.1.
     """
-    device = drawings.images_NHW.device
-    rng = torch.Generator(device).manual_seed(EPISODE_SEED)
-    return draw_pairs(drawings, N_PAIRS, generator=rng)
+    generator = torch.Generator(drawings.images_NHW.device).manual_seed(EPISODE_SEED)
+    return draw_pairs(drawings, N_PAIRS, generator=generator)
 
 
 def verification_figures(net: SiameseNet, split: Split) -> dict[str, float]:
@@ -128,56 +142,24 @@ def verification_figures(net: SiameseNet, split: Split) -> dict[str, float]:
     }
 
 
-def ways(split: Split) -> dict[int, Episodes]:
-    """Return the random within-alphabet episodes of the test alphabets for each N they allow."""
-    limit = int(split.test.count_A.min())
-    return {
-        n: random_episodes(split.test, n_way=n, n_blocks=N_BLOCKS, seed=EPISODE_SEED)
-        for n in WAYS
-        if n <= limit
-    }
-
-
-def score_network(net: SiameseNet, split: Split) -> Score:
-    """Return every figure of a trained network; the official episodes are evaluated once.
+def score_network(net: SiameseNet, split: Split, *, val_is_held_out: bool = True) -> Score:
+    """Return every figure of a trained network.
 
     Args:
         net: on the device of the split's drawings.
-        split: all three parts; nothing is chosen on ``test``.
+        split: nothing is chosen on its ``test``.
+        val_is_held_out: False for a network that was trained on the validation alphabets; then
+            what they would say (validation accuracy, verification threshold) is None.
     """
-    scores_RQS = episode_logits(net, split.test, split.official)
-    dense = VALIDATIONS["dense"](split.val)
-    figures = {
-        "official": official_figures(scores_RQS, split.test, split.official),
-        "random_episodes": {
-            str(n): one_shot_accuracy(net, split.test, episodes)
-            for n, episodes in ways(split).items()
-        },
-        "verification": verification_figures(net, split),
-        "validation_accuracy": one_shot_accuracy(net, split.val, dense),
-    }
-    return Score(figures, prediction_table(scores_RQS, split.test, split.official))
+    score = one_shot_figures(partial(episode_logits, net), split)
+    figures = score.figures | {"verification": None}
+    if val_is_held_out:
+        figures["verification"] = verification_figures(net, split)
+    else:
+        figures["validation_accuracy"] = None
+    return Score(figures, score.predictions)
 
 
 def score_baseline(split: Split) -> dict[str, Any]:
-    """Return the figures of 1-NN on pixels by cosine on the same episodes."""
-
-    def accuracy(drawings: Drawings, episodes: Episodes) -> float:
-        return (
-            credit(nearest_neighbour_scores(drawings, episodes), episodes.target_RQ).mean().item()
-        )
-
-    official = nearest_neighbour_scores(split.test, split.official)
-    return {
-        "official": official_figures(official, split.test, split.official),
-        "random_episodes": {str(n): accuracy(split.test, e) for n, e in ways(split).items()},
-        "validation_accuracy": accuracy(split.val, VALIDATIONS["dense"](split.val)),
-    }
-
-
-def mean_and_sd(values: list[float]) -> tuple[float, float | None]:
-    """Return mean and sample standard deviation (None for a single value)."""
-    mean = sum(values) / len(values)
-    if len(values) < 2:
-        return mean, None
-    return mean, math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    """Return the figures of 1-NN on pixels, by cosine, on the same episodes."""
+    return one_shot_figures(nearest_neighbour_scores, split).figures

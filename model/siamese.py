@@ -9,6 +9,7 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from model.config import CONVS, ModelConfig
 from model.device import autocast
@@ -39,14 +40,15 @@ class SiameseNet(nn.Module):
         self.precision = precision
         f1, f2, f3, f4 = config.filters
         k1, k2, k3, k4 = config.kernels
-        self.conv1 = nn.Conv2d(1, f1, k1)
-        self.conv2 = nn.Conv2d(f1, f2, k2)
-        self.conv3 = nn.Conv2d(f2, f3, k3)
-        self.conv4 = nn.Conv2d(f3, f4, k4)
-        self.fc1 = nn.Linear(config.n_flat, config.units)
-        self.head = nn.Linear(config.units, 1)
+        # torch's own initialisation would draw from the global random state, to be overwritten.
+        self.conv1: nn.Conv2d = skip_init(nn.Conv2d, 1, f1, k1)
+        self.conv2: nn.Conv2d = skip_init(nn.Conv2d, f1, f2, k2)
+        self.conv3: nn.Conv2d = skip_init(nn.Conv2d, f2, f3, k3)
+        self.conv4: nn.Conv2d = skip_init(nn.Conv2d, f3, f4, k4)
+        self.fc1: nn.Linear = skip_init(nn.Linear, config.n_flat, config.units)
+        self.head: nn.Linear = skip_init(nn.Linear, config.units, 1)
         if generator is not None:
-            initialise(self, generator)
+            initialise(self, generator=generator)
         self.to(memory_format=torch.channels_last)
 
     def embed(self, x_B1HW: Tensor) -> Tensor:
@@ -95,7 +97,7 @@ class SiameseNet(nn.Module):
         return self.compare(h1_BE, h2_BE)
 
 
-def initialise(net: SiameseNet, generator: torch.Generator) -> None:
+def initialise(net: SiameseNet, *, generator: torch.Generator) -> None:
     """Draw the initial weights in the order of the layers.
 
     ``paper``: conv weights N(0, 0.01), fully connected weights N(0, 0.2), biases N(0.5, 0.01); the

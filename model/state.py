@@ -13,7 +13,10 @@ from data.errors import InputError
 from model import checkpoint
 from model.config import Config
 from model.optim import build_optimizer
+from model.seeds import derive_seed
 from model.siamese import SiameseNet
+
+FORMAT = "siamese-fit-1"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ class FitState:
         seed: fixes initial weights and batches.
         device: where it computes.
         precision: ``"float32"`` or ``"bfloat16"``.
+        history: results of the completed epochs.
+        data: what it is trained and validated on; set by :func:`model.train.fit`.
+
+    Beside these: ``net`` and the averaged ``ema_net``, ``optimizer``, ``generator`` (of batches and
+    distortions), ``best_weights``, and ``n_steps``, the optimiser steps so far.
     """
 
     config: Config
@@ -63,16 +71,16 @@ class FitState:
     device: torch.device
     precision: str = "float32"
     history: list[EpochResult] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Draw the initial weights."""
-        weights_rng = torch.Generator().manual_seed(self.seed)
-        self.net = self._new_net(weights_rng)
+        self.net = self._new_net(torch.Generator().manual_seed(derive_seed(self.seed, 0)))
         self.ema_net = copy.deepcopy(self.net).requires_grad_(False)
         self.optimizer = build_optimizer(self.net, self.config.fit)
-        self.generator = torch.Generator(self.device).manual_seed(self.seed + 2**32)
+        self.generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, 1))
         self.best_weights = copy.deepcopy(self.net.state_dict())
-        self.n_steps = self.n_images = 0
+        self.n_steps = 0
 
     def _new_net(self, generator: torch.Generator | None = None) -> SiameseNet:
         net = SiameseNet(self.config.model, generator=generator, precision=self.precision)
@@ -86,38 +94,64 @@ class FitState:
             return max(scored, key=lambda result: result.accuracy)
         return self.history[-1] if self.history else None
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the fit cost and how it ended, as JSON values; it has at least one epoch."""
+        last, best = self.history[-1], self.best
+        assert best is not None
+        return {
+            "seed": self.seed,
+            "stopped": last.stopped,
+            "died": last.stopped if last.died else None,
+            "epochs": last.epoch,
+            "best_epoch": best.epoch,
+            "n_images": last.n_images,
+            "seconds": round(sum(result.seconds for result in self.history), 3),
+            "n_parameters": sum(p.numel() for p in self.net.parameters()),
+            "flops_per_image": self.config.model.flops,
+            "device": f"{self.device.type} {self.precision}",
+        }
+
     def best_net(self) -> SiameseNet:
         """Return a network with the best epoch's weights."""
         net = self._new_net()
         net.load_state_dict(self.best_weights)
         return net.eval()
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint from which :meth:`load` goes on as if nothing had happened."""
-        about = {
+    def _identity(self) -> dict[str, Any]:
+        """Return what a checkpoint must agree with, as JSON values."""
+        identity = {
             "config": self.config.to_dict(),
             "seed": self.seed,
+            "device": self.device.type,
+            "precision": self.precision,
+            "data": self.data,
+        }
+        return dict(json.loads(json.dumps(identity)))
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint from which :meth:`load` goes on as if nothing had happened."""
+        about = self._identity() | {
             "history": [asdict(result) for result in self.history],
             "n_steps": self.n_steps,
-            "n_images": self.n_images,
         }
-        content: dict[str, Any] = {"format": "siamese-fit-1", "about": json.dumps(about)}
+        content: dict[str, Any] = {"about": json.dumps(about)}
         content |= {"net": self.net.state_dict(), "ema_net": self.ema_net.state_dict()}
         content |= {"best_weights": self.best_weights, "optimizer": self.optimizer.state_dict()}
-        checkpoint.save(path, content | {"generator": self.generator.get_state()})
+        content["generator"] = self.generator.get_state()
+        checkpoint.save(path, FORMAT, content)
 
     def load(self, path: Path) -> None:
         """Go back to a checkpoint.
 
         Raises:
-            InputError: it is torn, or of another configuration or seed.
+            InputError: it is torn, or of another fit, data set or kind of device.
         """
-        content = checkpoint.load(path)
-        about = json.loads(content.get("about", "{}"))
-        ours = json.loads(json.dumps({"config": self.config.to_dict(), "seed": self.seed}))
-        if {key: about.get(key) for key in ours} != ours:
+        content = checkpoint.load(path, FORMAT)
+        about = json.loads(content["about"])
+        ours = self._identity()
+        if other := [name for name in ours if about.get(name) != ours[name]]:
             raise InputError(
-                f"Checkpoint {path} is of another configuration or seed. Delete it or move it."
+                f"Checkpoint {path} is of another {', '.join(other)}. Delete it or move it."
             )
         self.net.load_state_dict(content["net"])
         self.ema_net.load_state_dict(content["ema_net"])
@@ -125,4 +159,4 @@ class FitState:
         self.generator.set_state(content["generator"])
         self.best_weights = {n: t.to(self.device) for n, t in content["best_weights"].items()}
         self.history = [EpochResult(**result) for result in about["history"]]
-        self.n_steps, self.n_images = about["n_steps"], about["n_images"]
+        self.n_steps = about["n_steps"]

@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from data.drawings import Drawings
 from data.episodes import N_WAY, Episodes
 from model.evaluate import one_shot_accuracy
 from model.optim import set_epoch
-from model.recipes import LOSSES, chance_loss, images_per_step, training_drawings
+from model.recipes import LOSSES, chance_loss, images_per_epoch, training_drawings
 from model.state import EpochResult, FitState
 
 COLLAPSED_EPOCHS = 3  # so many epochs at the chance loss are enough
@@ -47,6 +47,7 @@ def fit(
 
     Source: Koch 2015 §3.2 "Training": stop after 20 epochs without a gain, keep the best.
     """
+    state.data = data_identity(train, validation)
     if checkpoint_path and checkpoint_path.exists():
         state.load(checkpoint_path)
     drawings = training_drawings(train, state.config.fit).to(state.device)
@@ -57,12 +58,23 @@ def fit(
         result = _judge(state, loss, raw, ema, time.perf_counter() - started)
         state.history.append(result)
         if state.best is result:
-            averaged = state.config.fit.ema and not raw > ema
+            # Without validation both are NaN: the average, where there is one.
+            averaged = state.config.fit.ema > 0 and not raw > ema
             better = state.ema_net if averaged else state.net
             state.best_weights = copy.deepcopy(better.state_dict())
         if checkpoint_path:
             state.save(checkpoint_path)
         yield result
+
+
+def data_identity(train: Drawings, validation: Validation | None) -> dict[str, Any]:
+    """Return what a checkpoint's data must agree with, as JSON values."""
+    return {
+        "digest": train.digest,
+        "train": list(train.alphabets),
+        "validation": list(validation.drawings.alphabets) if validation else None,
+        "n_episodes": len(validation.episodes) if validation else 0,
+    }
 
 
 def _train_epoch(state: FitState, drawings: Drawings) -> float:
@@ -77,7 +89,6 @@ def _train_epoch(state: FitState, drawings: Drawings) -> float:
         _average(state)
         total += loss.detach()
         n_steps += 1
-    state.n_images += n_steps * images_per_step(config)
     return total.item() / n_steps
 
 
@@ -87,8 +98,9 @@ def _average(state: FitState) -> None:
     state.n_steps += 1
     if state.config.fit.ema:
         decay = min(state.config.fit.ema, (1 + state.n_steps) / (10 + state.n_steps))
-        targets: list[Tensor] = list(state.ema_net.parameters())
-        torch._foreach_lerp_(targets, list(state.net.parameters()), 1 - decay)
+        pairs = zip(state.ema_net.parameters(), state.net.parameters(), strict=True)
+        for average, weight in pairs:
+            average.lerp_(weight, 1 - decay)
 
 
 def _validate(state: FitState, validation: Validation | None, loss: float) -> tuple[float, float]:
@@ -117,4 +129,5 @@ def _judge(state: FitState, loss: float, raw: float, ema: float, seconds: float)
         stopped = "all epochs done"
     elif best and accuracy <= best.accuracy and epoch - best.epoch >= config.patience:
         stopped = f"no gain in {config.patience} epochs"
-    return EpochResult(epoch, loss, accuracy, raw, ema, state.n_images, seconds, stopped)
+    n_images = epoch * images_per_epoch(config)
+    return EpochResult(epoch, loss, accuracy, raw, ema, n_images, seconds, stopped)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from data import cache, glyphs, load
-from data.cache import Packed
+from data.episodes import Packed
 from data.splits import Split, split
 
 
@@ -29,7 +29,7 @@ def packed(packed_105: Packed) -> Packed:
 
 @pytest.fixture(scope="session")
 def parts(packed: Packed) -> Split:
-    return split(packed.drawings, packed.official)
+    return split(packed)
 
 
 @pytest.fixture
@@ -58,4 +58,4 @@ def omniglot_105(omniglot_root: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def omniglot(omniglot_105: Packed) -> Split:
-    return split(cache.resized(omniglot_105.drawings, 35), omniglot_105.official)
+    return split(Packed(cache.resized(omniglot_105.drawings, 35), omniglot_105.official))

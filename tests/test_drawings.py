@@ -1,6 +1,6 @@
 import torch
 
-from data.cache import Packed
+from data.episodes import Packed
 
 
 def test_drawings_are_sorted_and_counted(packed: Packed) -> None:

@@ -1,7 +1,7 @@
 import torch
 
 from data import glyphs
-from data.cache import Packed
+from data.episodes import Packed
 from data.splits import Split
 from model.config import ModelConfig
 from model.evaluate import credit, nearest_neighbour_scores, one_shot_accuracy

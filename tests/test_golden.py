@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from data import glyphs
-from data.cache import Packed
+from data.episodes import Packed
 from data.splits import split
 from hpo.settings import StudySettings, base_config
 from hpo.space import paper_model
@@ -26,11 +26,11 @@ def first_losses(packed: Packed, init: str) -> list[float]:
     settings = StudySettings(data="glyphs", recipe="paper", image_size=105, pairs=16)
     config = base_config(settings)
     config = replace(
-        config, model=paper_model(105, init), fit=replace(config.fit, batch=8, max_epochs=1)
+        config, model=paper_model(105, init), fit=replace(config.fit, batch_size=8, max_epochs=1)
     )
     state = FitState(config, seed=0, device=torch.device("cpu"))
     set_epoch(state.optimizer, config.fit, 0)
-    train = training_drawings(split(packed.drawings, packed.official).train, config.fit)
+    train = training_drawings(split(packed).train, config.fit)
     losses = []
     for _ in range(2):
         for loss in pair_losses(state.net, train, config.fit, generator=state.generator):

@@ -4,8 +4,8 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from data import cache, load
-from data.cache import Packed
+from data import cache, files, load
+from data.episodes import Packed
 from data.errors import InputError
 
 
@@ -40,7 +40,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
         raise OSError(28, "No space left on device")
 
     with pytest.raises(InputError, match=r"cannot be written.*No space left.*Free space"):
-        cache.write_atomically(path, fail)
+        files.write_atomically(path, fail)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

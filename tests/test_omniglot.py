@@ -9,8 +9,7 @@ import torch
 
 from data import load
 from data.alphabets import TEST, VAL
-from data.cache import Packed
-from data.episodes import dense_validation, paper_validation
+from data.episodes import Packed, dense_validation, paper_validation
 from data.errors import InputError
 from data.omniglot import read
 from data.splits import Split

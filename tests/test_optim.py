@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -7,10 +9,10 @@ from model.optim import build_optimizer, lr_factor, momentum_at, set_epoch
 from model.siamese import SiameseNet
 
 
-def fit_config(**changed: object) -> FitConfig:
+def fit_config(**changed: Any) -> FitConfig:
     rates = tuple(LayerRates(0.01 * (i + 1), 0.7 + 0.04 * i, 1e-4 * i) for i in range(6))
-    values: dict[str, object] = {"recipe": "paper", "rates": rates, "max_epochs": 10}
-    return FitConfig(**{**values, **changed})  # type: ignore[arg-type]
+    values: dict[str, Any] = {"recipe": "paper", "rates": rates, "max_epochs": 10}
+    return FitConfig(**{**values, **changed})
 
 
 def test_every_layers_rates_are_inside_the_optimiser_on_that_layers_parameters() -> None:
@@ -25,7 +27,7 @@ def test_every_layers_rates_are_inside_the_optimiser_on_that_layers_parameters()
         ]
         assert group["lr"] == pytest.approx(rates.lr * 0.99**2)
         assert group["momentum"] == pytest.approx(rates.momentum)
-        assert group["weight_decay"] == pytest.approx(2 * rates.l2)  # D2: twice λ
+        assert group["weight_decay"] == pytest.approx(2 * rates.l2_penalty)  # D2: twice λ
     assert sum(len(g["params"]) for g in optimizer.param_groups) == len(list(net.parameters()))
 
 
@@ -40,7 +42,7 @@ def test_one_step_moves_each_layer_by_its_own_rate() -> None:
     optimizer.step()
     for layer, rates in zip(LAYERS, fit.rates, strict=True):
         w = before[f"{layer}.weight"]
-        expected = w - rates.lr * (1 + 2 * rates.l2 * w)
+        expected = w - rates.lr * (1 + 2 * rates.l2_penalty * w)
         torch.testing.assert_close(net.get_parameter(f"{layer}.weight").detach(), expected)
 
 

@@ -69,7 +69,7 @@ def test_every_searched_value_reaches_the_configuration(size: int) -> None:
         assert rates.lr == trial.params[f"{layer}.lr"]
         assert rates.momentum == trial.params[f"{layer}.momentum"]
         l2 = trial.params[f"{layer}.l2"]
-        assert rates.l2 == (l2 if l2 >= 1e-5 else 0.0)
+        assert rates.l2_penalty == (l2 if l2 >= 1e-5 else 0.0)
     for i, layer in enumerate(LAYERS[:4]):
         assert config.model.filters[i] == trial.params[f"{layer}.filters"]
     kernels = tuple(trial.params[f"{layer}.kernel"] for layer in LAYERS[:4])
@@ -111,5 +111,6 @@ def test_costlier_networks_get_fewer_steps_and_cheaper_ones_more() -> None:
 def test_groups_are_parsed_and_unknown_ones_named() -> None:
     assert parse_search(["paper"]) == GROUPS
     assert parse_search(["units", "lr"]) == ("lr", "units")
-    with pytest.raises(InputError, match=r"--search takes groups.*dropout"):
-        parse_search(["dropout"])
+    for wrong in (["dropout"], ["paper", "dropout"]):
+        with pytest.raises(InputError, match=r"--search takes groups.*dropout"):
+            parse_search(wrong)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from data.alphabets import OMNIGLOT, TEST, TRAIN, VAL
-from data.cache import Packed
+from data.episodes import Packed
 from data.errors import InputError
 from data.splits import Split, split, train_and_val
 
@@ -40,7 +40,7 @@ def test_official_episodes_outside_the_test_alphabets_are_refused(packed: Packed
         packed.official, query_RQ=packed.official.query_RQ * 0 + len(packed.drawings) // 2
     )
     with pytest.raises(InputError, match="test alphabets alone"):
-        split(packed.drawings, wrong)
+        split(Packed(packed.drawings, wrong))
 
 
 def test_train_and_val_leaves_the_test_alphabets_out(packed: Packed, parts: Split) -> None:

@@ -9,18 +9,22 @@ from typing import Any
 import optuna
 import pytest
 import torch
+from optuna.pruners import HyperbandPruner, ThresholdPruner
 from optuna.trial import TrialState
 
-from data.episodes import dense_validation
-from data.errors import InputError
+from data.episodes import Packed, dense_validation
+from data.errors import InputError, hide_password
 from data.splits import Split
 from hpo.objective import Objective
 from hpo.owner import OWNER, claim, put_back_orphans
-from hpo.retrain import choose_trial, retrain_config
 from hpo.sampler import make_sampler
-from hpo.settings import StudySettings, differences, identity
-from hpo.storage import hide_password, open_storage, storage_errors
+from hpo.settings import StudySettings, base_config, differences, identity
+from hpo.space import anchors
+from hpo.storage import open_storage, storage_errors
 from hpo.study import count_ended, count_taken, load_study, open_study
+from hpo.winner import choose_trial, retrain_config
+from hpo.workers import Job, prepare
+from model.config import Config
 from model.state import EpochResult
 from model.train import Validation
 
@@ -57,9 +61,9 @@ def test_a_trial_records_what_it_cost_and_reports_every_epoch(tmp_path: Path, pa
     assert attrs["epochs"] == 2
     assert attrs["n_images"] == 2 * 2 * 128
     assert attrs["n_parameters"] > 1e6
-    assert attrs["flops_per_image"] == attrs["flops_per_image"] > 1e6
+    assert attrs["flops_per_image"] == base_config(TINY).model.flops
     assert attrs["seconds"] > 0
-    assert (attrs["ended"], attrs["died"]) == ("all epochs done", None)
+    assert (attrs["stopped"], attrs["died"]) == ("all epochs done", None)
     assert attrs["config"]["model"]["units"] == 4096
 
 
@@ -72,10 +76,40 @@ def test_the_same_parameters_give_the_same_value(parts: Split) -> None:
     assert values[0] == values[1]
 
 
-def test_the_objective_holds_no_test_drawing(parts: Split) -> None:
-    made = objective(parts)
-    held = {*made.train.alphabets, *made.validation.drawings.alphabets}
-    assert not held & set(parts.test.alphabets)
+def test_the_objective_of_a_study_is_handed_no_test_drawing(
+    in_tmp: Path, packed: Packed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpo.workers.load", lambda *_: packed)
+    job = Job(TINY, url(in_tmp), "s", None, 1, None, "cpu", "float32", 1)
+    _, made, _ = prepare(job)
+    assert all(name.startswith("train") for name in made.train.alphabets)
+    assert all(name.startswith("val") for name in made.validation.drawings.alphabets)
+    held = {i.numpy().tobytes() for i in made.train.images_NHW}
+    held |= {i.numpy().tobytes() for i in made.validation.drawings.images_NHW}
+    test_names = [name for name in packed.drawings.alphabets if name.startswith("test")]
+    test = packed.drawings.only(test_names)
+    assert not held & {i.numpy().tobytes() for i in test.images_NHW}
+
+
+@pytest.mark.parametrize(
+    "pruner",
+    [ThresholdPruner(lower=0.99), HyperbandPruner(min_resource=1, max_resource=2)],
+    ids=["threshold", "hyperband"],
+)
+def test_a_hopeless_trial_is_pruned_and_records_what_it_cost(
+    pruner: optuna.pruners.BasePruner, parts: Split
+) -> None:
+    study = optuna.create_study(
+        direction="maximize", sampler=make_sampler("random", 0), pruner=pruner
+    )
+    study.optimize(objective(parts), n_trials=4)
+    pruned = [t for t in study.trials if t.state == TrialState.PRUNED]
+    if isinstance(pruner, ThresholdPruner):
+        assert len(pruned) == 4
+        assert [list(t.intermediate_values) for t in pruned] == [[1]] * 4
+    for trial in study.trials:
+        assert trial.user_attrs["epochs"] == len(trial.intermediate_values)
+        assert trial.user_attrs["seconds"] > 0
 
 
 def test_a_diverging_trial_completes_at_chance_with_its_reason(
@@ -179,8 +213,24 @@ def test_a_dead_owners_trial_is_ended_and_put_back_once(tmp_path: Path, parts: S
     assert put_back_orphans(study) == [trial.number]
     assert put_back_orphans(study) == []
     waiting = [t for t in study.trials if t.user_attrs.get("retry_of") == trial.number]
-    assert [t.system_attrs["fixed_params"] for t in waiting] == [trial.params]
+    assert [t.system_attrs["fixed_params"]["x"] for t in waiting] == [trial.params["x"]]
     assert count_ended(study) == count_taken(study) == 0
+
+
+def test_parameters_that_kill_their_process_each_time_are_given_up(
+    tmp_path: Path, parts: Split
+) -> None:
+    study = opened(tmp_path, parts)
+    n_asked = 0
+    while any(t.state == TrialState.WAITING for t in study.trials):
+        trial = study.ask()
+        claim(trial)
+        host, pid, _ = study.trials[trial.number].user_attrs[OWNER]
+        trial.set_user_attr(OWNER, [host, pid, "1"])
+        assert put_back_orphans(study) == [trial.number]
+        n_asked += 1
+    assert n_asked == 3 * len(anchors(base_config(TINY), TINY.search))
+    assert count_ended(study) == n_asked // 3
 
 
 def test_a_reused_process_id_is_not_taken_for_the_owner(tmp_path: Path, parts: Split) -> None:
@@ -218,13 +268,7 @@ def test_the_winner_is_rebuilt_as_the_search_built_it(tmp_path: Path, parts: Spl
     trial = choose_trial(again, None)
     assert trial.value == study.best_value
     config = retrain_config(settings, trial, max_epochs=2)
-    assert config.to_dict() == {
-        **trial.user_attrs["config"],
-        "model": {n: tuple(v) if isinstance(v, list) else v
-                  for n, v in trial.user_attrs["config"]["model"].items()},
-        "fit": {**trial.user_attrs["config"]["fit"],
-                "rates": tuple(trial.user_attrs["config"]["fit"]["rates"])},
-    }  # fmt: skip
+    assert config == Config.from_dict(trial.user_attrs["config"])
     assert retrain_config(settings, trial, None).fit.max_epochs == 12
     with pytest.raises(InputError, match=r"--trial must be a complete trial.*99"):
         choose_trial(again, 99)
@@ -254,6 +298,7 @@ def test_a_study_that_is_not_there_is_named_with_those_that_are(
 def test_passwords_are_hidden() -> None:
     text = hide_password("postgresql+psycopg://me:s3cr:et@host/db")
     assert text == "postgresql+psycopg://me:***@host/db"
+    assert hide_password("x://:pw@host/db?a=1&password=pw") == "x://:***@host/db?a=1&password=***"
     with pytest.raises(InputError) as caught, storage_errors("postgresql://me:pw@host/db"):
         raise optuna.exceptions.StorageInternalError("postgresql://me:pw@host/db is down")
     assert "pw@" not in str(caught.value)

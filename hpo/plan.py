@@ -1,0 +1,131 @@
+"""What a retraining shall fit: the job that was asked for, and the plan that follows from it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data.drawings import Drawings
+from data.episodes import VALIDATIONS
+from data.errors import InputError, hide_password
+from data.load import load
+from data.splits import Split, split, train_and_val
+from hpo.storage import open_storage, storage_errors
+from hpo.study import IDENTITY, load_study
+from hpo.winner import choose_trial, retrain_config
+from model.config import Config
+from model.device import choose_device, choose_precision
+from model.train import Validation
+
+
+@dataclass(frozen=True)
+class RetrainJob:
+    """What was asked of retrain_best.py; see its flags.
+
+    Args:
+        storage: database address.
+        study_name: or None for the latest.
+        trial: number, or None for the best.
+        n_seeds: number of fits.
+        max_epochs: or None for the default.
+        train_on: ``"train"`` or ``"train+val"``.
+        out: folder of the results, or None for the default.
+        data_root: folder of the archives, or None.
+        device: name.
+        precision: name.
+    """
+
+    storage: str
+    study_name: str | None
+    trial: int | None
+    n_seeds: int
+    max_epochs: int | None
+    train_on: str
+    out: Path | None
+    data_root: Path | None
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The fits of a retraining.
+
+    Args:
+        config: of every fit.
+        seeds: one fit each.
+        train: its drawings.
+        validation: chooses the epoch; None where the validation alphabets are trained on.
+        split: on the device, for the figures.
+        device: where to compute.
+        precision: ``"float32"`` or ``"bfloat16"``.
+        folder: for networks, results and the checkpoints of fits under way.
+        facts: where the configuration comes from, as JSON values.
+    """
+
+    config: Config
+    seeds: list[int]
+    train: Drawings
+    validation: Validation | None
+    split: Split
+    device: torch.device
+    precision: str
+    folder: Path
+    facts: dict[str, Any]
+
+    def checkpoint(self, seed: int) -> Path:
+        """Return where a seed's fit that is under way is kept."""
+        return self.folder / f"seed-{seed}.fit.pt"
+
+
+def make_plan(job: RetrainJob) -> Plan:
+    """Return what to fit.
+
+    Raises:
+        InputError: no such study or trial, other data than the study's, or no such device.
+    """
+    with storage_errors(job.storage):
+        storage = open_storage(job.storage, create=False)
+        study, settings = load_study(storage, job.study_name)
+        trial = choose_trial(study, job.trial)
+    device = choose_device(job.device)
+    packed = load(settings.data, job.data_root, settings.image_size)
+    check_digest(packed.drawings.digest, study.user_attrs[IDENTITY]["data_digest"])
+    parts = split(packed).to(device)
+    both = job.train_on == "train+val"
+    episodes = VALIDATIONS[settings.validation](parts.val)
+    return Plan(
+        config=retrain_config(settings, trial, job.max_epochs),
+        # Not the study's own seed: the winner may owe a little of its rank to that one.
+        seeds=[settings.seed + 1 + i for i in range(job.n_seeds)],
+        train=train_and_val(packed.drawings) if both else parts.train,
+        validation=None if both else Validation(parts.val, episodes),
+        split=parts,
+        device=device,
+        precision=choose_precision(job.precision, device),
+        folder=job.out or default_folder(study.study_name, trial.number, job.train_on),
+        facts={
+            "storage": hide_password(job.storage),
+            "study": study.study_name,
+            "trial": trial.number,
+            "study_value": trial.value,
+            "train_on": job.train_on,
+        },
+    )
+
+
+def default_folder(study_name: str, trial: int, train_on: str) -> Path:
+    """Return where a retraining's files go unless --out says otherwise."""
+    name = re.sub(r"[^\w.-]", "_", f"{study_name}-{trial}-{train_on.replace('+', '-')}")
+    return Path("var/retrain") / name
+
+
+def check_digest(found: str, expected: str) -> None:
+    """Raise unless the data is what was trained on before."""
+    if found != expected:
+        raise InputError(
+            "The data must be what was trained on, but its digest is "
+            f"{found[:12]} and that was {expected[:12]}. Name the right --data-root."
+        )

@@ -1,0 +1,44 @@
+"""From a study's best trial to the configuration that is refitted."""
+
+from dataclasses import replace
+
+from optuna.study import Study
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
+
+from data.errors import InputError
+from hpo.settings import StudySettings, base_config
+from hpo.space import suggest_config
+from hpo.study import best_trial
+from model.config import Config
+
+# A trial is short so that many can be tried; the winner is worth a longer fit.
+EPOCHS_FACTOR = {"episode": 6, "paper": 1}
+
+
+def choose_trial(study: Study, number: int | None) -> FrozenTrial:
+    """Return the complete trial of that number, or the best one.
+
+    Raises:
+        InputError: there is none, or it has not been completed.
+    """
+    best = best_trial(study)
+    if best is None:
+        raise InputError(
+            f"Study '{study.study_name}' has no complete trial yet. Let run_study.py finish one."
+        )
+    if number is None:
+        return best
+    complete = {t.number: t for t in study.get_trials(states=(TrialState.COMPLETE,))}
+    if number not in complete:
+        raise InputError(
+            f"--trial must be a complete trial of study '{study.study_name}', but {number} is none."
+            f" Choose one of {', '.join(map(str, sorted(complete)))}."
+        )
+    return complete[number]
+
+
+def retrain_config(settings: StudySettings, trial: FrozenTrial, max_epochs: int | None) -> Config:
+    """Return the trial's configuration, rebuilt by the search's own function, with a longer fit."""
+    config = suggest_config(FixedTrial(trial.params), base_config(settings), settings.search)
+    epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]
+    return replace(config, fit=replace(config.fit, max_epochs=epochs))
