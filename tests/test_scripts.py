@@ -17,7 +17,8 @@ from optuna.trial import TrialState
 from hpo.storage import open_storage
 
 ROOT = Path(__file__).parents[1]
-STUDY = ["--data", "glyphs", "--epoch-steps", "3", "--max-epochs", "2", "--seed", "1"]
+SMALL = ["--data", "glyphs", "--image-size", "20", "--validation", "paper"]
+STUDY = [*SMALL, "--epoch-steps", "2", "--max-epochs", "2", "--seed", "1"]
 
 
 def environment() -> dict[str, str]:
@@ -45,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
     storage = open_storage(f"sqlite:///{folder}/study.db")
-    return optuna.load_study(study_name="glyphs-35-episode", storage=storage).trials
+    return optuna.load_study(study_name="glyphs-20-episode", storage=storage).trials
 
 
 def test_repeating_the_command_says_finished_and_more_trials_resume(home: Path) -> None:
@@ -62,7 +63,7 @@ def test_resuming_as_something_else_is_one_line_and_changes_nothing(home: Path) 
     before = len(trials(home))
     done = script(home, "run_study.py", *STUDY[:-1], "7", "--n-trials", "9")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: Study 'glyphs-35-episode' was made otherwise")
+    assert done.stderr.startswith("error: Study 'glyphs-20-episode' was made otherwise")
     assert len(done.stderr.splitlines()) == 1
     assert len(trials(home)) == before
 
@@ -112,7 +113,7 @@ def test_a_study_that_is_stopped_or_killed_goes_on(
     number: signal.Signals, home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "var").symlink_to(home / "var")
-    flags = ["--data", "glyphs", "--epoch-steps", "3", "--max-epochs", "30", "--pruner", "none"]
+    flags = [*SMALL, "--epoch-steps", "2", "--max-epochs", "10", "--pruner", "none"]
     log = tmp_path / "log"
     command = [sys.executable, str(ROOT / "run_study.py"), *flags, "--search", "lr"]
     with log.open("w") as out:
@@ -120,7 +121,7 @@ def test_a_study_that_is_stopped_or_killed_goes_on(
             [*command, "--n-trials", "9"], cwd=tmp_path, env=environment(), stdout=out, stderr=out
         )
         wait_for("trial   0", log)
-        time.sleep(1.0)
+        time.sleep(0.5)  # into a later trial
         process.send_signal(number)
         code = process.wait(timeout=60)
     finished = [t for t in trials(tmp_path) if t.state == TrialState.COMPLETE]
@@ -165,7 +166,7 @@ def test_two_workers_share_a_study(home: Path, tmp_path: Path) -> None:
         ("run_study.py", ["--data", "glyphs", "--storage", "x"], "--storage must be an address"),
         ("retrain_best.py", [], "study.db does not exist"),
         ("retrain_best.py", ["--checkpoint", "x.pt"], "Checkpoint x.pt does not exist"),
-        ("retrain_best.py", ["--checkpoint", "var/cache/glyphs-35.npz"], "torn or not one of"),
+        ("retrain_best.py", ["--checkpoint", "var/cache/glyphs-20.npz"], "torn or not one of"),
         ("run_study.py", ["--data", "glyphs", "--seed", "5000000000"], "0 <= seed"),
         ("dashboard.py", [], "study.db does not exist"),
     ],
@@ -193,7 +194,7 @@ def test_the_dashboard_serves_the_study_on_this_machine(home: Path) -> None:
                 break
             except OSError:
                 time.sleep(0.1)
-        assert names == ["glyphs-35-episode"]
+        assert names == ["glyphs-20-episode"]
     finally:
         process.terminate()
         process.wait(timeout=20)
