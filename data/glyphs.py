@@ -20,6 +20,7 @@ from data.episodes import N_WAY, Packed, random_episodes
 Array = npt.NDArray[np.float64]
 Canvas = npt.NDArray[np.float32]
 
+VERSION = 1  # counted up when the pixels change
 N_ALPHABETS = {"train": 10, "val": 4, "test": 4}
 N_CHARACTERS = 20
 POINTS_PER_STROKE = 160

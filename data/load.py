@@ -101,14 +101,14 @@ def load(name: str = "omniglot", data_root: Path | None = None, image_size: int 
         UserWarning: neither data nor network; the glyphs are returned instead.
     """
     if name == "glyphs":
-        return _cached("glyphs", image_size, f"seed 0 of {glyphs.N_ALPHABETS}", glyphs.make)
+        return _cached("glyphs", image_size, f"version {glyphs.VERSION}", glyphs.make)
     root = find_root(data_root)
     if root == VAR and missing_parts(root):
         try:
             download(root)
         except InputError as error:
-            if containers(root):
-                raise  # a data set that is there in part is no reason to use another
-            warnings.warn(f"{error} Using the built-in glyphs instead of Omniglot.", stacklevel=2)
-            return load("glyphs", image_size=image_size)
+            if not containers(root):  # else reading says what is missing, if anything is
+                text = f"{error} Using the built-in glyphs instead of Omniglot."
+                warnings.warn(text, stacklevel=2)
+                return load("glyphs", image_size=image_size)
     return _cached("omniglot", image_size, fingerprint(root), lambda: omniglot.read(root))

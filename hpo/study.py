@@ -1,11 +1,10 @@
 """Open, fill and count a study; refuse to resume it as something else."""
 
-import warnings
 from datetime import datetime
 from typing import Any
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
+from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -49,10 +48,8 @@ def open_study(
         study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
         check_identity(study, identity)
     if IDENTITY not in study.user_attrs:  # new, or its maker was killed before this line
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            for params in anchors(base_config(settings), settings.search):
-                study.enqueue_trial(params, skip_if_exists=True)
+        for params in anchors(base_config(settings), settings.search):
+            study.enqueue_trial(params, skip_if_exists=True)
         study.set_user_attr(IDENTITY, identity)
     return study
 

@@ -4,8 +4,10 @@ from collections import Counter
 from dataclasses import asdict
 
 import optuna
+from optuna.trial import TrialState
 
 from data.errors import hide_password
+from hpo.owner import OWNER
 from hpo.storage import open_storage, storage_errors
 from hpo.study import best_trial, count_ended
 from hpo.workers import Job
@@ -29,6 +31,7 @@ def print_summary(job: Job, seconds: float) -> None:
         study = optuna.load_study(storage=open_storage(job.storage), study_name=job.study_name)
         counts = Counter(trial.state.name.lower() for trial in study.get_trials(deepcopy=False))
         ended, best = count_ended(study), best_trial(study)
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     states = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
     finished = ended >= job.n_trials
     print(
@@ -42,5 +45,8 @@ def print_summary(job: Job, seconds: float) -> None:
     if finished:
         print("The study is finished; a larger --n-trials goes on with it.")
     else:
+        for trial in running:
+            host, pid, _ = trial.user_attrs.get(OWNER, ("an unknown host", "?", ""))
+            print(f"waiting  trial {trial.number} is running on {host} (process {pid})")
         print("Run the same command again to go on.")
     print("next     uv run dashboard.py · uv run retrain_best.py")

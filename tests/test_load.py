@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 from urllib.error import URLError
 
@@ -72,6 +73,34 @@ def test_without_data_and_network_the_glyphs_are_used_with_one_warning(
     with pytest.warns(UserWarning, match=r"no route to host.*--data-root.*built-in glyphs"):
         packed = load.load("omniglot", image_size=35)
     assert packed.drawings.name == "glyphs"
+
+
+def test_a_data_set_that_is_there_in_part_is_no_reason_to_use_another(
+    in_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*args: object, **kwargs: object) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", offline)
+    (in_tmp / "var").mkdir()
+    with zipfile.ZipFile(in_tmp / "var" / "images_background.zip", "w") as archive:
+        archive.writestr("images_background/notes.txt", "nothing")
+    with pytest.raises(InputError, match="No drawing of Omniglot lies under var"):
+        load.load("omniglot")
+
+
+def test_only_what_is_missing_is_downloaded(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+
+    def fetch(url: str, folder: str, md5: str) -> None:
+        fetched.append(Path(url).name)
+        (Path(folder) / Path(url).name).write_bytes(b"zip")
+
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", fetch)
+    (in_tmp / "var" / "images_background").mkdir(parents=True)
+    load.download(in_tmp / "var")
+    assert fetched == ["images_evaluation.zip", "all_runs.zip"]
+    assert not load.missing_parts(in_tmp / "var")
 
 
 def test_a_named_root_without_omniglot_is_an_error_not_a_fallback(in_tmp: Path) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+import warnings
 from pathlib import Path
 
 import optuna
@@ -18,6 +20,7 @@ from hpo.storage import open_storage
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["--data", "glyphs", "--image-size", "20", "--validation", "paper"]
+REFIT = ["--max-epochs", "2", "--precision", "float32"]
 STUDY = [*SMALL, "--epoch-steps", "2", "--max-epochs", "2", "--seed", "1"]
 
 
@@ -30,6 +33,25 @@ def script(folder: Path, name: str, *flags: str) -> subprocess.CompletedProcess[
     return subprocess.run(
         command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=170
     )
+
+
+def here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, *flags: str
+) -> SystemExit | None:
+    """Run a script in this process, which has imported torch already; return how it exited."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", [name, *flags])
+    handlers = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
+    shown = warnings.formatwarning
+    try:
+        runpy.run_path(str(ROOT / name), run_name="__main__")
+    except SystemExit as end:
+        return end
+    finally:
+        warnings.formatwarning = shown
+        for number, handler in handlers:
+            signal.signal(number, handler)
+    return None
 
 
 @pytest.fixture(scope="module")
@@ -49,32 +71,40 @@ def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
     return optuna.load_study(study_name="glyphs-20-episode", storage=storage).trials
 
 
-def test_repeating_the_command_says_finished_and_more_trials_resume(home: Path) -> None:
-    again = script(home, "run_study.py", *STUDY, "--n-trials", "2")
-    assert again.returncode == 0
-    assert "The study is finished" in again.stdout
+def test_repeating_the_command_says_finished_and_more_trials_resume(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert here(home, monkeypatch, "run_study.py", *STUDY, "--n-trials", "2") is None
+    assert "The study is finished" in capsys.readouterr().out
     assert len(trials(home)) == 2
-    more = script(home, "run_study.py", *STUDY, "--n-trials", "3")
-    assert "finished: 3 of 3" in more.stdout
+    here(home, monkeypatch, "run_study.py", *STUDY, "--n-trials", "3")
+    assert "finished: 3 of 3" in capsys.readouterr().out
     assert [t.state for t in trials(home)] == [TrialState.COMPLETE] * 3
 
 
-def test_resuming_as_something_else_is_one_line_and_changes_nothing(home: Path) -> None:
+def test_resuming_as_something_else_is_one_line_and_changes_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = len(trials(home))
-    done = script(home, "run_study.py", *STUDY[:-1], "7", "--n-trials", "9")
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: Study 'glyphs-20-episode' was made otherwise")
-    assert len(done.stderr.splitlines()) == 1
+    end = here(home, monkeypatch, "run_study.py", *STUDY[:-1], "7", "--n-trials", "9")
+    error = capsys.readouterr().err
+    assert end is not None
+    assert end.code == 2
+    assert error.startswith("error: Study 'glyphs-20-episode' was made otherwise")
+    assert len(error.splitlines()) == 1
     assert len(trials(home)) == before
 
 
-def test_retraining_reports_and_its_checkpoint_evaluates_to_the_same(home: Path) -> None:
-    done = script(home, "retrain_best.py", "--seeds", "2", "--max-epochs", "2", "--out", "out")
-    assert done.returncode == 0, done.stderr
+def test_retraining_reports_and_its_checkpoint_evaluates_to_the_same(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refit = [*REFIT, "--seeds", "2", "--out", "out"]
+    assert here(home, monkeypatch, "retrain_best.py", *refit) is None
+    printed = capsys.readouterr().out
     result = json.loads((home / "out/result.json").read_text())
     predictions = pd.read_csv(home / "out/predictions.csv")
     assert result["data"] == "glyphs"
-    assert "21.7 %" not in done.stdout, "the paper's figure beside glyphs"
+    assert "21.7 %" not in printed, "the paper's figure beside glyphs"
     for seed in result["seeds"]:
         rows = predictions[predictions["seed"] == seed["seed"]]
         assert rows["credit"].mean() == pytest.approx(seed["official"]["accuracy"])
@@ -82,17 +112,17 @@ def test_retraining_reports_and_its_checkpoint_evaluates_to_the_same(home: Path)
     assert list((home / "out").glob("*.fit.pt")) == []
     first = result["seeds"][0]
     flags = ["--checkpoint", f"out/seed-{first['seed']}.pt", "--out", "again"]
-    evaluated = script(home, "retrain_best.py", *flags)
-    assert evaluated.returncode == 0, evaluated.stderr
+    assert here(home, monkeypatch, "retrain_best.py", *flags) is None
     again = json.loads((home / "again/result.json").read_text())["seeds"][0]
     for name in ("official", "random_episodes", "verification", "validation_accuracy"):
         assert again[name] == first[name]
 
 
-def test_retraining_on_train_and_val_runs_without_choosing_an_epoch(home: Path) -> None:
-    flags = ["--seeds", "1", "--max-epochs", "2", "--train-on", "train+val", "--out", "both"]
-    done = script(home, "retrain_best.py", *flags)
-    assert done.returncode == 0, done.stderr
+def test_retraining_on_train_and_val_runs_without_choosing_an_epoch(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = [*REFIT, "--seeds", "1", "--train-on", "train+val", "--out", "both"]
+    assert here(home, monkeypatch, "retrain_best.py", *flags) is None
     result = json.loads((home / "both/result.json").read_text())
     assert result["train_on"] == "train+val"
     assert result["seeds"][0]["best_epoch"] == result["seeds"][0]["epochs"] == 2
@@ -110,7 +140,7 @@ def wait_for(text: str, log: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_study_that_is_stopped_or_killed_goes_on(
-    number: signal.Signals, home: Path, tmp_path: Path
+    number: signal.Signals, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "var").symlink_to(home / "var")
     flags = [*SMALL, "--epoch-steps", "2", "--max-epochs", "10", "--pruner", "none"]
@@ -120,10 +150,14 @@ def test_a_study_that_is_stopped_or_killed_goes_on(
         process = subprocess.Popen(
             [*command, "--n-trials", "9"], cwd=tmp_path, env=environment(), stdout=out, stderr=out
         )
-        wait_for("trial   0", log)
-        time.sleep(0.5)  # into a later trial
-        process.send_signal(number)
-        code = process.wait(timeout=60)
+        try:
+            wait_for("trial   0", log)
+            time.sleep(0.5)  # into a later trial
+            process.send_signal(number)
+            code = process.wait(timeout=60)
+        finally:
+            process.kill()
+            process.wait()
     finished = [t for t in trials(tmp_path) if t.state == TrialState.COMPLETE]
     n = len(finished)
     assert n >= 1
@@ -133,15 +167,8 @@ def test_a_study_that_is_stopped_or_killed_goes_on(
         assert code == 130
         assert "run the same command again to resume" in log.read_text()
         assert "Traceback" not in log.read_text()
-    done = subprocess.run(
-        [*command, "--n-trials", str(n + 1)],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
+    flags = [*command[2:], "--n-trials", str(n + 1)]
+    assert here(tmp_path, monkeypatch, "run_study.py", *flags) is None
     after = trials(tmp_path)
     assert [t.value for t in after[:n]] == [t.value for t in finished]
     assert not [t for t in after if t.state == TrialState.RUNNING]
@@ -172,13 +199,28 @@ def test_two_workers_share_a_study(home: Path, tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
-    name: str, flags: list[str], message: str, home: Path, tmp_path: Path
+    name: str,
+    flags: list[str],
+    message: str,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "var").symlink_to(home / "var")
-    done = script(tmp_path, name, *flags)
+    end = here(tmp_path, monkeypatch, name, *flags)
+    error = capsys.readouterr().err
+    assert end is not None
+    assert end.code == 2
+    assert message in error
+    assert len(error.splitlines()) == 1, error
+
+
+def test_an_error_reaches_the_shell_as_one_line_and_status_2(tmp_path: Path) -> None:
+    done = script(tmp_path, "retrain_best.py")
     assert done.returncode == 2
-    assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("error: study.db does not exist. Run run_study.py")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_dashboard_serves_the_study_on_this_machine(home: Path) -> None:
