@@ -56,26 +56,36 @@ def clip_kernels(image_size: int, kernels: tuple[int, ...]) -> tuple[int, int, i
     return clipped[0], clipped[1], clipped[2], clipped[3]
 
 
-def paper_model(image_size: int, init: str) -> ModelConfig:
-    """Return the paper's best architecture with its kernels scaled to an image size.
+def paper_kernels(image_size: int) -> tuple[int, int, int, int]:
+    """Return the kernels of the paper's best architecture scaled to an image size.
 
     Rounding up keeps the last feature map at the paper's share of the image (6 of 105 pixels, 2 of
     35); a single pixel instead costs over 5 points of validation accuracy.
+
+    Raises:
+        InputError: no such network fits so small an image.
     """
     if image_size < 16:
         raise InputError(
             f"`image_size >= 16` must hold, but it is {image_size}. Raise --image-size."
         )
     scaled = tuple(max(2, math.ceil(k * image_size / FULL_SIZE)) for k in PAPER_KERNELS)
-    return ModelConfig(
-        image_size, PAPER_FILTERS, clip_kernels(image_size, scaled), PAPER_UNITS, init
-    )
+    return clip_kernels(image_size, scaled)
+
+
+def paper_model(image_size: int, init: str) -> ModelConfig:
+    """Return the paper's best architecture at an image size."""
+    return ModelConfig(image_size, PAPER_FILTERS, paper_kernels(image_size), PAPER_UNITS, init)
 
 
 def kernel_range(image_size: int) -> tuple[int, int]:
-    """Return the paper's range 3 … 20 of a 105-pixel image, scaled to an image size."""
+    """Return the paper's range 3 … 20 of a 105-pixel image, scaled to an image size.
+
+    It starts at 2, or at 1 where the image is so small that the paper's network needs it.
+    """
     scale = image_size / FULL_SIZE
-    return max(2, round(3 * scale)), max(3, round(20 * scale))
+    low = min(max(2, round(3 * scale)), *paper_kernels(image_size))
+    return low, max(3, round(20 * scale))
 
 
 def distributions(image_size: int, search: tuple[str, ...]) -> dict[str, BaseDistribution]:

@@ -111,7 +111,14 @@ def test_retraining_reports_and_its_checkpoint_evaluates_to_the_same(
     assert {"commit", "versions", "device", "command"} <= set(result["provenance"])
     assert list((home / "out").glob("*.fit.pt")) == []
     first = result["seeds"][0]
-    flags = ["--checkpoint", f"out/seed-{first['seed']}.pt", "--out", "again"]
+    flags = [
+        "--checkpoint",
+        f"out/seed-{first['seed']}.pt",
+        "--precision",
+        "float32",
+        "--out",
+        "again",
+    ]
     assert here(home, monkeypatch, "retrain_best.py", *flags) is None
     again = json.loads((home / "again/result.json").read_text())["seeds"][0]
     for name in ("official", "random_episodes", "verification", "validation_accuracy"):

@@ -87,13 +87,15 @@ def test_what_is_not_searched_keeps_its_base_value() -> None:
     assert [r.momentum for r in config.fit.rates] == [r.momentum for r in base.fit.rates]
 
 
-def test_the_first_anchor_is_the_base_itself() -> None:
-    for recipe in ("episode", "paper"):
-        base = base_config(StudySettings(recipe=recipe))
-        first = anchors(base, GROUPS)[0]
-        assert suggest_config(FixedTrial(first), base, GROUPS) == base
-        for name, distribution in distributions(35, GROUPS).items():
-            assert distribution._contains(first[name]), name
+@pytest.mark.parametrize("recipe", ["episode", "paper"])
+@pytest.mark.parametrize("size", [16, 20, 28, 35, 52, 105])
+def test_the_first_anchor_is_the_base_itself(recipe: str, size: int) -> None:
+    base = base_config(StudySettings(recipe=recipe, image_size=size))
+    first, second = anchors(base, GROUPS)
+    assert suggest_config(FixedTrial(first), base, GROUPS) == base
+    for name, distribution in distributions(size, GROUPS).items():
+        assert distribution._contains(first[name]), name
+        assert distribution._contains(second[name]), name
 
 
 def test_costlier_networks_get_fewer_steps_and_cheaper_ones_more() -> None:
