@@ -1,4 +1,3 @@
-import os
 import re
 import subprocess
 import sys
@@ -13,14 +12,14 @@ from optuna.pruners import HyperbandPruner, ThresholdPruner
 from optuna.trial import TrialState
 
 from data.episodes import Packed, dense_validation
-from data.errors import InputError, hide_password
+from data.errors import InputError
 from data.splits import Split
 from hpo.objective import Objective
 from hpo.owner import OWNER, claim, put_back_orphans
 from hpo.sampler import make_sampler
 from hpo.settings import StudySettings, base_config, differences, identity
 from hpo.space import anchors
-from hpo.storage import open_storage, storage_errors
+from hpo.storage import open_storage
 from hpo.study import count_ended, count_taken, load_study, open_study
 from hpo.winner import choose_trial, retrain_config
 from hpo.workers import Job, prepare
@@ -274,18 +273,6 @@ def test_the_winner_is_rebuilt_as_the_search_built_it(tmp_path: Path, parts: Spl
         choose_trial(again, 99)
 
 
-def test_storages_that_cannot_be_used_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"study\.db does not exist.*run_study"):
-        open_storage(url(tmp_path), create=False)
-    with pytest.raises(InputError, match=r"folder of .* does not exist"):
-        open_storage(f"sqlite:///{tmp_path}/no/study.db")
-    with pytest.raises(InputError, match="--storage must be an address"):
-        open_storage("study.db")
-    (tmp_path / "study.db").write_bytes(b"this is no database" * 100)
-    with pytest.raises(InputError, match=r"cannot be used.*not a database.*move it away"):
-        open_storage(url(tmp_path))
-
-
 def test_a_study_that_is_not_there_is_named_with_those_that_are(
     tmp_path: Path, parts: Split
 ) -> None:
@@ -293,31 +280,3 @@ def test_a_study_that_is_not_there_is_named_with_those_that_are(
     storage = open_storage(url(tmp_path))
     with pytest.raises(InputError, match="must hold study 'other', but it holds s"):
         load_study(storage, "other")
-
-
-def test_passwords_are_hidden() -> None:
-    text = hide_password("postgresql+psycopg://me:s3cr:et@host/db")
-    assert text == "postgresql+psycopg://me:***@host/db"
-    assert hide_password("x://:pw@host/db?a=1&password=pw") == "x://:***@host/db?a=1&password=***"
-    with pytest.raises(InputError) as caught, storage_errors("postgresql://me:pw@host/db"):
-        raise optuna.exceptions.StorageInternalError("postgresql://me:pw@host/db is down")
-    assert "pw@" not in str(caught.value)
-
-
-def test_four_processes_run_forty_waiting_trials_exactly_once(tmp_path: Path) -> None:
-    storage = open_storage(url(tmp_path))
-    study = optuna.create_study(storage=storage, study_name="s")
-    for i in range(40):
-        study.enqueue_trial({"x": i})
-    code = (
-        "import optuna, sys; from hpo.storage import open_storage; import hpo.sampler;"
-        "optuna.logging.set_verbosity(optuna.logging.WARNING);"
-        "s = optuna.load_study(study_name='s', storage=open_storage(sys.argv[1]));"
-        "s.optimize(lambda t: t.suggest_int('x', 0, 99), n_trials=10)"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, "-c", code, url(tmp_path)]
-    processes = [subprocess.Popen(command, env=environment) for _ in range(4)]
-    assert [process.wait() for process in processes] == [0] * 4
-    done = [t.params["x"] for t in study.trials if t.state == TrialState.COMPLETE]
-    assert sorted(done) == list(range(40))

@@ -1,0 +1,55 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from data.errors import InputError, hide_password
+from hpo.storage import open_storage, storage_errors
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder}/study.db"
+
+
+def test_storages_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"study\.db does not exist.*run_study"):
+        open_storage(url(tmp_path), create=False)
+    with pytest.raises(InputError, match=r"folder of .* does not exist"):
+        open_storage(f"sqlite:///{tmp_path}/no/study.db")
+    with pytest.raises(InputError, match="--storage must be an address"):
+        open_storage("study.db")
+    (tmp_path / "study.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(InputError, match=r"cannot be used.*not a database.*move it away"):
+        open_storage(url(tmp_path))
+
+
+def test_passwords_are_hidden() -> None:
+    text = hide_password("postgresql+psycopg://me:s3cr:et@host/db")
+    assert text == "postgresql+psycopg://me:***@host/db"
+    assert hide_password("x://:pw@host/db?a=1&password=pw") == "x://:***@host/db?a=1&password=***"
+    with pytest.raises(InputError) as caught, storage_errors("postgresql://me:pw@host/db"):
+        raise optuna.exceptions.StorageInternalError("postgresql://me:pw@host/db is down")
+    assert "pw@" not in str(caught.value)
+
+
+def test_four_processes_run_forty_waiting_trials_exactly_once(tmp_path: Path) -> None:
+    storage = open_storage(url(tmp_path))
+    study = optuna.create_study(storage=storage, study_name="s")
+    for i in range(40):
+        study.enqueue_trial({"x": i})
+    code = (
+        "import optuna, sys; from hpo.storage import open_storage; import hpo.sampler;"
+        "optuna.logging.set_verbosity(optuna.logging.WARNING);"
+        "s = optuna.load_study(study_name='s', storage=open_storage(sys.argv[1]));"
+        "s.optimize(lambda t: t.suggest_int('x', 0, 99), n_trials=10)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", code, url(tmp_path)]
+    processes = [subprocess.Popen(command, env=environment) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0] * 4
+    done = [t.params["x"] for t in study.trials if t.state == TrialState.COMPLETE]
+    assert sorted(done) == list(range(40))
