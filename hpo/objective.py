@@ -49,8 +49,8 @@ class Objective:
 
         Source: Koch 2015 §3.2 "Hyperparameter optimization": the best epoch counts.
         """
-        claim(trial)
         try:
+            claim(trial)
             return self._run(trial)
         except KeyboardInterrupt:
             put_back(trial.study, trial.number)
