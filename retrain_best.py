@@ -51,6 +51,7 @@ def main() -> None:
             data_root=args.data_root,
             device=args.device,
             precision=args.precision,
+            compile=args.compile,
         )
     )
 

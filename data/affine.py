@@ -4,6 +4,7 @@ Tensor suffixes: B images, 7 parameters of T = (θ, ρx, ρy, sx, sy, tx, ty), H
 """
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,17 @@ HIGH = (10.0, 0.3, 0.3, 1.2, 1.2, 2.0, 2.0)
 IDENTITY = (0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
 
 
+@cache
+def _on(device: torch.device, values: tuple[float, ...]) -> Tensor:
+    """Return constants on a device; a copy per step would make the host wait for a GPU."""
+    return torch.tensor(values, device=device)
+
+
+def identity(device: torch.device) -> Tensor:
+    """Return the 7 parameters that change nothing."""
+    return _on(device, IDENTITY)
+
+
 def draw_distortions(n: int, *, generator: torch.Generator) -> Tensor:
     """Return B×7 random parameters T, each component kept at its identity with probability 1/2.
 
@@ -28,10 +40,10 @@ def draw_distortions(n: int, *, generator: torch.Generator) -> Tensor:
     Source: Koch 2015 §3.2 "Affine distortions". Deviation D8: the shear is read as a ratio.
     """
     device = generator.device
-    low, high, identity = (torch.tensor(t, device=device) for t in (LOW, HIGH, IDENTITY))
+    low, high = _on(device, LOW), _on(device, HIGH)
     drawn = low + (high - low) * torch.rand(n, N_PARAMETERS, generator=generator, device=device)
     included = torch.rand(n, N_PARAMETERS, generator=generator, device=device) < 0.5
-    return torch.where(included, drawn, identity)
+    return torch.where(included, drawn, identity(device))
 
 
 def distort(x_B1HW: Tensor, T_B7: Tensor) -> Tensor:

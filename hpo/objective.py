@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import optuna
-import torch
 
 from data.drawings import Drawings
 from hpo.owner import claim, put_back
 from hpo.settings import StudySettings, base_config
 from hpo.space import suggest_config
+from model.device import Machine
 from model.state import EpochResult, FitState
 from model.train import CHANCE, Validation, fit
 
@@ -27,16 +27,14 @@ class Objective:
         settings: of the study.
         train: training drawings.
         validation: the study's fixed episodes.
-        device: where to compute.
-        precision: ``"float32"`` or ``"bfloat16"``.
+        machine: where to compute, and how.
         on_epoch: called with the trial's number and each result.
     """
 
     settings: StudySettings
     train: Drawings
     validation: Validation
-    device: torch.device
-    precision: str
+    machine: Machine
     on_epoch: OnEpoch
 
     def __call__(self, trial: optuna.Trial) -> float:
@@ -58,7 +56,7 @@ class Objective:
 
     def _run(self, trial: optuna.Trial) -> float:
         config = suggest_config(trial, base_config(self.settings), self.settings.search)
-        state = FitState(config, self.settings.seed, self.device, self.precision)
+        state = FitState(config, self.settings.seed, self.machine)
         for result in fit(state, self.train, self.validation):
             trial.report(result.accuracy, step=result.epoch)
             self.on_epoch(trial.number, result)

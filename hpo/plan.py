@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from data.drawings import Drawings
 from data.episodes import VALIDATIONS
 from data.errors import InputError, hide_password
@@ -16,7 +14,7 @@ from hpo.storage import open_storage, storage_errors
 from hpo.study import IDENTITY, load_study
 from hpo.winner import choose_trial, retrain_config
 from model.config import Config
-from model.device import choose_device, choose_precision
+from model.device import Machine, choose_machine
 from model.train import Validation
 
 
@@ -35,6 +33,7 @@ class RetrainJob:
         data_root: folder of the archives, or None.
         device: name.
         precision: name.
+        compile: whether ``torch.compile`` translates the networks.
     """
 
     storage: str
@@ -47,6 +46,7 @@ class RetrainJob:
     data_root: Path | None
     device: str
     precision: str
+    compile: bool
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ class Plan:
         train: its drawings.
         validation: chooses the epoch; None where the validation alphabets are trained on.
         split: on the device, for the figures.
-        device: where to compute.
-        precision: ``"float32"`` or ``"bfloat16"``.
+        machine: where to compute, and how.
         folder: for networks, results and the checkpoints of fits under way.
         facts: where the configuration comes from, as JSON values.
     """
@@ -70,8 +69,7 @@ class Plan:
     train: Drawings
     validation: Validation | None
     split: Split
-    device: torch.device
-    precision: str
+    machine: Machine
     folder: Path
     facts: dict[str, Any]
 
@@ -90,10 +88,10 @@ def make_plan(job: RetrainJob) -> Plan:
         storage = open_storage(job.storage, create=False)
         study, settings = load_study(storage, job.study_name)
         trial = choose_trial(study, job.trial)
-    device = choose_device(job.device)
+    machine = choose_machine(job.device, job.precision, job.compile)
     packed = load(settings.data, job.data_root, settings.image_size)
     check_digest(packed.drawings.digest, study.user_attrs[IDENTITY]["data_digest"])
-    parts = split(packed).to(device)
+    parts = split(packed).to(machine.device)
     both = job.train_on == "train+val"
     episodes = VALIDATIONS[settings.validation](parts.val)
     return Plan(
@@ -103,8 +101,7 @@ def make_plan(job: RetrainJob) -> Plan:
         train=train_and_val(packed.drawings) if both else parts.train,
         validation=None if both else Validation(parts.val, episodes),
         split=parts,
-        device=device,
-        precision=choose_precision(job.precision, device),
+        machine=machine,
         folder=job.out or default_folder(study.study_name, trial.number, job.train_on),
         facts={
             "storage": hide_password(job.storage),

@@ -16,7 +16,7 @@ from data.splits import split
 from hpo.plan import Plan, RetrainJob, check_digest, make_plan
 from hpo.result import compose, table, write
 from model.checkpoint import load_network, save_network
-from model.device import choose_device, choose_precision
+from model.device import choose_machine
 from model.provenance import provenance
 from model.score import score_baseline, score_network
 from model.state import FitState
@@ -30,7 +30,7 @@ def refits(plan: Plan) -> Iterator[FitState]:
         InputError: a fit died, or its checkpoint is torn or of another configuration.
     """
     for seed in plan.seeds:
-        state = FitState(plan.config, seed, plan.device, plan.precision)
+        state = FitState(plan.config, seed, plan.machine)
         path = plan.checkpoint(seed)
         for result in fit(state, plan.train, plan.validation, checkpoint_path=path):
             if sys.stderr.isatty():
@@ -55,7 +55,7 @@ def fit_and_score(plan: Plan) -> tuple[list[dict[str, Any]], pd.DataFrame]:
         predictions.append(score.predictions.assign(seed=state.seed))
         about = plan.facts | facts | {"verification": score.figures["verification"]}
         about |= {"data": plan.split.test.name, "data_digest": plan.split.test.digest}
-        about["provenance"] = provenance(plan.device, plan.precision)
+        about["provenance"] = provenance(plan.machine)
         save_network(plan.folder / f"seed-{state.seed}.pt", net, plan.config, about)
         accuracy, seconds = score.figures["official"]["accuracy"], facts["seconds"]
         print(f"seed {state.seed}   {accuracy:.1%} official, {seconds:.0f} s", flush=True)
@@ -82,7 +82,7 @@ def retrain(job: RetrainJob) -> None:
     figures, predictions = fit_and_score(plan)
     more = facts | {
         "config": plan.config.to_dict(),
-        "provenance": provenance(plan.device, plan.precision),
+        "provenance": provenance(plan.machine),
         "wall_seconds": round(time.monotonic() - started, 1),
     }
     result = compose(figures, plan.split, baseline(plan.split.test.name, job.data_root), more)
@@ -101,15 +101,15 @@ def evaluate_checkpoint(
     Raises:
         InputError: no such network, or it was trained on other data.
     """
-    device = choose_device(device_name)
+    machine = choose_machine(device_name, precision)
     net, config, facts = load_network(path)
-    net.precision = choose_precision(precision, device)
+    net.precision = machine.precision
     packed = load(facts["data"], data_root, config.model.image_size)
     check_digest(packed.drawings.digest, facts["data_digest"])
-    parts = split(packed).to(device)
+    parts = split(packed).to(machine.device)
     held_out = facts["train_on"] == "train"
-    score = score_network(net.to(device), parts, val_is_held_out=held_out)
-    more = {"config": config.to_dict(), "provenance": provenance(device, net.precision)}
+    score = score_network(net.to(machine.device), parts, val_is_held_out=held_out)
+    more = {"config": config.to_dict(), "provenance": provenance(machine)}
     figures = [{"seed": facts["seed"]} | score.figures]
     result = compose(figures, parts, baseline(facts["data"], data_root), more)
     print(table(result))

@@ -21,7 +21,7 @@ from hpo.progress import Progress
 from hpo.settings import StudySettings, identity
 from hpo.storage import open_storage, storage_errors
 from hpo.study import count_taken, open_study
-from model.device import choose_device, choose_precision
+from model.device import choose_machine
 from model.provenance import provenance
 from model.train import Validation
 
@@ -41,6 +41,7 @@ class Job:
         timeout: seconds after which no trial is begun, or None.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` …
         precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``.
+        compile: whether ``torch.compile`` translates the networks.
         workers: number of processes.
     """
 
@@ -52,6 +53,7 @@ class Job:
     timeout: float | None
     device: str
     precision: str
+    compile: bool
     workers: int
 
 
@@ -64,8 +66,7 @@ def prepare(job: Job) -> tuple[optuna.Study, Objective, Progress]:
     packed = load(job.settings.data, job.data_root, job.settings.image_size)
     parts = split(packed)
     episodes = VALIDATIONS[job.settings.validation](parts.val)
-    device = choose_device(job.device)
-    precision = choose_precision(job.precision, device)
+    machine = choose_machine(job.device, job.precision, job.compile)
     with storage_errors(job.storage):
         study = open_study(
             open_storage(job.storage),
@@ -73,15 +74,14 @@ def prepare(job: Job) -> tuple[optuna.Study, Objective, Progress]:
             job.settings,
             identity(job.settings, parts.train, parts.val, episodes),
         )
-        study.set_user_attr("provenance", provenance(device, precision))
+        study.set_user_attr("provenance", provenance(machine))
         put_back_orphans(study)
         progress = Progress(study, job.n_trials, job.settings.max_epochs)
     objective = Objective(
         settings=job.settings,
         train=parts.train,
-        validation=Validation(parts.val.to(device), episodes),
-        device=device,
-        precision=precision,
+        validation=Validation(parts.val.to(machine.device), episodes),
+        machine=machine,
         on_epoch=progress.epoch,
     )
     return study, objective, progress

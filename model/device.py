@@ -1,18 +1,51 @@
-"""Where and how precisely a network computes."""
+"""Where, how precisely and by what means a network computes."""
 
+import ctypes
+import platform
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import torch
 
 from data.errors import InputError
 
+# glibc's malloc.h: from which size on memory comes from the kernel, and when it goes back.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
-def choose_device(name: str = "auto") -> torch.device:
-    """Return the named device; ``auto`` is CUDA where there is one, else the CPU.
+
+@dataclass(frozen=True)
+class Machine:
+    """What a fit computes on.
+
+    Args:
+        device: holds the drawings and the network.
+        precision: of the layers, ``"float32"`` or ``"bfloat16"``.
+        compile: whether ``torch.compile`` translates the network, on a GPU into CUDA graphs.
+    """
+
+    device: torch.device
+    precision: str = "float32"
+    compile: bool = False
+
+
+def choose_machine(device: str = "auto", precision: str = "auto", compile: bool = False) -> Machine:
+    """Return the named machine, ready for work.
+
+    Args:
+        device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` …; ``"auto"`` is CUDA where there is one.
+        precision: ``"auto"`` takes bfloat16 where the hardware has it.
+        compile: see :class:`Machine`.
 
     Raises:
         InputError: there is no such device.
     """
+    found = _choose_device(device)
+    if found.type == "cpu":
+        keep_freed_memory()
+    return Machine(found, _choose_precision(precision, found), compile)
+
+
+def _choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -25,8 +58,7 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
-def choose_precision(name: str, device: torch.device) -> str:
-    """Return ``float32`` or ``bfloat16``; ``auto`` takes bfloat16 where the hardware has it."""
+def _choose_precision(name: str, device: torch.device) -> str:
     if name != "auto":
         return name
     if device.type == "cuda":
@@ -34,6 +66,22 @@ def choose_precision(name: str, device: torch.device) -> str:
     capabilities = torch.cpu.get_capabilities()
     fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return "bfloat16" if fast else "float32"
+
+
+def keep_freed_memory(keep: bool = True) -> None:
+    """Let this process keep freed memory for the next step in place of returning it.
+
+    A step frees and asks for the same hundreds of megabytes again; by default glibc maps them
+    anew each time and the kernel clears every page. Nothing happens where there is no glibc.
+
+    Args:
+        keep: False goes back to glibc's own thresholds of 128 KiB.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(M_MMAP_THRESHOLD, 2**31 - 1 if keep else 2**17)
+    libc.mallopt(M_TRIM_THRESHOLD, -1 if keep else 2**17)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

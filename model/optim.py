@@ -46,7 +46,9 @@ def build_optimizer(net: SiameseNet, fit: FitConfig) -> torch.optim.SGD:
         }
         for layer, rates in zip(LAYERS, fit.rates, strict=True)
     ]
-    return torch.optim.SGD(groups, lr=0.0, momentum=FIRST_MOMENTUM, nesterov=fit.nesterov)
+    return torch.optim.SGD(
+        groups, lr=0.0, momentum=FIRST_MOMENTUM, nesterov=fit.nesterov, fused=True
+    )
 
 
 def set_epoch(optimizer: torch.optim.Optimizer, fit: FitConfig, epoch: int) -> None:

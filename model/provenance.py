@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from data.errors import hide_password
+from model.device import Machine
 
 PACKAGES = ("siamese-hpo", "torch", "torchvision", "optuna", "numpy", "pandas")
 
@@ -41,18 +42,20 @@ def _cpu() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), "")
 
 
-def provenance(device: torch.device, precision: str) -> dict[str, Any]:
+def provenance(machine: Machine) -> dict[str, Any]:
     """Return where, when and by which code something was computed, as JSON values."""
+    device = machine.device
     status = _git("status", "--porcelain")
     return {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if status is None else bool(status),
         "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "compile": machine.compile,
         "cpu": _cpu(),
         "n_cores": os.cpu_count(),
         "n_threads": torch.get_num_threads(),
-        "precision": precision,
+        "precision": machine.precision,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": hide_password(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
     }

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.affine import IDENTITY, distort, draw_distortions
+from data.affine import distort, draw_distortions, identity
 from data.drawings import Drawings
 from data.pairs import another, below, draw_pairs
 from data.splits import TRAIN_DRAWERS
@@ -55,8 +55,7 @@ def pair_losses(
         if fit.distort:
             T = draw_distortions(len(x), generator=generator)
             kept = torch.rand(len(at), generator=generator, device=device) >= DISTORTED_SHARE
-            T[kept.repeat(2)] = torch.tensor(IDENTITY, device=device)
-            x = distort(x, T)
+            x = distort(x, torch.where(kept.repeat(2).unsqueeze(1), identity(device), T))
         logits = net.compare(*net.embed(x).chunk(2))
         yield F.binary_cross_entropy_with_logits(logits, batch.same_B.float())
 
@@ -92,7 +91,7 @@ def episode_losses(
     device = drawings.images_NHW.device
     for _ in range(fit.epoch_steps):
         first, second, alphabet = draw_characters(drawings, fit.n_characters, generator=generator)
-        T = torch.tensor(IDENTITY, device=device).repeat(2 * len(first), 1)
+        T = identity(device).repeat(2 * len(first), 1)
         if fit.distort:
             T = draw_distortions(len(T), generator=generator)
         if fit.turns:

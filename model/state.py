@@ -12,11 +12,12 @@ import torch
 from data.errors import InputError
 from model import checkpoint
 from model.config import Config
+from model.device import Machine
 from model.optim import build_optimizer
 from model.seeds import derive_seed
 from model.siamese import SiameseNet
 
-FORMAT = "siamese-fit-1"
+FORMAT = "siamese-fit-2"
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,8 @@ class EpochResult:
     Args:
         epoch: number of completed epochs, from 1.
         loss: mean over the steps.
-        accuracy: validation one-shot accuracy in [0, 1], the better of the next two; NaN without
-            validation, chance where the loss is not finite.
-        raw_accuracy: of the weights themselves.
-        ema_accuracy: of the averaged weights; NaN without averaging.
+        accuracy: validation one-shot accuracy in [0, 1]; NaN without validation, chance where the
+            loss is not finite.
         n_images: drawings embedded in training, since the start.
         seconds: wall time of the epoch with its validation.
         stopped: why this was the last epoch, or None.
@@ -38,8 +37,6 @@ class EpochResult:
     epoch: int
     loss: float
     accuracy: float
-    raw_accuracy: float
-    ema_accuracy: float
     n_images: int
     seconds: float
     stopped: str | None
@@ -57,8 +54,7 @@ class FitState:
     Args:
         config: what is fitted.
         seed: fixes initial weights and batches.
-        device: where it computes.
-        precision: ``"float32"`` or ``"bfloat16"``.
+        machine: where it computes, and how.
         history: results of the completed epochs.
         data: what it is trained and validated on; set by :func:`model.train.fit`.
 
@@ -68,8 +64,7 @@ class FitState:
 
     config: Config
     seed: int
-    device: torch.device
-    precision: str = "float32"
+    machine: Machine
     history: list[EpochResult] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -77,14 +72,21 @@ class FitState:
         """Draw the initial weights."""
         self.net = self._new_net(torch.Generator().manual_seed(derive_seed(self.seed, 0)))
         self.ema_net = copy.deepcopy(self.net).requires_grad_(False)
+        if self.machine.compile:
+            self.net.compile_layers()
         self.optimizer = build_optimizer(self.net, self.config.fit)
-        self.generator = torch.Generator(self.device).manual_seed(derive_seed(self.seed, 1))
+        self.generator = torch.Generator(self.machine.device).manual_seed(derive_seed(self.seed, 1))
         self.best_weights = copy.deepcopy(self.net.state_dict())
         self.n_steps = 0
 
     def _new_net(self, generator: torch.Generator | None = None) -> SiameseNet:
-        net = SiameseNet(self.config.model, generator=generator, precision=self.precision)
-        return net.to(self.device)
+        net = SiameseNet(self.config.model, generator=generator, precision=self.machine.precision)
+        return net.to(self.machine.device)
+
+    @property
+    def candidate(self) -> SiameseNet:
+        """The network that is validated and kept: the averaged one, where there is averaging."""
+        return self.ema_net if self.config.fit.ema else self.net
 
     @property
     def best(self) -> EpochResult | None:
@@ -108,7 +110,7 @@ class FitState:
             "seconds": round(sum(result.seconds for result in self.history), 3),
             "n_parameters": sum(p.numel() for p in self.net.parameters()),
             "flops_per_image": self.config.model.flops,
-            "device": f"{self.device.type} {self.precision}",
+            "device": f"{self.machine.device.type} {self.machine.precision}",
         }
 
     def best_net(self) -> SiameseNet:
@@ -122,8 +124,8 @@ class FitState:
         identity = {
             "config": self.config.to_dict(),
             "seed": self.seed,
-            "device": self.device.type,
-            "precision": self.precision,
+            "device": self.machine.device.type,
+            "precision": self.machine.precision,
             "data": self.data,
         }
         return dict(json.loads(json.dumps(identity)))
@@ -157,6 +159,7 @@ class FitState:
         self.ema_net.load_state_dict(content["ema_net"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.generator.set_state(content["generator"])
-        self.best_weights = {n: t.to(self.device) for n, t in content["best_weights"].items()}
+        device = self.machine.device
+        self.best_weights = {n: t.to(device) for n, t in content["best_weights"].items()}
         self.history = [EpochResult(**result) for result in about["history"]]
         self.n_steps = about["n_steps"]

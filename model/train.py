@@ -50,18 +50,15 @@ def fit(
     state.data = data_identity(train, validation)
     if checkpoint_path and checkpoint_path.exists():
         state.load(checkpoint_path)
-    drawings = training_drawings(train, state.config.fit).to(state.device)
+    drawings = training_drawings(train, state.config.fit).to(state.machine.device)
     while not (state.history and state.history[-1].stopped):
         started = time.perf_counter()
-        loss = _train_epoch(state, drawings)
-        raw, ema = _validate(state, validation, loss)
-        result = _judge(state, loss, raw, ema, time.perf_counter() - started)
+        loss = train_epoch(state, drawings)
+        accuracy = _validate(state, validation, loss)
+        result = _judge(state, loss, accuracy, time.perf_counter() - started)
         state.history.append(result)
         if state.best is result:
-            # Without validation both are NaN: the average, where there is one.
-            averaged = state.config.fit.ema > 0 and not raw > ema
-            better = state.ema_net if averaged else state.net
-            state.best_weights = copy.deepcopy(better.state_dict())
+            state.best_weights = copy.deepcopy(state.candidate.state_dict())
         if checkpoint_path:
             state.save(checkpoint_path)
         yield result
@@ -77,11 +74,16 @@ def data_identity(train: Drawings, validation: Validation | None) -> dict[str, A
     }
 
 
-def _train_epoch(state: FitState, drawings: Drawings) -> float:
-    """Run one epoch; return the mean loss, the only number that leaves the device."""
+def train_epoch(state: FitState, drawings: Drawings) -> float:
+    """Run one epoch; return the mean loss, the only number that leaves the device.
+
+    Args:
+        state: its networks and optimiser are moved on.
+        drawings: what the recipe trains on, on the state's device.
+    """
     config = state.config.fit
     set_epoch(state.optimizer, config, len(state.history))
-    total, n_steps = torch.zeros((), device=state.device), 0
+    total, n_steps = torch.zeros((), device=state.machine.device), 0
     for loss in LOSSES[config.recipe](state.net, drawings, config, generator=state.generator):
         state.optimizer.zero_grad()
         loss.backward()
@@ -103,26 +105,24 @@ def _average(state: FitState) -> None:
             average.lerp_(weight, 1 - decay)
 
 
-def _validate(state: FitState, validation: Validation | None, loss: float) -> tuple[float, float]:
-    """Return the accuracies of the weights and of their average, NaN where there is none."""
-    if validation is None or not math.isfinite(loss):
-        return math.nan, math.nan
-    raw = one_shot_accuracy(state.net, validation.drawings, validation.episodes)
-    if not state.config.fit.ema:
-        return raw, math.nan
-    return raw, one_shot_accuracy(state.ema_net, validation.drawings, validation.episodes)
+def _validate(state: FitState, validation: Validation | None, loss: float) -> float:
+    """Return the validation accuracy; NaN without validation, chance for a fit that diverged."""
+    if not math.isfinite(loss):
+        return CHANCE
+    if validation is None:
+        return math.nan
+    return one_shot_accuracy(state.candidate, validation.drawings, validation.episodes)
 
 
-def _judge(state: FitState, loss: float, raw: float, ema: float, seconds: float) -> EpochResult:
+def _judge(state: FitState, loss: float, accuracy: float, seconds: float) -> EpochResult:
     """Return the epoch's result with the reason to stop, if there is one."""
     epoch, config = len(state.history) + 1, state.config.fit
-    accuracy = raw if math.isnan(ema) else max(raw, ema)
     limit = COLLAPSED_SHARE * chance_loss(config)
     recent = [r.loss for r in state.history[1 - COLLAPSED_EPOCHS :]] + [loss]
     best = state.best
     stopped = None
     if not math.isfinite(loss):
-        stopped, accuracy = "non-finite loss", CHANCE
+        stopped = "non-finite loss"
     elif len(recent) >= COLLAPSED_EPOCHS and min(recent) >= limit:
         stopped = "collapsed"
     elif epoch >= config.max_epochs:
@@ -130,4 +130,4 @@ def _judge(state: FitState, loss: float, raw: float, ema: float, seconds: float)
     elif best and accuracy <= best.accuracy and epoch - best.epoch >= config.patience:
         stopped = f"no gain in {config.patience} epochs"
     n_images = epoch * images_per_epoch(config)
-    return EpochResult(epoch, loss, accuracy, raw, ema, n_images, seconds, stopped)
+    return EpochResult(epoch, loss, accuracy, n_images, seconds, stopped)

@@ -17,6 +17,7 @@ from data.episodes import Packed
 from data.splits import split
 from hpo.settings import StudySettings, base_config
 from hpo.space import paper_model
+from model.device import Machine
 from model.optim import set_epoch
 from model.recipes import pair_losses, training_drawings
 from model.state import FitState
@@ -33,7 +34,7 @@ def first_losses(packed: Packed, init: str) -> list[float]:
         model=paper_model(105, init),
         fit=replace(config.fit, batch_size=8, max_epochs=1, rates=rates),
     )
-    state = FitState(config, seed=0, device=torch.device("cpu"))
+    state = FitState(config, seed=0, machine=Machine(torch.device("cpu")))
     set_epoch(state.optimizer, config.fit, 0)
     train = training_drawings(split(packed).train, config.fit)
     losses = []

@@ -14,7 +14,7 @@ from data.errors import InputError
 from data.omniglot import read
 from data.splits import Split
 from hpo.settings import StudySettings, base_config
-from model.device import choose_precision
+from model.device import choose_machine
 from model.evaluate import credit, episode_logits, nearest_neighbour_scores
 from model.state import FitState
 from model.train import Validation, fit
@@ -80,7 +80,7 @@ def test_an_oracle_answers_all_official_trials(omniglot: Split) -> None:
 
 def test_a_few_seconds_of_training_is_far_above_pixels(omniglot: Split) -> None:
     base = base_config(StudySettings(max_epochs=3, epoch_steps=25))
-    state = FitState(base, 1, CPU, choose_precision("auto", CPU))
+    state = FitState(base, 1, choose_machine("cpu"))
     validation = Validation(omniglot.val, dense_validation(omniglot.val))
     results = list(fit(state, omniglot.train, validation))
     assert results[-1].accuracy > 0.5

@@ -24,6 +24,7 @@ from hpo.study import count_ended, count_taken, load_study, open_study
 from hpo.winner import choose_trial, retrain_config
 from hpo.workers import Job, prepare
 from model.config import Config
+from model.device import Machine
 from model.state import EpochResult
 from model.train import Validation
 
@@ -45,7 +46,7 @@ def opened(folder: Path, parts: Split, settings: StudySettings = TINY) -> optuna
 def objective(parts: Split, settings: StudySettings = TINY) -> Objective:
     validation = Validation(parts.val, dense_validation(parts.val))
     return Objective(
-        settings, parts.train, validation, torch.device("cpu"), "float32", lambda *_: None
+        settings, parts.train, validation, Machine(torch.device("cpu")), lambda *_: None
     )
 
 
@@ -79,7 +80,7 @@ def test_the_objective_of_a_study_is_handed_no_test_drawing(
     in_tmp: Path, packed: Packed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hpo.workers.load", lambda *_: packed)
-    job = Job(TINY, url(in_tmp), "s", None, 1, None, "cpu", "float32", 1)
+    job = Job(TINY, url(in_tmp), "s", None, 1, None, "cpu", "float32", False, 1)
     _, made, _ = prepare(job)
     assert all(name.startswith("train") for name in made.train.alphabets)
     assert all(name.startswith("val") for name in made.validation.drawings.alphabets)
@@ -114,7 +115,7 @@ def test_a_hopeless_trial_is_pruned_and_records_what_it_cost(
 def test_a_diverging_trial_completes_at_chance_with_its_reason(
     parts: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = EpochResult(1, float("nan"), 0.05, 0.05, 0.05, 10, 0.1, "non-finite loss")
+    dead = EpochResult(1, float("nan"), 0.05, 10, 0.1, "non-finite loss")
 
     def dying(state: Any, *_: Any) -> Any:
         state.history.append(replace(dead, accuracy=0.6, stopped=None))

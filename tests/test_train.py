@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from data.affine import IDENTITY, distort, draw_distortions
+from data.affine import IDENTITY, distort
 from data.drawings import Drawings
 from data.episodes import dense_validation
 from data.errors import InputError
@@ -14,6 +14,7 @@ from data.splits import Split
 from hpo.settings import StudySettings, base_config
 from model import train
 from model.config import Config, LayerRates, ModelConfig
+from model.device import Machine
 from model.evaluate import one_shot_accuracy
 from model.recipes import LOSSES, chance_loss, draw_characters, episode_losses, pair_losses
 from model.seeds import derive_seed
@@ -21,7 +22,7 @@ from model.siamese import SiameseNet
 from model.state import FitState
 from model.train import Validation, fit
 
-CPU = torch.device("cpu")
+CPU = Machine(torch.device("cpu"))
 
 
 def config(recipe: str = "episode", **changed: Any) -> Config:
@@ -50,14 +51,15 @@ def weights(state: FitState) -> dict[str, torch.Tensor]:
 def test_a_resumed_fit_equals_the_uninterrupted_one_bit_for_bit(
     recipe: str, precision: str, parts: Split, validation: Validation, tmp_path: Path
 ) -> None:
-    whole = FitState(config(recipe, ema=0.99), 3, CPU, precision)
+    machine = Machine(CPU.device, precision)
+    whole = FitState(config(recipe, ema=0.99), 3, machine)
     expected = list(fit(whole, parts.train, validation))
 
     path = tmp_path / "fit.pt"
-    killed = fit(FitState(config(recipe, ema=0.99), 3, CPU, precision), parts.train, validation,
-                 checkpoint_path=path)  # fmt: skip
+    state = FitState(config(recipe, ema=0.99), 3, machine)
+    killed = fit(state, parts.train, validation, checkpoint_path=path)
     next(killed), next(killed)
-    resumed = FitState(config(recipe, ema=0.99), 3, CPU, precision)
+    resumed = FitState(config(recipe, ema=0.99), 3, machine)
     list(fit(resumed, parts.train, validation, checkpoint_path=path))
 
     assert [(r.loss, r.accuracy) for r in resumed.history] == [
@@ -94,10 +96,16 @@ def test_a_checkpoint_of_another_configuration_or_seed_is_refused(
     path = tmp_path / "fit.pt"
     next(fit(FitState(config(), 0, CPU), parts.train, validation, checkpoint_path=path))
     same, tiny = FitState(config(), 0, CPU), FitState(config(n_characters=8), 0, CPU)
+    rough = FitState(config(), 0, Machine(CPU.device, "bfloat16"))
     for other, train_on, chosen_by, named in [
         (FitState(config(), 1, CPU), parts.train, validation, "seed"),
         (tiny, parts.train, validation, "config"),
-        (FitState(config(), 0, CPU, "bfloat16"), parts.train, validation, "precision"),
+        (
+            rough,
+            parts.train,
+            validation,
+            "precision",
+        ),
         (same, parts.val, validation, "data"),
         (same, parts.train, None, "data"),
     ]:
@@ -218,11 +226,11 @@ def test_both_twins_are_distorted_and_independently(
 ) -> None:
     drawn: list[torch.Tensor] = []
 
-    def spy(n: int, *, generator: torch.Generator) -> torch.Tensor:
-        drawn.append(draw_distortions(n, generator=generator))
-        return drawn[-1]
+    def spy(x_B1HW: torch.Tensor, T_B7: torch.Tensor) -> torch.Tensor:
+        drawn.append(T_B7)
+        return distort(x_B1HW, T_B7)
 
-    monkeypatch.setattr("model.recipes.draw_distortions", spy)
+    monkeypatch.setattr("model.recipes.distort", spy)
     made = config(recipe, turns=False).fit
     plain, distorted = spy_net(), spy_net()
     for net, fit_config in ((plain, replace(made, distort=False)), (distorted, made)):
