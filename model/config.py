@@ -80,13 +80,17 @@ class ModelConfig:
         return self.units + sum(size**2 * n for size, n in layers)
 
     @property
+    def macs(self) -> dict[str, int]:
+        """Multiply-adds of one image in conv1 … conv4 and fc1."""
+        inputs = (1, *self.filters[:3])
+        layers = zip(CONVS, self.output_sizes(), self.kernels, inputs, self.filters, strict=True)
+        found = {name: size**2 * k**2 * n_in * n_out for name, size, k, n_in, n_out in layers}
+        return found | {"fc1": self.n_flat * self.units}
+
+    @property
     def flops(self) -> int:
         """Floating-point operations of one image's embedding (a multiply-add counts 2)."""
-        macs, channels = self.n_flat * self.units, 1
-        for size, kernel, n in zip(self.output_sizes(), self.kernels, self.filters, strict=True):
-            macs += size**2 * kernel**2 * channels * n
-            channels = n
-        return 2 * macs
+        return 2 * sum(self.macs.values())
 
     @property
     def cost(self) -> float:

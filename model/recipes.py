@@ -79,6 +79,25 @@ def draw_characters(
     return start + first, start + second, alphabet[character]
 
 
+def draw_episode(drawings: Drawings, fit: FitConfig, *, generator: torch.Generator) -> Tensor:
+    """Return the images of one step, distorted: C first drawings, then the C second ones.
+
+    Returns:
+        Float 2C×1×H×W, ink 1.
+    """
+    device = drawings.images_NHW.device
+    first, second, alphabet = draw_characters(drawings, fit.n_characters, generator=generator)
+    T = identity(device).repeat(2 * len(first), 1)
+    if fit.distort:
+        T = draw_distortions(len(T), generator=generator)
+    if fit.turns:
+        shape = (len(drawings.alphabets),)
+        turn = torch.randint(4, shape, generator=generator, device=device)[alphabet]
+        T[:, 0] += 90.0 * turn.repeat(2)
+    x = to_input(drawings.images_NHW[torch.cat([first, second])])
+    return distort(x, T) if fit.distort or fit.turns else x
+
+
 def episode_losses(
     net: SiameseNet, drawings: Drawings, fit: FitConfig, *, generator: torch.Generator
 ) -> Iterator[Tensor]:
@@ -88,22 +107,10 @@ def episode_losses(
     drawing once. Each drawing is a query against all second drawings, and the other way round;
     the loss is the cross-entropy of the softmax over the support set's logits.
     """
-    device = drawings.images_NHW.device
     for _ in range(fit.epoch_steps):
-        first, second, alphabet = draw_characters(drawings, fit.n_characters, generator=generator)
-        T = identity(device).repeat(2 * len(first), 1)
-        if fit.distort:
-            T = draw_distortions(len(T), generator=generator)
-        if fit.turns:
-            shape = (len(drawings.alphabets),)
-            turn = torch.randint(4, shape, generator=generator, device=device)[alphabet]
-            T[:, 0] += 90.0 * turn.repeat(2)
-        x = to_input(drawings.images_NHW[torch.cat([first, second])])
-        if fit.distort or fit.turns:
-            x = distort(x, T)
-        h1, h2 = net.embed(x).chunk(2)
+        h1, h2 = net.embed(draw_episode(drawings, fit, generator=generator)).chunk(2)
         logits = net.compare(h1.unsqueeze(0), h2.unsqueeze(0)).squeeze(0)
-        target = torch.arange(len(logits), device=device)
+        target = torch.arange(len(logits), device=logits.device)
         yield (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 

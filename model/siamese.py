@@ -71,8 +71,8 @@ class SiameseNet(nn.Module):
         with autocast(x.device, self.precision):
             for conv in (self.conv1, self.conv2, self.conv3):
                 # ReLU and max-pooling commute; pooling first leaves ReLU a quarter of the work.
-                x = F.relu(F.max_pool2d(conv(x), 2))
-            x = F.relu(self.conv4(x))
+                x = F.relu_(F.max_pool2d(conv(x), 2))
+            x = F.relu_(self.conv4(x))
             return torch.sigmoid(self.fc1(x.flatten(1)).float())
 
     def compare(self, h1_E: Tensor, h2_E: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from data.drawings import Drawings
 from data.episodes import N_WAY, Episodes
@@ -85,24 +86,29 @@ def train_epoch(state: FitState, drawings: Drawings) -> float:
     set_epoch(state.optimizer, config, len(state.history))
     total, n_steps = torch.zeros((), device=state.machine.device), 0
     for loss in LOSSES[config.recipe](state.net, drawings, config, generator=state.generator):
-        state.optimizer.zero_grad()
-        loss.backward()
-        state.optimizer.step()
-        _average(state)
+        step(state, loss)
         total += loss.detach()
         n_steps += 1
     return total.item() / n_steps
 
 
-@torch.no_grad()
-def _average(state: FitState) -> None:
-    """Move the averaged weights towards the weights; early averages span the last tenth."""
+def step(state: FitState, loss: Tensor) -> None:
+    """Move the weights by one loss, and their average after them."""
+    state.optimizer.zero_grad()
+    loss.backward()
+    state.optimizer.step()
     state.n_steps += 1
+    average(state)
+
+
+@torch.no_grad()
+def average(state: FitState) -> None:
+    """Move the averaged weights towards the weights; early averages span the last tenth."""
     if state.config.fit.ema:
         decay = min(state.config.fit.ema, (1 + state.n_steps) / (10 + state.n_steps))
         pairs = zip(state.ema_net.parameters(), state.net.parameters(), strict=True)
-        for average, weight in pairs:
-            average.lerp_(weight, 1 - decay)
+        for mean, weight in pairs:
+            mean.lerp_(weight, 1 - decay)
 
 
 def _validate(state: FitState, validation: Validation | None, loss: float) -> float:

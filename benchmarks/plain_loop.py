@@ -1,0 +1,98 @@
+"""The plain loop: what every public reimplementation does, and what ours is measured against.
+
+A DataLoader over PIL images, torchvision's RandomAffine for each image, float32, two forward
+passes per pair, one thread pool. Nothing of the project is used but its drawings.
+"""
+
+import random
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from data.drawings import FULL_SIZE, Drawings
+from model.config import ModelConfig
+
+BATCH = 128  # pairs
+
+
+class PlainNet(nn.Module):
+    """The paper's network; its weights have the names of ours, so that they can be exchanged."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Initialise as torch does."""
+        super().__init__()
+        channels = (1, *config.filters)
+        for i, kernel in enumerate(config.kernels):
+            self.add_module(f"conv{i + 1}", nn.Conv2d(channels[i], channels[i + 1], kernel))
+        self.fc1 = nn.Linear(config.n_flat, config.units)
+        self.head = nn.Linear(config.units, 1)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Return the embedding of B×1×H×W images."""
+        for name in ("conv1", "conv2", "conv3"):
+            x = F.max_pool2d(F.relu(self.get_submodule(name)(x)), 2)
+        x = F.relu(self.get_submodule("conv4")(x))
+        return torch.sigmoid(self.fc1(x.flatten(1)))
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """Return the logits of B pairs: one forward pass for each side."""
+        logits: Tensor = self.head((self.embed(x1) - self.embed(x2)).abs()).squeeze(1)
+        return logits
+
+
+class PlainPairs(Dataset[tuple[Tensor, Tensor, float]]):
+    """Random pairs, every second one same, each image transformed by PIL.
+
+    Args:
+        drawings: at 105 pixels.
+        image_size: to which each image is resized.
+        n: number of pairs.
+        distort: whether RandomAffine is among the transforms.
+    """
+
+    def __init__(
+        self, drawings: Drawings, image_size: int, n: int, *, distort: bool = True
+    ) -> None:
+        """Turn the drawings into PIL images, black on white, as the files are."""
+        self.images = [Image.fromarray(255 - image) for image in drawings.images_NHW.numpy()]
+        self.first, self.count = drawings.first_C.tolist(), drawings.count_C.tolist()
+        self.n = n
+        resize = [transforms.Resize(image_size)] if image_size != FULL_SIZE else []
+        affine = transforms.RandomAffine(
+            10, translate=(0.02, 0.02), scale=(0.8, 1.2), shear=(-17, 17, -17, 17), fill=255
+        )
+        steps = [*resize, *([affine] if distort else []), transforms.ToTensor()]
+        self.transform = transforms.Compose(steps)
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return self.n
+
+    def _drawing(self, character: int) -> Tensor:
+        at = self.first[character] + random.randrange(self.count[character])
+        x: Tensor = self.transform(self.images[at])
+        return x
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, float]:
+        """Return two images and 1.0 if they show one character."""
+        a, b = random.sample(range(len(self.first)), 2)
+        b = a if index % 2 else b
+        return self._drawing(a), self._drawing(b), float(a == b)
+
+
+def plain_steps(
+    net: PlainNet, pairs: PlainPairs, *, lr: float = 0.01, workers: int = 0
+) -> Iterator[float]:
+    """Train for one pass over the pairs; yield each step's loss."""
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=0.9)
+    for x1, x2, same in DataLoader(pairs, batch_size=BATCH, num_workers=workers, shuffle=True):
+        loss = F.binary_cross_entropy_with_logits(net(x1, x2), same.float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss.item()

@@ -1,0 +1,124 @@
+"""The rows of the throughput table; each is prepared and run in a process of its own."""
+
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from harness import seconds
+
+from data.drawings import FULL_SIZE
+from data.load import load
+from data.splits import split
+from hpo.settings import StudySettings, base_config
+from model.config import Config, ModelConfig
+from model.device import choose_machine, keep_freed_memory
+from model.evaluate import EMBED_BATCH
+from model.recipes import images_per_epoch, to_input
+from model.state import FitState
+from model.train import train_epoch
+
+
+@dataclass(frozen=True)
+class Row:
+    """One more ingredient than the row before."""
+
+    recipe: str = "paper"
+    channels_last: bool = True
+    precision: str = "bfloat16"
+    keep_memory: bool = True
+    compile: bool = False
+
+
+PLAIN, OURS = "plain loop", "+ each drawing embedded once: ours"
+ROWS = {
+    PLAIN: Row(),
+    "+ resident uint8, batched distortion": Row("paper", False, "float32", False),
+    "+ channels-last": Row("paper", True, "float32", False),
+    "+ bfloat16": Row("paper", True, "bfloat16", False),
+    "+ freed memory kept": Row("paper"),
+    OURS: Row("episode"),
+    "+ torch.compile": Row("episode", compile=True),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row at one size and network, as plain values that can be sent to its process."""
+
+    row: str
+    size: int
+    filters: tuple[int, int, int, int]
+    data_root: Path | None
+    device: str
+
+    @property
+    def n_images(self) -> int:
+        """Images of one round: enough to measure, few enough for the plain loop."""
+        return 1280 if self.size < FULL_SIZE or self.device != "cpu" else 256
+
+    def config(self) -> Config:
+        """Return what is trained: one epoch is one round."""
+        row = ROWS[self.row]
+        base = base_config(StudySettings(image_size=self.size, recipe=row.recipe))
+        n_steps = self.n_images // (2 * base.fit.n_characters)
+        fit = replace(base.fit, n_pairs=self.n_images // 2, epoch_steps=n_steps)
+        return Config(replace(base.model, filters=self.filters), fit)
+
+
+Work = dict[str, Callable[[], object]]
+_current: tuple[Job, Work, torch.device]
+
+
+def plain(job: Job, model: ModelConfig) -> Work:
+    """Return a round of the plain loop; embedding takes undistorted images one by one from PIL."""
+    from plain_loop import BATCH, PlainNet, PlainPairs, plain_steps  # torchvision takes seconds
+    from torch.utils.data import DataLoader
+
+    net = PlainNet(model)
+    drawings = split(load("omniglot", job.data_root, FULL_SIZE)).train
+    pairs = PlainPairs(drawings, job.size, job.n_images // 2)
+    still = PlainPairs(drawings, job.size, job.n_images // 2, distort=False)
+
+    @torch.no_grad()
+    def embed() -> None:
+        for x1, x2, _ in DataLoader(still, batch_size=BATCH):
+            net(x1, x2)
+
+    return {"training": lambda: list(plain_steps(net, pairs)), "embedding": embed}
+
+
+def ours(job: Job, row: Row) -> Work:
+    """Return a round of the project's own training epoch and embedding."""
+    machine = choose_machine(job.device, row.precision, row.compile)
+    keep_freed_memory(row.keep_memory)
+    state = FitState(job.config(), 0, machine)
+    if not row.channels_last:
+        state.net.to(memory_format=torch.contiguous_format)
+    drawings = split(load("omniglot", job.data_root, job.size)).train.to(machine.device)
+
+    @torch.no_grad()
+    def embed() -> None:
+        for images_BHW in drawings.images_NHW[: job.n_images].split(EMBED_BATCH):
+            state.net.embed(to_input(images_BHW))
+
+    return {"training": lambda: train_epoch(state, drawings), "embedding": embed}
+
+
+def prepare(job: Job) -> None:
+    """Set the row up and run it once, in its own process."""
+    global _current
+    work = plain(job, job.config().model) if job.row == PLAIN else ours(job, ROWS[job.row])
+    _current = (job, work, torch.device("cpu" if job.row == PLAIN else job.device))
+    run()
+
+
+def run() -> dict[str, float]:
+    """Return images per second of one round, and the process's peak memory in GiB."""
+    job, work, device = _current
+    rates = {
+        "training": images_per_epoch(job.config().fit) / seconds(work["training"], device),
+        "embedding": job.n_images / seconds(work["embedding"], device),
+    }
+    return rates | {"GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}

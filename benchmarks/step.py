@@ -1,0 +1,108 @@
+"""Where a training step goes: every stage of it timed alone, forward and backward.
+
+Tensor suffix: B images.
+"""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from harness import ceiling, interleaved
+from torch import Tensor
+
+from data.drawings import Drawings
+from model.config import CONVS, Config
+from model.device import Machine, autocast
+from model.recipes import LOSSES, draw_episode
+from model.state import FitState
+from model.train import average, step
+
+ROUNDS = 9
+Stage = Callable[[Tensor], Tensor]
+
+
+def stages(state: FitState, x_B1HW: Tensor) -> dict[str, tuple[Stage, Tensor]]:
+    """Return each stage of the network with its input, in the order of the forward pass."""
+    net = state.net
+    found: dict[str, tuple[Stage, Tensor]] = {}
+    x = x_B1HW.contiguous(memory_format=torch.channels_last)
+    for name in CONVS:
+        last = name == CONVS[-1]
+        found[name] = (net.get_submodule(name), x)
+        with torch.no_grad(), autocast(x.device, state.machine.precision):
+            x = found[name][0](x)
+            found[f"{name}: {'relu' if last else 'pool, relu'}"] = (relu if last else pool, x)
+            x = relu(x) if last else pool(x)
+    found["fc1, sigmoid"] = (lambda y: torch.sigmoid(net.fc1(y.flatten(1)).float()), x)
+    return found
+
+
+def relu(x: Tensor) -> Tensor:
+    """What follows conv4."""
+    return F.relu(x)
+
+
+def pool(x: Tensor) -> Tensor:
+    """What follows the other convolutions."""
+    return F.relu_(F.max_pool2d(x, 2))
+
+
+def there_and_back(f: Stage, x: Tensor, machine: Machine) -> Callable[[], Any]:
+    """Return a forward and backward pass through one stage; the images need no gradient."""
+    x = x.detach().requires_grad_(x.shape[1] > 1)
+
+    def work() -> None:
+        with autocast(x.device, machine.precision):
+            y = f(x)
+        y.backward(torch.ones_like(y))
+        x.grad = None
+
+    return work
+
+
+def where_a_step_goes(
+    config: Config, train: Drawings, machine: Machine, rounds: int = ROUNDS
+) -> pd.DataFrame:
+    """Return milliseconds, share of the step and share of the ceiling for every stage."""
+    state = FitState(config, 0, machine)
+    fit, generator = replace(config.fit, epoch_steps=10**6), state.generator
+    x = draw_episode(train, fit, generator=generator)
+    target = torch.arange(len(x) // 2, device=x.device)
+    with torch.no_grad():
+        h1, h2 = state.net.embed(x).unsqueeze(0).chunk(2, dim=1)
+
+    def compare() -> None:
+        a, b = h1.clone().requires_grad_(), h2.clone().requires_grad_()
+        F.cross_entropy(state.net.compare(a, b)[0], target).backward()
+
+    losses = LOSSES["episode"](state.net, train, fit, generator=generator)
+    rows: dict[str, Callable[[], object]] = {"whole step": lambda: step(state, next(losses))}
+    network = {n: there_and_back(f, y, machine) for n, (f, y) in stages(state, x).items()}
+    rows |= network | {
+        "comparison, loss": compare,
+        "batch, distortion": lambda: draw_episode(train, fit, generator=generator),
+        "optimiser": state.optimizer.step,
+        "average": lambda: average(state),
+    }
+    times = interleaved(rows, rounds, machine.device)
+    ms = {name: 1e3 * statistics.median(row) for name, row in times.items()}
+    ms["rest (Python, zeroing, overlap)"] = 2 * ms["whole step"] - sum(ms.values())
+    return _table(ms, state, len(x))
+
+
+def _table(ms: dict[str, float], state: FitState, n_images: int) -> pd.DataFrame:
+    """Put FLOP/s beside the milliseconds where there are FLOPs to speak of."""
+    dtype = torch.bfloat16 if state.machine.precision == "bfloat16" else torch.float32
+    best = ceiling(dtype, state.machine.device)
+    macs = state.config.model.macs
+    of = {name: macs[layer] for name in ms if (layer := name.split(",")[0]) in macs}
+    rate = {name: 6 * n_images * macs / ms[name] * 1e3 for name, macs in of.items()}  # FLOP/s
+    table = pd.DataFrame({"stage": ms.keys(), "ms": [round(t, 2) for t in ms.values()]})
+    table["share of step"] = [f"{t / ms['whole step']:.0%}" for t in ms.values()]
+    table["TFLOP/s"] = [f"{rate[name] / 1e12:.2f}" if name in rate else "" for name in ms]
+    table["of ceiling"] = [f"{rate[name] / best:.0%}" if name in rate else "" for name in ms]
+    return table

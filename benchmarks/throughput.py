@@ -1,0 +1,71 @@
+"""Images per second, training and embedding: the plain loop, then ours, one ingredient at a time.
+
+Every row is a process of its own, so that freed memory is kept, or not, by one row alone; the rows
+take turns, so that noise strikes them alike.
+"""
+
+import itertools
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pandas as pd
+import torch
+from harness import ceiling, finish, machine_of, parser
+from rows import OURS, ROWS, Job, prepare, run
+from step import where_a_step_goes
+
+from data.load import load
+from data.splits import split
+
+NETWORKS = {"paper's filters": (64, 128, 128, 256), "half of them": (32, 64, 64, 128)}
+
+
+def measure(jobs: list[Job], rounds: int) -> pd.DataFrame:
+    """Return one line per row: medians over the rounds, and how many times the first line's."""
+    pools = [ProcessPoolExecutor(1, mp_context=get_context("forkserver")) for _ in jobs]
+    for pool, job in zip(pools, jobs, strict=True):
+        pool.submit(prepare, job).result()
+    found = [
+        {"row": job.row} | pool.submit(run).result()
+        for _ in range(rounds)
+        for pool, job in zip(pools, jobs, strict=True)
+    ]
+    for pool in pools:
+        pool.shutdown()
+    by_row = pd.DataFrame(found).groupby("row", sort=False)
+    middle = by_row.median()
+    table = pd.DataFrame({"row": middle.index})
+    for kind in ("training", "embedding"):
+        rate = middle[kind].to_numpy()
+        table[f"{kind}, images/s"] = rate.round(1)
+        table[f"{kind}, ×"] = (rate / rate[0]).round(2)
+    low, high = by_row["training"].min(), by_row["training"].max()
+    table["training, from–to"] = [f"{a:.0f}–{b:.0f}" for a, b in zip(low, high, strict=True)]
+    return table.assign(**{"peak GiB": by_row["GiB"].max().round(2).to_numpy()})
+
+
+def main() -> None:
+    """Measure the rows, then where ours spends its time."""
+    args = parser(__doc__).parse_args()
+    machine = machine_of(args)
+    sizes, networks = ([35], ["paper's filters"]) if args.quick else ([35, 105], list(NETWORKS))
+    rows = [row for row in ROWS if not (args.quick and ROWS[row].compile)]
+    tables = {}
+    for size, network in itertools.product(sizes, networks):
+        title = f"{size} pixels, {network}"
+        device = machine.device.type
+        jobs = [Job(row, size, NETWORKS[network], args.data_root, device) for row in rows]
+        tables[title] = measure(jobs, rounds=3 if args.quick else 5)
+        config = Job(OURS, size, NETWORKS[network], args.data_root, device).config()
+        train = split(load("omniglot", args.data_root, size)).train.to(machine.device)
+        tables[f"{title}: where a step goes"] = where_a_step_goes(config, train, machine)
+    best = {
+        name: round(ceiling(dtype, machine.device) / 1e12, 2)
+        for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
+    }
+    print(f"matrix product, TFLOP/s: {best}")
+    finish(args, machine, tables, ceiling_tflops=best)
+
+
+if __name__ == "__main__":
+    main()
