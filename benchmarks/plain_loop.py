@@ -5,6 +5,7 @@ passes per pair, one thread pool. Nothing of the project is used but its drawing
 """
 
 import random
+import time
 from collections.abc import Iterator
 
 import torch
@@ -18,6 +19,7 @@ from data.drawings import FULL_SIZE, Drawings
 from model.config import ModelConfig
 
 BATCH = 128  # pairs
+LR = 1e-3  # Adam's default
 
 
 class PlainNet(nn.Module):
@@ -58,13 +60,13 @@ class PlainPairs(Dataset[tuple[Tensor, Tensor, float]]):
     def __init__(
         self, drawings: Drawings, image_size: int, n: int, *, distort: bool = True
     ) -> None:
-        """Turn the drawings into PIL images, black on white, as the files are."""
-        self.images = [Image.fromarray(255 - image) for image in drawings.images_NHW.numpy()]
+        """Turn the drawings into PIL images, ink white as in ours, so that ours can evaluate."""
+        self.images = [Image.fromarray(image) for image in drawings.images_NHW.numpy()]
         self.first, self.count = drawings.first_C.tolist(), drawings.count_C.tolist()
         self.n = n
         resize = [transforms.Resize(image_size)] if image_size != FULL_SIZE else []
         affine = transforms.RandomAffine(
-            10, translate=(0.02, 0.02), scale=(0.8, 1.2), shear=(-17, 17, -17, 17), fill=255
+            10, translate=(0.02, 0.02), scale=(0.8, 1.2), shear=(-17, 17, -17, 17)
         )
         steps = [*resize, *([affine] if distort else []), transforms.ToTensor()]
         self.transform = transforms.Compose(steps)
@@ -85,14 +87,15 @@ class PlainPairs(Dataset[tuple[Tensor, Tensor, float]]):
         return self._drawing(a), self._drawing(b), float(a == b)
 
 
-def plain_steps(
-    net: PlainNet, pairs: PlainPairs, *, lr: float = 0.01, workers: int = 0
-) -> Iterator[float]:
-    """Train for one pass over the pairs; yield each step's loss."""
-    optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=0.9)
-    for x1, x2, same in DataLoader(pairs, batch_size=BATCH, num_workers=workers, shuffle=True):
-        loss = F.binary_cross_entropy_with_logits(net(x1, x2), same.float())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        yield loss.item()
+def plain_epochs(net: PlainNet, pairs: PlainPairs) -> Iterator[float]:
+    """Train without end; yield the wall seconds of each pass over the pairs."""
+    optimizer = torch.optim.Adam(net.parameters(), lr=LR)
+    loader = DataLoader(pairs, batch_size=BATCH, shuffle=True)
+    while True:
+        started = time.perf_counter()
+        for x1, x2, same in loader:
+            loss = F.binary_cross_entropy_with_logits(net(x1, x2), same.float())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        yield time.perf_counter() - started

@@ -73,7 +73,7 @@ _current: tuple[Job, Work, torch.device]
 
 def plain(job: Job, model: ModelConfig) -> Work:
     """Return a round of the plain loop; embedding takes undistorted images one by one from PIL."""
-    from plain_loop import BATCH, PlainNet, PlainPairs, plain_steps  # torchvision takes seconds
+    from plain_loop import BATCH, PlainNet, PlainPairs, plain_epochs  # torchvision takes seconds
     from torch.utils.data import DataLoader
 
     net = PlainNet(model)
@@ -86,7 +86,8 @@ def plain(job: Job, model: ModelConfig) -> Work:
         for x1, x2, _ in DataLoader(still, batch_size=BATCH):
             net(x1, x2)
 
-    return {"training": lambda: list(plain_steps(net, pairs)), "embedding": embed}
+    epochs = plain_epochs(net, pairs)
+    return {"training": lambda: next(epochs), "embedding": embed}
 
 
 def ours(job: Job, row: Row) -> Work:

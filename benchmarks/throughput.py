@@ -46,9 +46,12 @@ def measure(jobs: list[Job], rounds: int) -> pd.DataFrame:
 
 def main() -> None:
     """Measure the rows, then where ours spends its time."""
-    args = parser(__doc__).parse_args()
+    flags = parser(__doc__)
+    flags.add_argument("--pixels", type=int, nargs="+", help="default: 35 105; quick: 35")
+    args = flags.parse_args()
     machine = machine_of(args)
-    sizes, networks = ([35], ["paper's filters"]) if args.quick else ([35, 105], list(NETWORKS))
+    sizes = args.pixels or ([35] if args.quick else [35, 105])
+    networks = list(NETWORKS)[: 1 if args.quick else None]
     rows = [row for row in ROWS if not (args.quick and ROWS[row].compile)]
     tables = {}
     for size, network in itertools.product(sizes, networks):

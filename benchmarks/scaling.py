@@ -1,0 +1,110 @@
+"""Seconds per training step against batch, image size and filters, and the line through them."""
+
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from harness import finish, interleaved, machine_of, parser
+from scipy.optimize import nnls
+
+from data.load import load
+from data.splits import split
+from hpo.settings import StudySettings, base_config
+from model.config import Config
+from model.device import Machine
+from model.recipes import LOSSES
+from model.state import FitState
+from model.train import step
+
+SIZES, CHARACTERS, SHARES = (28, 35, 52, 70, 105), (16, 32, 64, 128, 256), (0.25, 0.5, 1.0, 2.0)
+TERMS = ("FLOPs", "activations", "comparisons", "parameters")
+
+
+def variants(quick: bool) -> dict[str, dict[int, Config]]:
+    """Return configurations that differ from the base in one thing, by its value."""
+    base = base_config(StudySettings(epoch_steps=10**6))
+    sizes, characters = (SIZES[:3], CHARACTERS[:4]) if quick else (SIZES, CHARACTERS)
+
+    def wide(share: float) -> Config:
+        f1, f2, f3, f4 = (int(share * f) for f in base.model.filters)
+        return replace(base, model=replace(base.model, filters=(f1, f2, f3, f4)))
+
+    return {
+        "characters": {n: replace(base, fit=replace(base.fit, n_characters=n)) for n in characters},
+        "pixels": {s: base_config(StudySettings(image_size=s, epoch_steps=10**6)) for s in sizes},
+        "conv1.filters": {int(s * base.model.filters[0]): wide(s) for s in SHARES},
+    }
+
+
+def seconds_per_step(
+    config: Config, data_root: Path | None, machine: Machine, rounds: int
+) -> float:
+    """Return the median over some steps on the real drawings."""
+    train = split(load("omniglot", data_root, config.model.image_size)).train.to(machine.device)
+    state = FitState(config, 0, machine)
+    losses = LOSSES["episode"](state.net, train, config.fit, generator=state.generator)
+    times = interleaved({"step": lambda: step(state, next(losses))}, rounds, machine.device)
+    return statistics.median(times["step"])
+
+
+def terms(config: Config) -> dict[str, float]:
+    """Return what a step should cost in: work that grows with the images, and with the weights."""
+    n_images = 2 * config.fit.n_characters
+    n_parameters = sum(config.model.macs.values())
+    return {
+        "FLOPs": 3.0 * config.model.flops * n_images,
+        "activations": float(config.model.n_activations * n_images),
+        "comparisons": float(config.fit.n_characters**2 * config.model.units),
+        "parameters": float(n_parameters),
+    }
+
+
+def line_through(table: pd.DataFrame) -> tuple[pd.Series, float]:
+    """Return seconds per unit of each term, none negative, and the median relative error."""
+    x, y = table[list(TERMS)].to_numpy(), table["seconds"].to_numpy()
+    found, _ = nnls(x / y[:, None], np.ones(len(y)))  # relative errors count, not absolute ones
+    error = float(np.median(np.abs(x @ found / y - 1)))
+    return pd.Series(found, index=list(TERMS)), error
+
+
+def plot(table: pd.DataFrame, path: Path) -> None:
+    """Write seconds per step against what was varied, as one HTML file that opens offline."""
+    import plotly.express as px
+
+    figure = px.line(
+        table, x="cost", y="seconds", color="varied", markers=True, log_x=True, log_y=True,
+        hover_data=["value"], title="Seconds per step against the cost predicted from its size",
+    )  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.write_html(path, include_plotlyjs=True)
+    print(f"wrote {path}")
+
+
+def main() -> None:
+    """Time the variants, fit the line, draw the plot."""
+    flags = parser(__doc__)
+    flags.add_argument("--html", type=Path, default=Path("var/scaling.html"), help="the plot")
+    args = flags.parse_args()
+    machine = machine_of(args)
+    records = [
+        {"varied": varied, "value": value}
+        | terms(config)
+        | {"seconds": seconds_per_step(config, args.data_root, machine, 5 if args.quick else 15)}
+        for varied, configs in variants(args.quick).items()
+        for value, config in configs.items()
+    ]
+    table = pd.DataFrame(records)
+    per_unit, error = line_through(table)
+    table["cost"] = table[list(TERMS)].to_numpy() @ per_unit.to_numpy()
+    table["predicted / measured"] = (table["cost"] / table["seconds"]).round(2)
+    in_flops = (per_unit / per_unit["FLOPs"]).round(1)
+    line = pd.DataFrame({"term": TERMS, "ns each": (1e9 * per_unit).round(5), "in FLOPs": in_flops})
+    plot(table, args.html)
+    shown = table.drop(columns=["cost"]).round({"seconds": 4})
+    finish(args, machine, {"Seconds per step": shown, f"Median error {error:.0%}": line})
+
+
+if __name__ == "__main__":
+    main()

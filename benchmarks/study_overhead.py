@@ -1,0 +1,169 @@
+"""What a trial costs beside its training, per storage, and trials per hour with several workers."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from harness import finish, interleaved, machine_of, parser
+from optuna.trial import FixedTrial, TrialState
+
+from data.episodes import dense_validation
+from data.load import load
+from data.splits import Split, split
+from hpo.objective import record
+from hpo.settings import StudySettings, base_config
+from hpo.space import anchors, suggest_config
+from hpo.storage import open_storage
+from hpo.study import open_study
+from hpo.workers import Job, run
+from model.device import Machine
+from model.evaluate import one_shot_accuracy
+from model.state import EpochResult, FitState
+from model.train import train_epoch
+
+SHORT = StudySettings(max_epochs=4, epoch_steps=25, pruner="none")  # a quarter of a default trial
+
+
+class Laps:
+    """Collects milliseconds by name."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.ms: dict[str, list[float]] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """Count from now on."""
+        self._since = time.perf_counter()
+
+    def take(self, name: str) -> None:
+        """Put down the time since the last lap."""
+        self.ms.setdefault(name, []).append(1e3 * (time.perf_counter() - self._since))
+        self.restart()
+
+
+def bookkeeping(study: optuna.Study, n_trials: int, machine: Machine, folder: Path) -> Laps:
+    """Take trials that learn nothing; return what each part of them cost."""
+    settings, laps = StudySettings(), Laps()
+    for _ in range(n_trials):
+        laps.restart()
+        trial = study.ask()
+        config = suggest_config(trial, base_config(settings), settings.search)
+        laps.take("ask, suggest")
+        state = FitState(config, 0, machine)
+        laps.take("network, optimiser")
+        for epoch in range(1, settings.max_epochs + 1):
+            accuracy = (epoch + trial.number % 7) / 100
+            state.history.append(EpochResult(epoch, 1.0, accuracy, 0, 0.0, None))
+            laps.restart()
+            trial.report(accuracy, step=epoch)
+            trial.should_prune()
+            laps.take("report, prune (each epoch)")
+        record(trial, state)
+        study.tell(trial, accuracy)
+        laps.take("record, tell")
+        state.save(folder / "fit.pt")
+        laps.take("checkpoint (if kept)")
+    return laps
+
+
+def per_storage(urls: list[str], n_trials: int, machine: Machine) -> pd.DataFrame:
+    """Return median milliseconds per part and per trial for each storage."""
+    lines, n_epochs = [], StudySettings().max_epochs
+    for url in urls:
+        with tempfile.TemporaryDirectory() as folder:
+            storage = open_storage(url.format(folder=folder))
+            study = open_study(storage, f"overhead-{time.time_ns()}", StudySettings(), {})
+            laps = bookkeeping(study, n_trials, machine, Path(folder))
+            optuna.delete_study(study_name=study.study_name, storage=storage)
+        middle = {name: statistics.median(ms) for name, ms in laps.ms.items()}
+        whole = sum(middle.values()) + (n_epochs - 1) * middle["report, prune (each epoch)"]
+        whole -= middle["checkpoint (if kept)"]
+        line = {name: round(ms, 1) for name, ms in middle.items()}
+        lines.append({"storage": url.split(":")[0]} | line | {"a trial, s": round(whole / 1e3, 3)})
+    return pd.DataFrame(lines)
+
+
+def epochs(parts: Split, machine: Machine) -> pd.DataFrame:
+    """Return what validation costs beside an epoch's training, in the first two default trials."""
+    settings, lines = StudySettings(), []
+    base, episodes = base_config(settings), dense_validation(parts.val)
+    for params in anchors(base, settings.search):
+        config = suggest_config(FixedTrial(params), base, settings.search)
+        state = FitState(config, 0, machine)
+        rows: dict[str, Callable[[], object]] = {
+            "training": partial(train_epoch, state, parts.train),
+            "validation": partial(one_shot_accuracy, state.candidate, parts.val, episodes),
+        }
+        times = interleaved(rows, 3, machine.device)
+        seconds = {name: statistics.median(each) for name, each in times.items()}
+        line = {"filters": str(config.model.filters), "steps": config.fit.epoch_steps}
+        line |= {f"{name}, s": round(each, 2) for name, each in seconds.items()}
+        line["validation's share"] = f"{seconds['validation'] / sum(seconds.values()):.0%}"
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def trials_per_hour(workers: int, n_trials: int, args: Any) -> dict[str, Any]:
+    """Run a short study with some workers; return its rate from its own clock."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/study.db"
+        flags = (args.device, args.precision, args.compile)
+        run(Job(SHORT, url, "rate", args.data_root, n_trials, None, *flags, workers))
+        trials = optuna.load_study(study_name="rate", storage=url).get_trials(
+            states=(TrialState.COMPLETE,)
+        )
+    starts = [t.datetime_start for t in trials if t.datetime_start]
+    ends = [t.datetime_complete for t in trials if t.datetime_complete]
+    hours = (max(ends) - min(starts)).total_seconds() / 3600
+    return {
+        "workers": workers,
+        "trials": len(trials),
+        "trials per hour": round(len(trials) / hours),
+    }
+
+
+def start_up(args: Any) -> float:
+    """Return the seconds of a whole command that trains for a single step, with a warm cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "run_study.py", "--storage", f"sqlite:///{folder}/study.db"]
+        command += ["--n-trials", "1", "--max-epochs", "1", "--epoch-steps", "1"]
+        command += ["--device", args.device]
+        command += ["--data-root", str(args.data_root)] if args.data_root else []
+        started = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure bookkeeping, validation, start-up and workers."""
+    flags = parser(__doc__)
+    flags.add_argument("--storage", nargs="*", default=[], metavar="URL", help="besides SQLite")
+    args = flags.parse_args()
+    machine = machine_of(args)
+    parts = split(load("omniglot", args.data_root, SHORT.image_size)).to(machine.device)
+    start_up(args)
+    starts = [start_up(args) for _ in range(1 if args.quick else 5)]
+    urls = ["sqlite:///{folder}/study.db", *args.storage]
+    many = {1: 3, 2: 4} if args.quick else {1: 12, 2: 12, 4: 12}
+    tables = {
+        "Milliseconds beside training (median)": per_storage(urls, 20, machine),
+        "Training and validation of an epoch": epochs(parts, machine),
+        "A command of one step, s": pd.DataFrame({"median": [round(statistics.median(starts), 1)]}),
+        f"Trials of {SHORT.max_epochs} × {SHORT.epoch_steps} steps": pd.DataFrame(
+            [trials_per_hour(workers, n, args) for workers, n in many.items()]
+        ),
+    }
+    finish(args, machine, tables)
+
+
+if __name__ == "__main__":
+    main()

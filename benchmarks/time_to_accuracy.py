@@ -1,0 +1,138 @@
+"""Seconds from random weights to an official accuracy: ours, and the plain loop's.
+
+Both train the same network on the same drawings; counted is the one that validation prefers so
+far. The official episodes are only looked at, beside the clock, and decide nothing; the clock
+counts training and, for ours, validation.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pandas as pd
+from harness import finish, machine_of, parser
+from plain_loop import BATCH, PlainNet, PlainPairs, plain_epochs
+
+from data.drawings import FULL_SIZE, Drawings
+from data.episodes import dense_validation
+from data.load import load
+from data.splits import Split, split
+from hpo.settings import StudySettings, base_config
+from hpo.winner import EPOCHS_FACTOR
+from model.config import Config
+from model.device import Machine
+from model.evaluate import one_shot_accuracy
+from model.siamese import SiameseNet
+from model.state import FitState
+from model.train import Validation, fit
+
+LEVELS = (0.50, 0.71, 0.85, 0.86, 0.90, 0.91, 0.92)
+FILTERS = (32, 64, 64, 128)  # half the paper's; --filters for others
+EVALUATE_EVERY = 20  # steps of the plain loop
+PAPER_EPOCHS, PAPER_PAIRS = 200, 30_000  # the least that reimplementations set out to do
+
+Point = dict[str, float]
+
+
+def ours(config: Config, seed: int, parts: Split, machine: Machine) -> Iterator[Point]:
+    """Yield clock, validation and official accuracy whenever validation finds a better network."""
+    state, clock = FitState(config, seed, machine), 0.0
+    validation = Validation(parts.val, dense_validation(parts.val))
+    for result in fit(state, parts.train, validation):
+        clock += result.seconds
+        if state.best is result:
+            official = one_shot_accuracy(state.best_net(), parts.test, parts.official)
+            yield {"seconds": clock, "validation": result.accuracy, "official": official}
+
+
+def plain(config: Config, limit: float, full: Drawings, parts: Split) -> tuple[list[Point], float]:
+    """Return the same for the plain loop on the CPU in float32, and its images per second.
+
+    Args:
+        config: whose network is trained.
+        limit: seconds of training.
+        full: training drawings at 105 pixels.
+        parts: validation and test, on the CPU.
+    """
+    net, ruler = PlainNet(config.model), SiameseNet(config.model)
+    pairs = PlainPairs(full, config.model.image_size, EVALUATE_EVERY * BATCH)
+    episodes, clock, n_images = dense_validation(parts.val), 0.0, 0
+    curve: list[Point] = []
+    for seconds in plain_epochs(net, pairs):
+        clock, n_images = clock + seconds, n_images + 2 * len(pairs)
+        ruler.load_state_dict(net.state_dict())
+        found = one_shot_accuracy(ruler, parts.val, episodes)
+        if not curve or found > curve[-1]["validation"]:
+            official = one_shot_accuracy(ruler, parts.test, parts.official)
+            curve.append({"seconds": clock, "validation": found, "official": official})
+        if clock >= limit:
+            break
+    return curve, n_images / clock
+
+
+def first_time(curve: list[Point], level: float) -> float | None:
+    """Return when a curve first reaches a level, or None."""
+    return next((point["seconds"] for point in curve if point["official"] >= level), None)
+
+
+def levels(curves: list[list[Point]], plain_curve: list[Point]) -> pd.DataFrame:
+    """Return one line per level: mean and range of the fits that reached it, the plain loop's."""
+    lines = []
+    for level in LEVELS:
+        reached = [t for curve in curves if (t := first_time(curve, level)) is not None]
+        theirs = first_time(plain_curve, level)
+        lines.append(
+            {
+                "official accuracy": f"{level:.0%}",
+                "ours, mean s": round(sum(reached) / len(reached), 1) if reached else None,
+                "from–to": f"{min(reached):.0f}–{max(reached):.0f}" if reached else "",
+                "fits that reached it": f"{len(reached)} of {len(curves)}",
+                "plain loop, s": round(theirs, 1) if theirs else "not reached",
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def extrapolated(plain_curve: list[Point], images_per_second: float) -> str:
+    """Say what the plain loop would take for the epochs that reimplementations set out to do."""
+    hours = PAPER_EPOCHS * PAPER_PAIRS * 2 / images_per_second / 3600
+    best = max((point["official"] for point in plain_curve), default=0.0)
+    return (
+        f"plain loop: {images_per_second:.0f} images/s, {best:.1%} when it was stopped; "
+        f"{PAPER_EPOCHS} epochs of {PAPER_PAIRS} pairs would take it {hours:.1f} h (extrapolated)"
+    )
+
+
+def main() -> None:
+    """Run the fits one after another, then the plain loop for a while."""
+    flags = parser(__doc__)
+    flags.add_argument("--image-size", type=int, default=35, metavar="PIXELS")
+    flags.add_argument("--filters", type=int, nargs=4, default=FILTERS)
+    flags.add_argument("--epochs", type=int, help="default: a retraining's; quick: 8")
+    flags.add_argument("--seeds", type=int, default=3, help="number of fits; quick: 1")
+    flags.add_argument("--plain-minutes", type=float, default=10.0, help="quick: 0.25")
+    args = flags.parse_args()
+    machine = machine_of(args)
+    settings = StudySettings(image_size=args.image_size)
+    epochs = args.epochs or (8 if args.quick else settings.max_epochs * EPOCHS_FACTOR["episode"])
+    base = base_config(settings)
+    config = Config(
+        replace(base.model, filters=tuple(args.filters)), replace(base.fit, max_epochs=epochs)
+    )
+    parts = split(load("omniglot", args.data_root, args.image_size))
+    there = parts.to(machine.device)
+    seeds = range(1, 2 if args.quick else 1 + args.seeds)
+    curves = [list(ours(config, seed, there, machine)) for seed in seeds]
+    full = split(load("omniglot", args.data_root, FULL_SIZE)).train
+    limit = 60 * (0.25 if args.quick else args.plain_minutes)
+    plain_curve, rate = plain(config, limit, full, parts)
+    last = pd.DataFrame([curve[-1] for curve in curves]).round(4)
+    tables = {
+        f"Seconds to an official accuracy, {args.image_size} pixels": levels(curves, plain_curve),
+        f"The validation-selected networks of {epochs} epochs": last,
+    }
+    print(extrapolated(plain_curve, rate))
+    finish(args, machine, tables, ours=curves, plain=plain_curve, config=config.to_dict())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+import pandas as pd
+import pytest
+import torch
+from plain_loop import PlainNet, PlainPairs, plain_epochs
+from rows import ROWS, Job
+from scaling import TERMS, line_through
+from time_to_accuracy import first_time, levels
+
+from data.episodes import Packed
+from data.splits import split
+from model.config import ModelConfig
+from model.siamese import SiameseNet
+
+SMALL = ModelConfig(filters=(8, 8, 8, 8), units=16)
+
+
+def test_the_plain_loop_trains_the_same_network_as_ours() -> None:
+    theirs, ours = PlainNet(SMALL), SiameseNet(SMALL)
+    ours.load_state_dict(theirs.state_dict())
+    x1, x2 = torch.rand(2, 5, 1, 35, 35, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(theirs(x1, x2), ours(x1, x2))
+
+
+def test_the_plain_loop_sees_ink_as_one_and_learns_from_its_pairs(packed_105: Packed) -> None:
+    pairs = PlainPairs(split(packed_105).train, 35, 32)
+    x1, x2, same = pairs[1]
+    assert x1.shape == x2.shape == (1, 35, 35)
+    assert x1.mean() < 0.5 < x1.max()
+    assert same == 1.0
+    assert pairs[0][2] == 0.0
+    net = PlainNet(SMALL)
+    before = net.fc1.weight.clone()
+    assert next(plain_epochs(net, pairs)) > 0
+    assert not torch.equal(net.fc1.weight, before)
+
+
+@pytest.mark.parametrize("row", list(ROWS))
+@pytest.mark.parametrize("size", [35, 105])
+def test_every_row_trains_on_the_same_number_of_images(row: str, size: int) -> None:
+    job = Job(row, size, (8, 8, 8, 8), None, "cpu")
+    fit = job.config().fit
+    n_images = 2 * (fit.n_pairs if ROWS[row].recipe == "paper" else fit.epoch_steps * 64)
+    assert n_images == job.n_images
+
+
+def test_a_level_is_reached_when_the_curve_first_touches_it() -> None:
+    curve = [
+        {"seconds": 1.0, "validation": 0.4, "official": 0.6},
+        {"seconds": 2.0, "validation": 0.5, "official": 0.9},
+    ]
+    assert [first_time(curve, level) for level in (0.5, 0.6, 0.61, 0.91)] == [1.0, 1.0, 2.0, None]
+    table = levels([curve, curve[:1]], curve[:1]).set_index("official accuracy")
+    assert table.loc["85%", "fits that reached it"] == "1 of 2"
+    assert table.loc["85%", "plain loop, s"] == "not reached"
+    assert table.loc["50%", "ours, mean s"] == 1.0
+
+
+def test_the_line_through_exact_costs_finds_them() -> None:
+    rng = torch.Generator().manual_seed(0)
+    x = torch.rand(12, len(TERMS), generator=rng, dtype=torch.float64)
+    table = pd.DataFrame(x.numpy(), columns=list(TERMS))
+    table["seconds"] = x.numpy() @ [1.0, 2.0, 0.5, 3.0]
+    found, error = line_through(table)
+    assert found.tolist() == pytest.approx([1.0, 2.0, 0.5, 3.0])
+    assert error == pytest.approx(0, abs=1e-9)

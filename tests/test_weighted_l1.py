@@ -1,0 +1,38 @@
+import pytest
+import torch
+from torch import Tensor
+
+from model import weighted_l1 as module
+from model.weighted_l1 import weighted_l1
+
+
+def inputs(n_queries: int, n_support: int, n_units: int) -> tuple[Tensor, Tensor, Tensor]:
+    rng = torch.Generator().manual_seed(0)
+    h1 = torch.rand(n_queries, n_units, generator=rng, dtype=torch.float64)
+    h2 = torch.rand(n_support, n_units, generator=rng, dtype=torch.float64)
+    weight = torch.randn(n_units, generator=rng, dtype=torch.float64)  # of both signs
+    return h1.requires_grad_(), h2.requires_grad_(), weight.requires_grad_()
+
+
+@pytest.mark.parametrize("part", [1, 15, 15 * 7, 2**19])
+def test_it_is_the_papers_sum_however_it_is_cut(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(module.PART, "cpu", part)
+    h1, h2, weight = inputs(3, 5, 17)
+    expected = ((h1.unsqueeze(1) - h2).abs() * weight).sum(-1)
+    torch.testing.assert_close(weighted_l1(h1, h2, weight), expected)
+
+
+@pytest.mark.parametrize("part", [15 * 7, 2**19])
+def test_its_gradients_are_those_of_finite_differences(
+    part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(module.PART, "cpu", part)
+    torch.autograd.gradcheck(weighted_l1, inputs(3, 5, 17))
+
+
+def test_equal_embeddings_have_no_gradient() -> None:
+    h1, _, weight = inputs(2, 2, 4)
+    h2 = h1.detach().clone().requires_grad_()
+    weighted_l1(h1[:1], h2[:1], weight).sum().backward()
+    assert h1.grad is not None
+    assert h1.grad.abs().sum() == 0
