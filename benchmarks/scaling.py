@@ -1,4 +1,4 @@
-"""Seconds per training step against batch, image size and filters, and the line through them."""
+"""Seconds per training step against batch, image, filters and kernel; the line through them."""
 
 import statistics
 from dataclasses import replace
@@ -19,7 +19,8 @@ from model.state import FitState
 from model.train import step
 
 SIZES, CHARACTERS, SHARES = (28, 35, 52, 70, 105), (16, 32, 64, 128, 256), (0.25, 0.5, 1.0, 2.0)
-TERMS = ("FLOPs", "activations", "comparisons", "parameters")
+KERNELS, UNITS = (1, 2, 3, 5), (512, 2048, 4096, 8192)
+TERMS = ("FLOPs", "activations", "comparisons", "weights", "steps")
 
 
 def variants(quick: bool) -> dict[str, dict[int, Config]]:
@@ -31,10 +32,16 @@ def variants(quick: bool) -> dict[str, dict[int, Config]]:
         f1, f2, f3, f4 = (int(share * f) for f in base.model.filters)
         return replace(base, model=replace(base.model, filters=(f1, f2, f3, f4)))
 
+    def kernel(size: int) -> Config:
+        k1, _, k3, k4 = base.model.kernels
+        return replace(base, model=replace(base.model, kernels=(k1, size, k3, k4)))
+
     return {
         "characters": {n: replace(base, fit=replace(base.fit, n_characters=n)) for n in characters},
         "pixels": {s: base_config(StudySettings(image_size=s, epoch_steps=10**6)) for s in sizes},
         "conv1.filters": {int(s * base.model.filters[0]): wide(s) for s in SHARES},
+        "fc1.units": {n: replace(base, model=replace(base.model, units=n)) for n in UNITS},
+        "conv2.kernel": {k: kernel(k) for k in KERNELS},
     }
 
 
@@ -47,18 +54,6 @@ def seconds_per_step(
     losses = LOSSES["episode"](state.net, train, config.fit, generator=state.generator)
     times = interleaved({"step": lambda: step(state, next(losses))}, rounds, machine.device)
     return statistics.median(times["step"])
-
-
-def terms(config: Config) -> dict[str, float]:
-    """Return what a step should cost in: work that grows with the images, and with the weights."""
-    n_images = 2 * config.fit.n_characters
-    n_parameters = sum(config.model.macs.values())
-    return {
-        "FLOPs": 3.0 * config.model.flops * n_images,
-        "activations": float(config.model.n_activations * n_images),
-        "comparisons": float(config.fit.n_characters**2 * config.model.units),
-        "parameters": float(n_parameters),
-    }
 
 
 def line_through(table: pd.DataFrame) -> tuple[pd.Series, float]:
@@ -90,7 +85,8 @@ def main() -> None:
     machine = machine_of(args)
     records = [
         {"varied": varied, "value": value}
-        | terms(config)
+        | config.work
+        | {"steps": 1}
         | {"seconds": seconds_per_step(config, args.data_root, machine, 5 if args.quick else 15)}
         for varied, configs in variants(args.quick).items()
         for value, config in configs.items()
@@ -98,9 +94,8 @@ def main() -> None:
     table = pd.DataFrame(records)
     per_unit, error = line_through(table)
     table["cost"] = table[list(TERMS)].to_numpy() @ per_unit.to_numpy()
-    table["predicted / measured"] = (table["cost"] / table["seconds"]).round(2)
-    in_flops = (per_unit / per_unit["FLOPs"]).round(1)
-    line = pd.DataFrame({"term": TERMS, "ns each": (1e9 * per_unit).round(5), "in FLOPs": in_flops})
+    table["line / measured"] = (table["cost"] / table["seconds"]).round(2)
+    line = pd.DataFrame({"term": TERMS, "ns each": (1e9 * per_unit).round(5)})
     plot(table, args.html)
     shown = table.drop(columns=["cost"]).round({"seconds": 4})
     finish(args, machine, {"Seconds per step": shown, f"Median error {error:.0%}": line})

@@ -1,7 +1,8 @@
 """Seconds from random weights to an official accuracy: ours, and the plain loop's.
 
 Both train the same network on the same drawings; counted is the one that validation prefers so
-far. The official episodes are only looked at, beside the clock, and decide nothing; the clock
+far. The network is the narrow one that a study tries second, trained as retrain_best.py would. The
+official episodes are only looked at, beside the clock, and decide nothing; the clock
 counts training and, for ours, validation.
 """
 
@@ -10,6 +11,7 @@ from dataclasses import replace
 
 import pandas as pd
 from harness import finish, machine_of, parser
+from optuna.trial import FixedTrial
 from plain_loop import BATCH, PlainNet, PlainPairs, plain_epochs
 
 from data.drawings import FULL_SIZE, Drawings
@@ -17,6 +19,7 @@ from data.episodes import dense_validation
 from data.load import load
 from data.splits import Split, split
 from hpo.settings import StudySettings, base_config
+from hpo.space import anchors, suggest_config
 from hpo.winner import EPOCHS_FACTOR
 from model.config import Config
 from model.device import Machine
@@ -26,7 +29,6 @@ from model.state import FitState
 from model.train import Validation, fit
 
 LEVELS = (0.50, 0.71, 0.85, 0.86, 0.90, 0.91, 0.92)
-FILTERS = (32, 64, 64, 128)  # half the paper's; --filters for others
 EVALUATE_EVERY = 20  # steps of the plain loop
 PAPER_EPOCHS, PAPER_PAIRS = 200, 30_000  # the least that reimplementations set out to do
 
@@ -106,7 +108,6 @@ def main() -> None:
     """Run the fits one after another, then the plain loop for a while."""
     flags = parser(__doc__)
     flags.add_argument("--image-size", type=int, default=35, metavar="PIXELS")
-    flags.add_argument("--filters", type=int, nargs=4, default=FILTERS)
     flags.add_argument("--epochs", type=int, help="default: a retraining's; quick: 8")
     flags.add_argument("--seeds", type=int, default=3, help="number of fits; quick: 1")
     flags.add_argument("--plain-minutes", type=float, default=10.0, help="quick: 0.25")
@@ -115,9 +116,9 @@ def main() -> None:
     settings = StudySettings(image_size=args.image_size)
     epochs = args.epochs or (8 if args.quick else settings.max_epochs * EPOCHS_FACTOR["episode"])
     base = base_config(settings)
-    config = Config(
-        replace(base.model, filters=tuple(args.filters)), replace(base.fit, max_epochs=epochs)
-    )
+    params = anchors(base, settings.search)[-1]
+    config = suggest_config(FixedTrial(params), base, settings.search)
+    config = replace(config, fit=replace(config.fit, max_epochs=epochs))
     parts = split(load("omniglot", args.data_root, args.image_size))
     there = parts.to(machine.device)
     seeds = range(1, 2 if args.quick else 1 + args.seeds)

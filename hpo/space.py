@@ -142,9 +142,10 @@ def build_config(base: Config, values: dict[str, float | int]) -> Config:
         kernels=clip_kernels(base.model.image_size, kernels),
         units=int(values["fc1.units"]),
     )
-    share = min(MAX_STEPS_SHARE, base.model.cost / model.cost)
+    config = replace(base, model=model)
+    share = min(MAX_STEPS_SHARE, base.cost / config.cost)
     steps = max(1, round(base.fit.epoch_steps * share))
-    return Config(model, replace(base.fit, rates=rates, epoch_steps=steps))
+    return replace(config, fit=replace(base.fit, rates=rates, epoch_steps=steps))
 
 
 def suggest_config(trial: optuna.trial.BaseTrial, base: Config, search: tuple[str, ...]) -> Config:
@@ -166,7 +167,8 @@ def suggest_config(trial: optuna.trial.BaseTrial, base: Config, search: tuple[st
 def anchors(base: Config, search: tuple[str, ...]) -> list[dict[str, float | int]]:
     """Return the parameters to try first: the paper's architecture, then half its width."""
     paper = base_values(base)
-    narrow = paper | {f"{layer}.filters": paper[f"{layer}.filters"] // 2 for layer in CONVS}
+    widths = (*(f"{layer}.filters" for layer in CONVS), "fc1.units")
+    narrow = paper | {name: paper[name] // 2 for name in widths}
     names = distributions(base.model.image_size, search)
     tried = [{name: values[name] for name in names} for values in (paper, narrow)]
     return tried if tried[0] != tried[1] else tried[:1]

@@ -11,9 +11,10 @@ SCHEDULES = ("cosine", "exponential")
 INITS = ("scaled", "paper")
 PRECISIONS = ("auto", "float32", "bfloat16")
 LAYERS = (*CONVS, "fc1", "head")
-# Writing, pooling and differentiating an activation takes as long as so many FLOPs (measured on
-# two CPU cores with bfloat16: 430, at 35 pixels).
-FLOPS_PER_ACTIVATION = 400
+# Nanoseconds of a training step per unit of work, on two CPU cores with AMX bfloat16; found by
+# benchmarks/scaling.py. An activation is written, pooled and differentiated; a weight is cast,
+# updated and averaged once per step.
+NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT = 4e-4, 2.0, 0.8, 2.0
 
 
 def require(holds: bool, law: str, value: object, repair: str) -> None:
@@ -88,14 +89,15 @@ class ModelConfig:
         return found | {"fc1": self.n_flat * self.units}
 
     @property
+    def n_weights(self) -> int:
+        """Number of weights of conv1 … conv4 and fc1, without biases."""
+        sizes = [*self.output_sizes(), 1]
+        return sum(n // size**2 for n, size in zip(self.macs.values(), sizes, strict=True))
+
+    @property
     def flops(self) -> int:
         """Floating-point operations of one image's embedding (a multiply-add counts 2)."""
         return 2 * sum(self.macs.values())
-
-    @property
-    def cost(self) -> float:
-        """Training time of one image in units of a FLOP's: arithmetic and memory traffic."""
-        return self.flops + FLOPS_PER_ACTIVATION * self.n_activations
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,23 @@ class Config:
 
     model: ModelConfig
     fit: FitConfig
+
+    @property
+    def work(self) -> dict[str, int]:
+        """What a step of the episode recipe does: FLOPs, activations, comparisons and weights."""
+        n_images = 2 * self.fit.n_characters
+        return {
+            "FLOPs": 3 * self.model.flops * n_images,
+            "activations": self.model.n_activations * n_images,
+            "comparisons": self.fit.n_characters**2 * self.model.units,
+            "weights": self.model.n_weights,
+        }
+
+    @property
+    def cost(self) -> float:
+        """Nanoseconds that a step of the episode recipe takes on the machine of the constants."""
+        each = (NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT)
+        return sum(ns * n for ns, n in zip(each, self.work.values(), strict=True))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types, fit for JSON."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 # Differences held at a time: 2 MiB, a core's cache; a GPU wants few and large kernels instead.
 PART = {"cpu": 2**19, "cuda": 2**26}
+MIN_WIDTH = 128  # components in a row, so that the innermost loop is worth its start
 
 
 def weighted_l1(h1_QE: Tensor, h2_SE: Tensor, weight_E: Tensor) -> Tensor:
@@ -23,8 +24,8 @@ def weighted_l1(h1_QE: Tensor, h2_SE: Tensor, weight_E: Tensor) -> Tensor:
     """
     if torch.compiler.is_compiling():  # the compiler fuses it by itself
         return (h1_QE.unsqueeze(1) - h2_SE).abs() @ weight_E
-    distance: Tensor = _WeightedL1.apply(h1_QE, h2_SE, weight_E)
-    return distance
+    n_rows = max(1, PART[h1_QE.device.type] // (MIN_WIDTH * len(h2_SE)))
+    return torch.cat([_WeightedL1.apply(q, h2_SE, weight_E) for q in h1_QE.split(n_rows)])
 
 
 def _differences(h1_QE: Tensor, h2_SE: Tensor) -> Iterator[tuple[slice, Tensor]]:

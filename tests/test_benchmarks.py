@@ -59,7 +59,7 @@ def test_the_line_through_exact_costs_finds_them() -> None:
     rng = torch.Generator().manual_seed(0)
     x = torch.rand(12, len(TERMS), generator=rng, dtype=torch.float64)
     table = pd.DataFrame(x.numpy(), columns=list(TERMS))
-    table["seconds"] = x.numpy() @ [1.0, 2.0, 0.5, 3.0]
+    table["seconds"] = x.numpy() @ [1.0, 2.0, 0.5, 3.0, 0.1]
     found, error = line_through(table)
-    assert found.tolist() == pytest.approx([1.0, 2.0, 0.5, 3.0])
+    assert found.tolist() == pytest.approx([1.0, 2.0, 0.5, 3.0, 0.1])
     assert error == pytest.approx(0, abs=1e-9)
