@@ -4,18 +4,25 @@ Every row is a process of its own, so that freed memory is kept, or not, by one 
 take turns, so that noise strikes them alike.
 """
 
+import argparse
 import itertools
+import statistics
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 import pandas as pd
 import torch
-from harness import ceiling, finish, machine_of, parser
+from harness import ceiling, finish, interleaved, machine_of, parser
 from rows import OURS, ROWS, Job, prepare, run
 from step import where_a_step_goes
 
 from data.load import load
 from data.splits import split
+from model.config import Config
+from model.device import Machine
+from model.evaluate import one_shot_accuracy
+from model.state import FitState
 
 NETWORKS = {"paper's filters": (64, 128, 128, 256), "half of them": (32, 64, 64, 128)}
 
@@ -44,6 +51,19 @@ def measure(jobs: list[Job], rounds: int) -> pd.DataFrame:
     return table.assign(**{"peak GiB": by_row["GiB"].max().round(2).to_numpy()})
 
 
+def official(configs: list[Config], args: argparse.Namespace, machine: Machine) -> pd.DataFrame:
+    """Return the seconds that the official episodes take a loaded network, drawings resident."""
+    lines = []
+    for config in configs:
+        parts = split(load("omniglot", args.data_root, config.model.image_size)).to(machine.device)
+        net = FitState(config, 0, machine).candidate
+        ask = partial(one_shot_accuracy, net, parts.test, parts.official)
+        times = interleaved({"ask": ask}, 3, machine.device)["ask"]
+        line = {"pixels": config.model.image_size, "filters": str(config.model.filters)}
+        lines.append(line | {"seconds": round(statistics.median(times), 3)})
+    return pd.DataFrame(lines)
+
+
 def main() -> None:
     """Measure the rows, then where ours spends its time."""
     flags = parser(__doc__)
@@ -53,7 +73,7 @@ def main() -> None:
     sizes = args.pixels or ([35] if args.quick else [35, 105])
     networks = list(NETWORKS)[: 1 if args.quick else None]
     rows = [row for row in ROWS if not (args.quick and ROWS[row].compile)]
-    tables = {}
+    tables, configs = {}, []
     for size, network in itertools.product(sizes, networks):
         title = f"{size} pixels, {network}"
         device = machine.device.type
@@ -61,7 +81,9 @@ def main() -> None:
         tables[title] = measure(jobs, rounds=3 if args.quick else 5)
         config = Job(OURS, size, NETWORKS[network], args.data_root, device).config()
         train = split(load("omniglot", args.data_root, size)).train.to(machine.device)
+        configs.append(config)
         tables[f"{title}: where a step goes"] = where_a_step_goes(config, train, machine)
+    tables["The official 400 episodes"] = official(configs, args, machine)
     best = {
         name: round(ceiling(dtype, machine.device) / 1e12, 2)
         for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
