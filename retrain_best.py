@@ -27,6 +27,9 @@ def parse() -> argparse.Namespace:
         "--checkpoint", type=Path, metavar="FILE", help="evaluate it, train nothing"
     )
     add_machine(parser)
+    parser.add_argument(
+        "--compile", action="store_true", help="torch.compile the network (CUDA graphs on a GPU)"
+    )
     return parser.parse_args()
 
 

@@ -116,7 +116,6 @@ def main() -> None:
         timeout=args.timeout,
         device=args.device,
         precision=args.precision,
-        compile=args.compile,
         workers=args.workers,
     )
     print_start(job)

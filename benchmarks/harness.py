@@ -24,6 +24,7 @@ def parser(doc: str) -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help="a smaller run, under a minute")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     add_machine(made)
+    made.set_defaults(compile=False)
     return made
 
 

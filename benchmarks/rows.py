@@ -13,7 +13,7 @@ from data.load import load
 from data.splits import split
 from hpo.settings import StudySettings, base_config
 from model.config import Config, ModelConfig
-from model.device import choose_machine, keep_freed_memory
+from model.device import Machine, keep_freed_memory
 from model.evaluate import EMBED_BATCH
 from model.recipes import images_per_epoch, to_input
 from model.state import FitState
@@ -68,7 +68,7 @@ class Job:
 
 
 Work = dict[str, Callable[[], object]]
-_current: tuple[Job, Work, torch.device]
+_current: tuple[Job, Work, torch.device]  # of this process, by prepare()
 
 
 def plain(job: Job, model: ModelConfig) -> Work:
@@ -76,7 +76,8 @@ def plain(job: Job, model: ModelConfig) -> Work:
     from plain_loop import BATCH, PlainNet, PlainPairs, plain_epochs  # torchvision takes seconds
     from torch.utils.data import DataLoader
 
-    net = PlainNet(model)
+    device = torch.device(job.device)
+    net = PlainNet(model).to(device)
     drawings = split(load("omniglot", job.data_root, FULL_SIZE)).train
     pairs = PlainPairs(drawings, job.size, job.n_images // 2)
     still = PlainPairs(drawings, job.size, job.n_images // 2, distort=False)
@@ -84,7 +85,7 @@ def plain(job: Job, model: ModelConfig) -> Work:
     @torch.no_grad()
     def embed() -> None:
         for x1, x2, _ in DataLoader(still, batch_size=BATCH):
-            net(x1, x2)
+            net(x1.to(device), x2.to(device))
 
     epochs = plain_epochs(net, pairs)
     return {"training": lambda: next(epochs), "embedding": embed}
@@ -92,8 +93,9 @@ def plain(job: Job, model: ModelConfig) -> Work:
 
 def ours(job: Job, row: Row) -> Work:
     """Return a round of the project's own training epoch and embedding."""
-    machine = choose_machine(job.device, row.precision, row.compile)
-    keep_freed_memory(row.keep_memory)
+    machine = Machine(torch.device(job.device), row.precision, row.compile)
+    if row.keep_memory:
+        keep_freed_memory()
     state = FitState(job.config(), 0, machine)
     if not row.channels_last:
         state.net.to(memory_format=torch.contiguous_format)
@@ -111,15 +113,18 @@ def prepare(job: Job) -> None:
     """Set the row up and run it once, in its own process."""
     global _current
     work = plain(job, job.config().model) if job.row == PLAIN else ours(job, ROWS[job.row])
-    _current = (job, work, torch.device("cpu" if job.row == PLAIN else job.device))
+    _current = (job, work, torch.device(job.device))
     run()
 
 
 def run() -> dict[str, float]:
-    """Return images per second of one round, and the process's peak memory in GiB."""
+    """Return images and pairs per second of one round, and the process's peak memory in GiB."""
     job, work, device = _current
     rates = {
         "training": images_per_epoch(job.config().fit) / seconds(work["training"], device),
         "embedding": job.n_images / seconds(work["embedding"], device),
     }
+    fit = job.config().fit
+    per_image = 0.5 if fit.recipe == "paper" else fit.n_characters / 2
+    rates["pairs"] = per_image * rates["training"]
     return rates | {"GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}

@@ -22,6 +22,7 @@ from model.state import FitState
 from model.train import average, step
 
 ROUNDS = 9
+WHOLE, OUTSIDE = "whole step", ("batch, distortion", "optimiser", "average")
 Stage = Callable[[Tensor], Tensor]
 
 
@@ -41,6 +42,12 @@ def stages(state: FitState, x_B1HW: Tensor) -> dict[str, tuple[Stage, Tensor]]:
     return found
 
 
+def weights_of(state: FitState, stage: str) -> list[Tensor]:
+    """Return the weights that a stage computes gradients of."""
+    layer = dict(state.net.named_children()).get(stage.split(",")[0])
+    return list(layer.parameters()) if layer else []
+
+
 def relu(x: Tensor) -> Tensor:
     """What follows conv4."""
     return F.relu(x)
@@ -51,15 +58,17 @@ def pool(x: Tensor) -> Tensor:
     return F.relu_(F.max_pool2d(x, 2))
 
 
-def there_and_back(f: Stage, x: Tensor, machine: Machine) -> Callable[[], Any]:
+def there_and_back(
+    f: Stage, x: Tensor, machine: Machine, weights: list[Tensor]
+) -> Callable[[], Any]:
     """Return a forward and backward pass through one stage; the images need no gradient."""
     x = x.detach().requires_grad_(x.shape[1] > 1)
+    wanted = [*weights, x] if x.requires_grad else weights
 
     def work() -> None:
         with autocast(x.device, machine.precision):
             y = f(x)
-        y.backward(torch.ones_like(y))
-        x.grad = None
+        torch.autograd.grad(y, wanted, torch.ones_like(y))
 
     return work
 
@@ -68,6 +77,7 @@ def where_a_step_goes(
     config: Config, train: Drawings, machine: Machine, rounds: int = ROUNDS
 ) -> pd.DataFrame:
     """Return milliseconds, share of the step and share of the ceiling for every stage."""
+    machine = replace(machine, compile=False)  # whose stages could not be told apart
     state = FitState(config, 0, machine)
     fit, generator = replace(config.fit, epoch_steps=10**6), state.generator
     x = draw_episode(train, fit, generator=generator)
@@ -80,8 +90,11 @@ def where_a_step_goes(
         F.cross_entropy(state.net.compare(a, b)[0], target).backward()
 
     losses = LOSSES["episode"](state.net, train, fit, generator=generator)
-    rows: dict[str, Callable[[], object]] = {"whole step": lambda: step(state, next(losses))}
-    network = {n: there_and_back(f, y, machine) for n, (f, y) in stages(state, x).items()}
+    rows: dict[str, Callable[[], object]] = {WHOLE: lambda: step(state, next(losses))}
+    network = {
+        name: there_and_back(f, y, machine, weights_of(state, name))
+        for name, (f, y) in stages(state, x).items()
+    }
     rows |= network | {
         "comparison, loss": compare,
         "batch, distortion": lambda: draw_episode(train, fit, generator=generator),
@@ -90,7 +103,9 @@ def where_a_step_goes(
     }
     times = interleaved(rows, rounds, machine.device)
     ms = {name: 1e3 * statistics.median(row) for name, row in times.items()}
-    ms["rest (Python, zeroing, overlap)"] = 2 * ms["whole step"] - sum(ms.values())
+    outside = sum(ms[name] for name in OUTSIDE)
+    ms["rest (Python, zeroing, overlap)"] = 2 * ms[WHOLE] - sum(ms.values())
+    ms["outside the network"] = outside
     return _table(ms, state, len(x))
 
 
@@ -98,11 +113,13 @@ def _table(ms: dict[str, float], state: FitState, n_images: int) -> pd.DataFrame
     """Put FLOP/s beside the milliseconds where there are FLOPs to speak of."""
     dtype = torch.bfloat16 if state.machine.precision == "bfloat16" else torch.float32
     best = ceiling(dtype, state.machine.device)
-    macs = state.config.model.macs
-    of = {name: macs[layer] for name in ms if (layer := name.split(",")[0]) in macs}
-    rate = {name: 6 * n_images * macs / ms[name] * 1e3 for name, macs in of.items()}  # FLOP/s
+    flops = {name: 6 * macs * n_images for name, macs in state.config.model.macs.items()}
+    flops["conv1"] *= 2 / 3  # no gradient of the images
+    of = {name: flops[layer] for name in ms if (layer := name.split(",")[0]) in flops}
+    of[WHOLE] = sum(of.values())
+    rate = {name: n / ms[name] * 1e3 for name, n in of.items()}  # FLOP/s
     table = pd.DataFrame({"stage": ms.keys(), "ms": [round(t, 2) for t in ms.values()]})
-    table["share of step"] = [f"{t / ms['whole step']:.0%}" for t in ms.values()]
+    table["share of step"] = [f"{t / ms[WHOLE]:.0%}" for t in ms.values()]
     table["TFLOP/s"] = [f"{rate[name] / 1e12:.2f}" if name in rate else "" for name in ms]
     table["of ceiling"] = [f"{rate[name] / best:.0%}" if name in rate else "" for name in ms]
     return table

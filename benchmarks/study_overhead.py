@@ -76,7 +76,7 @@ def bookkeeping(study: optuna.Study, n_trials: int, machine: Machine, folder: Pa
 
 
 def per_storage(urls: list[str], n_trials: int, machine: Machine) -> pd.DataFrame:
-    """Return median milliseconds per part and per trial for each storage."""
+    """Return milliseconds per part and seconds per trial for each storage, late in a study."""
     lines, n_epochs = [], StudySettings().max_epochs
     for url in urls:
         with tempfile.TemporaryDirectory() as folder:
@@ -84,7 +84,7 @@ def per_storage(urls: list[str], n_trials: int, machine: Machine) -> pd.DataFram
             study = open_study(storage, f"overhead-{time.time_ns()}", StudySettings(), {})
             laps = bookkeeping(study, n_trials, machine, Path(folder))
             optuna.delete_study(study_name=study.study_name, storage=storage)
-        middle = {name: statistics.median(ms) for name, ms in laps.ms.items()}
+        middle = {name: statistics.median(ms[-len(ms) // 3 :]) for name, ms in laps.ms.items()}
         whole = sum(middle.values()) + (n_epochs - 1) * middle["report, prune (each epoch)"]
         whole -= middle["checkpoint (if kept)"]
         line = {name: round(ms, 1) for name, ms in middle.items()}
@@ -92,18 +92,18 @@ def per_storage(urls: list[str], n_trials: int, machine: Machine) -> pd.DataFram
     return pd.DataFrame(lines)
 
 
-def epochs(parts: Split, machine: Machine) -> pd.DataFrame:
+def epochs(parts: Split, machine: Machine, quick: bool) -> pd.DataFrame:
     """Return what validation costs beside an epoch's training, in the first two default trials."""
     settings, lines = StudySettings(), []
     base, episodes = base_config(settings), dense_validation(parts.val)
-    for params in anchors(base, settings.search):
+    for params in anchors(base, settings.search)[: 1 if quick else None]:
         config = suggest_config(FixedTrial(params), base, settings.search)
         state = FitState(config, 0, machine)
         rows: dict[str, Callable[[], object]] = {
             "training": partial(train_epoch, state, parts.train),
             "validation": partial(one_shot_accuracy, state.candidate, parts.val, episodes),
         }
-        times = interleaved(rows, 3, machine.device)
+        times = interleaved(rows, 1 if quick else 3, machine.device)
         seconds = {name: statistics.median(each) for name, each in times.items()}
         line = {"filters": str(config.model.filters), "steps": config.fit.epoch_steps}
         line |= {f"{name}, s": round(each, 2) for name, each in seconds.items()}
@@ -116,7 +116,7 @@ def trials_per_hour(workers: int, n_trials: int, args: Any) -> dict[str, Any]:
     """Run a short study with some workers; return its rate from its own clock."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/study.db"
-        flags = (args.device, args.precision, args.compile)
+        flags = (args.device, args.precision)
         run(Job(SHORT, url, "rate", args.data_root, n_trials, None, *flags, workers))
         trials = optuna.load_study(study_name="rate", storage=url).get_trials(
             states=(TrialState.COMPLETE,)
@@ -150,15 +150,16 @@ def main() -> None:
     args = flags.parse_args()
     machine = machine_of(args)
     parts = split(load("omniglot", args.data_root, SHORT.image_size)).to(machine.device)
-    start_up(args)
-    starts = [start_up(args) for _ in range(1 if args.quick else 5)]
+    starts = [start_up(args) for _ in range(1 if args.quick else 4)][-3:]
     urls = ["sqlite:///{folder}/study.db", *args.storage]
-    many = {1: 3, 2: 4} if args.quick else {1: 12, 2: 12, 4: 12}
+    many = {1: 2, 2: 2} if args.quick else {1: 8, 2: 8, 4: 8}
     tables = {
-        "Milliseconds beside training (median)": per_storage(urls, 20, machine),
-        "Training and validation of an epoch": epochs(parts, machine),
+        "Milliseconds beside training (median of the last third of the trials)": per_storage(
+            urls, 20 if args.quick else 60, machine
+        ),
+        "Training and validation of an epoch": epochs(parts, machine, args.quick),
         "A command of one step, s": pd.DataFrame({"median": [round(statistics.median(starts), 1)]}),
-        f"Trials of {SHORT.max_epochs} × {SHORT.epoch_steps} steps": pd.DataFrame(
+        f"Trials of {short.max_epochs} × {SHORT.epoch_steps} steps": pd.DataFrame(
             [trials_per_hour(workers, n, args) for workers, n in many.items()]
         ),
     }

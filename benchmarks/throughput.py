@@ -46,6 +46,7 @@ def measure(jobs: list[Job], rounds: int) -> pd.DataFrame:
         rate = middle[kind].to_numpy()
         table[f"{kind}, images/s"] = rate.round(1)
         table[f"{kind}, ×"] = (rate / rate[0]).round(2)
+    table["training, pairs/s"] = middle["pairs"].round().astype(int).to_numpy()
     low, high = by_row["training"].min(), by_row["training"].max()
     table["training, from–to"] = [f"{a:.0f}–{b:.0f}" for a, b in zip(low, high, strict=True)]
     return table.assign(**{"peak GiB": by_row["GiB"].max().round(2).to_numpy()})
@@ -67,6 +68,7 @@ def official(configs: list[Config], args: argparse.Namespace, machine: Machine) 
 def main() -> None:
     """Measure the rows, then where ours spends its time."""
     flags = parser(__doc__)
+    flags.set_defaults(precision="bfloat16")
     flags.add_argument("--pixels", type=int, nargs="+", help="default: 35 105; quick: 35")
     args = flags.parse_args()
     machine = machine_of(args)
@@ -78,7 +80,7 @@ def main() -> None:
         title = f"{size} pixels, {network}"
         device = machine.device.type
         jobs = [Job(row, size, NETWORKS[network], args.data_root, device) for row in rows]
-        tables[title] = measure(jobs, rounds=3 if args.quick else 5)
+        tables[title] = measure(jobs, rounds=2 if args.quick else 3)
         config = Job(OURS, size, NETWORKS[network], args.data_root, device).config()
         train = split(load("omniglot", args.data_root, size)).train.to(machine.device)
         configs.append(config)

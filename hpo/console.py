@@ -39,9 +39,6 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", default="auto", choices=PRECISIONS, help="auto: bfloat16 where it is fast"
     )
-    parser.add_argument(
-        "--compile", action="store_true", help="torch.compile the network (CUDA graphs on a GPU)"
-    )
 
 
 def _one_line(

@@ -41,7 +41,6 @@ class Job:
         timeout: seconds after which no trial is begun, or None.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` …
         precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``.
-        compile: whether ``torch.compile`` translates the networks.
         workers: number of processes.
     """
 
@@ -53,7 +52,6 @@ class Job:
     timeout: float | None
     device: str
     precision: str
-    compile: bool
     workers: int
 
 
@@ -66,7 +64,7 @@ def prepare(job: Job) -> tuple[optuna.Study, Objective, Progress]:
     packed = load(job.settings.data, job.data_root, job.settings.image_size)
     parts = split(packed)
     episodes = VALIDATIONS[job.settings.validation](parts.val)
-    machine = choose_machine(job.device, job.precision, job.compile)
+    machine = choose_machine(job.device, job.precision)
     with storage_errors(job.storage):
         study = open_study(
             open_storage(job.storage),
@@ -79,7 +77,7 @@ def prepare(job: Job) -> tuple[optuna.Study, Objective, Progress]:
         progress = Progress(study, job.n_trials, job.settings.max_epochs)
     objective = Objective(
         settings=job.settings,
-        train=parts.train,
+        train=parts.train.to(machine.device),
         validation=Validation(parts.val.to(machine.device), episodes),
         machine=machine,
         on_epoch=progress.epoch,

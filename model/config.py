@@ -14,7 +14,8 @@ LAYERS = (*CONVS, "fc1", "head")
 # Nanoseconds of a training step per unit of work, on two CPU cores with AMX bfloat16; found by
 # benchmarks/scaling.py. An activation is written, pooled and differentiated; a weight is cast,
 # updated and averaged once per step.
-NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT = 4e-4, 2.0, 0.8, 2.0
+NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT = 3.2e-4, 1.98, 0.65, 2.27
+NS_PER_STEP = 1.4e6
 
 
 def require(holds: bool, law: str, value: object, repair: str) -> None:
@@ -190,7 +191,7 @@ class Config:
     def cost(self) -> float:
         """Nanoseconds that a step of the episode recipe takes on the machine of the constants."""
         each = (NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT)
-        return sum(ns * n for ns, n in zip(each, self.work.values(), strict=True))
+        return NS_PER_STEP + sum(ns * n for ns, n in zip(each, self.work.values(), strict=True))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types, fit for JSON."""

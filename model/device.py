@@ -2,6 +2,7 @@
 
 import ctypes
 import platform
+import shutil
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class Machine:
 
 
 def choose_machine(device: str = "auto", precision: str = "auto", compile: bool = False) -> Machine:
-    """Return the named machine, ready for work.
+    """Return the named machine; a process that computes on the CPU keeps its freed memory.
 
     Args:
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` …; ``"auto"`` is CUDA where there is one.
@@ -37,9 +38,11 @@ def choose_machine(device: str = "auto", precision: str = "auto", compile: bool 
         compile: see :class:`Machine`.
 
     Raises:
-        InputError: there is no such device.
+        InputError: there is no such device, or no compiler.
     """
     found = _choose_device(device)
+    if compile and found.type == "cpu" and not shutil.which("c++"):
+        raise InputError("--compile needs a C++ compiler on the CPU. Install one, or leave it out.")
     if found.type == "cpu":
         keep_freed_memory()
     return Machine(found, _choose_precision(precision, found), compile)
@@ -62,26 +65,26 @@ def _choose_precision(name: str, device: torch.device) -> str:
     if name != "auto":
         return name
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+        with torch.cuda.device(device):
+            fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bfloat16" if fast else "float32"
     capabilities = torch.cpu.get_capabilities()
     fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return "bfloat16" if fast else "float32"
 
 
-def keep_freed_memory(keep: bool = True) -> None:
+def keep_freed_memory() -> None:
     """Let this process keep freed memory for the next step in place of returning it.
 
     A step frees and asks for the same hundreds of megabytes again; by default glibc maps them
     anew each time and the kernel clears every page. Nothing happens where there is no glibc.
-
-    Args:
-        keep: False goes back to glibc's own thresholds of 128 KiB.
     """
     if platform.libc_ver()[0] != "glibc":
         return
     libc = ctypes.CDLL(None)
-    libc.mallopt(M_MMAP_THRESHOLD, 2**31 - 1 if keep else 2**17)
-    libc.mallopt(M_TRIM_THRESHOLD, -1 if keep else 2**17)
+    if not libc.mallopt(M_MMAP_THRESHOLD, 2**31 - 1):
+        libc.mallopt(M_MMAP_THRESHOLD, 2**25)  # the most that an older glibc takes
+    libc.mallopt(M_TRIM_THRESHOLD, -1)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

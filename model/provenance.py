@@ -53,6 +53,7 @@ def provenance(machine: Machine) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "compile": machine.compile,
         "cpu": _cpu(),
+        "amx": bool(torch.cpu.get_capabilities().get("amx_bf16")),
         "n_cores": os.cpu_count(),
         "n_threads": torch.get_num_threads(),
         "precision": machine.precision,

@@ -5,6 +5,7 @@ E embedding.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -52,11 +53,17 @@ class SiameseNet(nn.Module):
             initialise(self, generator=generator)
         self.to(memory_format=torch.channels_last)
 
-    def compile_layers(self) -> None:
-        """Let ``torch.compile`` translate ``embed`` and ``compare``, on a GPU into CUDA graphs."""
+    def compile_training(self) -> None:
+        """Let ``torch.compile`` translate what is trained, on a GPU into CUDA graphs.
+
+        Without gradients the layers stay as they are: a CUDA graph's results are overwritten by
+        its next run, and an evaluation keeps many.
+        """
+        torch.compiler.reset()  # graphs of another geometry would count against the limit
         mode = "reduce-overhead" if self.head.weight.is_cuda else "default"
-        self.embed = torch.compile(self.embed, mode=mode)  # type: ignore[method-assign]
-        self.compare = torch.compile(self.compare, mode=mode)  # type: ignore[method-assign]
+        for name in ("embed", "compare"):
+            plain = getattr(self, name)
+            setattr(self, name, _if_training(torch.compile(plain, mode=mode), plain))
 
     def embed(self, x_B1HW: Tensor) -> Tensor:
         """Return the embeddings h.
@@ -97,6 +104,13 @@ class SiameseNet(nn.Module):
         """Return the B logits of B pairs of images."""
         h1_BE, h2_BE = self.embed(torch.cat([x1_B1HW, x2_B1HW])).chunk(2)
         return self.compare(h1_BE, h2_BE)
+
+
+def _if_training(
+    compiled: Callable[..., Tensor], plain: Callable[..., Tensor]
+) -> Callable[..., Tensor]:
+    """Return a function that is the first with gradients, and the second without."""
+    return lambda *tensors: (compiled if torch.is_grad_enabled() else plain)(*tensors)
 
 
 def initialise(net: SiameseNet, *, generator: torch.Generator) -> None:

@@ -73,7 +73,7 @@ class FitState:
         self.net = self._new_net(torch.Generator().manual_seed(derive_seed(self.seed, 0)))
         self.ema_net = copy.deepcopy(self.net).requires_grad_(False)
         if self.machine.compile:
-            self.net.compile_layers()
+            self.net.compile_training()
         self.optimizer = build_optimizer(self.net, self.config.fit)
         self.generator = torch.Generator(self.machine.device).manual_seed(derive_seed(self.seed, 1))
         self.best_weights = copy.deepcopy(self.net.state_dict())
@@ -126,6 +126,7 @@ class FitState:
             "seed": self.seed,
             "device": self.machine.device.type,
             "precision": self.machine.precision,
+            "compile": self.machine.compile,
             "data": self.data,
         }
         return dict(json.loads(json.dumps(identity)))

@@ -80,7 +80,7 @@ def test_the_objective_of_a_study_is_handed_no_test_drawing(
     in_tmp: Path, packed: Packed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hpo.workers.load", lambda *_: packed)
-    job = Job(TINY, url(in_tmp), "s", None, 1, None, "cpu", "float32", False, 1)
+    job = Job(TINY, url(in_tmp), "s", None, 1, None, "cpu", "float32", 1)
     _, made, _ = prepare(job)
     assert all(name.startswith("train") for name in made.train.alphabets)
     assert all(name.startswith("val") for name in made.validation.drawings.alphabets)

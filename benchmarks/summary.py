@@ -1,0 +1,56 @@
+"""The README's table of speed, from the committed results: ``uv run benchmarks/summary.py``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+PLAIN, PAIRS, OURS = "plain loop", "+ freed memory kept", "+ each drawing embedded once: ours"
+
+
+def results(name: str) -> dict[str, Any]:
+    """Return one benchmark's results."""
+    return dict(json.loads((RESULTS / f"{name}.json").read_text()))
+
+
+def throughput_lines() -> list[str]:
+    """Return a line per size and network: images per second and how many times the plain loop's."""
+    lines = []
+    for title, rows in results("throughput").items():
+        if title.endswith(("filters", "of them")):
+            by_row = {row["row"]: row for row in rows}
+            plain = by_row[PLAIN]
+            for kind, name in (("training", PAIRS), ("training", OURS), ("embedding", OURS)):
+                rate, times = by_row[name][f"{kind}, images/s"], by_row[name][f"{kind}, ×"]
+                what = {PAIRS: " on pairs", OURS: " on episodes"}[name] if kind[0] == "t" else ""
+                theirs = f"{plain[f'{kind}, images/s']:,.0f}"
+                what = f"{title}: {kind}{what}, images/s"
+                lines.append(f"| {what} | {rate:,.0f} | {theirs} | {times:.1f} × |")
+    return lines
+
+
+def accuracy_lines() -> list[str]:
+    """Return a line per level of official accuracy: seconds from random weights."""
+    found = results("time_to_accuracy")
+    table = next(rows for title, rows in found.items() if title.startswith("Seconds to"))
+    return [
+        f"| seconds to {row['official accuracy']} official, {row['fits that reached it']} fits "
+        f"(from–to) | {float(row['ours, mean s']):.0f} ({row['from–to']}) | {row['plain loop, s']} | |"
+        for row in table
+        if row["ours, mean s"]
+    ]
+
+
+def main() -> None:
+    """Print the table."""
+    print("\n".join(table()))
+
+
+def table() -> list[str]:
+    """Return the table's lines."""
+    head = ["| two CPU cores with AMX, bfloat16 | ours | plain loop | |", "|---|---|---|---|"]
+    return [*head, *throughput_lines(), *accuracy_lines()]
+
+
+if __name__ == "__main__":
+    main()
