@@ -114,7 +114,7 @@ def _table(ms: dict[str, float], state: FitState, n_images: int) -> pd.DataFrame
     dtype = torch.bfloat16 if state.machine.precision == "bfloat16" else torch.float32
     best = ceiling(dtype, state.machine.device)
     flops = {name: 6 * macs * n_images for name, macs in state.config.model.macs.items()}
-    flops["conv1"] *= 2 / 3  # no gradient of the images
+    flops["conv1"] = flops["conv1"] * 2 // 3  # no gradient of the images
     of = {name: flops[layer] for name in ms if (layer := name.split(",")[0]) in flops}
     of[WHOLE] = sum(of.values())
     rate = {name: n / ms[name] * 1e3 for name, n in of.items()}  # FLOP/s

@@ -152,6 +152,7 @@ def main() -> None:
     parts = split(load("omniglot", args.data_root, SHORT.image_size)).to(machine.device)
     starts = [start_up(args) for _ in range(1 if args.quick else 4)][-3:]
     urls = ["sqlite:///{folder}/study.db", *args.storage]
+    n_trials = 20 if args.quick else 60
     many = {1: 2, 2: 2} if args.quick else {1: 8, 2: 8, 4: 8}
     tables = {
         "Milliseconds beside training (median of the last third of the trials)": per_storage(
@@ -159,7 +160,7 @@ def main() -> None:
         ),
         "Training and validation of an epoch": epochs(parts, machine, args.quick),
         "A command of one step, s": pd.DataFrame({"median": [round(statistics.median(starts), 1)]}),
-        f"Trials of {short.max_epochs} × {SHORT.epoch_steps} steps": pd.DataFrame(
+        f"Trials of {SHORT.max_epochs} × {SHORT.epoch_steps} steps": pd.DataFrame(
             [trials_per_hour(workers, n, args) for workers, n in many.items()]
         ),
     }

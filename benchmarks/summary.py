@@ -35,7 +35,7 @@ def accuracy_lines() -> list[str]:
     table = next(rows for title, rows in found.items() if title.startswith("Seconds to"))
     return [
         f"| seconds to {row['official accuracy']} official, {row['fits that reached it']} fits "
-        f"(from–to) | {float(row['ours, mean s']):.0f} ({row['from–to']}) | {row['plain loop, s']} | |"
+        f"(from–to) | {row['ours, mean s']} ({row['from–to']}) | {row['plain loop, s']} | |"
         for row in table
         if row["ours, mean s"]
     ]

@@ -14,8 +14,8 @@ LAYERS = (*CONVS, "fc1", "head")
 # Nanoseconds of a training step per unit of work, on two CPU cores with AMX bfloat16; found by
 # benchmarks/scaling.py. An activation is written, pooled and differentiated; a weight is cast,
 # updated and averaged once per step.
-NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT = 3.2e-4, 1.98, 0.65, 2.27
-NS_PER_STEP = 1.4e6
+NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT = 3.2e-4, 2.26, 0.62, 1.54
+NS_PER_STEP = 3.5e6
 
 
 def require(holds: bool, law: str, value: object, repair: str) -> None:

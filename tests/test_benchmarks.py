@@ -1,14 +1,24 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import torch
 from plain_loop import PlainNet, PlainPairs, plain_epochs
 from rows import ROWS, Job
 from scaling import TERMS, line_through
+from summary import results, table
 from time_to_accuracy import first_time, levels
 
 from data.episodes import Packed
 from data.splits import split
-from model.config import ModelConfig
+from model.config import (
+    NS_PER_ACTIVATION,
+    NS_PER_COMPARISON,
+    NS_PER_FLOP,
+    NS_PER_STEP,
+    NS_PER_WEIGHT,
+    ModelConfig,
+)
 from model.recipes import images_per_epoch
 from model.siamese import SiameseNet
 
@@ -63,3 +73,22 @@ def test_the_line_through_exact_costs_finds_them() -> None:
     found, error = line_through(table)
     assert found.tolist() == pytest.approx([1.0, 2.0, 0.5, 3.0, 0.1])
     assert error == pytest.approx(0, abs=1e-9)
+
+
+def test_the_cost_model_is_what_was_measured() -> None:
+    found = results("scaling")
+    line = next(rows for title, rows in found.items() if title.startswith("Median error"))
+    measured = {row["term"]: row["ns each"] for row in line}
+    ours = dict(
+        zip(
+            TERMS[:4],
+            (NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT),
+            strict=True,
+        )
+    )
+    assert measured == pytest.approx(ours | {"steps": NS_PER_STEP}, rel=0.1)
+
+
+def test_the_readme_shows_the_committed_results() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    assert "\n".join(table()) in readme
