@@ -154,15 +154,14 @@ def main() -> None:
     urls = ["sqlite:///{folder}/study.db", *args.storage]
     n_trials = 20 if args.quick else 60
     many = {1: 2, 2: 2} if args.quick else {1: 8, 2: 8, 4: 8}
+    rates = pd.DataFrame([trials_per_hour(workers, n, args) for workers, n in many.items()])
     tables = {
-        "Milliseconds beside training (median of the last third of the trials)": per_storage(
-            urls, 20 if args.quick else 60, machine
+        f"Milliseconds beside training, last third of {n_trials} trials": per_storage(
+            urls, n_trials, machine
         ),
         "Training and validation of an epoch": epochs(parts, machine, args.quick),
         "A command of one step, s": pd.DataFrame({"median": [round(statistics.median(starts), 1)]}),
-        f"Trials of {SHORT.max_epochs} × {SHORT.epoch_steps} steps": pd.DataFrame(
-            [trials_per_hour(workers, n, args) for workers, n in many.items()]
-        ),
+        f"Trials of {SHORT.max_epochs} × {SHORT.epoch_steps} steps, workers already up": rates,
     }
     finish(args, machine, tables)
 

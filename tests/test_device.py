@@ -8,15 +8,16 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from data.affine import draw_distortions
 from data.episodes import dense_validation
 from data.errors import InputError
 from data.splits import Split
 from hpo.settings import StudySettings, base_config
 from model.config import Config, ModelConfig
-from model.device import Machine, choose_machine, keep_freed_memory
-from model.recipes import LOSSES, training_drawings
+from model.device import Machine, choose_machine
+from model.recipes import LOSSES, draw_episode, training_drawings
 from model.state import FitState
-from model.train import Validation, fit, train_epoch
+from model.train import Validation, fit, step, train_epoch
 
 CPU = Machine(torch.device("cpu"))
 on_cuda = pytest.mark.skipif(
@@ -40,7 +41,7 @@ def test_an_unknown_device_is_refused_and_the_cpu_is_not() -> None:
 FAULTS = """
 import resource, sys, torch
 from model.device import keep_freed_memory
-keep_freed_memory(sys.argv[1] == "keep")
+if sys.argv[1] == "keep": keep_freed_memory()
 def step(): torch.ones(2**24)
 for _ in range(10): step()  # glibc keeps seven small remainders before it joins them again
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -51,7 +52,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc")
 def test_a_step_finds_the_memory_of_the_step_before() -> None:
-    keep_freed_memory()
     faults = {
         how: int(
             subprocess.run(
@@ -66,11 +66,12 @@ def test_a_step_finds_the_memory_of_the_step_before() -> None:
 
 @pytest.mark.parametrize("recipe", ["episode", "paper"])
 def test_a_step_asks_for_no_tensors_value(recipe: str, parts: Split) -> None:
-    """Fake tensors have shapes and no values: whatever would wait for a GPU raises."""
+    """Fake tensors have shapes and no values: a forward pass that reads one back raises."""
     config = small(recipe)
     state = FitState(config, 0, CPU)
     drawings = training_drawings(parts.train, config.fit)
     assert drawings.first_A.sum() >= 0  # counted once per data set, with its values
+    draw_distortions(1, generator=state.generator)  # its constants, kept for the process, are real
     with FakeTensorMode(allow_non_fake_inputs=True):
         for loss in LOSSES[recipe](state.net, drawings, config.fit, generator=state.generator):
             assert loss.shape == ()
@@ -79,11 +80,18 @@ def test_a_step_asks_for_no_tensors_value(recipe: str, parts: Split) -> None:
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore")  # torch's own, while it compiles
 def test_a_compiled_fit_is_the_fit(parts: Split) -> None:
-    losses = {}
+    results = {}
+    validation = Validation(parts.val, dense_validation(parts.val))
+    torch._dynamo.utils.counters.clear()
     for compile in (False, True):
-        state = FitState(small(), 0, replace(CPU, compile=compile))
-        losses[compile] = train_epoch(state, parts.train)
-    assert losses[True] == pytest.approx(losses[False], rel=1e-4)
+        config = replace(
+            small(), fit=replace(small().fit, ema=0.0)
+        )  # the compiled net is validated
+        state = FitState(config, 0, replace(CPU, compile=compile))
+        results[compile] = next(fit(state, parts.train, validation))
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
+    assert results[True].loss == pytest.approx(results[False].loss, rel=1e-4)
+    assert results[True].accuracy == pytest.approx(results[False].accuracy, abs=0.01)
 
 
 @on_cuda
@@ -98,20 +106,32 @@ def test_an_epoch_on_a_gpu_never_waits_but_for_its_loss(
     train_epoch(state, drawings)  # counts, constants, kernels
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for loss in LOSSES[recipe](
-            state.net, drawings, state.config.fit, generator=state.generator
-        ):
-            loss.backward()
+        config = state.config.fit
+        for loss in LOSSES[recipe](state.net, drawings, config, generator=state.generator):
+            step(state, loss)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
 
 @on_cuda
-def test_a_fit_on_a_gpu_is_the_fit_on_the_cpu(parts: Split) -> None:
-    accuracy = {}
+def test_a_step_on_a_gpu_is_the_step_on_the_cpu(parts: Split) -> None:
+    found = []
     for name in ("cpu", "cuda"):
         machine = choose_machine(name, "float32")
-        val = Validation(parts.val.to(machine.device), dense_validation(parts.val))
         state = FitState(small(), 0, machine)
-        accuracy[name] = list(fit(state, parts.train, val))[-1].accuracy
-    assert accuracy["cuda"] == pytest.approx(accuracy["cpu"], abs=0.1)
+        x = draw_episode(parts.train, small().fit, generator=torch.Generator().manual_seed(0))
+        h1, h2 = state.net.embed(x.to(machine.device)).unsqueeze(0).chunk(2, dim=1)
+        logits = state.net.compare(h1, h2)
+        logits.sum().backward()
+        weight = state.net.conv1.weight
+        assert weight.grad is not None
+        found.append((logits.detach().cpu(), weight.grad.cpu()))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-3, atol=1e-3)
+
+
+@on_cuda
+def test_a_compiled_fit_on_a_gpu_is_validated_too(parts: Split) -> None:
+    machine = replace(choose_machine("cuda"), compile=True)
+    config = replace(small(), fit=replace(small().fit, ema=0.0))
+    validation = Validation(parts.val.to(machine.device), dense_validation(parts.val))
+    assert list(fit(FitState(config, 0, machine), parts.train, validation))[-1].accuracy > 0
