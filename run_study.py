@@ -6,7 +6,8 @@ Repeat the same command to resume; a finished study says so. See README.md.
 import argparse
 import time
 
-from hpo.console import add_machine, add_storage, positive, run_script
+from hpo.console import add_machine, add_storage, positive, run_script, whole
+from hpo.preload import preload
 from model.config import INITS, RECIPES
 
 
@@ -16,18 +17,88 @@ def parse() -> argparse.Namespace:
         description="Start or resume a study that tunes a siamese network for one-shot recognition."
     )
     add_storage(parser)
-    parser.add_argument("--n-trials", type=positive, default=30, help="trials of the study in all")
-    parser.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="begin no trial after this"
-    )
     parser.add_argument("--seed", type=int, default=0, help="of the study and of every fit")
-    parser.add_argument(
-        "--workers", type=positive, default=1, help="processes that share the cores"
-    )
+    add_budget(parser)
+    add_workers(parser)
     add_machine(parser)
     add_task(parser)
     add_search(parser)
     return parser.parse_args()
+
+
+def add_budget(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say how long the study goes on, and what is kept."""
+    parser.add_argument("--n-trials", type=positive, default=30, help="trials of the study in all")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="of work on the study in all, whichever run did it; then no further trial begins",
+    )
+    parser.add_argument(
+        "--stop",
+        action="store_true",
+        help="ask every process of the study, on any host, to finish its trial and end",
+    )
+    parser.add_argument(
+        "--finalists",
+        type=whole,
+        default=5,
+        metavar="K",
+        help="of a finished study, fit the best K trials again to choose the winner (default: 5); "
+        "also so many networks are kept",
+    )
+    parser.add_argument(
+        "--finalist-seeds", type=positive, default=2, metavar="N", help="fits of each (default: 2)"
+    )
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say how many processes work, and when one is given up."""
+    parser.add_argument(
+        "--workers", type=positive, default=1, help="training processes that share the cores"
+    )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="auto",
+        metavar="ADDRESS",
+        help="place the workers on a Ray cluster: at an address, else the one of this host",
+    )
+    parser.add_argument(
+        "--gpus-per-worker",
+        type=float,
+        default=0.0,
+        metavar="F",
+        help="of a Ray cluster; a fraction shares a GPU (default: 0, CPUs)",
+    )
+    parser.add_argument(
+        "--trial-timeout",
+        type=float,
+        default=3600.0,
+        metavar="SECONDS",
+        help="without a finished epoch, after which a worker is replaced (default: 3600)",
+    )
+    parser.add_argument(
+        "--max-retries",
+        type=whole,
+        default=2,
+        help="of a trial whose worker died or was interrupted (default: 2)",
+    )
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="between two checkpoints of a trial under way (default: 10)",
+    )
+    parser.add_argument(
+        "--heartbeat",
+        type=positive,
+        default=60,
+        metavar="SECONDS",
+        help="between two signs of life; after five missed ones other hosts take a trial over",
+    )
 
 
 def add_task(parser: argparse.ArgumentParser) -> None:
@@ -81,46 +152,20 @@ def add_search(parser: argparse.ArgumentParser) -> None:
 
 def main() -> None:
     """Run the study and say what came of it."""
-    args = parse()
+    started, args = time.monotonic(), parse()
     # After parsing: --help and a wrong flag need not wait for torch and optuna.
-    from data.load import load
-    from hpo.settings import DEFAULT_EPOCHS, StudySettings
-    from hpo.space import parse_search
-    from hpo.study import default_name
+    preload()
+    from hpo.commands import job_of, launcher_of, stop
     from hpo.summary import print_start, print_summary
-    from hpo.workers import Job, run
+    from hpo.workers import run
 
-    started = time.monotonic()
-    # The built-in glyphs take Omniglot's place where there is neither it nor a network.
-    data = load(args.data, args.data_root, args.image_size).drawings.name
-    settings = StudySettings(
-        data=data,
-        image_size=args.image_size,
-        recipe=args.recipe,
-        max_epochs=args.max_epochs or DEFAULT_EPOCHS[args.recipe],
-        epoch_steps=args.epoch_steps,
-        pairs=args.pairs,
-        search=parse_search(args.search),
-        init=args.init,
-        validation=args.validation,
-        sampler=args.sampler,
-        pruner=args.pruner or ("none" if args.sampler == "gp" else "median"),
-        seed=args.seed,
-    )
-    job = Job(
-        settings=settings,
-        storage=args.storage,
-        study_name=args.study_name or default_name(settings),
-        data_root=args.data_root,
-        n_trials=args.n_trials,
-        timeout=args.timeout,
-        device=args.device,
-        precision=args.precision,
-        workers=args.workers,
-    )
+    if args.stop:
+        stop(args)
+        return
+    job = job_of(args)
+    launcher = launcher_of(args)
     print_start(job)
-    run(job)
-    print_summary(job, time.monotonic() - started)
+    print_summary(run(job, launcher), job, time.monotonic() - started)
 
 
 if __name__ == "__main__":

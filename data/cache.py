@@ -49,12 +49,13 @@ def save(path: Path, packed: Packed, source: str) -> None:
     write_atomically(path, write)
 
 
-def load(path: Path, source: str) -> Packed | None:
-    """Return the data set if ``path`` was made from this very source, else None."""
+def load(path: Path, source: str | None = None) -> Packed | None:
+    """Return the data set of a file; None if it was made from another source than is named."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
-            if (header.pop("format"), header.pop("source")) != (FORMAT, source):
+            made_from = header.pop("source")
+            if header.pop("format") != FORMAT or source not in (None, made_from):
                 return None
             tensors: dict[str, Any] = {
                 name: torch.from_numpy(file[name]) for name in file.files if name != "header"

@@ -13,5 +13,10 @@ class InputError(ValueError):
 
 def hide_password(text: str) -> str:
     """Return the text with the password of any database address replaced."""
-    text = re.sub(r"(://[^:/@\s]*):[^@\s]+@", r"\1:***@", text)
-    return re.sub(r"([?&]password=)[^&\s]+", r"\1***", text)
+    text = re.sub(r"(://[^:/@\s]*):[^/?\s]+@", r"\1:***@", text)
+    return re.sub(r"([?&]\w*password=)[^&\s]+", r"\1***", text)
+
+
+def first_line(error: object) -> str:
+    """Return the first line of an error's text, without passwords."""
+    return hide_password((str(error).splitlines() or [type(error).__name__])[0])

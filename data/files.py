@@ -8,6 +8,20 @@ from pathlib import Path
 from data.errors import InputError
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder with its parents, unless it is there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"Folder {path} cannot be made ({error}). Free space, or make its parent writable."
+        ) from error
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it.
 

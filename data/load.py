@@ -74,9 +74,14 @@ def fingerprint(root: Path) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def packed_file(name: str, image_size: int) -> Path:
+    """Return where a data set is kept packed."""
+    return VAR / "cache" / f"{name}-{image_size}.npz"
+
+
 def _cached(name: str, image_size: int, source: str, make: Callable[[], Packed]) -> Packed:
     """Return the data set at one size from ``var``, making and keeping it where it is not there."""
-    path = VAR / "cache" / f"{name}-{image_size}.npz"
+    path = packed_file(name, image_size)
     packed = cache.load(path, source)
     if packed is None:
         full = make() if image_size == FULL_SIZE else _cached(name, FULL_SIZE, source, make)

@@ -22,6 +22,14 @@ def positive(text: str) -> int:
     return number
 
 
+def whole(text: str) -> int:
+    """Return a whole number of at least 0, for argparse."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, not {number}")
+    return number
+
+
 def add_storage(parser: argparse.ArgumentParser) -> None:
     """Add the flags that name a study."""
     parser.add_argument(

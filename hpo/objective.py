@@ -3,20 +3,23 @@
 It is handed training and validation drawings alone, so it cannot reach the test alphabets.
 """
 
-from collections.abc import Callable
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import optuna
 
 from data.drawings import Drawings
-from hpo.owner import claim, put_back
+from data.errors import InputError
+from hpo.keeping import Keeping
+from hpo.retry import put_back
 from hpo.settings import StudySettings, base_config
 from hpo.space import suggest_config
+from model.checkpoint import save_network
+from model.config import Config
 from model.device import Machine
-from model.state import EpochResult, FitState
-from model.train import CHANCE, Validation, fit
-
-OnEpoch = Callable[[int, EpochResult], None]
+from model.state import FitState
+from model.train import CHANCE, Validation, data_identity, fit
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,14 @@ class Objective:
         train: training drawings.
         validation: the study's fixed episodes.
         machine: where to compute, and how.
-        on_epoch: called with the trial's number and each result.
+        keeping: what is kept of the trials.
     """
 
     settings: StudySettings
     train: Drawings
     validation: Validation
     machine: Machine
-    on_epoch: OnEpoch
+    keeping: Keeping
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Return the highest accuracy over the epochs; 1/20 for a fit that died.
@@ -48,25 +51,65 @@ class Objective:
         Source: Koch 2015 §3.2 "Hyperparameter optimization": the best epoch counts.
         """
         try:
-            claim(trial)
-            return self._run(trial)
-        except KeyboardInterrupt:
+            return self._value(trial)
+        except (KeyboardInterrupt, InputError):  # Ctrl-C, a full disk: not the trial's fault
             put_back(trial.study, trial.number)
             raise
 
-    def _run(self, trial: optuna.Trial) -> float:
+    def _value(self, trial: optuna.Trial) -> float:
+        path = self.keeping.checkpoint(trial)
         config = suggest_config(trial, base_config(self.settings), self.settings.search)
-        state = FitState(config, self.settings.seed, self.machine)
-        for result in fit(state, self.train, self.validation):
-            trial.report(result.accuracy, step=result.epoch)
-            self.on_epoch(trial.number, result)
-            if not result.stopped and trial.should_prune():
-                record(trial, state)
-                raise optuna.TrialPruned
-        record(trial, state)
+        state, pruned = self.train_network(trial, config, self.settings.seed, path)
         best = state.best
         assert best is not None
-        return CHANCE if state.history[-1].died else best.accuracy
+        value = CHANCE if state.history[-1].died else best.accuracy
+        if not pruned and self.keeping.deserves_its_network_kept(trial.study, value):
+            facts = state.facts() | {"trial": trial.number, "train_on": "train"}
+            facts |= {"data": self.train.name, "data_digest": self.train.digest}
+            save_network(self.keeping.network(trial.number), state.best_net(), config, facts)
+        if pruned:
+            raise optuna.TrialPruned
+        return value
+
+    def train_network(
+        self, trial: optuna.Trial, config: Config, seed: int, path: Path
+    ) -> tuple[FitState, bool]:
+        """Fit until the end or until the pruner says so; return the fit, and whether it did.
+
+        Args:
+            trial: is told each epoch's accuracy, and in the end what the fit cost.
+            config: what to fit.
+            seed: of the fit.
+            path: of the checkpoint; the fit goes on from there if there is one.
+        """
+        state = self._restored(config, seed, path)
+        pruned = False
+        epochs = fit(
+            state,
+            self.train,
+            self.validation,
+            checkpoint_path=path,
+            checkpoint_seconds=self.keeping.seconds,
+        )
+        for result in epochs:
+            trial.report(result.accuracy, step=result.epoch)
+            if pruned := not result.stopped and trial.should_prune():
+                break
+        record(trial, state)
+        return state, pruned
+
+    def _restored(self, config: Config, seed: int, path: Path) -> FitState:
+        """Return a new fit; a checkpoint from which it could not go on is deleted."""
+        state = FitState(config, seed, self.machine)
+        state.data = data_identity(self.train, self.validation)
+        if path.exists():
+            try:
+                state.load(path)
+            except InputError as error:
+                warnings.warn(f"{error} The trial starts over.", stacklevel=2)
+                path.unlink()
+                return FitState(config, seed, self.machine)
+        return state
 
 
 def record(trial: optuna.Trial, state: FitState) -> None:

@@ -2,27 +2,49 @@
 
 import sys
 import time
+from collections.abc import Callable
+from datetime import datetime
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from hpo.study import best_trial, count_ended
-from model.state import EpochResult
+from hpo.budget import count_ended
+from hpo.keeping import best_trials
+from hpo.retry import retried
+
+
+def name_of_trial(trial: FrozenTrial) -> str:
+    """Return what a trial of the search is called."""
+    return f"trial {trial.number:3}"
+
+
+def name_of_finalist(trial: FrozenTrial) -> str:
+    """Return what a finalist's fit is called."""
+    params = trial.params
+    return f"final   trial {params.get('trial', '?'):3} seed {params.get('seed', '?')}"
 
 
 class Progress:
-    """Shows trial, epoch, best so far and time left.
+    """Shows trials, epochs, best so far and time left, as the storage knows them.
 
     Args:
-        study: whose trials are shown.
+        study: whose trials are shown, whichever process works on them.
         n_trials: trials in all.
         max_epochs: epochs of a trial at most.
+        name: of a trial.
     """
 
-    def __init__(self, study: Study, n_trials: int, max_epochs: int) -> None:
+    def __init__(
+        self,
+        study: Study,
+        n_trials: int,
+        max_epochs: int,
+        name: Callable[[FrozenTrial], str] = name_of_trial,
+    ) -> None:
         """Draw the bar, if standard error is a terminal."""
-        self._study, self._n_trials, self._max_epochs = study, n_trials, max_epochs
+        self.study, self._n_trials, self._max_epochs, self._name = study, n_trials, max_epochs, name
+        self._shown = {t.number for t in self._ended()}
         self._started, self._ended_before = time.monotonic(), count_ended(study)
         self._bar = tqdm(
             total=n_trials,
@@ -32,43 +54,60 @@ class Progress:
             bar_format="{desc} |{bar:20}| {n_fmt}/{total_fmt} trials{postfix}",
         )
 
-    def epoch(self, number: int, result: EpochResult) -> None:
-        """Show an epoch's result in the bar."""
-        text = f"trial {number} epoch {result.epoch}/{self._max_epochs} {result.accuracy:.1%}"
-        self._bar.set_description_str(text)
+    def _ended(self) -> list[FrozenTrial]:
+        """Return the ended trials in the order in which they ended."""
+        trials = self.study.get_trials(deepcopy=False)
+        ended = [trial for trial in trials if trial.state.is_finished()]
+        return sorted(ended, key=lambda trial: trial.datetime_complete or datetime.max)
 
-    def trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Print the ended trial's line and move the bar; an Optuna callback."""
-        ended = count_ended(study)
-        shown = [f"trial {trial.number:3}", _outcome(trial)]
-        if "seconds" in trial.user_attrs:
-            attrs = trial.user_attrs
+    def update(self) -> bool:
+        """Print what has ended since the last time; return whether a trial ended by itself."""
+        new = [trial for trial in self._ended() if trial.number not in self._shown]
+        for trial in new:
+            self._shown.add(trial.number)
+            tqdm.write(self._line(trial), file=sys.stdout)
+            sys.stdout.flush()
+        if not self._bar.disable:
+            self._draw()
+        return any(trial.state != TrialState.FAIL for trial in new)
+
+    def _draw(self) -> None:
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        self._bar.n = count_ended(self.study)
+        self._bar.set_description_str(" · ".join(self._epoch(trial) for trial in running))
+        self._bar.set_postfix_str(" · ".join(self._outlook()))
+
+    def _epoch(self, trial: FrozenTrial) -> str:
+        values = trial.intermediate_values
+        last = f" {values[max(values)]:.1%}" if values else ""
+        return f"{self._name(trial)} epoch {max(values, default=0)}/{self._max_epochs}{last}"
+
+    def _line(self, trial: FrozenTrial) -> str:
+        shown = [self._name(trial), self._outcome(trial)]
+        attrs = trial.user_attrs
+        if "seconds" in attrs:
             shown.append(f"{attrs['epochs']} epochs in {attrs['seconds']:.0f} s")
-        outlook = []
-        if (best := best_trial(study)) is not None:
-            outlook.append(f"best {best.value:.1%} (trial {best.number})")
-        if (left := self._seconds_left(ended)) is not None:
-            outlook.append(f"about {left / 60:.0f} min left")
-        tqdm.write(" · ".join([*shown, *outlook]), file=sys.stdout)
-        sys.stdout.flush()
-        self._bar.n = ended
-        self._bar.set_postfix_str(" · ".join(outlook))
+        return " · ".join([*shown, *self._outlook()])
 
-    def _seconds_left(self, ended: int) -> float | None:
+    def _outcome(self, trial: FrozenTrial) -> str:
+        if trial.state == TrialState.COMPLETE:
+            died = trial.user_attrs.get("died")
+            return f"{trial.value:6.1%} validation" + (f" ({died})" if died else "")
+        if trial.state == TrialState.PRUNED:
+            return f"{trial.value or 0:6.1%} pruned    "
+        again = retried(self.study).get(trial.number)
+        return "failed" if again is None else f"interrupted, goes on as trial {again}"
+
+    def _outlook(self) -> list[str]:
+        best = best_trials(self.study, 1)
+        outlook = [f"best {t.value:.1%} ({' '.join(self._name(t).split())})" for t in best]
+        ended = count_ended(self.study)
         done = ended - self._ended_before
-        if done <= 0 or ended >= self._n_trials:
-            return None
-        return (time.monotonic() - self._started) / done * (self._n_trials - ended)
+        if done > 0 and ended < self._n_trials:
+            seconds = (time.monotonic() - self._started) / done * (self._n_trials - ended)
+            outlook.append(f"about {seconds / 60:.0f} min left")
+        return outlook
 
     def close(self) -> None:
         """Leave the terminal as it was."""
         self._bar.close()
-
-
-def _outcome(trial: FrozenTrial) -> str:
-    if trial.state == TrialState.COMPLETE:
-        died = trial.user_attrs.get("died")
-        return f"{trial.value:6.1%} validation" + (f" ({died})" if died else "")
-    if trial.state == TrialState.PRUNED:
-        return f"{trial.value or 0:6.1%} pruned    "
-    return "failed"

@@ -10,44 +10,64 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from hpo.retry import slot
+
 N_STARTUP_TRIALS = 10
 
 
 class PerTrialSeeded(BaseSampler):
-    """Gives every trial a fresh sampler whose seed follows from the trial's number.
+    """Gives every trial a fresh sampler whose seed follows from the trial's place in the study.
 
     A sampler seeded once starts over on resume and repeats its first trials, and several workers
-    with one seed suggest the same; this one does neither. One live trial per instance.
+    with one seed suggest the same; this one does neither. A trial that is put back after a crash
+    keeps its place, so that those after it are sampled as if nothing had happened. One live trial
+    per instance.
 
     Args:
         factory: makes a sampler from a seed.
         seed: of the study.
+        space: distributions of the anchors' parameters.
+        anchors: parameters of the study's first trials, which are not sampled.
     """
 
-    def __init__(self, factory: Callable[[int], BaseSampler], seed: int) -> None:
+    def __init__(
+        self,
+        factory: Callable[[int], BaseSampler],
+        seed: int,
+        space: dict[str, BaseDistribution],
+        anchors: list[dict[str, float | int]],
+    ) -> None:
         """Keep the factory; until the first trial a stand-in answers."""
         self._factory, self._seed = factory, seed
+        self._space, self._anchors = space, anchors
         self._inner = factory(seed)
+        self._anchor: dict[str, float | int] | None = None
 
     def reseed_rng(self) -> None:
         """Do nothing: the seed is the trial's."""
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Make the trial's sampler."""
-        sequence = np.random.SeedSequence([self._seed, trial.number])
+        which = slot(study.get_trials(deepcopy=False), trial.number)
+        self._anchor = self._anchors[which] if which < len(self._anchors) else None
+        sequence = np.random.SeedSequence([self._seed, which])
         self._inner = self._factory(int(sequence.generate_state(1)[0]))
         self._inner.before_trial(study, trial)
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Ask the trial's sampler."""
+        """Ask the trial's sampler, unless the trial is an anchor."""
+        if self._anchor is not None:
+            return self._space
         return self._inner.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Ask the trial's sampler."""
+        """Ask the trial's sampler, unless the trial is an anchor."""
+        if self._anchor is not None:
+            return dict(self._anchor)
         return self._inner.sample_relative(study, trial, search_space)
 
     def sample_independent(
@@ -85,11 +105,16 @@ def sampler_arguments(name: str) -> dict[str, Any]:
     return {"name": name, **{"tpe": tpe, "gp": startup, "random": {}}[name]}
 
 
-def make_sampler(name: str, seed: int) -> BaseSampler:
-    """Return the named sampler: ``"tpe"``, ``"gp"`` or ``"random"``."""
+def make_sampler(
+    name: str,
+    seed: int,
+    space: dict[str, BaseDistribution] | None = None,
+    anchors: list[dict[str, float | int]] | None = None,
+) -> BaseSampler:
+    """Return ``"tpe"``, ``"gp"`` or ``"random"``, seeded as :class:`PerTrialSeeded` has it."""
     arguments = sampler_arguments(name)
     made = SAMPLERS[arguments.pop("name")]
-    return PerTrialSeeded(lambda s: made(seed=s, **arguments), seed)
+    return PerTrialSeeded(lambda s: made(seed=s, **arguments), seed, space or {}, anchors or [])
 
 
 def pruner_arguments(name: str, max_epochs: int) -> dict[str, Any]:

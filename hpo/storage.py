@@ -1,18 +1,26 @@
-"""Optuna storages that survive several processes, and their errors in words."""
+"""Optuna storages that survive several processes and hosts, and their errors in words."""
 
+import random
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from data.errors import InputError, hide_password
+from data.errors import InputError, first_line, hide_password
+from hpo.retry import MAX_RETRIES, put_back
 
 BUSY_SECONDS = 60
+SCHEMA_ATTEMPTS = 20
+GRACE = 5  # heartbeats that may fail before a worker of another host is taken for dead
+EXISTS = ("already exists", "unique", "duplicate key")
 
 
 @contextmanager
@@ -23,19 +31,28 @@ def storage_errors(url: str) -> Iterator[None]:
     except ImportError as error:
         raise InputError(f"Storage {hide_password(url)} needs a driver: {error}.") from error
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
-        cause = hide_password(str(error.__cause__ or error).splitlines()[0])
-        raise InputError(
-            f"Storage {hide_password(url)} cannot be used ({cause}). If it is locked, end the "
-            "process that holds it; if it is damaged, move it away or restore a copy."
-        ) from error
+        cause = first_line(error.__cause__ or error)
+        repair = (
+            "If it is locked, end the process that holds it; if it is damaged, move it away or "
+            "restore a copy; if the disk is full, free space."
+            if url.startswith("sqlite")
+            else "See whether its server runs and takes this user, password and database."
+        )
+        raise InputError(f"Storage {hide_password(url)} cannot be used ({cause}). {repair}") from (
+            error
+        )
 
 
-def open_storage(url: str, *, create: bool = True) -> RDBStorage:
+def open_storage(
+    url: str, *, create: bool = True, heartbeat: int | None = None, max_retries: int = MAX_RETRIES
+) -> RDBStorage:
     """Return the storage of a database address.
 
     Args:
         url: ``sqlite:///study.db``, or another SQLAlchemy address.
         create: whether a SQLite file that does not exist is made.
+        heartbeat: seconds between two signs of life of a running trial, or None for none.
+        max_retries: how often a trial without signs of life is put back.
 
     Raises:
         InputError: it cannot be opened, or does not exist and shall not be made.
@@ -45,20 +62,58 @@ def open_storage(url: str, *, create: bool = True) -> RDBStorage:
             parsed = sqlalchemy.make_url(url)
         except sqlalchemy.exc.ArgumentError as error:
             raise InputError(
-                f"--storage must be an address like sqlite:///study.db, but is '{url}'. Correct it."
+                f"--storage must be an address like sqlite:///study.db, but is "
+                f"'{hide_password(url)}'. Correct it."
             ) from error
+        beats = _beats(heartbeat, max_retries)
         if parsed.get_backend_name() != "sqlite":
+            # Two connections: the objective's and the heartbeat's. A dropped one is opened again.
             pool = {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 2}
-            return RDBStorage(url, engine_kwargs=pool)
+            return _first_or_later(lambda: Storage(url, engine_kwargs=pool, **beats))
         path = Path(parsed.database or "")
         if not create and not path.is_file():
             raise InputError(f"{path} does not exist. Run run_study.py first, or name --storage.")
         if not path.parent.is_dir():
             raise InputError(f"The folder of {path} does not exist. Make it, or correct --storage.")
-        return _sqlite(url, path)
+        return _sqlite(url, path, beats)
 
 
-def _sqlite(url: str, path: Path) -> RDBStorage:
+class Storage(RDBStorage):
+    """An RDBStorage whose signs of life outlast a database that is away for a while."""
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Give a sign of life; if it cannot be given, the next one may."""
+        with suppress(StorageInternalError):
+            super().record_heartbeat(trial_id)
+
+
+def _beats(seconds: int | None, max_retries: int) -> dict[str, Any]:
+    """Return the arguments by which Optuna ends and puts back trials without signs of life."""
+    return {
+        "heartbeat_interval": seconds,
+        "grace_period": seconds and GRACE * seconds,
+        "heartbeat_stale_trial_callback": lambda study, trial: put_back(
+            study, trial.number, max_retries
+        ),
+    }
+
+
+def _first_or_later(make: Callable[[], RDBStorage]) -> RDBStorage:
+    """Return the storage, also where several processes make its tables at the same time."""
+    for attempt in range(SCHEMA_ATTEMPTS):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats are called so
+                return make()
+        except (IntegrityError, OperationalError, ProgrammingError) as error:
+            lost_the_race = any(word in str(error).lower() for word in EXISTS)
+            if not lost_the_race or attempt == SCHEMA_ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0.1, 0.5))
+    raise AssertionError
+
+
+def _sqlite(url: str, path: Path, beats: dict[str, Any]) -> RDBStorage:
     """Return a SQLite storage in which a reader never blocks and no waiting trial runs twice.
 
     SQLite has no ``SELECT … FOR UPDATE``, so Optuna can hand one waiting trial to two processes;
@@ -66,7 +121,8 @@ def _sqlite(url: str, path: Path) -> RDBStorage:
     """
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
-    storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}})
+    busy = {"connect_args": {"timeout": BUSY_SECONDS}}
+    storage = _first_or_later(lambda: Storage(url, engine_kwargs=busy, **beats))
 
     def on_connect(connection: Any, _: object) -> None:
         connection.isolation_level = None  # SQLAlchemy, not the driver, begins transactions

@@ -1,5 +1,6 @@
 """Open, fill and count a study; refuse to resume it as something else."""
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -7,16 +8,15 @@ import optuna
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
-from hpo.owner import retried
+from hpo.budget import ENDED
+from hpo.keeping import FOLDER
 from hpo.sampler import make_pruner, make_sampler
 from hpo.settings import StudySettings, base_config, differences
-from hpo.space import anchors
+from hpo.space import anchors, distributions
 
 IDENTITY = "identity"
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 def default_name(settings: StudySettings) -> str:
@@ -27,7 +27,7 @@ def default_name(settings: StudySettings) -> str:
 def open_study(
     storage: RDBStorage, name: str, settings: StudySettings, identity: dict[str, Any]
 ) -> Study:
-    """Start a study, or open it again if it is the same one; anchors are queued once.
+    """Start a study, or open it again if it is the same one; its first trials are the anchors.
 
     Args:
         storage: where the study lives.
@@ -38,7 +38,10 @@ def open_study(
     Raises:
         InputError: a study of this name has another identity; the message says what differs.
     """
-    sampler = make_sampler(settings.sampler, settings.seed)
+    base = base_config(settings)
+    space = distributions(settings.image_size, settings.search)
+    first = anchors(base, settings.search)
+    sampler = make_sampler(settings.sampler, settings.seed, space, first)
     pruner = make_pruner(settings.pruner, settings.max_epochs)
     try:
         study = optuna.create_study(
@@ -48,9 +51,10 @@ def open_study(
         study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
         check_identity(study, identity)
     if IDENTITY not in study.user_attrs:  # new, or its maker was killed before this line
-        for params in anchors(base_config(settings), settings.search):
-            study.enqueue_trial(params, skip_if_exists=True)
+        if FOLDER not in study.user_attrs:
+            study.set_user_attr(FOLDER, uuid.uuid4().hex)
         study.set_user_attr(IDENTITY, identity)
+        check_identity(study, identity)  # another may have made it otherwise meanwhile
     return study
 
 
@@ -71,23 +75,6 @@ def check_identity(study: Study, identity: dict[str, Any]) -> None:
             f"Study '{study.study_name}' was made otherwise (stored → asked): {shown}. Give the "
             "flags that it was made with, or another --study-name."
         )
-
-
-def count_ended(study: Study) -> int:
-    """Return how many trials have ended, those put back into the queue not counted."""
-    return len(study.get_trials(deepcopy=False, states=ENDED)) - len(retried(study))
-
-
-def count_taken(study: Study) -> int:
-    """Return how many trials have ended or are running."""
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return count_ended(study) + len(running)
-
-
-def best_trial(study: Study) -> FrozenTrial | None:
-    """Return the complete trial of the highest value, the first of equals, or None."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return max(complete, key=lambda trial: trial.value or 0.0, default=None)
 
 
 def _last_start(study: Study) -> datetime:

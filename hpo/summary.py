@@ -2,15 +2,18 @@
 
 from collections import Counter
 from dataclasses import asdict
+from statistics import mean
 
-import optuna
+from optuna.study import Study
 from optuna.trial import TrialState
 
 from data.errors import hide_password
-from hpo.owner import OWNER
-from hpo.storage import open_storage, storage_errors
-from hpo.study import best_trial, count_ended
-from hpo.workers import Job
+from hpo.budget import count_ended
+from hpo.finalists import FINALISTS, winner
+from hpo.job import Job
+from hpo.keeping import best_trials, keeping_of
+from hpo.owner import read_owner
+from hpo.storage import storage_errors
 
 
 def print_start(job: Job) -> None:
@@ -25,28 +28,47 @@ def print_start(job: Job) -> None:
         )
 
 
-def print_summary(job: Job, seconds: float) -> None:
-    """Print how many trials ended, which is best and what can be done next."""
+def print_summary(study: Study, job: Job, seconds: float) -> None:
+    """Print how many trials ended, which won and what can be done next."""
     with storage_errors(job.storage):
-        study = optuna.load_study(storage=open_storage(job.storage), study_name=job.study_name)
         counts = Counter(trial.state.name.lower() for trial in study.get_trials(deepcopy=False))
-        ended, best = count_ended(study), best_trial(study)
-        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    states = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
-    finished = ended >= job.n_trials
-    print(
-        f"{'finished' if finished else 'paused'}: {ended} of {job.n_trials} trials ({states}), "
-        f"{seconds / 60:.1f} min in this run"
-    )
-    if best is not None:
-        print(f"best     trial {best.number}: {best.value:.1%} of the validation episodes")
-        for name, value in best.params.items():
+        ended, wanted = count_ended(study), job.budget.n_trials
+        states = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+        print(
+            f"{'finished' if ended >= wanted else 'paused'}: {ended} of {wanted} trials "
+            f"({states}), {seconds / 60:.1f} min in this run"
+        )
+        _print_finalists(study)
+        _print_winner(study)
+        print(f"kept     {keeping_of(study, job.var).describe()}")
+        _print_next(study, finished=ended >= wanted)
+
+
+def _print_finalists(study: Study) -> None:
+    """Print what the finalists came to, if they have been fitted since the search ended."""
+    if winner(study) is None:
+        return
+    accuracies = study.user_attrs[FINALISTS]["accuracies"]
+    print("finalists, fitted again with fresh seeds and asked fresh validation episodes:")
+    for number, each in sorted(accuracies.items(), key=lambda item: -mean(item[1])):
+        values = ", ".join(f"{value:.1%}" for value in each)
+        print(f"         trial {number:>3} · mean {mean(each):.1%} ({values})")
+
+
+def _print_winner(study: Study) -> None:
+    for trial in [winner(study) or t for t in best_trials(study, 1)]:
+        won = "winner" if winner(study) else "best"
+        print(f"{won:8} trial {trial.number}: {trial.value:.1%} of the validation episodes")
+        for name, value in trial.params.items():
             print(f"         {name:15} {value:.4g}")
+
+
+def _print_next(study: Study, *, finished: bool) -> None:
     if finished:
         print("The study is finished; a larger --n-trials goes on with it.")
     else:
-        for trial in running:
-            host, pid, _ = trial.user_attrs.get(OWNER, ("an unknown host", "?", ""))
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            host, pid, _ = read_owner(trial)
             print(f"waiting  trial {trial.number} is running on {host} (process {pid})")
         print("Run the same command again to go on.")
     print("next     uv run dashboard.py · uv run retrain_best.py")

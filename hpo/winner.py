@@ -6,9 +6,10 @@ from optuna.study import Study
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from data.errors import InputError
+from hpo.finalists import winner
+from hpo.keeping import best_trials
 from hpo.settings import StudySettings, base_config
 from hpo.space import suggest_config
-from hpo.study import best_trial
 from model.config import Config
 
 # A trial is short so that many can be tried; the winner is worth a longer fit.
@@ -16,18 +17,18 @@ EPOCHS_FACTOR = {"episode": 6, "paper": 1}
 
 
 def choose_trial(study: Study, number: int | None) -> FrozenTrial:
-    """Return the complete trial of that number, or the best one.
+    """Return the complete trial of that number; without one, the finalists' winner, else the best.
 
     Raises:
         InputError: there is none, or it has not been completed.
     """
-    best = best_trial(study)
-    if best is None:
+    best = best_trials(study, 1)
+    if not best:
         raise InputError(
             f"Study '{study.study_name}' has no complete trial yet. Let run_study.py finish one."
         )
     if number is None:
-        return best
+        return winner(study) or best[0]
     complete = {t.number: t for t in study.get_trials(states=(TrialState.COMPLETE,))}
     if number not in complete:
         raise InputError(

@@ -1,159 +1,142 @@
-"""One process or several that take trials of a study until it has enough."""
+"""The supervisor of a study's workers: one that dies or hangs costs its trial alone."""
 
-import signal
+import sys
 import time
-import traceback
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
 import optuna
-import torch
-from torch import multiprocessing
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
 
-from data.episodes import VALIDATIONS
 from data.errors import InputError
-from data.load import load
-from data.splits import split
-from hpo.console import end_on_first_signal
-from hpo.objective import Objective
-from hpo.owner import put_back_orphans
-from hpo.progress import Progress
-from hpo.settings import StudySettings, identity
-from hpo.storage import open_storage, storage_errors
-from hpo.study import count_taken, open_study
-from model.device import choose_machine
-from model.provenance import provenance
-from model.train import Validation
+from hpo.budget import Budget, count_ended, stop_requests
+from hpo.finalists import finalist_fits, judge, open_finalists
+from hpo.job import Job
+from hpo.keeping import keeping_of
+from hpo.launcher import Launcher, WorkerDied
+from hpo.owner import Owner, read_owner
+from hpo.progress import Progress, name_of_finalist
+from hpo.retry import put_back_orphans
+from hpo.storage import storage_errors
+from hpo.worker import MAX_BUGS, open_job
 
-MAX_BUGS = 3
+POLL_SECONDS = 0.5
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs to take part in a study; plain values, so that it can be sent.
+class Watch:
+    """Notices trials that make no progress.
 
     Args:
-        settings: of the study.
-        storage: database address.
-        study_name: of the study.
-        data_root: folder of the archives, or None.
-        n_trials: trials of the study in all.
-        timeout: seconds after which no trial is begun, or None.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"`` …
-        precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``.
-        workers: number of processes.
+        seconds: without a finished epoch.
     """
 
-    settings: StudySettings
-    storage: str
-    study_name: str
-    data_root: Path | None
-    n_trials: int
-    timeout: float | None
-    device: str
-    precision: str
-    workers: int
+    def __init__(self, seconds: float) -> None:
+        """Have seen nothing."""
+        self._seconds = seconds
+        self._seen: dict[Owner, tuple[tuple[int, int], float]] = {}
+
+    def hanging(self, running: list[FrozenTrial]) -> list[Owner]:
+        """Return the owners of the trials without progress."""
+        now = time.monotonic()
+        for trial in running:
+            owner, mark = read_owner(trial), (trial.number, len(trial.intermediate_values))
+            if self._seen.get(owner, (None, now))[0] != mark:
+                self._seen[owner] = mark, now
+        owners = [read_owner(trial) for trial in running]
+        return [owner for owner in owners if now - self._seen[owner][1] > self._seconds]
 
 
-def prepare(job: Job) -> tuple[optuna.Study, Objective, Progress]:
-    """Load the data, open the study, and return what :func:`take_trials` needs.
+def run(job: Job, launcher: Launcher) -> Study:
+    """Search until the budget is spent; if all trials have ended, fit the finalists.
 
     Raises:
-        InputError: data, storage, device or study are not what they should be.
+        InputError: data, storage, device, study or disk are not what they should be.
+        WorkerBug: three trials in a row failed.
     """
-    packed = load(job.settings.data, job.data_root, job.settings.image_size)
-    parts = split(packed)
-    episodes = VALIDATIONS[job.settings.validation](parts.val)
-    machine = choose_machine(job.device, job.precision)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # we say ourselves what is news
     with storage_errors(job.storage):
-        study = open_study(
-            open_storage(job.storage),
-            job.study_name,
-            job.settings,
-            identity(job.settings, parts.train, parts.val, episodes),
-        )
-        study.set_user_attr("provenance", provenance(machine))
-        put_back_orphans(study)
-        progress = Progress(study, job.n_trials, job.settings.max_epochs)
-    objective = Objective(
-        settings=job.settings,
-        train=parts.train.to(machine.device),
-        validation=Validation(parts.val.to(machine.device), episodes),
-        machine=machine,
-        on_epoch=progress.epoch,
-    )
-    return study, objective, progress
+        # Schema and study are made here, by one process; workers find them.
+        storage, study, _, _ = open_job(job)
+        job = replace(job, budget=replace(job.budget, stop_requests=stop_requests(study)))
+        progress = Progress(study, job.budget.n_trials, job.settings.max_epochs)
+        supervise(job, "search", job.budget, launcher, progress)
+        fits = finalist_fits(study, job)
+        if fits and count_ended(study) >= job.budget.n_trials:
+            finalists = open_finalists(storage, study, job)
+            budget = Budget(len(fits), None, job.budget.stop_requests)
+            shown = Progress(finalists, len(fits), job.settings.max_epochs, name_of_finalist)
+            supervise(job, "finalists", budget, launcher, shown, study)
+            if count_ended(finalists) >= len(fits):
+                judge(study, finalists, job.n_finalist_seeds)
+        return study
 
 
-def take_trials(job: Job) -> None:
-    """Take trials until the study has ``n_trials`` or the time is over.
+def supervise(
+    job: Job,
+    phase: str,
+    budget: Budget,
+    launcher: Launcher,
+    progress: Progress,
+    asked: Study | None = None,
+) -> None:
+    """Keep ``job.workers`` workers at a phase until they find nothing left to do.
 
-    Raises:
-        InputError: the storage failed.
-        Exception: a bug of ours struck in three trials in a row.
+    Args:
+        job: what was asked for.
+        phase: ``"search"`` or ``"finalists"``.
+        budget: of the phase.
+        launcher: starts the workers.
+        progress: shows the phase's trials.
+        asked: the study that is asked to stop, if it is not the phase's own.
     """
-    torch.set_num_threads(max(1, torch.get_num_threads() // job.workers))
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Ctrl-C is no news worth a traceback
-    started, bugs = time.monotonic(), 0
-    study, objective, progress = prepare(job)
+    study, watch, deaths = progress.study, Watch(job.trial_timeout), 0
+    lock = keeping_of(study, job.var).lock
+    owners: dict[int, Owner] = {}
+    put_back_orphans(study, lock, job.max_retries)
+    if budget.is_spent(study, asked):
+        return
     try:
-        with storage_errors(job.storage):
-            while count_taken(study) < job.n_trials:
-                if job.timeout is not None and time.monotonic() - started >= job.timeout:
-                    break
-                try:
-                    study.optimize(objective, n_trials=1, callbacks=[progress.trial])
-                    bugs = 0
-                except (InputError, optuna.exceptions.StorageInternalError):
-                    raise
-                except Exception as error:
-                    if isinstance(error.__context__, KeyboardInterrupt):
-                        raise KeyboardInterrupt from error  # it struck inside Optuna
-                    bugs += 1
-                    if bugs >= MAX_BUGS:
-                        raise
-                    traceback.print_exc()
+        for index in range(job.workers):
+            launcher.start(job, phase, index)
+        while running := launcher.running():
+            owners |= running
+            ended = launcher.wait(POLL_SECONDS)
+            if progress.update():
+                deaths = 0
+            for index, outcome in ended.items():
+                if isinstance(outcome, WorkerDied):
+                    deaths += 1
+                    # Parameters that kill each of their workers are given up before that.
+                    mourn(index, outcome, deaths, MAX_BUGS + job.max_retries)
+                    put_back_orphans(study, lock, job.max_retries, {owners[index]})
+                    launcher.start(job, phase, index)
+                elif outcome is not None:
+                    raise outcome
+            end_hanging(study, watch, launcher)
     finally:
+        put_back_orphans(study, lock, job.max_retries, launcher.stop())
+        progress.update()
         progress.close()
 
 
-def _worker(job: Job) -> None:
-    """Run :func:`take_trials` in a process of its own, ending quietly when told to."""
-    end_on_first_signal()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's to pass on
-    try:
-        take_trials(job)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    except InputError as error:
-        raise SystemExit(f"error: {error}") from None
-
-
-def run(job: Job) -> None:
-    """Run the study in this process, or in ``workers`` processes that share the cores.
+def mourn(index: int, how: WorkerDied, deaths: int, limit: int) -> None:
+    """Report a worker's death.
 
     Raises:
-        InputError: a worker failed.
+        InputError: so many died in a row.
     """
-    if job.workers == 1:
-        take_trials(job)
-        return
-    prepare(job)[2].close()  # schema, study and anchors are made once, by one process
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_worker, args=(job,)) for _ in range(job.workers)]
-    try:
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join()
-    except KeyboardInterrupt:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
-        raise
-    if failed := [p.exitcode for p in processes if p.exitcode]:
+    if deaths >= limit:
         raise InputError(
-            f"{len(failed)} of {job.workers} workers failed (see above). Mend that and run the "
-            "same command again; finished trials are kept."
+            f"{deaths} workers died in a row, the last {how}, and no trial ended. If memory is "
+            "short, lower --workers or --image-size; then run the same command again."
         )
+    print(f"warning: worker {index} died {how}; another takes its place", file=sys.stderr)
+
+
+def end_hanging(study: Study, watch: Watch, launcher: Launcher) -> None:
+    """Kill those of our workers whose trials make no progress; they will be replaced."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    hanging = watch.hanging(running)
+    for index, owner in launcher.running().items():
+        if owner in hanging:
+            launcher.kill(index)

@@ -37,21 +37,25 @@ def fit(
     validation: Validation | None,
     *,
     checkpoint_path: Path | None = None,
+    checkpoint_seconds: float = 0.0,
 ) -> Iterator[EpochResult]:
-    """Train, and yield each epoch's result once it is safely on disk; the caller may stop between.
+    """Train, and yield each epoch's result, first those of the checkpoint; the caller may stop.
 
     Args:
         state: where to start; afterwards ``state.best_net()`` is the trained network.
         train: drawings of the training alphabets.
         validation: chooses the best epoch; None trains to the end and keeps the last weights.
-        checkpoint_path: written after each epoch; if it exists, the fit goes on from there.
+        checkpoint_path: written after an epoch; if it exists, the fit goes on from there.
+        checkpoint_seconds: time that must have passed since it was last written.
 
     Source: Koch 2015 §3.2 "Training": stop after 20 epochs without a gain, keep the best.
     """
     state.data = data_identity(train, validation)
     if checkpoint_path and checkpoint_path.exists():
         state.load(checkpoint_path)
+    yield from list(state.history)
     drawings = training_drawings(train, state.config.fit).to(state.machine.device)
+    unsaved = 0.0
     while not (state.history and state.history[-1].stopped):
         started = time.perf_counter()
         loss = train_epoch(state, drawings)
@@ -60,8 +64,10 @@ def fit(
         state.history.append(result)
         if state.best is result:
             state.best_weights = copy.deepcopy(state.candidate.state_dict())
-        if checkpoint_path:
+        unsaved += result.seconds
+        if checkpoint_path and unsaved >= checkpoint_seconds:
             state.save(checkpoint_path)
+            unsaved = 0.0
         yield result
 
 

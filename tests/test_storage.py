@@ -1,6 +1,8 @@
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -25,6 +27,15 @@ def test_storages_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     (tmp_path / "study.db").write_bytes(b"this is no database" * 100)
     with pytest.raises(InputError, match=r"cannot be used.*not a database.*move it away"):
         open_storage(url(tmp_path))
+
+
+def test_a_locked_database_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hpo.storage.BUSY_SECONDS", 0.2)
+    storage = open_storage(url(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "study.db")) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(InputError, match=r"locked.*end the process"), storage_errors("sqlite"):
+            optuna.create_study(storage=storage, study_name="s")
 
 
 def test_passwords_are_hidden() -> None:

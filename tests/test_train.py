@@ -82,12 +82,24 @@ def test_building_a_network_leaves_the_global_random_state_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_finished_fit_has_nothing_left_to_do(
+def test_a_finished_fit_repeats_its_results_and_trains_no_more(
     parts: Split, validation: Validation, tmp_path: Path
 ) -> None:
     path = tmp_path / "fit.pt"
-    list(fit(FitState(config(), 0, CPU), parts.train, validation, checkpoint_path=path))
-    assert not list(fit(FitState(config(), 0, CPU), parts.train, validation, checkpoint_path=path))
+    results = list(fit(FitState(config(), 0, CPU), parts.train, validation, checkpoint_path=path))
+    written = path.stat().st_mtime_ns
+    again = FitState(config(), 0, CPU)
+    assert list(fit(again, parts.train, validation, checkpoint_path=path)) == results
+    assert path.stat().st_mtime_ns == written
+
+
+def test_a_checkpoint_is_written_no_oftener_than_asked(
+    parts: Split, validation: Validation, tmp_path: Path
+) -> None:
+    path = tmp_path / "fit.pt"
+    state = FitState(config(), 0, CPU)
+    list(fit(state, parts.train, validation, checkpoint_path=path, checkpoint_seconds=1e6))
+    assert not path.exists()
 
 
 def test_a_checkpoint_of_another_configuration_or_seed_is_refused(

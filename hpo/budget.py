@@ -1,0 +1,74 @@
+"""How long a study goes on, all its processes on all hosts taken together."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from optuna.study import Study
+from optuna.trial import TrialState
+
+from hpo.retry import retried
+
+STOP_REQUESTS = "stop_requests"
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+# A trial that was interrupted ends when somebody notices: its time says nothing.
+WORKED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What ends a study.
+
+    Args:
+        n_trials: trials of the study in all.
+        seconds: of work on it in all, or None; see :func:`worked_seconds`.
+        stop_requests: how many there were when this run began; one more ends it.
+    """
+
+    n_trials: int
+    seconds: float | None = None
+    stop_requests: int = 0
+
+    def is_spent(self, study: Study, asked: Study | None = None) -> bool:
+        """Return whether no further trial may begin.
+
+        Args:
+            study: whose trials count.
+            asked: the one that is asked to stop, if it is another.
+        """
+        return (
+            count_taken(study) >= self.n_trials
+            or (self.seconds is not None and worked_seconds(study) >= self.seconds)
+            or stop_requests(asked or study) > self.stop_requests
+        )
+
+
+def stop_requests(study: Study) -> int:
+    """Return how often somebody has asked the study's processes to end."""
+    return int(study.user_attrs.get(STOP_REQUESTS, 0))
+
+
+def request_stop(study: Study) -> None:
+    """Ask every process of the study to finish its trial and end."""
+    study.set_user_attr(STOP_REQUESTS, stop_requests(study) + 1)
+
+
+def count_ended(study: Study) -> int:
+    """Return how many trials have ended, those put back into the queue not counted."""
+    return len(study.get_trials(deepcopy=False, states=ENDED)) - len(retried(study))
+
+
+def count_taken(study: Study) -> int:
+    """Return how many trials have ended or are running."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return count_ended(study) + len(running)
+
+
+def worked_seconds(study: Study) -> float:
+    """Return for how long at least one trial was running, interrupted ones left out, in seconds."""
+    now, total, until = datetime.now(), timedelta(), datetime.min
+    trials = study.get_trials(deepcopy=False, states=WORKED)
+    spans = [(t.datetime_start, t.datetime_complete or now) for t in trials if t.datetime_start]
+    for start, end in sorted(spans):
+        total += max(timedelta(), end - max(start, until))
+        until = max(until, end)
+    return total.total_seconds()

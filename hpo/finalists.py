@@ -1,0 +1,145 @@
+"""The best trials once more: fitted with fresh seeds, asked fresh episodes; the best mean wins.
+
+The highest of many noisy values owes a part of its rank to luck, with its seed and with the
+episodes that chose it. The fits are trials of a study of their own, so that several processes
+share them and a killed one is taken up again.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, IntDistribution
+from optuna.pruners import NopPruner
+from optuna.storages import RDBStorage
+from optuna.study import Study
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
+
+from data.drawings import Drawings
+from data.episodes import VALIDATIONS, Episodes
+from data.errors import InputError
+from hpo.job import Job
+from hpo.keeping import FOLDER, best_trials
+from hpo.objective import Objective
+from hpo.retry import put_back, slot
+from hpo.sampler import make_sampler
+from hpo.settings import StudySettings, base_config
+from hpo.space import suggest_config
+from model.evaluate import one_shot_accuracy
+from model.train import CHANCE
+
+FINALISTS = "finalists"
+MAX_NUMBER = 2**33
+FIRST_SEED = 1000  # above the study's: not the search's, nor those of a retraining's first fits
+SPACE: dict[str, BaseDistribution] = {
+    name: IntDistribution(0, MAX_NUMBER) for name in ("trial", "seed")
+}
+
+
+def fresh_episodes(settings: StudySettings, val: Drawings) -> Episodes:
+    """Return validation episodes like the study's, drawn anew; the same for all finalists."""
+    return VALIDATIONS[settings.validation](val, seed=1)
+
+
+def finalist_fits(study: Study, job: Job) -> list[dict[str, float | int]]:
+    """Return which trial is fitted with which seed; nothing where there is nothing to choose."""
+    best = best_trials(study, job.n_finalists)
+    seeds = [job.settings.seed + FIRST_SEED + i for i in range(job.n_finalist_seeds)]
+    return [{"trial": t.number, "seed": s} for t in best for s in seeds] if len(best) > 1 else []
+
+
+def open_finalists(storage: RDBStorage, study: Study, job: Job) -> Study:
+    """Return the study of the finalists' fits, making it if need be.
+
+    It is named after them, so that processes that see other finalists do not mix theirs in.
+    """
+    fits = finalist_fits(study, job)
+    numbers = "-".join(str(number) for number in dict.fromkeys(fit["trial"] for fit in fits))
+    name = f"{study.study_name} finalists {numbers} x{job.n_finalist_seeds}"
+    finalists = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        sampler=make_sampler("random", 0, SPACE, fits),
+        pruner=NopPruner(),
+        direction="maximize",
+        load_if_exists=True,
+    )
+    if FOLDER not in finalists.user_attrs:
+        finalists.set_user_attr(FOLDER, f"{study.user_attrs[FOLDER]}-{numbers}")
+    return finalists
+
+
+@dataclass(frozen=True)
+class FinalistObjective:
+    """Fits a finalist as the search did, but for the seed, and asks it the fresh episodes.
+
+    Args:
+        search: the search's objective.
+        study: the search's.
+        fresh: the episodes, about the validation drawings.
+        n_fits: of all finalists.
+    """
+
+    search: Objective
+    study: Study
+    fresh: Episodes
+    n_fits: int
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        """Return the accuracy on the fresh episodes; the study's own choose the epoch.
+
+        Raises:
+            optuna.TrialPruned: all fits have been given out; two workers may ask for the last.
+        """
+        if slot(trial.study.get_trials(deepcopy=False), trial.number) >= self.n_fits:
+            raise optuna.TrialPruned
+        try:
+            return self._value(trial)
+        except (KeyboardInterrupt, InputError):
+            put_back(trial.study, trial.number)
+            raise
+
+    def _value(self, trial: optuna.Trial) -> float:
+        number = trial.suggest_int("trial", 0, MAX_NUMBER)
+        seed = trial.suggest_int("seed", 0, MAX_NUMBER)
+        params = FixedTrial(self.study.get_trials(deepcopy=False)[number].params)
+        settings = self.search.settings
+        config = suggest_config(params, base_config(settings), settings.search)
+        path = self.search.keeping.checkpoint(trial)
+        state, _ = self.search.train_network(trial, config, seed, path)
+        if state.history[-1].died:
+            return CHANCE
+        return one_shot_accuracy(state.best_net(), self.search.validation.drawings, self.fresh)
+
+
+def judge(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any] | None:
+    """Write down and return what came of the finalists, those left out of which a fit failed.
+
+    Returns:
+        None if none is left; else ``"accuracies"``, a list per trial number (as text, for JSON),
+        ``"winner"``, the number of the highest mean, and ``"first"``, that of the highest value in
+        the search.
+    """
+    accuracies: dict[str, list[float]] = {}
+    for trial in finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        accuracies.setdefault(str(trial.params["trial"]), []).append(trial.value or 0.0)
+    accuracies = {number: each for number, each in accuracies.items() if len(each) >= n_seeds}
+    if not accuracies:
+        return None
+    means = {number: sum(each) / len(each) for number, each in accuracies.items()}
+    first = best_trials(study, 1)[0].number
+    winner = int(max(means, key=lambda number: means[number]))
+    found = {"accuracies": accuracies, "winner": winner, "first": first}
+    study.set_user_attr(FINALISTS, found)
+    return found
+
+
+def winner(study: Study) -> FrozenTrial | None:
+    """Return the trial that won among the finalists, or None if they have not been fitted.
+
+    A study that went on since and found a better trial has no winner until it is finished again.
+    """
+    found, best = study.user_attrs.get(FINALISTS), best_trials(study, 1)
+    if found is None or not best or best[0].number != found["first"]:
+        return None
+    return study.get_trials(deepcopy=False)[int(found["winner"])]

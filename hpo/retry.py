@@ -1,0 +1,133 @@
+"""What becomes of a trial whose process is gone: it is put back into the queue."""
+
+import os
+import warnings
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+
+import optuna
+from filelock import FileLock
+from optuna.exceptions import ExperimentalWarning
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from hpo.owner import OWNER, Owner, claim, is_orphan, owner_of, read_owner
+
+RETRY_OF, DIED = "retry_of", "died_before"
+MAX_RETRIES = 2
+
+Goal = Callable[[Trial], float]
+
+
+def take_one(study: Study, goal: Goal, lock: Path) -> None:
+    """Run one trial, which bears this process's name from the moment at which it runs.
+
+    A trial that Optuna makes by itself bears no name until it is claimed: whoever is killed in
+    between would leave a trial that runs for ever. So one is queued and signed first, and nobody
+    of this host looks for orphans before it is claimed.
+    """
+    held = FileLock(lock)
+
+    def claimed(trial: Trial) -> float:
+        claim(trial)
+        held.release()
+        return goal(trial)
+
+    with held:
+        _sign_or_queue(study)
+        study.optimize(claimed, n_trials=1)
+
+
+def _sign_or_queue(study: Study) -> None:
+    """Put this process's name on the waiting trials; queue one if none is waiting."""
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    me = owner_of(os.getpid())
+    for trial in waiting[:1]:
+        study._storage.set_trial_user_attr(trial._trial_id, OWNER, me)
+    if not waiting:
+        study.enqueue_trial({}, user_attrs={OWNER: me})
+
+
+def retried(study: Study) -> dict[int, int]:
+    """Return the numbers of interrupted trials that were put back, with their retries' numbers."""
+    trials = study.get_trials(deepcopy=False)
+    return {t.user_attrs[RETRY_OF]: t.number for t in trials if RETRY_OF in t.user_attrs}
+
+
+def origin(trials: list[FrozenTrial], number: int) -> int:
+    """Return the number under which a trial's parameters were first tried."""
+    earlier = trials[number].user_attrs.get(RETRY_OF)
+    return number if earlier is None else origin(trials, earlier)
+
+
+def slot(trials: list[FrozenTrial], number: int) -> int:
+    """Return which of a study's trials this is, an interrupted one and its retries counted once."""
+    first = origin(trials, number)
+    return first - sum(RETRY_OF in trial.user_attrs for trial in trials[:first])
+
+
+def _n_deaths(trials: list[FrozenTrial], number: int) -> int:
+    """Return how often a process had died of a trial's parameters before it."""
+    attributes = trials[number].user_attrs
+    if RETRY_OF not in attributes:
+        return 0
+    return int(attributes.get(DIED, 1)) + _n_deaths(trials, attributes[RETRY_OF])
+
+
+def put_back(study: Study, number: int, max_retries: int | None = None) -> None:
+    """Queue the parameters of an interrupted trial, so that they are tried after all.
+
+    Args:
+        study: whose trial.
+        number: of the trial; it is put back once.
+        max_retries: how many deaths of its processes its parameters are forgiven, lest they keep a
+            study from going on; None for a process that was told to end, which is no death.
+    """
+    trials = study.get_trials(deepcopy=False)
+    died = max_retries is not None
+    if number in retried(study) or (died and _n_deaths(trials, number) >= (max_retries or 0)):
+        return
+    trial = trials[number]
+    params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    attributes = {RETRY_OF: number, DIED: int(died), OWNER: owner_of(os.getpid())}
+    study.enqueue_trial(params, user_attrs=attributes)
+
+
+def was_put_back(study: Study) -> bool:
+    """Return whether somebody else has put back the trial that this process worked on."""
+    trials, me = study.get_trials(deepcopy=False), owner_of(os.getpid())
+    mine = [t.number for t in trials if read_owner(t) == me and t.datetime_start]
+    return bool(mine) and mine[-1] in retried(study)
+
+
+def put_back_orphans(
+    study: Study,
+    lock: Path,
+    max_retries: int = MAX_RETRIES,
+    dead: Collection[Owner] = (),
+) -> list[int]:
+    """End the trials of dead processes and put them back; return the numbers of this host's.
+
+    Those of this host are known at once; those of another when its heartbeat has failed for long.
+
+    Args:
+        study: whose trials.
+        lock: file of this host; while one process looks, the others wait, lest a trial be put back
+            twice.
+        max_retries: how often a trial may be put back.
+        dead: processes, of whatever host, that are known to be gone.
+    """
+    with FileLock(lock):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            optuna.storages.fail_stale_trials(study)  # the storage puts them back
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        orphans = [
+            trial.number for trial in running if is_orphan(trial) or read_owner(trial) in dead
+        ]
+        for number in orphans:
+            put_back(study, number, max_retries)
+            with suppress(ValueError):  # another host has ended it meanwhile
+                study.tell(number, state=TrialState.FAIL)
+    return orphans

@@ -1,0 +1,136 @@
+"""One training process: it takes trials of a study until the study's budget is spent."""
+
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import optuna
+import torch
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from optuna.study import Study
+
+from data import cache
+from data.episodes import VALIDATIONS, Episodes
+from data.errors import InputError
+from data.load import load
+from data.splits import Split, split
+from hpo.budget import Budget
+from hpo.finalists import FinalistObjective, finalist_fits, fresh_episodes, open_finalists
+from hpo.job import Job
+from hpo.keeping import Keeping, keeping_of
+from hpo.objective import Objective
+from hpo.retry import Goal, put_back_orphans, take_one, was_put_back
+from hpo.settings import identity
+from hpo.storage import open_storage, storage_errors
+from hpo.study import open_study
+from model.device import choose_machine
+from model.provenance import provenance
+from model.train import Validation
+
+MAX_BUGS = 3
+
+
+class Work(NamedTuple):
+    """What a worker does: trials of a study, until a budget is spent or the search's is stopped."""
+
+    storage: RDBStorage
+    study: Study
+    search: Study
+    goal: Goal
+    budget: Budget
+    keeping: Keeping
+
+
+def open_job(job: Job) -> tuple[RDBStorage, Study, Split, Episodes]:
+    """Return storage, study, drawings and the study's episodes; the study is made if need be.
+
+    Raises:
+        InputError: data, storage or study are not what they should be.
+    """
+    settings = job.settings
+    packed = cache.load(job.packed) if job.packed else None
+    parts = split(packed or load(settings.data, job.data_root, settings.image_size))
+    episodes = VALIDATIONS[job.settings.validation](parts.val)
+    storage = open_storage(job.storage, heartbeat=job.heartbeat, max_retries=job.max_retries)
+    ours = identity(job.settings, parts.train, parts.val, episodes)
+    return storage, open_study(storage, job.study_name, job.settings, ours), parts, episodes
+
+
+def search(job: Job, index: int = 0) -> Work:
+    """Return the study's own trials.
+
+    Args:
+        job: what was asked for.
+        index: of the worker; several GPUs are given out in turn.
+
+    Raises:
+        InputError: data, storage, device or study are not what they should be.
+    """
+    machine = choose_machine(place(job.device, index), job.precision)
+    storage, study, parts, episodes = open_job(job)
+    study.set_user_attr("provenance", provenance(machine))
+    keeping = keeping_of(study, job.var, job.checkpoint_seconds, job.n_finalists)
+    objective = Objective(
+        settings=job.settings,
+        train=parts.train.to(machine.device),
+        validation=Validation(parts.val.to(machine.device), episodes),
+        machine=machine,
+        keeping=keeping,
+    )
+    return Work(storage, study, study, objective, job.budget, keeping)
+
+
+def finalists(job: Job, index: int = 0) -> Work:
+    """Return the finalists' fits; the study has ended."""
+    storage, study, _, goal, budget, _ = search(job, index)
+    assert isinstance(goal, Objective)
+    fits = open_finalists(storage, study, job)
+    files = keeping_of(fits, job.var, job.checkpoint_seconds)
+    fresh = fresh_episodes(job.settings, goal.validation.drawings)
+    n_fits = len(finalist_fits(study, job))
+    again = FinalistObjective(replace(goal, keeping=files), study, fresh, n_fits)
+    budget = Budget(n_fits, None, budget.stop_requests)
+    return Work(storage, fits, study, again, budget, files)
+
+
+PHASES: dict[str, Callable[[Job, int], Work]] = {"search": search, "finalists": finalists}
+
+
+def place(device: str, index: int) -> str:
+    """Return the device of a worker: with several GPUs, each worker has the next."""
+    n_gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
+    return f"cuda:{index % n_gpus}" if n_gpus > 1 else device
+
+
+def work(job: Job, phase: str, index: int = 0) -> None:
+    """Take trials until the phase's budget is spent.
+
+    Raises:
+        InputError: the storage failed, or the disk is full.
+        Exception: a bug of ours struck in three trials in a row.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Ctrl-C is no news worth a traceback
+    bugs = 0
+    with storage_errors(job.storage):
+        todo = PHASES[phase](job, index)
+        while True:
+            put_back_orphans(todo.study, todo.keeping.lock, job.max_retries)
+            todo.keeping.sweep(todo.study)
+            if todo.budget.is_spent(todo.study, todo.search):
+                return
+            try:
+                take_one(todo.study, todo.goal, todo.keeping.lock)
+                bugs = 0
+            except (InputError, StorageInternalError):
+                raise
+            except Exception as error:
+                if isinstance(error.__context__, KeyboardInterrupt):
+                    raise KeyboardInterrupt from error  # it struck inside Optuna
+                if was_put_back(todo.study):  # we were asleep, and taken for dead
+                    continue
+                bugs += 1
+                if bugs >= MAX_BUGS:
+                    raise
+                traceback.print_exc()

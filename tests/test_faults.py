@@ -1,0 +1,266 @@
+"""Real processes, real signals: what a crash may cost, and what it may not.
+
+FAULT_KILLS sets how often the long study is killed (default 3; the README's long form has 20).
+"""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from hpo.owner import owner_of, read_owner
+from hpo.retry import RETRY_OF, slot
+from hpo.storage import GRACE, open_storage
+
+ROOT = Path(__file__).parent.parent
+N_KILLS = int(os.environ.get("FAULT_KILLS", "3"))
+N_TRIALS = 5 + N_KILLS  # so that the last kill still finds something to do
+STUDY = ["--data", "glyphs", "--image-size", "20", "--epoch-steps", "2", "--max-epochs", "8"]
+STUDY += ["--search", "lr", "momentum", "--precision", "float32"]
+STUDY += [
+    "--validation",
+    "paper",
+    "--checkpoint-seconds",
+    "0.1",
+    "--max-retries",
+    "99",
+    "--finalists",
+    "0",
+]
+
+
+def start(
+    folder: Path,
+    *more: str,
+    n_trials: int = N_TRIALS,
+    before: Callable[[], None] | None = None,
+) -> subprocess.Popen[str]:
+    """Start a study in a process group of its own, its words in a file."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment.pop("OMNIGLOT_ROOT", None)
+    with (folder / "log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "run_study.py"), *STUDY, f"--n-trials={n_trials}", *more],
+            cwd=folder,
+            env=environment,
+            text=True,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=before,
+        )
+
+
+def finish(folder: Path, *more: str, n_trials: int = N_TRIALS) -> str:
+    assert start(folder, *more, n_trials=n_trials).wait(timeout=300) == 0, said(folder)
+    return said(folder)
+
+
+def said(folder: Path) -> str:
+    return (folder / "log").read_text()
+
+
+def kill_all(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal to the supervisor, its workers and whatever else it started."""
+    os.killpg(process.pid, number)
+    process.wait(timeout=60)
+
+
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Wait until something is so, and return it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it never came")
+
+
+def running(folder: Path) -> list[FrozenTrial]:
+    return [t for t in trials(folder) if t.state == TrialState.RUNNING and t.intermediate_values]
+
+
+def trials(folder: Path) -> list[FrozenTrial]:
+    """The study's trials; none while it is being made."""
+    if not (folder / "study.db").exists():
+        return []
+    storage = open_storage(f"sqlite:///{folder}/study.db", create=False)
+    try:
+        return optuna.load_study(study_name="glyphs-20-episode", storage=storage).trials
+    except KeyError:
+        return []
+
+
+def story(folder: Path) -> dict[int, tuple[Any, ...]]:
+    """What the study came to, by place: an interrupted trial and its retry are one."""
+    every = trials(folder)
+    replaced = {t.user_attrs[RETRY_OF] for t in every if RETRY_OF in t.user_attrs}
+    return {
+        slot(every, t.number): (t.state.name, t.params, t.values, t.intermediate_values)
+        for t in every
+        if t.number not in replaced
+    }
+
+
+def under_way_or_over(folder: Path, process: subprocess.Popen[str]) -> bool:
+    return bool(running(folder)) or process.poll() is not None
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    finish(folder)
+    return folder
+
+
+@pytest.fixture
+def home(uninterrupted: Path, tmp_path: Path) -> Path:
+    """Return an empty folder with the packed data."""
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/cache").symlink_to(uninterrupted / "var/cache")
+    return tmp_path
+
+
+def check_nothing_is_lost(folder: Path, n_trials: int) -> None:
+    """Every place of the study ended by itself; nothing runs, waits or lies about."""
+    assert sorted(story(folder)) == list(range(n_trials))
+    assert {state for state, *_ in story(folder).values()} <= {"COMPLETE", "PRUNED"}
+    assert not [t for t in trials(folder) if not t.state.is_finished()]
+    assert list(folder.glob("var/trials/*/*.pt")) == []
+
+
+def test_a_study_that_is_killed_again_and_again_equals_the_uninterrupted_one(
+    uninterrupted: Path, home: Path
+) -> None:
+    rng, n_under_way, n_kept = random.Random(0), 0, 0
+    for _ in range(N_KILLS):
+        process = start(home)
+        until(partial(under_way_or_over, home, process))
+        time.sleep(rng.uniform(0.0, 1.0))
+        assert process.poll() is None, "the study ended before the last kill"
+        kill_all(process, rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
+        n_under_way += bool(running(home))
+        n_kept += len(list(home.glob("var/trials/*/*.fit.pt")))
+    finish(home)
+    assert n_under_way > 0, "no kill struck a trial"
+    assert n_kept > 0, "no kill left a checkpoint"
+    assert story(home) == story(uninterrupted)
+    check_nothing_is_lost(home, N_TRIALS)
+
+
+def test_a_study_in_sessions_equals_the_uninterrupted_one(uninterrupted: Path, home: Path) -> None:
+    for n_trials in (3, N_TRIALS):
+        finish(home, n_trials=n_trials)
+    assert story(home) == story(uninterrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGSTOP])
+def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_trial_goes_on(
+    number: signal.Signals, uninterrupted: Path, home: Path
+) -> None:
+    limit = "8" if number == signal.SIGSTOP else "60"
+    process = start(home, "--trial-timeout", limit)
+    _, pid, _ = read_owner(until(lambda: running(home))[0])
+    assert pid != process.pid
+    os.kill(pid, number)
+    assert process.wait(timeout=120) == 0, said(home)
+    assert "another takes its place" in said(home)
+    assert story(home) == story(uninterrupted)
+    check_nothing_is_lost(home, N_TRIALS)
+
+
+def test_workers_end_when_their_supervisor_is_killed(home: Path) -> None:
+    process = start(home, "--workers", "2")
+    owners = {read_owner(trial) for trial in until(lambda: running(home))}
+    process.kill()
+    process.wait()
+    until(lambda: not any(owner_of(owner[1]) == owner for owner in owners), 20)
+    finish(home, "--workers", "2", n_trials=4)
+    check_nothing_is_lost(home, len(story(home)))
+
+
+def test_a_process_that_sleeps_past_the_grace_loses_its_trial_and_goes_on(home: Path) -> None:
+    first = start(home, "--heartbeat", "1", n_trials=6)
+    number = until(lambda: running(home))[0].number
+    os.killpg(first.pid, signal.SIGSTOP)
+    time.sleep(GRACE + 2)
+    second = start(home, "--heartbeat", "1", n_trials=6)
+    until(lambda: number in {t.user_attrs.get(RETRY_OF) for t in trials(home)})
+    os.killpg(first.pid, signal.SIGCONT)
+    assert [process.wait(timeout=120) for process in (first, second)] == [0, 0], said(home)
+    assert trials(home)[number].state == TrialState.FAIL
+    assert "Traceback" not in said(home)
+    check_nothing_is_lost(home, len(story(home)))
+    assert 6 <= len(story(home)) <= 7
+
+
+def test_a_stop_request_ends_a_study_after_the_trials_under_way(home: Path) -> None:
+    process = start(home, n_trials=999)
+    until(lambda: running(home))
+    finish(home, "--stop")
+    assert process.wait(timeout=60) == 0
+    assert "will end after its trial" in said(home)
+    assert "paused:" in said(home)
+    assert not [t for t in trials(home) if not t.state.is_finished()]
+
+
+def test_a_time_budget_counts_the_work_of_all_runs(home: Path) -> None:
+    finish(home, "--timeout", "5", "--max-epochs", "1", n_trials=999)
+    n_trials = len(trials(home))
+    finish(home, "--timeout", "5", "--max-epochs", "1", n_trials=999)
+    assert len(trials(home)) == n_trials > 1
+
+
+def small_files(limit: int = 2_000_000) -> None:
+    """Let no file grow beyond a limit, as on a full disk; the small ones of a study fit."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+
+def test_a_full_disk_is_one_line_and_what_was_stored_goes_on(
+    uninterrupted: Path, home: Path
+) -> None:
+    finish(home, n_trials=2)
+    before = story(home)
+    process = start(home, "--checkpoint-seconds", "0", before=small_files)
+    assert process.wait(timeout=60) == 2
+    last = said(home).splitlines()[-1]
+    assert last.startswith("error: ")
+    assert "cannot be written" in last
+    assert "Free space" in last
+    assert "Traceback" not in said(home)
+    assert {place: story(home)[place] for place in before} == before
+    finish(home)
+    assert story(home) == story(uninterrupted)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(home: Path) -> None:
+    (home / "var/trials").write_text("a file where the folder of the checkpoints should be")
+    assert start(home).wait(timeout=60) == 2
+    assert "error: Folder var/trials/" in said(home)
+    assert "cannot be made" in said(home)
+
+
+@pytest.mark.parametrize("damage", ["torn", "overwritten"])
+def test_a_damaged_database_is_one_line_and_is_left_alone(damage: str, home: Path) -> None:
+    finish(home, n_trials=1)
+    whole = (home / "study.db").read_bytes()
+    half = len(whole) // 2
+    broken = whole[:half] if damage == "torn" else whole[:4096] + b"#" * (len(whole) - 4096)
+    (home / "study.db").write_bytes(broken)
+    assert start(home).wait(timeout=60) == 2
+    last = said(home).splitlines()[-1]
+    assert last.startswith("error: Storage sqlite:///study.db cannot be used")
+    assert "restore a copy" in last
+    (home / "study.db").write_bytes(whole)
+    finish(home, n_trials=2)

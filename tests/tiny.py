@@ -1,0 +1,37 @@
+"""A study so small that a trial takes a fraction of a second."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import torch
+
+from data.episodes import dense_validation
+from data.splits import Split
+from hpo.keeping import Keeping
+from hpo.objective import Objective
+from hpo.settings import StudySettings, identity
+from hpo.storage import open_storage
+from hpo.study import open_study
+from model.device import Machine
+from model.train import Validation
+
+TINY = StudySettings(data="glyphs", max_epochs=2, epoch_steps=2, search=("lr", "units"))
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder}/study.db"
+
+
+def identity_of(settings: StudySettings, parts: Split) -> dict[str, Any]:
+    return identity(settings, parts.train, parts.val, dense_validation(parts.val))
+
+
+def opened(folder: Path, parts: Split, settings: StudySettings = TINY) -> optuna.Study:
+    return open_study(open_storage(url(folder)), "s", settings, identity_of(settings, parts))
+
+
+def objective(parts: Split, folder: Path, n_best: int = 0) -> Objective:
+    validation = Validation(parts.val, dense_validation(parts.val))
+    keeping = Keeping(folder, 0.0, n_best)
+    return Objective(TINY, parts.train, validation, Machine(torch.device("cpu")), keeping)
