@@ -18,12 +18,15 @@ from optuna.trial import FixedTrial, TrialState
 from data.episodes import dense_validation
 from data.load import load
 from data.splits import Split, split
+from hpo.budget import Budget
+from hpo.job import Job
+from hpo.launcher import Processes
 from hpo.objective import record
 from hpo.settings import StudySettings, base_config
 from hpo.space import anchors, suggest_config
 from hpo.storage import open_storage
 from hpo.study import open_study
-from hpo.workers import Job, run
+from hpo.workers import run
 from model.device import Machine
 from model.evaluate import one_shot_accuracy
 from model.state import EpochResult, FitState
@@ -116,8 +119,20 @@ def trials_per_hour(workers: int, n_trials: int, args: Any) -> dict[str, Any]:
     """Run a short study with some workers; return its rate from its own clock."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/study.db"
-        flags = (args.device, args.precision)
-        run(Job(SHORT, url, "rate", args.data_root, n_trials, None, *flags, workers))
+        run(
+            Job(
+                SHORT,
+                url,
+                "rate",
+                Budget(n_trials),
+                args.data_root,
+                args.device,
+                args.precision,
+                workers,
+                n_finalists=0,
+            ),
+            Processes(),
+        )
         trials = optuna.load_study(study_name="rate", storage=url).get_trials(
             states=(TrialState.COMPLETE,)
         )

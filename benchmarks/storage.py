@@ -1,0 +1,102 @@
+"""Trials per second that a storage carries, by number of processes that do nothing but trials.
+
+From it, on paper, how many training processes one storage serves: as many as a trial has seconds,
+times the trials per second.
+"""
+
+import argparse
+import multiprocessing
+import statistics
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from harness import finish, machine_of, parser
+
+from hpo.keeping import keeping_of
+from hpo.objective import record
+from hpo.retry import put_back_orphans, take_one
+from hpo.settings import StudySettings, base_config
+from hpo.space import suggest_config
+from hpo.storage import open_storage, storage_errors
+from hpo.study import open_study
+from model.device import Machine
+from model.state import EpochResult, FitState
+
+SETTINGS = StudySettings(data="glyphs", image_size=20, sampler="random")
+N_EPOCHS = 8
+TRIAL_SECONDS = 13  # on average in the default study, pruned ones included
+
+
+def trial_without_training(trial: optuna.Trial, state: FitState) -> float:
+    """Suggest, report and record a trial, as the objective does."""
+    suggest_config(trial, base_config(SETTINGS), SETTINGS.search)
+    for epoch in range(1, N_EPOCHS + 1):
+        trial.report(epoch / 10, step=epoch)
+        trial.should_prune()
+    record(trial, state)
+    return trial.number % 7 / 10
+
+
+def take(url: str, n_trials: int, machine: Machine) -> None:
+    """Take so many trials, as a worker does."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = open_study(open_storage(url, heartbeat=60), "rate", SETTINGS, {})
+    state = FitState(base_config(SETTINGS), 0, machine)
+    state.history.append(EpochResult(1, 1.0, 0.5, 0, 0.0, None))
+    lock = keeping_of(study, Path(tempfile.gettempdir())).lock
+    for _ in range(n_trials):
+        put_back_orphans(study, lock)
+        take_one(study, partial(trial_without_training, state=state), lock)
+
+
+def rate(url: str, n_processes: int, n_trials: int, machine: Machine) -> float:
+    """Return the trials per second of some processes together, from the trials' own times."""
+    storage = open_storage(url)
+    open_study(storage, "rate", SETTINGS, {})
+    context = multiprocessing.get_context("spawn")
+    job = (url, n_trials, machine)
+    processes = [context.Process(target=take, args=job) for _ in range(n_processes)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    trials = optuna.load_study(study_name="rate", storage=storage).trials
+    optuna.delete_study(study_name="rate", storage=storage)
+    ends = sorted(t.datetime_complete for t in trials if t.datetime_complete)
+    middle = ends[len(ends) // 4 : -len(ends) // 4]  # while all of them work
+    return (len(middle) - 1) / (middle[-1] - middle[0]).total_seconds()
+
+
+def table(url: str, args: argparse.Namespace, machine: Machine) -> pd.DataFrame:
+    """Return a line per number of processes."""
+    lines = []
+    n_trials = 20 if args.quick else 100
+    for n_processes in (1, 2) if args.quick else (1, 2, 4):
+        rates = [rate(url, n_processes, n_trials, machine) for _ in range(1 if args.quick else 3)]
+        per_second = statistics.median(rates)
+        line: dict[str, Any] = {"storage": url.split(":")[0], "processes": n_processes}
+        line |= {"trials/s": round(per_second, 1), "from–to": f"{min(rates):.1f}–{max(rates):.1f}"}
+        lines.append(line | {"workers it serves": round(per_second * TRIAL_SECONDS)})
+    return pd.DataFrame(lines)
+
+
+def main() -> None:
+    """Measure SQLite and every other storage that is named."""
+    flags = parser(__doc__)
+    flags.add_argument("--storage", nargs="*", default=[], metavar="URL", help="besides SQLite")
+    args = flags.parse_args()
+    machine = machine_of(args)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder, storage_errors("the storage"):
+        urls = [f"sqlite:///{folder}/study.db", *args.storage]
+        found = pd.concat([table(url, args, machine) for url in urls])
+    title = f"Trials of {N_EPOCHS} epochs without training; workers whose trials take "
+    finish(args, machine, {f"{title}{TRIAL_SECONDS} s": found})
+
+
+if __name__ == "__main__":
+    main()
