@@ -1,4 +1,4 @@
-"""The README's table of speed, from the committed results: ``uv run benchmarks/summary.py``."""
+"""The README's tables, from the committed results: ``uv run benchmarks/summary.py``."""
 
 import json
 from pathlib import Path
@@ -41,9 +41,18 @@ def accuracy_lines() -> list[str]:
     ]
 
 
+def sampler_lines() -> list[str]:
+    """Return the table of the samplers."""
+    found = results("samplers")
+    rows = next(rows for title, rows in found.items() if title.startswith("Best sampled"))
+    head = ["sampler", "pruner", "80 epochs", "160 epochs", "beats the anchors", "trials"]
+    lines = ["| " + " | ".join(str(row[name]) for name in head) + " |" for row in rows]
+    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *lines]
+
+
 def main() -> None:
-    """Print the table."""
-    print("\n".join(table()))
+    """Print the tables."""
+    print("\n".join([*table(), "", *sampler_lines()]))
 
 
 def table() -> list[str]:

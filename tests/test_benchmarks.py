@@ -6,7 +6,7 @@ import torch
 from plain_loop import PlainNet, PlainPairs, plain_epochs
 from rows import ROWS, Job
 from scaling import TERMS, line_through
-from summary import results, table
+from summary import results, sampler_lines, table
 from time_to_accuracy import first_time, levels
 
 from data.episodes import Packed
@@ -92,3 +92,4 @@ def test_the_cost_model_is_what_was_measured() -> None:
 def test_the_readme_shows_the_committed_results() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
     assert "\n".join(table()) in readme
+    assert "\n".join(sampler_lines()) in readme
