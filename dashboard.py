@@ -1,36 +1,41 @@
-"""Look at a study in the browser, while it runs or afterwards."""
+"""Look at a study: live in the browser, as one HTML file, or in the terminal. See README.md."""
 
 import argparse
+from pathlib import Path
 
-from hpo.console import DEFAULT_STORAGE, positive, run_script
+from hpo.console import add_storage, run_script, whole
 
 
 def parse() -> argparse.Namespace:
     """Return the command line's flags."""
-    parser = argparse.ArgumentParser(description="Serve optuna-dashboard on this machine alone.")
-    parser.add_argument("--storage", default=DEFAULT_STORAGE, metavar="URL")
-    parser.add_argument("--port", type=positive, default=8080)
+    parser = argparse.ArgumentParser(
+        description="Look at a study: live in the browser, as one HTML file, or in the terminal."
+    )
+    add_storage(parser)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--export", type=Path, metavar="FILE", help="write the report as one HTML file"
+    )
+    what.add_argument("--status", action="store_true", help="print how the study stands")
+    parser.add_argument("--port", type=whole, default=8080, help="of 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--no-browser", action="store_true", help="open none")
+    parser.add_argument(
+        "--writable", action="store_true", help="let the pages change and delete studies"
+    )
     return parser.parse_args()
 
 
 def main() -> None:
-    """Serve until Ctrl-C."""
+    """Print, export or serve until Ctrl-C."""
     args = parse()
-    import optuna_dashboard
+    from hpo.looking import export, look, print_status
 
-    from data.errors import InputError, hide_password
-    from hpo.storage import open_storage
-
-    storage = open_storage(args.storage, create=False)
-    print(
-        f"{hide_password(args.storage)} on http://127.0.0.1:{args.port}/ (Ctrl-C ends)", flush=True
-    )
-    try:
-        optuna_dashboard.run_server(storage, host="127.0.0.1", port=args.port)
-    except (OSError, OverflowError) as error:
-        raise InputError(
-            f"Port {args.port} of 127.0.0.1 cannot be used ({error}). Name another --port."
-        ) from error
+    if args.status:
+        print_status(args.storage, args.study_name)
+    elif args.export:
+        export(args.storage, args.study_name, args.export)
+    else:
+        look(args.storage, args.port, browser=not args.no_browser, writable=args.writable)
 
 
 if __name__ == "__main__":

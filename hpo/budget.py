@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 from hpo.retry import retried
 
 STOP_REQUESTS = "stop_requests"
+N_TRIALS = "n_trials"  # that were asked for last, for those who look on
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # A trial that was interrupted ends when somebody notices: its time says nothing.
 WORKED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)

@@ -13,6 +13,7 @@ from data.files import make_folder
 from hpo.retry import origin
 
 FOLDER = "folder"
+ARTIFACTS = "artifacts"  # one folder for all studies: its files have names of their own
 UNDER_WAY, NETWORK = ".fit.pt", ".network.pt"
 TORN_SECONDS = 600  # no file takes as long to write
 
@@ -25,11 +26,13 @@ class Keeping:
         folder: named at random when the study is made, for the next study of its name is another.
         seconds: between two checkpoints; each takes a tenth of a second or more.
         n_best: complete trials whose networks are kept.
+        artifacts: folder of the pictures that the dashboard shows, or None for none.
     """
 
     folder: Path
     seconds: float = 10.0
     n_best: int = 0
+    artifacts: Path | None = None
 
     @property
     def lock(self) -> Path:
@@ -98,7 +101,7 @@ def keeping_of(study: Study, var: Path, seconds: float = 10.0, n_best: int = 0) 
     """
     folder = var / "trials" / str(study.user_attrs[FOLDER])
     make_folder(folder)
-    return Keeping(folder, seconds, n_best)
+    return Keeping(folder, seconds, n_best, var / ARTIFACTS)
 
 
 def best_trials(study: Study, n: int) -> list[FrozenTrial]:

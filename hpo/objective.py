@@ -11,6 +11,7 @@ import optuna
 
 from data.drawings import Drawings
 from data.errors import InputError
+from hpo.artifacts import pictures, save_artifacts
 from hpo.keeping import Keeping
 from hpo.retry import put_back
 from hpo.settings import StudySettings, base_config
@@ -67,6 +68,9 @@ class Objective:
             facts = state.facts() | {"trial": trial.number, "train_on": "train"}
             facts |= {"data": self.train.name, "data_digest": self.train.digest}
             save_network(self.keeping.network(trial.number), state.best_net(), config, facts)
+        if self.keeping.artifacts:
+            images = pictures(state, self.validation, pruned=pruned)
+            save_artifacts(trial, images, self.keeping.artifacts)
         if pruned:
             raise optuna.TrialPruned
         return value
@@ -113,7 +117,10 @@ class Objective:
 
 
 def record(trial: optuna.Trial, state: FitState) -> None:
-    """Write down what the trial cost, how it ended and which configuration it stood for."""
-    facts = state.facts() | {"config": state.config.to_dict()}
+    """Write down what the trial cost, how it ended and which configuration it stood for.
+
+    The parameters say the configuration in full; its digest proves that they were read alike.
+    """
+    facts = state.facts() | {"config_digest": state.config.digest}
     for name, value in facts.items():
         trial.set_user_attr(name, value)

@@ -1,6 +1,8 @@
 """The files of a retraining: result.json, predictions.csv, and the table on the terminal."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -10,7 +12,9 @@ import pandas as pd
 from data.files import write_atomically
 from data.splits import Split
 from model.evaluate import wilson_interval
+from model.score import SHOWN_WAYS
 
+Figure = Callable[[dict[str, Any]], Any]
 PAPER = ("92.0 %", "21.7 %")  # Koch 2015 Table 2: its network, its 1-NN
 
 
@@ -33,6 +37,15 @@ def summarise(per_seed: list[dict[str, Any]]) -> dict[str, Any]:
             for n in per_seed[0]["random_episodes"]
         },
     }
+    summary["by_alphabet"] = {
+        part: {
+            alphabet: {
+                n: fmean(s["by_alphabet"][part][alphabet][n] for s in per_seed) for n in ways
+            }
+            for alphabet, ways in alphabets.items()
+        }
+        for part, alphabets in per_seed[0]["by_alphabet"].items()
+    }
     if per_seed[0]["verification"]:
         accuracies = [seed["verification"]["test_accuracy"] for seed in per_seed]
         summary["verification"] = mean_and_sd(accuracies)
@@ -43,6 +56,35 @@ def summarise(per_seed: list[dict[str, Any]]) -> dict[str, Any]:
             for key in per_seed[0]["official"][group]
         }
     return summary
+
+
+def _ways(n: int) -> tuple[Figure, Figure, Figure]:
+    """Return how the N-way figure is found in a summary, a seed's and a baseline's figures."""
+    return (
+        lambda summary: summary["random_episodes"].get(str(n)),
+        lambda seed: seed["random_episodes"][str(n)],
+        lambda base: base["random_episodes"].get(str(n)),
+    )
+
+
+SEED_FIGURES: dict[str, tuple[Figure, Figure, Figure]] = {
+    "official episodes, 20-way": (
+        lambda summary: summary["official"],
+        lambda seed: seed["official"]["accuracy"],
+        lambda base: base["official"]["accuracy"],
+    ),
+    **{f"random within-alphabet, {n}-way": _ways(n) for n in SHOWN_WAYS},
+    "verification": (
+        lambda summary: summary["verification"],
+        lambda seed: seed["verification"]["test_accuracy"],
+        lambda base: None,
+    ),
+    "validation episodes": (
+        lambda summary: summary["validation"],
+        lambda seed: seed["validation_accuracy"],
+        lambda base: base["validation_accuracy"],
+    ),
+}
 
 
 def compose(
@@ -83,7 +125,7 @@ def table(result: dict[str, Any]) -> str:
         ("", f"ours ({len(result['seeds'])} seeds)", "1-NN pixels", "paper", "its 1-NN"),
         (title, percent(ours["official"]), f"{base['official']['accuracy']:.1%}", *paper),
     ]
-    for n, accuracy in base["random_episodes"].items():
+    for n, accuracy in base["random_episodes"].items():  # some of those that we have
         row = f"random within-alphabet, {n}-way"
         rows.append((row, percent(ours["random_episodes"][n]), f"{accuracy:.1%}", "–", "–"))
     rows.append(("verification", percent(ours["verification"]), "–", "–", "–"))
@@ -95,8 +137,11 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write(folder: Path, result: dict[str, Any], predictions: pd.DataFrame) -> None:
-    """Write ``result.json`` and ``predictions.csv``, each whole or not at all."""
+def write(
+    folder: Path, result: dict[str, Any], predictions: pd.DataFrame, confusions: pd.DataFrame
+) -> None:
+    """Write ``result.json``, ``predictions.csv``, ``confusions.csv``, each whole or not at all."""
     text = json.dumps(result, indent=1, allow_nan=False)
     write_atomically(folder / "result.json", lambda path: path.write_text(text + "\n"))
-    write_atomically(folder / "predictions.csv", lambda path: predictions.to_csv(path, index=False))
+    for name, frame in (("predictions", predictions), ("confusions", confusions)):
+        write_atomically(folder / f"{name}.csv", partial(frame.to_csv, index=False))

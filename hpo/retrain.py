@@ -4,21 +4,20 @@ import math
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from data.drawings import FULL_SIZE
 from data.errors import InputError
 from data.load import load
 from data.splits import split
 from hpo.plan import Plan, RetrainJob, check_digest, make_plan
-from hpo.result import compose, table, write
+from hpo.publish import publish
+from hpo.result import table
 from model.checkpoint import load_network, save_network
 from model.device import choose_machine
 from model.provenance import provenance
-from model.score import score_baseline, score_network
+from model.score import Score, score_network
 from model.state import FitState
 from model.train import fit
 
@@ -45,26 +44,39 @@ def refits(plan: Plan) -> Iterator[FitState]:
         yield state
 
 
-def fit_and_score(plan: Plan) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+def fit_and_score(plan: Plan) -> list[Score]:
     """Fit every seed, keep its network, and evaluate it once on the test."""
-    figures, predictions = [], []
+    scores = []
     for state in refits(plan):
         net, facts = state.best_net(), state.facts()
         score = score_network(net, plan.split, val_is_held_out=plan.validation is not None)
-        figures.append(facts | score.figures)
-        predictions.append(score.predictions.assign(seed=state.seed))
+        figures = facts | {"history": history(state)} | score.figures
+        scores.append(of_seed(replace(score, figures=figures), state.seed))
         about = plan.facts | facts | {"verification": score.figures["verification"]}
         about |= {"data": plan.split.test.name, "data_digest": plan.split.test.digest}
         about["provenance"] = provenance(plan.machine)
         save_network(plan.folder / f"seed-{state.seed}.pt", net, plan.config, about)
         accuracy, seconds = score.figures["official"]["accuracy"], facts["seconds"]
         print(f"seed {state.seed}   {accuracy:.1%} official, {seconds:.0f} s", flush=True)
-    return figures, pd.concat(predictions, ignore_index=True)
+    return scores
 
 
-def baseline(name: str, data_root: Path | None) -> dict[str, Any]:
-    """Return the figures of 1-NN on the full-size drawings, as the paper has it."""
-    return score_baseline(split(load(name, data_root, FULL_SIZE)))
+def history(state: FitState) -> list[dict[str, float | None]]:
+    """Return loss and validation accuracy by epoch, as JSON values."""
+    return [
+        {
+            "epoch": result.epoch,
+            "loss": result.loss if math.isfinite(result.loss) else None,
+            "accuracy": None if math.isnan(result.accuracy) else result.accuracy,
+        }
+        for result in state.history
+    ]
+
+
+def of_seed(score: Score, seed: int) -> Score:
+    """Return a score whose rows bear the fit's seed."""
+    frames = {n: getattr(score, n).assign(seed=seed) for n in ("predictions", "confusions")}
+    return replace(score, figures={"seed": seed} | score.figures, **frames)
 
 
 def retrain(job: RetrainJob) -> None:
@@ -79,18 +91,18 @@ def retrain(job: RetrainJob) -> None:
     print(f"study    {facts['study']} in {facts['storage']}")
     print(f"trial    {facts['trial']}, {facts['study_value']:.1%} of the validation episodes")
     print(f"refit    {job.n_seeds} seeds on {job.train_on}, {epochs} epochs", flush=True)
-    figures, predictions = fit_and_score(plan)
-    more = facts | {
+    scores = fit_and_score(plan)
+    about = facts | {
         "config": plan.config.to_dict(),
         "provenance": provenance(plan.machine),
         "wall_seconds": round(time.monotonic() - started, 1),
     }
-    result = compose(figures, plan.split, baseline(plan.split.test.name, job.data_root), more)
-    write(plan.folder, result, predictions)
+    full_size = split(load(plan.split.test.name, job.data_root, FULL_SIZE))
+    result = publish(plan.folder, scores, plan.split, full_size, about)
     for seed in plan.seeds:
         plan.checkpoint(seed).unlink(missing_ok=True)
     print(table(result))
-    print(f"wrote    {plan.folder}/result.json, predictions.csv and one network per seed")
+    print(f"wrote    {plan.folder}/report.html, result.json, two tables, a network per seed")
 
 
 def evaluate_checkpoint(
@@ -109,10 +121,9 @@ def evaluate_checkpoint(
     parts = split(packed).to(machine.device)
     held_out = facts["train_on"] == "train"
     score = score_network(net.to(machine.device), parts, val_is_held_out=held_out)
-    more = {"config": config.to_dict(), "provenance": provenance(machine)}
-    figures = [{"seed": facts["seed"]} | score.figures]
-    result = compose(figures, parts, baseline(facts["data"], data_root), more)
-    print(table(result))
+    score = of_seed(score, facts["seed"])
+    about = {"config": config.to_dict(), "provenance": provenance(machine)}
+    full_size = split(load(facts["data"], data_root, FULL_SIZE))
+    print(table(publish(out, [score], parts, full_size, about)))
     if out is not None:
-        write(out, result, score.predictions.assign(seed=facts["seed"]))
-        print(f"wrote    {out}/result.json and predictions.csv")
+        print(f"wrote    {out}/report.html, result.json and two tables")

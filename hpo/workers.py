@@ -9,7 +9,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
-from hpo.budget import Budget, count_ended, stop_requests
+from hpo.budget import N_TRIALS, Budget, count_ended, stop_requests
+from hpo.cards import Cards
 from hpo.finalists import finalist_fits, judge, open_finalists
 from hpo.job import Job
 from hpo.keeping import keeping_of
@@ -58,6 +59,7 @@ def run(job: Job, launcher: Launcher) -> Study:
         # Schema and study are made here, by one process; workers find them.
         storage, study, _, _ = open_job(job)
         job = replace(job, budget=replace(job.budget, stop_requests=stop_requests(study)))
+        study.set_user_attr(N_TRIALS, job.budget.n_trials)
         progress = Progress(study, job.budget.n_trials, job.settings.max_epochs)
         supervise(job, "search", job.budget, launcher, progress)
         fits = finalist_fits(study, job)
@@ -90,6 +92,7 @@ def supervise(
         asked: the study that is asked to stop, if it is not the phase's own.
     """
     study, watch, deaths = progress.study, Watch(job.trial_timeout), 0
+    cards = Cards(study)
     lock = keeping_of(study, job.var).lock
     owners: dict[int, Owner] = {}
     put_back_orphans(study, lock, job.max_retries)
@@ -101,8 +104,9 @@ def supervise(
         while running := launcher.running():
             owners |= running
             ended = launcher.wait(POLL_SECONDS)
-            if progress.update():
+            if news := progress.update():
                 deaths = 0
+            cards.update(news=news)
             for index, outcome in ended.items():
                 if isinstance(outcome, WorkerDied):
                     deaths += 1
@@ -117,6 +121,7 @@ def supervise(
         put_back_orphans(study, lock, job.max_retries, launcher.stop())
         progress.update()
         progress.close()
+        cards.finish()
 
 
 def mourn(index: int, how: WorkerDied, deaths: int, limit: int) -> None:

@@ -1,5 +1,7 @@
 """What a network and a fit are made of: frozen, validated, convertible to JSON and back."""
 
+import hashlib
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -196,6 +198,12 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Return plain types, fit for JSON."""
         return asdict(self)
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that tell configurations apart."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Config":

@@ -40,11 +40,14 @@ def embed_drawings(net: SiameseNet, drawings: Drawings, used_M: Tensor) -> Tenso
 @torch.no_grad()
 def episode_logits(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> Tensor:
     """Return R×Q×S logits of every query with every support drawing of its block."""
-    query, support = (
-        t.to(drawings.images_NHW.device) for t in (episodes.query_RQ, episodes.support_RS)
-    )
-    used = torch.cat([query.flatten(), support.flatten()])
-    h_NE = embed_drawings(net, drawings, used)
+    used = torch.cat([episodes.query_RQ.flatten(), episodes.support_RS.flatten()])
+    return logits_between(net, embed_drawings(net, drawings, used), episodes)
+
+
+@torch.no_grad()
+def logits_between(net: SiameseNet, h_NE: Tensor, episodes: Episodes) -> Tensor:
+    """Return R×Q×S logits from embeddings: rows of ``h_NE`` are the drawings of the episodes."""
+    query, support = (t.to(h_NE.device) for t in (episodes.query_RQ, episodes.support_RS))
     blocks = zip(query.split(COMPARE_BLOCKS), support.split(COMPARE_BLOCKS), strict=True)
     return torch.cat([net.compare(h_NE[q], h_NE[s]) for q, s in blocks])
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from data.drawings import Drawings
-from data.episodes import Episodes, dense_validation, random_episodes
+from data.episodes import Episodes, dense_validation
 from data.pairs import Pairs, draw_pairs
 from data.splits import TEST_DRAWERS, Split
 from model.evaluate import (
@@ -26,11 +26,10 @@ from model.evaluate import (
     wilson_interval,
 )
 from model.siamese import SiameseNet
+from model.survey import EPISODE_SEED, roc, survey, survey_episodes
 
-WAYS = (2, 5, 10, 15, 20)
-N_BLOCKS = 40  # random blocks per test alphabet and N
+SHOWN_WAYS = (2, 5, 10, 15, 20)
 N_PAIRS = 10_000  # §4.1: verification pairs for validation, and for the test
-EPISODE_SEED = 2015  # fixes random episodes and verification pairs, whatever the fit's seed
 
 Scorer = Callable[[Drawings, Episodes], Tensor]  # → R×Q×S, higher is likelier
 
@@ -42,10 +41,14 @@ class Score:
     Args:
         figures: JSON values; accuracies are shares in [0, 1].
         predictions: one row per official episode.
+        confusions: of :func:`model.survey.survey`, over the alphabets that were not trained on.
+        filters_NHW: the first layer's weights.
     """
 
     figures: dict[str, Any]
     predictions: pd.DataFrame
+    confusions: pd.DataFrame
+    filters_NHW: Tensor
 
 
 def prediction_table(scores_RQS: Tensor, test: Drawings, official: Episodes) -> pd.DataFrame:
@@ -89,34 +92,44 @@ def official_figures(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def ways(test: Drawings) -> dict[int, Episodes]:
-    """Return random within-alphabet episodes for each N that the alphabets allow."""
-    limit = int(test.count_A.min())
-    return {
-        n: random_episodes(test, n_way=n, n_blocks=N_BLOCKS, seed=EPISODE_SEED)
-        for n in WAYS
-        if n <= limit
-    }
+def accuracy(scorer: Scorer, drawings: Drawings, episodes: Episodes) -> float:
+    """Return the share of episodes answered rightly."""
+    return credit(scorer(drawings, episodes), episodes.target_RQ).mean().item()
 
 
-def one_shot_figures(scorer: Scorer, split: Split) -> Score:
-    """Return the one-shot figures; the official episodes are evaluated once.
+def one_shot_figures(scorer: Scorer, split: Split) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return the official and the validation figures, and the official episodes' predictions.
 
     Args:
-        scorer: answers for the drawings' image size.
+        scorer: answers for the drawings' image size; asked once about each official episode.
         split: nothing is chosen on its ``test``.
     """
-
-    def accuracy(drawings: Drawings, episodes: Episodes) -> float:
-        return credit(scorer(drawings, episodes), episodes.target_RQ).mean().item()
-
     table = prediction_table(scorer(split.test, split.official), split.test, split.official)
-    figures = {
-        "official": official_figures(table),
-        "random_episodes": {str(n): accuracy(split.test, e) for n, e in ways(split.test).items()},
-        "validation_accuracy": accuracy(split.val, dense_validation(split.val)),
+    validation = accuracy(scorer, split.val, dense_validation(split.val))
+    return {"official": official_figures(table), "validation_accuracy": validation}, table
+
+
+def survey_figures(net: SiameseNet, parts: dict[str, Drawings]) -> tuple[dict[str, Any], Any]:
+    """Return N-way accuracies on random episodes, in all (test) and by alphabet, and confusions.
+
+    Args:
+        net: on the drawings' device.
+        parts: ``"test"``, and ``"val"`` where it was not trained on.
+    """
+    found = {part: survey(net, drawings) for part, drawings in parts.items()}
+    by_alphabet = {
+        part: {
+            alphabet: {str(n): a for n, a in zip(rows["n_way"], rows["accuracy"], strict=True)}
+            for alphabet, rows in frame.groupby("alphabet", sort=False)
+        }
+        for part, (frame, _) in found.items()
     }
-    return Score(figures, table)
+    mean = found["test"][0].groupby("n_way")["accuracy"].mean()
+    figures = {
+        "random_episodes": {str(n): float(share) for n, share in mean.items()},
+        "by_alphabet": by_alphabet,
+    }
+    return figures, pd.concat([confused for _, confused in found.values()], ignore_index=True)
 
 
 def verification_pairs(drawings: Drawings) -> Pairs:
@@ -128,8 +141,8 @@ def verification_pairs(drawings: Drawings) -> Pairs:
     return draw_pairs(drawings, N_PAIRS, generator=generator)
 
 
-def verification_figures(net: SiameseNet, split: Split) -> dict[str, float]:
-    """Return the threshold chosen on validation pairs, and its accuracy there and on the test."""
+def verification_figures(net: SiameseNet, split: Split) -> dict[str, Any]:
+    """Return the threshold chosen on validation pairs, its accuracy, and the test's ROC curve."""
     val, test = split.val, split.test.only(drawers=TEST_DRAWERS)
     val_pairs, test_pairs = verification_pairs(val), verification_pairs(test)
     chosen = best_threshold(pair_logits(net, val, val_pairs), val_pairs.same_B)
@@ -139,6 +152,11 @@ def verification_figures(net: SiameseNet, split: Split) -> dict[str, float]:
         "validation_accuracy": chosen.accuracy,
         "test_accuracy": verification_accuracy(logits_B, test_pairs.same_B, chosen.threshold),
         "n_pairs": N_PAIRS,
+        "chosen": {
+            "false": (logits_B >= chosen.threshold)[~test_pairs.same_B].double().mean().item(),
+            "true": (logits_B >= chosen.threshold)[test_pairs.same_B].double().mean().item(),
+        },
+        "roc": roc(logits_B, test_pairs.same_B),
     }
 
 
@@ -151,15 +169,24 @@ def score_network(net: SiameseNet, split: Split, *, val_is_held_out: bool = True
         val_is_held_out: False for a network that was trained on the validation alphabets; then
             what they would say (validation accuracy, verification threshold) is None.
     """
-    score = one_shot_figures(partial(episode_logits, net), split)
-    figures = score.figures | {"verification": None}
+    figures, predictions = one_shot_figures(partial(episode_logits, net), split)
+    parts = {"test": split.test} | ({"val": split.val} if val_is_held_out else {})
+    surveyed, confusions = survey_figures(net, parts)
+    figures |= surveyed | {"verification": None}
     if val_is_held_out:
         figures["verification"] = verification_figures(net, split)
     else:
         figures["validation_accuracy"] = None
-    return Score(figures, score.predictions)
+    return Score(figures, predictions, confusions, net.conv1.weight[:, 0].detach().cpu())
 
 
 def score_baseline(split: Split) -> dict[str, Any]:
     """Return the figures of 1-NN on pixels, by cosine, on the same episodes."""
-    return one_shot_figures(nearest_neighbour_scores, split).figures
+    figures, _ = one_shot_figures(nearest_neighbour_scores, split)
+    test, limit = split.test, int(split.test.count_A.min())
+    ways = {
+        str(n): accuracy(nearest_neighbour_scores, test, survey_episodes(test, n))
+        for n in SHOWN_WAYS
+        if n <= limit
+    }
+    return figures | {"random_episodes": ways}

@@ -19,7 +19,6 @@ from hpo.job import Job
 from hpo.storage import open_storage
 from hpo.study import load_study
 from hpo.winner import choose_trial, retrain_config
-from model.config import Config
 
 
 def other_folder(folder: Path) -> Path:
@@ -35,7 +34,7 @@ def test_the_winner_is_rebuilt_as_the_search_built_it(tmp_path: Path, parts: Spl
     trial = choose_trial(again, None)
     assert trial.value == study.best_value
     config = retrain_config(settings, trial, max_epochs=2)
-    assert config == Config.from_dict(trial.user_attrs["config"])
+    assert config.digest == trial.user_attrs["config_digest"]
     assert retrain_config(settings, trial, None).fit.max_epochs == 12
     with pytest.raises(InputError, match=r"--trial must be a complete trial.*99"):
         choose_trial(again, 99)

@@ -12,11 +12,15 @@ ALLOWED = {"data": {"data"}, "model": {"data", "model"}, "hpo": {"data", "model"
 ONLY_IN = {
     "optuna": ("hpo",),
     "plotly": ("hpo",),
-    "optuna_dashboard": (),
+    "optuna_dashboard": ("hpo",),
     "torchvision": ("data",),
     "PIL": ("data",),
     "ray": ("hpo",),
 }
+
+# Who draws knows no study, and who reads a study draws nothing.
+DRAWS = {"theme", "figures", "space_figures", "maps", "result_figures", "fit_figures", "report"}
+CARRIES = {"cards"}  # hands figures over to the dashboard
 
 
 def imported(path: Path) -> set[str]:
@@ -35,6 +39,16 @@ def test_imports_go_one_way_and_libraries_stay_in_their_folder(path: Path) -> No
     assert names & {"data", "model", "hpo"} <= ALLOWED[folder]
     for library, folders in ONLY_IN.items():
         assert library not in names or folder in folders
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if p.parent.name == "hpo"], ids=lambda p: p.stem
+)
+def test_computing_and_drawing_are_separate(path: Path) -> None:
+    names = imported(path)
+    assert ("plotly" in names) <= (path.stem in DRAWS | CARRIES)
+    assert ("optuna" in names) <= (path.stem not in DRAWS)
+    assert ("optuna_dashboard" in names) <= (path.stem in CARRIES | {"notes", "serve"})
 
 
 def test_no_module_is_much_over_200_lines() -> None:

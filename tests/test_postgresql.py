@@ -1,13 +1,17 @@
 """The shared store of many hosts, tested on a real PostgreSQL that the tests start themselves."""
 
+import json
 import os
 import subprocess
 import sys
+import threading
 import time
+import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import made
 import optuna
 import psycopg
 import pytest
@@ -15,8 +19,11 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from data.errors import InputError
+from hpo.cards import save_cards
+from hpo.looking import export, print_status
 from hpo.owner import OWNER
 from hpo.retry import put_back_orphans
+from hpo.serve import make_dashboard
 from hpo.storage import GRACE, open_storage
 
 ROOT = Path(__file__).parents[1]
@@ -148,3 +155,24 @@ def test_a_server_that_cannot_be_used_is_one_line_without_the_password(
         open_storage(address)
     assert PASSWORD not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_study_in_postgresql_is_shown_and_exported_without_the_password(
+    url: str, storage_at: Opener, tmp_path: Path
+) -> None:
+    study = made.mixed(storage=storage_at(url))
+    study.set_user_attr("folder", "f")
+    save_cards(study)
+    with make_dashboard(storage_at(url), 0, tmp_path) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/api/studies/{study._study_id}"
+        with urllib.request.urlopen(address) as answer:
+            shown = json.load(answer)
+        server.shutdown()
+    assert len(shown["trials"]) == 9
+    assert len(shown["plotly_graph_objects"]) == 3
+    assert any("could not learn" in trial["note"]["body"] for trial in shown["trials"])
+    export(url, "made", tmp_path / "report.html")
+    print_status(url, "made")
+    assert PASSWORD not in (tmp_path / "report.html").read_text()
+    assert PASSWORD not in json.dumps(shown)

@@ -4,6 +4,7 @@ import json
 import os
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -111,6 +112,7 @@ def test_retraining_reports_and_its_checkpoint_evaluates_to_the_same(
         assert rows["credit"].mean() == pytest.approx(seed["official"]["accuracy"])
     assert {"commit", "versions", "device", "command"} <= set(result["provenance"])
     assert list((home / "out").glob("*.fit.pt")) == []
+    assert (home / "out/report.html").stat().st_size < 6e6
     first = result["seeds"][0]
     flags = [
         "--checkpoint",
@@ -231,20 +233,57 @@ def test_an_error_reaches_the_shell_as_one_line_and_status_2(tmp_path: Path) -> 
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_dashboard_serves_the_study_on_this_machine(home: Path) -> None:
-    command = [sys.executable, str(ROOT / "dashboard.py"), "--port", "18080"]
+def test_the_dashboard_prints_and_exports(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert here(home, monkeypatch, "dashboard.py", "--status") is None
+    printed = capsys.readouterr().out
+    assert printed.startswith("study    glyphs-20-episode in sqlite:///study.db")
+    assert "Best so far: trial" in printed
+    report = tmp_path / "report.html"
+    assert here(home, monkeypatch, "dashboard.py", "--export", str(report)) is None
+    assert "it needs no other file" in capsys.readouterr().out
+    assert report.stat().st_size < 6e6
+    assert "glyphs-20-episode" in report.read_text()
+
+
+def test_a_report_that_cannot_be_written_is_one_line(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end = here(home, monkeypatch, "dashboard.py", "--export", "study.db/report.html")
+    assert end is not None
+    assert end.code == 2
+    error = capsys.readouterr().err
+    assert "report.html cannot be written" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_port_in_use_is_one_line(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        end = here(home, monkeypatch, "dashboard.py", "--no-browser", "--port", port)
+    assert end is not None
+    assert end.code == 2
+    assert f"Port {port} of 127.0.0.1 cannot be used" in capsys.readouterr().err
+
+
+def test_the_dashboard_serves_a_finished_study_and_ends_at_once(home: Path) -> None:
+    command = [sys.executable, str(ROOT / "dashboard.py"), "--no-browser", "--port", "0"]
     process = subprocess.Popen(
-        command, cwd=home, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=home, env=environment(), text=True, stdout=subprocess.PIPE
     )
-    try:
-        for _ in range(200):
-            try:
-                with urllib.request.urlopen("http://127.0.0.1:18080/api/studies") as answer:
-                    names = [s["study_name"] for s in json.load(answer)["study_summaries"]]
-                break
-            except OSError:
-                time.sleep(0.1)
+    with process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split(" on ")[1].split(",")[0]
+        with urllib.request.urlopen(f"{address}api/studies") as answer:
+            names = [s["study_name"] for s in json.load(answer)["study_summaries"]]
         assert "glyphs-20-episode" in names
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130

@@ -31,7 +31,9 @@ def opened(folder: Path, parts: Split, settings: StudySettings = TINY) -> optuna
     return open_study(open_storage(url(folder)), "s", settings, identity_of(settings, parts))
 
 
-def objective(parts: Split, folder: Path, n_best: int = 0) -> Objective:
+def objective(
+    parts: Split, folder: Path, n_best: int = 0, artifacts: Path | None = None
+) -> Objective:
     validation = Validation(parts.val, dense_validation(parts.val))
-    keeping = Keeping(folder, 0.0, n_best)
+    keeping = Keeping(folder, 0.0, n_best, artifacts)
     return Objective(TINY, parts.train, validation, Machine(torch.device("cpu")), keeping)

@@ -1,0 +1,78 @@
+"""Make the README's pictures of the pages: the live dashboard, and the two reports.
+
+Run it where a study and its retraining lie: ``uv run docs/screenshots.py --retrain var/retrain/…``.
+It needs Chromium, on the PATH or named in CHROMIUM.
+"""
+
+import argparse
+import io
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from data.load import VAR
+from hpo.console import add_storage, run_script
+from hpo.keeping import ARTIFACTS
+from hpo.looking import export
+from hpo.serve import HOST, make_dashboard
+from hpo.storage import open_storage
+from hpo.study import load_study
+
+WIDTH, HEIGHT, QUALITY = 1200, 900, 80
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line's flags."""
+    parser = argparse.ArgumentParser(description="Make the README's pictures of the pages.")
+    add_storage(parser)
+    parser.add_argument("--retrain", type=Path, required=True, metavar="DIR", help="its report's")
+    parser.add_argument("--out", type=Path, default=Path("docs/images"), metavar="DIR")
+    return parser.parse_args()
+
+
+def shoot(browser: Any, address: str, path: Path, top: int = 0) -> None:
+    """Write what a page shows from some pixel on, as WebP."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT + top})
+    page.goto(address)
+    page.wait_for_selector(".js-plotly-plot, img[src*=artifacts]")
+    page.wait_for_timeout(3000)  # until the figures stand still
+    with Image.open(io.BytesIO(page.screenshot())) as image:
+        shown = image.crop((0, top, WIDTH, HEIGHT + top))
+        shown.convert("RGB").save(path, quality=QUALITY, method=6)
+    page.close()
+    print(f"wrote    {path}, {path.stat().st_size / 1e3:.0f} kB")
+
+
+def main() -> None:
+    """Serve, export, and take the pictures."""
+    args = parse()
+    args.out.mkdir(parents=True, exist_ok=True)
+    storage = open_storage(args.storage, create=False)
+    study, _ = load_study(storage, args.study_name)
+    best = study.best_trial.number
+    report = args.out / "study.html"
+    export(args.storage, args.study_name, report)
+    server = make_dashboard(storage, 0, VAR / ARTIFACTS)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    live = f"http://{HOST}:{server.server_port}/dashboard/studies/{study._study_id}"
+    with sync_playwright() as playwright:
+        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        shoot(browser, live, args.out / "live.webp", top=540)
+        shoot(browser, f"{live}/trials?numbers={best}", args.out / "trial.webp", top=860)
+        shoot(browser, report.resolve().as_uri(), args.out / "study.webp", top=860)
+        retrained = (args.retrain / "report.html").resolve().as_uri()
+        shoot(browser, retrained, args.out / "retrain.webp")
+        shoot(browser, retrained, args.out / "errors.webp", top=3020)
+        browser.close()
+    server.shutdown()
+    report.unlink()
+
+
+if __name__ == "__main__":
+    run_script(main, "Some pictures may be old.")

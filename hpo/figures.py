@@ -1,0 +1,161 @@
+"""A study's figures, drawn from the frames of :mod:`hpo.records` and :mod:`hpo.analysis`.
+
+What a study did: history, learning curves, where the budget went. What it found is drawn in
+:mod:`hpo.space_figures`.
+"""
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from hpo import theme
+from hpo.records import parameters
+
+VALUE = "validation accuracy"
+NO_TRIALS = "No trial has ended yet."
+
+
+def said(value: object) -> str:
+    """Return a parameter's value as people write it."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def hover(frame: pd.DataFrame, state: str = "", full: bool = False) -> dict[str, Any]:
+    """Return what a trace says of a trial: its number, state, accuracy, and parameters if ``full``.
+
+    The values lie in one array of numbers, so that a thousand trials stay small.
+    """
+    names = parameters(frame) if full else []
+    said_of = [f"{name} %{{customdata[{i}]:.3g}}" for i, name in enumerate(names, start=2)]
+    lines = [", ".join(said_of[i : i + 3]) for i in range(0, len(said_of), 3)]
+    first = f"<b>trial %{{customdata[0]:d}}</b> {state} · %{{customdata[1]:.1%}}"
+    return {
+        "customdata": frame[["trial", "value", *names]].to_numpy("float32"),
+        "hovertemplate": "<br>".join([first, *lines]) + "<extra></extra>",
+    }
+
+
+def history(
+    progress: pd.DataFrame,
+    peers: pd.DataFrame | None = None,
+    against: str = "trial",
+    full: bool = True,
+) -> go.Figure:
+    """Return every ended trial's value and the best so far.
+
+    Args:
+        progress: of :func:`hpo.records.progress`.
+        peers: of :func:`hpo.analysis.best_over_peers`: random search in the same space.
+        against: ``"trial"``, or ``"cost"`` for the training time spent so far.
+        full: whether the hover names the parameters.
+    """
+    if progress.empty:
+        return theme.empty(NO_TRIALS)
+    figure = go.Figure()
+    scale, unit = (3600, "h") if progress["cost"].max() > 7200 else (60, "min")
+    scale = scale if against == "cost" else 1
+    for state, rows in progress.groupby("state", sort=False):
+        figure.add_scatter(
+            x=rows[against] / scale,
+            y=rows["value"].astype("float32"),
+            mode="markers",
+            name=str(state),
+            marker=theme.mark(str(state), 7),
+            **hover(rows, str(state), full),
+        )
+    for name, rows in [] if peers is None else peers.groupby("study"):
+        figure.add_scatter(
+            x=rows[against] / scale,
+            y=rows["best"],
+            mode="lines",
+            name=f"random search: {name}",
+            line={"color": theme.GREY, "shape": "hv", "dash": "dot"},
+            hovertemplate="random search, best so far %{y:.1%}<extra></extra>",
+        )
+    figure.add_scatter(
+        x=progress[against] / scale,
+        y=progress["best"],
+        mode="lines",
+        name="best so far",
+        line={"color": theme.BLUE, "shape": "hv", "width": 2},
+        hovertemplate="best so far %{y:.1%}<extra></extra>",
+    )
+    title = "trial" if against == "trial" else f"training time so far ({unit})"
+    return theme.styled(figure, xaxis_title=title, yaxis=theme.percent_axis(VALUE))
+
+
+def learning_curves(curves: pd.DataFrame) -> go.Figure:
+    """Return every trial's accuracy by epoch; its end is marked by what ended it.
+
+    Args:
+        curves: of :func:`hpo.records.curves`.
+    """
+    if curves.empty:
+        return theme.empty("No epoch has been reported yet.")
+    figure = go.Figure()
+    for state, rows in curves.groupby("state", sort=False):
+        parts = [
+            pd.concat([each, each.tail(1).assign(accuracy=None)])
+            for _, each in rows.groupby("trial")
+        ]  # a gap between two curves of one trace
+        joined = pd.concat(parts)
+        figure.add_scatter(
+            x=joined["epoch"].astype("int16"),
+            y=joined["accuracy"].astype("float32"),
+            customdata=joined["trial"].astype("int32"),
+            mode="lines",
+            line={"color": theme.STATE_COLOURS[str(state)], "width": 1},
+            opacity=0.6,
+            name=str(state),
+            legendgroup=str(state),
+            hovertemplate="trial %{customdata} · epoch %{x} · %{y:.1%}<extra></extra>",
+        )
+        ends = rows.groupby("trial").tail(1)
+        figure.add_scatter(
+            x=ends["epoch"],
+            y=ends["accuracy"],
+            customdata=ends["trial"],
+            mode="markers",
+            marker=theme.mark(str(state), 8),
+            name=str(state),
+            legendgroup=str(state),
+            showlegend=False,
+            hovertemplate=f"trial %{{customdata}} {state} after epoch %{{x}} · %{{y:.1%}}"
+            "<extra></extra>",
+        )
+    return theme.styled(
+        figure,
+        xaxis={"title": {"text": "epoch"}, "dtick": _tick(curves["epoch"].max())},
+        yaxis=theme.percent_axis(VALUE),
+    )
+
+
+def _tick(n_epochs: int) -> int:
+    return max(1, round(n_epochs / 10))
+
+
+def spending(frame: pd.DataFrame) -> go.Figure:
+    """Return where the training time went.
+
+    Args:
+        frame: of :func:`hpo.records.spending`.
+    """
+    if frame.empty:
+        return theme.empty(NO_TRIALS)
+    share = frame["seconds"] / max(frame["seconds"].sum(), 1e-9)
+    colours = [theme.STATE_COLOURS.get(on, theme.SKY) for on in frame["on"]]
+    labels = [
+        f"{on}<br>{n} fits · {seconds / 60:.1f} min · {part:.1%}"
+        for on, n, seconds, part in zip(*(frame[c] for c in frame), share, strict=True)
+    ]
+    bars = go.Bar(
+        x=frame["seconds"] / 60,
+        y=labels,
+        orientation="h",
+        marker={"color": colours},
+        hovertemplate="%{y}<extra></extra>",
+    )
+    figure = go.Figure(bars)
+    figure.update_yaxes(autorange="reversed")
+    return theme.styled(figure, height=120 + 48 * len(frame), xaxis_title="training time (min)")

@@ -1,0 +1,75 @@
+"""Figures of a retraining's fits: how each learned, and how it verifies."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from hpo import theme
+
+
+def roc(seeds: list[dict[str, Any]]) -> go.Figure:
+    """Return each fit's ROC curve on 10,000 test pairs, and where the chosen threshold lies."""
+    held_out = [seed for seed in seeds if seed["verification"]]
+    if not held_out:
+        return theme.empty("Trained on the validation alphabets: no threshold could be chosen.")
+    figure = go.Figure()
+    for i, seed in enumerate(held_out):
+        found, colour = seed["verification"], (theme.BLUE, theme.GREEN, theme.PURPLE)[i % 3]
+        rates = found["roc"]
+        figure.add_scatter(
+            x=np.array(rates["false"], "float32"),
+            y=np.array(rates["true"], "float32"),
+            mode="lines",
+            line={"color": colour, "width": 1.5},
+            name=f"seed {seed['seed']}",
+            hovertemplate="called same: %{y:.1%} of the same, %{x:.1%} of the different"
+            "<extra></extra>",
+        )
+        figure.add_scatter(
+            x=[found["chosen"]["false"]],
+            y=[found["chosen"]["true"]],
+            mode="markers",
+            marker={"color": theme.ORANGE, "size": 10, "symbol": "x"},
+            name="threshold chosen on validation",
+            showlegend=i == 0,
+            hovertemplate=f"threshold {found['threshold']:.2f}: {found['test_accuracy']:.1%} right"
+            "<extra></extra>",
+        )
+    figure = theme.styled(figure, height=460)
+    figure.update_xaxes(**theme.percent_axis("different pairs called same"), range=[0, 0.5])
+    figure.update_yaxes(**theme.percent_axis("same pairs called same"), range=[0.5, 1.005])
+    return figure
+
+
+def training(frame: pd.DataFrame) -> go.Figure:
+    """Return loss and validation accuracy of every fit by epoch.
+
+    Args:
+        frame: of :func:`hpo.result_records.fits`.
+    """
+    if frame.empty:
+        return theme.empty("A saved network does not know how it was trained.")
+    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.08)
+    for i, (seed, rows) in enumerate(frame.groupby("seed")):
+        colour = (theme.BLUE, theme.ORANGE, theme.GREEN, theme.PURPLE, theme.SKY)[i % 5]
+        for row, (column, form) in enumerate((("loss", ".3f"), ("accuracy", ".1%")), start=1):
+            figure.add_scatter(
+                x=rows["epoch"],
+                y=rows[column],
+                mode="lines",
+                line={"color": colour},
+                name=f"seed {seed}",
+                legendgroup=str(seed),
+                showlegend=row == 1,
+                hovertemplate=f"seed {seed} · epoch %{{x}} · {column} %{{y:{form}}}<extra></extra>",
+                row=row,
+                col=1,
+            )
+    figure = theme.styled(figure, height=520)
+    figure.update_yaxes(title={"text": "training loss (nats)"}, row=1, col=1)
+    figure.update_yaxes(**theme.percent_axis("validation accuracy"), row=2, col=1)
+    figure.update_xaxes(title={"text": "epoch"}, row=2, col=1)
+    return figure

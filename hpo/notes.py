@@ -1,0 +1,49 @@
+"""A note on every ended trial: what came of it, why, and what it cost."""
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+from optuna_dashboard._note import note_ver_key, save_note_with_version
+
+from hpo import records
+from hpo.figures import said
+from hpo.retry import retried
+
+WHY = {
+    "complete": "It ran to its end.",
+    "pruned": "It was pruned: at the same epoch, the median of earlier trials was better.",
+    "interrupted": "Its process ended, and it was put back into the queue.",
+    "failed": "It failed by a fault of the program; see what run_study.py printed.",
+    "died": "Its fit could not learn ({why}); it counts as chance, 1/20.",
+}
+
+
+def note(trial: FrozenTrial, again: dict[int, int]) -> str:
+    """Return a trial's note, as Markdown in which names and values are data."""
+    state, attrs = records.state_of(trial, again), trial.user_attrs
+    lines = [f"**{state}** · " + WHY[state].format(why=attrs.get("died"))]
+    if trial.number in again:
+        lines[0] += f" It goes on as trial {again[trial.number]}."
+    if "retry_of" in attrs:
+        lines.append(f"It goes on with trial {attrs['retry_of']}.")
+    if trial.intermediate_values:
+        best = max(trial.intermediate_values.values())
+        n = len(trial.intermediate_values)
+        lines.append(f"Best of {n} epochs: {best:.1%} of the validation episodes.")
+    if "seconds" in attrs:
+        cost = f"{attrs['seconds']:.0f} s on {attrs['device']}, {attrs['n_images']:,} images"
+        size = f"{attrs['n_parameters']:,} weights, {attrs['flops_per_image'] / 1e6:.1f} MFLOP"
+        lines.append(f"Cost: {cost}; {size} per image.")
+    lines.append("| parameter | value |\n|---|---|")
+    table = "\n".join(f"| {name} | {said(value)} |" for name, value in trial.params.items())
+    return "\n\n".join(lines) + ("\n" + table if table else "")
+
+
+def save_notes(study: Study) -> None:
+    """Write the notes of the ended trials that have none; a person's own stays as it is."""
+    trials = study.get_trials(deepcopy=False)
+    again, storage = retried(study), study._storage
+    written = storage.get_study_system_attrs(study._study_id)
+    for trial in trials:
+        if trial.state.is_finished() and note_ver_key(trial._trial_id) not in written:
+            text = note(trial, again)
+            save_note_with_version(storage, study._study_id, trial._trial_id, 1, text)

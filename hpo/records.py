@@ -1,0 +1,161 @@
+"""What a study knows, as frames; nothing here draws.
+
+Shares lie in [0, 1], times are in seconds, and a parameter's column is named as it is.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from hpo.finalists import FINALISTS
+from hpo.retry import retried
+
+STATES = ("complete", "pruned", "died", "interrupted", "failed", "running", "waiting")
+COLUMNS = ("trial", "state", "value", "why", "epochs", "seconds", "flops", "start", "end")
+
+
+def state_of(trial: FrozenTrial, again: dict[int, int]) -> str:
+    """Return one of :data:`STATES`: a fit that died is complete, but at chance."""
+    if trial.state == TrialState.FAIL and trial.number in again:
+        return "interrupted"
+    if trial.state == TrialState.COMPLETE and trial.user_attrs.get("died"):
+        return "died"
+    return {"FAIL": "failed"}.get(trial.state.name, trial.state.name.lower())
+
+
+def _row(trial: FrozenTrial, again: dict[int, int]) -> dict[str, Any]:
+    attrs, start, end = trial.user_attrs, trial.datetime_start, trial.datetime_complete
+    span = (end - start).total_seconds() if start and end else None
+    state, reported = state_of(trial, again), trial.intermediate_values
+    value = trial.value
+    if state == "pruned" and value is None and reported:
+        value = reported[max(reported)]
+    return {
+        "trial": trial.number,
+        "state": state,
+        "value": value,
+        "why": attrs.get("died") or attrs.get("stopped"),
+        "epochs": len(trial.intermediate_values),
+        "seconds": None if state == "interrupted" else attrs.get("seconds", span),
+        "flops": attrs.get("flops_per_image"),
+        "start": start,
+        "end": end,
+        **trial.params,
+    }
+
+
+def trials(study: Study) -> pd.DataFrame:
+    """Return a row per trial, by number: :data:`COLUMNS`, then the parameters.
+
+    ``value`` is the validation accuracy, the last one for a pruned trial; ``seconds`` is what the
+    fit took, unknown for an interrupted trial, whose work the next one takes over; ``flops`` are
+    those of embedding one image.
+    """
+    again = retried(study)
+    rows = [_row(trial, again) for trial in study.get_trials(deepcopy=False)]
+    frame = pd.DataFrame(rows, columns=None if rows else list(COLUMNS))
+    return frame.astype({"value": float, "seconds": float, "flops": float})
+
+
+def parameters(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the parameters in a frame of :func:`trials`."""
+    return [name for name in frame.columns if name not in COLUMNS]
+
+
+def log_parameters(study: Study) -> set[str]:
+    """Return the parameters that were sampled on a log scale."""
+    seen = [t.distributions.items() for t in study.get_trials(deepcopy=False)]
+    return {name for each in seen for name, d in each if getattr(d, "log", False)}
+
+
+def progress(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the ended trials in the order in which they ended, with best so far and cost so far.
+
+    Columns beside those of :func:`trials`: ``best`` (of complete trials; NaN before the first) and
+    ``cost`` (seconds of training up to and with this trial).
+    """
+    ended = frame[frame["state"].isin(STATES[:5])].sort_values(["end", "trial"])
+    complete = ended["value"].where(ended["state"].isin(["complete", "died"]))
+    return ended.assign(best=complete.cummax().ffill(), cost=ended["seconds"].fillna(0).cumsum())
+
+
+def curves(study: Study) -> pd.DataFrame:
+    """Return ``trial``, ``epoch``, ``accuracy``, ``state`` of every reported epoch."""
+    again = retried(study)
+    rows = [
+        (trial.number, epoch, accuracy, state_of(trial, again))
+        for trial in study.get_trials(deepcopy=False)
+        for epoch, accuracy in sorted(trial.intermediate_values.items())
+    ]
+    return pd.DataFrame(rows, columns=["trial", "epoch", "accuracy", "state"])
+
+
+def spending(frame: pd.DataFrame, finalists: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return ``on``, ``trials`` and ``seconds``: where the budget went.
+
+    What no fit accounts for, while at least one trial was running or the next was being begun, is
+    not in it.
+    """
+    groups = [(state, frame[frame["state"] == state]) for state in STATES[:5]]
+    if finalists is not None:
+        groups.append(("finalists", finalists))
+    rows = [(on, len(group), group["seconds"].sum()) for on, group in groups if len(group)]
+    return pd.DataFrame(rows, columns=["on", "trials", "seconds"])
+
+
+def pareto(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the complete trials by FLOPs, with ``front``: none is as cheap and better."""
+    done = frame[(frame["state"] == "complete") & frame["flops"].notna()]
+    done = done.sort_values(["flops", "value"], ascending=[True, False])
+    better = done["value"] > done["value"].cummax().shift(fill_value=-1.0)
+    return done.assign(front=better)
+
+
+def good(frame: pd.DataFrame, share: float = 0.25, at_least: int = 5) -> pd.DataFrame:
+    """Return the best complete trials: a share of them, but at least so many."""
+    done = frame[frame["state"] == "complete"].sort_values("value", ascending=False)
+    return done.head(max(at_least, round(share * len(done))))
+
+
+def layer_rates(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return ``trial``, ``value``, ``layer``, ``lr``, ``momentum`` of the complete trials."""
+    done = frame[frame["state"] == "complete"]
+    layers = [name[:-3] for name in parameters(frame) if name.endswith(".lr")]
+    layers = [layer for layer in layers if f"{layer}.momentum" in frame.columns]
+    parts = [
+        done[["trial", "value", f"{layer}.lr", f"{layer}.momentum"]]
+        .set_axis(["trial", "value", "lr", "momentum"], axis=1)
+        .assign(layer=layer)
+        for layer in layers
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def finalist_scores(study: Study) -> pd.DataFrame:
+    """Return ``trial``, ``n``, ``mean``, ``sd``, ``least``, ``most`` of the finalists, best first.
+
+    Empty while there are none; see :mod:`hpo.finalists`.
+    """
+    accuracies = study.user_attrs.get(FINALISTS, {}).get("accuracies", {})
+    rows = [_score(int(number), pd.Series(each)) for number, each in accuracies.items()]
+    frame = pd.DataFrame(rows, columns=["trial", "n", "mean", "sd", "least", "most"])
+    return frame.sort_values("mean", ascending=False, ignore_index=True)
+
+
+def _score(number: int, each: "pd.Series[float]") -> Iterable[Any]:
+    return number, len(each), each.mean(), each.std(), each.min(), each.max()
+
+
+def rate_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
+    """Return the trials that ended per hour since the first of the latest ten was begun."""
+    ended = frame[frame["state"].isin(["complete", "pruned", "died"])].sort_values("end").tail(10)
+    if len(ended) < 2:
+        return None
+    running = (frame["state"] == "running").any()
+    until = now if running else ended["end"].max()
+    hours = (until - ended["start"].min()).total_seconds() / 3600
+    return len(ended) / hours if hours > 0 else None

@@ -1,0 +1,63 @@
+"""A study on a terminal, for those who look at it over ssh."""
+
+from collections import Counter
+from datetime import datetime
+
+from optuna.storages import RDBStorage
+from optuna.study import Study
+
+from data.errors import hide_password
+from hpo import records
+from hpo.budget import N_TRIALS
+from hpo.figures import said
+from hpo.finalists import winner
+from hpo.keeping import best_trials
+from hpo.study_report import headline
+
+
+def outlook(study: Study, left: int, now: datetime) -> str:
+    """Return the rate of the latest trials, and how long the rest takes at that rate."""
+    rate = records.rate_per_hour(records.trials(study), now)
+    if rate is None:
+        return "too few trials have ended"
+    text = f"{rate:.0f} trials an hour"
+    return f"{text} · about {60 * left / rate:.0f} min for the {left} left" if left > 0 else text
+
+
+def status(storage: RDBStorage, study: Study, url: str) -> str:
+    """Return counts by state, trials under way, rate, time left, and the best trial."""
+    frame = records.trials(study)
+    counts = Counter(frame["state"])
+    shown = " · ".join(f"{counts[s]} {s}" for s in records.STATES if counts[s]) or "no trial yet"
+    wanted = int(study.user_attrs.get(N_TRIALS, 0))
+    ended = sum(counts[state] for state in ("complete", "pruned", "died", "failed"))
+    lines = [
+        f"study    {study.study_name} in {hide_password(url)}",
+        f"trials   {shown}" + (f" · {wanted} asked for" if wanted else ""),
+        f"rate     {outlook(study, wanted - ended, datetime.now())}",
+    ]
+    running = frame[frame["state"] == "running"]
+    curves = records.curves(study)
+    for number in running["trial"]:
+        each = curves[curves["trial"] == number]
+        last = f" · {each['accuracy'].iloc[-1]:.1%}" if len(each) else ""
+        lines.append(f"running  trial {number} · {len(each)} epochs{last}")
+    lines.append(headline(study))
+    return "\n".join([*lines, *_best(study)])
+
+
+def _best(study: Study) -> list[str]:
+    """Return the parameters of the winner, else of the best trial, as a table of layers."""
+    best = [winner(study) or trial for trial in best_trials(study, 1)]
+    if not best:
+        return []
+    params = best[0].params
+    layers = list(dict.fromkeys(name.partition(".")[0] for name in params))
+    kinds = list(dict.fromkeys(name.partition(".")[2] for name in params))
+    rows = [["", *kinds]]
+    rows += [[x, *(said(params.get(f"{x}.{kind}", "–")) for kind in kinds)] for x in layers]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "         " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

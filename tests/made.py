@@ -1,0 +1,97 @@
+"""Studies written by hand: their trials never trained anything."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hpo.retry import RETRY_OF
+from hpo.settings import StudySettings
+from hpo.space import distributions
+from hpo.study import IDENTITY
+
+SETTINGS = StudySettings()
+SPACE = distributions(SETTINGS.image_size, SETTINGS.search)
+START = datetime(2026, 1, 1)
+
+
+def study(name: str = "made", storage: Any = None, **settings: Any) -> optuna.Study:
+    """An empty study that bears the identity of ours."""
+    new = optuna.create_study(study_name=name, storage=storage, direction="maximize")
+    given: dict[str, Any] = {
+        "data": "omniglot",
+        "validation": "dense",
+        "sampler": "tpe",
+        "pruner": "median",
+    }
+    given |= {"seed": 0, "search": list(SETTINGS.search)} | settings
+    alphabets = {"train_alphabets": ["Latin"], "val_alphabets": ["ULOG"] * 10}
+    new.set_user_attr(IDENTITY, {"settings": given, "data_digest": "0" * 64, **alphabets})
+    return new
+
+
+def trial(
+    state: str, accuracies: list[float], seed: int = 0, minute: int = 0, **attrs: Any
+) -> FrozenTrial:
+    """A trial with random parameters; its value is its best epoch's, its fit took 30 seconds."""
+    rng = np.random.default_rng(seed)
+    params = {name: d.to_external_repr(_draw(d, rng)) for name, d in SPACE.items()}
+    complete = state == "COMPLETE"
+    facts: dict[str, Any] = {
+        "seconds": 30.0,
+        "flops_per_image": 1e6 * (1 + seed),
+        "died": None,
+        "n_images": 10,
+    }
+    facts |= {"n_parameters": 5, "device": "cpu float32"} | attrs
+    made = create_trial(
+        state=TrialState[state],
+        value=max(accuracies) if complete else None,
+        params=params if state != "WAITING" else {},
+        distributions=SPACE if state != "WAITING" else {},
+        intermediate_values=dict(enumerate(accuracies, start=1)),
+        user_attrs=facts,
+    )
+    made.datetime_start = START + timedelta(minutes=minute)
+    if made.state.is_finished():
+        made.datetime_complete = made.datetime_start + timedelta(minutes=1)
+    return made
+
+
+def _draw(d: Any, rng: np.random.Generator) -> float:
+    if isinstance(d, optuna.distributions.IntDistribution):
+        return float(rng.integers(0, (d.high - d.low) // d.step + 1) * d.step + d.low)
+    if d.log:
+        return float(np.exp(rng.uniform(np.log(d.low), np.log(d.high))))
+    return float(rng.uniform(d.low, d.high))
+
+
+def mixed(name: str = "made", storage: Any = None) -> optuna.Study:
+    """A study with a trial of every kind: 4 is the retry of 3, which was interrupted."""
+    made = study(name, storage)
+    made.add_trials(
+        [
+            trial("COMPLETE", [0.5, 0.7], seed=0, minute=0),
+            trial("PRUNED", [0.2], seed=1, minute=1),
+            trial("COMPLETE", [0.05], seed=2, minute=2, died="collapsed"),
+            trial("FAIL", [0.3], seed=3, minute=3),
+            trial("COMPLETE", [0.3, 0.8], seed=3, minute=4, **{RETRY_OF: 3}),
+            trial("FAIL", [], seed=5, minute=5),
+            trial("COMPLETE", [0.4, 0.6], seed=6, minute=6),
+            trial("COMPLETE", [0.4, 0.65], seed=7, minute=7),
+            trial("RUNNING", [0.1], seed=8, minute=8),
+        ]
+    )
+    return made
+
+
+def large(n: int, states: tuple[str, ...] = ("COMPLETE", "PRUNED", "PRUNED")) -> optuna.Study:
+    """A study of many trials."""
+    made, rng = study("large"), np.random.default_rng(0)
+    for i in range(n):
+        state = states[i % len(states)]
+        n_epochs = 8 if state == "COMPLETE" else 3
+        made.add_trial(trial(state, list(rng.uniform(0.05, 0.9, n_epochs)), seed=i, minute=i))
+    return made

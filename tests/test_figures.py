@@ -1,0 +1,120 @@
+"""Figures have the traces, axis titles and units that they should; also where there is nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import made
+import numpy as np
+import optuna
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from hpo import analysis, figures, maps, records, space_figures, theme
+
+
+def titles(figure: go.Figure) -> list[str]:
+    layout = figure.to_dict()["layout"]
+    axes = [layout[name] for name in layout if name[1:].startswith("axis")]
+    return sorted(axis["title"]["text"] for axis in axes if axis.get("title", {}).get("text"))
+
+
+def names(figure: go.Figure) -> list[str]:
+    return [trace.name for trace in figure.data if trace.showlegend is not False]
+
+
+def every(study: optuna.Study) -> dict[str, go.Figure]:
+    """All figures of a study's report."""
+    frame, log = records.trials(study), records.log_parameters(study)
+    params = records.parameters(frame)
+    x, y = params[:2] if params else ("conv1.lr", "conv1.momentum")
+    grid = analysis.surface(frame, x, y, log) if params else None
+    return {
+        "history": figures.history(records.progress(frame)),
+        "cost": figures.history(records.progress(frame), against="cost"),
+        "curves": figures.learning_curves(records.curves(study)),
+        "spending": figures.spending(records.spending(frame)),
+        "importances": space_figures.importances(analysis.importances(study), len(frame)),
+        "parallel": space_figures.parallel(frame, params[:8], log),
+        "slices": space_figures.slices(frame, params, log),
+        "rates": maps.layer_rates(records.layer_rates(frame)),
+        "contour": maps.contour(frame, grid, x, y, log),
+        "pareto": maps.pareto(records.pareto(frame)),
+    }
+
+
+def test_a_study_s_figures_name_their_axes_with_units() -> None:
+    drawn = every(made.mixed())
+    share = "validation accuracy (%)"
+    assert titles(drawn["history"]) == ["trial", share]
+    assert titles(drawn["cost"]) == ["training time so far (min)", share]
+    assert titles(drawn["curves"]) == ["epoch", share]
+    assert titles(drawn["spending"]) == ["training time (min)"]
+    assert titles(drawn["importances"]) == ["importance, 9 trials (%)", "parameter"]
+    assert titles(drawn["pareto"]) == ["cost of embedding an image (MFLOP)", share]
+    assert titles(drawn["contour"]) == ["conv1.lr", "conv2.lr"]
+    assert set(titles(drawn["rates"])) == {"learning rate", "momentum"}
+    assert set(titles(drawn["slices"])) == {*made.SPACE, "accuracy (%)"}
+
+
+def test_history_has_a_trace_per_state_and_the_best_so_far() -> None:
+    figure = every(made.mixed())["history"]
+    assert names(figure) == [
+        "complete",
+        "pruned",
+        "died",
+        "interrupted",
+        "failed",
+        "best so far",
+    ]
+    best = figure.data[-1]
+    assert list(best.y) == [0.7] * 4 + [0.8] * 4
+    assert best.line.shape == "hv"
+
+
+def test_hovering_names_the_trial_and_its_parameters() -> None:
+    figure = every(made.mixed())["history"]
+    complete, frame = figure.data[0], records.trials(made.mixed())
+    assert complete.hovertemplate.startswith("<b>trial %{customdata[0]:d}</b> complete")
+    for i, name in enumerate(made.SPACE, start=2):
+        assert f"{name} %{{customdata[{i}]" in complete.hovertemplate
+        expected = frame[name][[0, 4, 6, 7]].to_numpy("float32")
+        np.testing.assert_array_equal(complete.customdata[:, i], expected)
+
+
+def test_random_search_is_drawn_beside_it() -> None:
+    peers = pd.DataFrame({"study": "r", "trial": [0, 1], "cost": [60, 120], "best": [0.1, 0.2]})
+    figure = figures.history(records.progress(records.trials(made.mixed())), peers, "cost")
+    peer = next(trace for trace in figure.data if trace.name == "random search: r")
+    assert list(peer.x) == [1, 2]
+
+
+def test_two_learning_curves_are_not_joined() -> None:
+    figure = every(made.mixed())["curves"]
+    line = next(t for t in figure.data if t.name == "complete" and t.mode == "lines")
+    assert np.isnan(line.y).sum() == 4  # a gap after each of the four
+    ends = next(t for t in figure.data if t.name == "pruned" and t.mode == "markers")
+    assert (list(ends.x), list(ends.y)) == ([1], [0.2])
+
+
+def test_states_are_told_apart_without_colours() -> None:
+    assert len(set(theme.STATE_SYMBOLS.values())) == len(theme.STATE_COLOURS)
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        lambda: made.study(),
+        lambda: made.large(1),
+        lambda: made.large(1, ("PRUNED",)),
+        lambda: made.large(7, ("PRUNED",)),
+        lambda: made.large(3, ("FAIL",)),
+        lambda: made.large(2, ("RUNNING",)),
+        lambda: made.large(1, ("WAITING",)),
+        lambda: made.large(2, ("COMPLETE",)),
+    ],
+    ids=["none", "one", "one pruned", "all pruned", "all failed", "running", "waiting", "two"],
+)
+def test_a_study_with_little_to_show_shows_that(study: Callable[[], Any]) -> None:
+    for figure in every(study()).values():
+        assert figure.data or figure.layout.annotations[0].text.endswith(".")

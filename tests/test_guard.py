@@ -1,0 +1,94 @@
+"""The guard lets this machine's browser read, and nobody else do anything."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from hpo.guard import Environ, Guard, StartResponse
+
+FORBIDDEN = "403 Forbidden"
+
+
+class Asked:
+    """An application that notes whether it was reached, and answers with one kind of content."""
+
+    def __init__(self, kind: str = "application/json") -> None:
+        self.reached, self.kind = 0, kind
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        self.reached += 1
+        start_response(
+            "200 OK", [("Content-Type", self.kind), ("Access-Control-Allow-Origin", "*")]
+        )
+        return [b"content"]
+
+
+def answer(
+    app: Asked, method: str = "GET", path: str = "/", writable: bool = False, **headers: str
+) -> tuple[str, dict[str, str]]:
+    found: list[Any] = []
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_HOST": "127.0.0.1:8080"} | headers
+    body = Guard(app, writable=writable)(environ, lambda *given: found.extend(given))
+    assert b"".join(body)
+    return found[0], dict(found[1])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "LOCALHOST:1", "[::1]:8080"])
+def test_this_machine_reads(host: str) -> None:
+    app = Asked()
+    assert answer(app, HTTP_HOST=host)[0] == "200 OK"
+    assert app.reached == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8080", "", "127.0.0.1.evil.example", "localhost.evil:80"]
+)
+def test_a_foreign_host_reaches_nothing(host: str) -> None:
+    app = Asked()
+    assert answer(app, HTTP_HOST=host)[0] == FORBIDDEN
+    assert answer(app, "POST", writable=True, HTTP_HOST=host)[0] == FORBIDDEN
+    assert app.reached == 0
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_nothing_is_changed_unless_it_is_writable(method: str) -> None:
+    app = Asked()
+    own = "http://127.0.0.1:8080"
+    assert answer(app, method, HTTP_ORIGIN=own)[0] == FORBIDDEN
+    assert app.reached == 0
+    assert answer(app, method, writable=True, HTTP_ORIGIN=own)[0] == "200 OK"
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:9999", ""])
+def test_another_site_changes_nothing_even_where_it_is_writable(origin: str) -> None:
+    app = Asked()
+    asked = partial(answer, app, "DELETE", writable=True)
+    assert (asked(HTTP_ORIGIN=origin) if origin else asked())[0] == FORBIDDEN
+    assert app.reached == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("image/png", True),
+        ("text/csv; charset=utf-8", True),
+        ("text/html", False),
+        ("image/svg+xml", False),
+        ("application/xhtml+xml", False),
+        ("text/html; charset=utf-8", False),
+    ],
+)
+def test_artifacts_never_run(kind: str, shown: bool) -> None:
+    _, headers = answer(Asked(kind), path="/artifacts/1/2/abc")
+    assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Access-Control-Allow-Origin" not in headers
+    assert headers["Content-Type"] == (kind if shown else "application/octet-stream")
+    assert ("Content-Disposition" in headers) is not shown
+
+
+def test_other_answers_stay_as_they_are() -> None:
+    _, headers = answer(Asked("text/html"), path="/dashboard")
+    assert headers["Content-Type"] == "text/html"

@@ -1,0 +1,180 @@
+"""The frames are right to the last value; what is drawn from them is tested elsewhere."""
+
+from datetime import timedelta
+
+import made
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+
+from hpo import analysis, records
+from hpo.finalists import FINALISTS
+
+
+def test_every_kind_of_trial_is_a_row() -> None:
+    frame = records.trials(made.mixed())
+    assert frame["state"].tolist() == [
+        "complete",
+        "pruned",
+        "died",
+        "interrupted",
+        "complete",
+        "failed",
+        "complete",
+        "complete",
+        "running",
+    ]
+    assert frame["value"].fillna(-1).tolist() == [0.7, 0.2, 0.05, -1, 0.8, -1, 0.6, 0.65, -1]
+    assert frame["why"][2] == "collapsed"
+    assert frame["seconds"].isna().tolist() == [i == 3 for i in range(9)]
+    assert frame["flops"][7] == 8e6
+    assert records.parameters(frame) == list(made.SPACE)
+
+
+def test_progress_counts_the_best_of_complete_trials_and_the_cost_of_all() -> None:
+    went = records.progress(records.trials(made.mixed()))
+    assert went["trial"].tolist() == list(range(8))  # in the order in which they ended
+    assert went["best"].tolist() == [0.7] * 4 + [0.8] * 4
+    assert went["cost"].tolist() == [30, 60, 90, 90, 120, 150, 180, 210]
+
+
+def test_progress_knows_no_best_before_the_first_complete_trial() -> None:
+    study = made.study()
+    study.add_trials([made.trial("PRUNED", [0.9]), made.trial("COMPLETE", [0.4], minute=2)])
+    best = records.progress(records.trials(study))["best"]
+    assert np.isnan(best.iloc[0])
+    assert best.iloc[1] == 0.4
+
+
+def test_curves_hold_every_reported_epoch() -> None:
+    curves = records.curves(made.mixed())
+    first = curves[curves["trial"] == 0]
+    pd.testing.assert_frame_equal(
+        first,
+        pd.DataFrame(
+            {"trial": [0, 0], "epoch": [1, 2], "accuracy": [0.5, 0.7], "state": ["complete"] * 2}
+        ),
+    )
+    assert len(curves) == 12
+
+
+def test_spending_adds_up_by_what_ended_the_trial() -> None:
+    frame = records.trials(made.mixed())
+    spent = records.spending(frame, frame.head(2)).set_index("on")
+    assert spent["trials"].to_dict() == {
+        "complete": 4,
+        "pruned": 1,
+        "died": 1,
+        "interrupted": 1,
+        "failed": 1,
+        "finalists": 2,
+    }
+    assert spent["seconds"].to_dict() == {
+        "complete": 120,
+        "pruned": 30,
+        "died": 30,
+        "interrupted": 0,
+        "failed": 30,
+        "finalists": 60,
+    }
+
+
+def test_nothing_on_the_front_is_dearer_and_no_better() -> None:
+    frame = records.pareto(records.trials(made.mixed()))
+    assert frame["trial"].tolist() == [0, 4, 6, 7]  # by FLOPs
+    assert frame["front"].tolist() == [True, True, False, False]
+
+
+def test_good_trials_are_the_best_quarter_but_at_least_five() -> None:
+    assert records.good(records.trials(made.mixed()))["trial"].tolist() == [4, 0, 7, 6]
+    values = records.trials(made.large(120))
+    good = records.good(values)
+    assert len(good) == 10
+    assert good["value"].min() >= values[values["state"] == "complete"]["value"].quantile(0.74)
+
+
+def test_layer_rates_pair_rate_and_momentum_of_a_layer() -> None:
+    frame = records.trials(made.mixed())
+    rates = records.layer_rates(frame)
+    assert len(rates) == 4 * 6
+    row = rates[(rates["trial"] == 4) & (rates["layer"] == "fc1")].iloc[0]
+    assert row["lr"] == frame["fc1.lr"][4]
+    assert row["momentum"] == frame["fc1.momentum"][4]
+    assert records.layer_rates(frame.drop(columns=["fc1.momentum"]))["layer"].nunique() == 5
+
+
+def test_finalists_are_scored_by_their_mean() -> None:
+    study = made.mixed()
+    assert records.finalist_scores(study).empty
+    found = {"accuracies": {"0": [0.6, 0.8], "4": [0.75, 0.79]}, "winner": 4, "first": 4}
+    study.set_user_attr(FINALISTS, found)
+    scores = records.finalist_scores(study)
+    assert scores["trial"].tolist() == [4, 0]
+    assert scores["mean"].tolist() == pytest.approx([0.77, 0.7])
+    assert scores["sd"].tolist() == pytest.approx([np.std([0.75, 0.79], ddof=1), 0.2 / 2**0.5])
+
+
+def test_log_parameters_are_those_that_were_sampled_so() -> None:
+    log = records.log_parameters(made.mixed())
+    assert {"conv1.lr", "fc1.l2"} <= log
+    assert not {"conv1.momentum", "fc1.units"} & log
+
+
+def test_the_rate_counts_from_the_first_of_the_latest_ten() -> None:
+    frame = records.trials(made.mixed())
+    # Six trials ended by themselves; the first began at minute 0, one runs still.
+    now = made.START + timedelta(minutes=12)
+    assert records.rate_per_hour(frame, now) == pytest.approx(6 / 0.2)
+    ended = frame[frame["state"] != "running"]
+    assert records.rate_per_hour(ended, now) == pytest.approx(6 / (8 / 60))
+    assert records.rate_per_hour(frame.head(1), now) is None
+
+
+def test_importances_add_up_and_find_the_one_that_matters() -> None:
+    study, rng = made.study(), np.random.default_rng(0)
+    for i in range(60):
+        trial = made.trial("COMPLETE", [0.1], seed=i)
+        trial.value = 0.5 + 0.4 * trial.params["conv2.momentum"] + 0.01 * rng.random()
+        study.add_trial(trial)
+    ranked = analysis.importances(study)
+    assert ranked["importance"].sum() == pytest.approx(1)
+    assert ranked["parameter"][0] == "conv2.momentum"
+    assert ranked["importance"][0] > 0.3
+
+
+def test_importances_of_too_few_trials_say_nothing() -> None:
+    study = made.study()
+    study.add_trials([made.trial("COMPLETE", [0.5 + i / 10], seed=i) for i in range(3)])
+    assert analysis.importances(study).empty
+
+
+def test_the_surface_passes_through_the_trials_on_a_log_scale() -> None:
+    x, y = np.meshgrid([1e-4, 1e-3, 1e-2], [0.0, 0.5, 1.0])
+    value = 0.1 * (np.log10(x) + 4) + 0.2 * y
+    frame = pd.DataFrame({"x": x.ravel(), "y": y.ravel(), "value": value.ravel()})
+    frame["state"] = "complete"
+    grid = analysis.surface(frame, "x", "y", {"x"})
+    assert grid is not None
+    xs, ys, values = grid
+    assert (xs[0], xs[-1]) == pytest.approx((1e-4, 1e-2))
+    expected = 0.1 * (np.log10(xs)[None] + 4) + 0.2 * ys[:, None]
+    np.testing.assert_allclose(values, expected, atol=1e-6)
+    assert analysis.surface(frame[frame["y"] == 0.5], "x", "y", {"x"}) is None
+    assert analysis.surface(frame.head(3), "x", "y", {"x"}) is None
+    line = frame[frame.index.isin([0, 4, 8])]
+    assert analysis.surface(pd.concat([line, line]), "x", "y", {"x"}) is None
+
+
+def test_random_search_in_the_same_space_stands_beside_a_study() -> None:
+    storage = optuna.storages.InMemoryStorage()
+    ours = made.mixed("ours", storage)
+    made.study("other pruner and seed", storage, sampler="random", pruner="none", seed=3)
+    made.study("not random", storage, sampler="gp")
+    made.study("other data", storage, sampler="random", data="glyphs")
+    optuna.create_study(study_name="a stranger's", storage=storage)
+    peers = analysis.random_peers(storage, ours)  # type: ignore[arg-type]
+    assert [peer.study_name for peer in peers] == ["other pruner and seed"]
+    assert analysis.best_over_peers(peers).empty
+    peers[0].add_trial(made.trial("COMPLETE", [0.4]))
+    assert analysis.best_over_peers(peers)["best"].tolist() == [0.4]

@@ -1,0 +1,116 @@
+"""One file, offline, in which text is never markup."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import made
+import optuna
+import pytest
+
+from hpo import report
+from hpo.finalists import FINALISTS
+from hpo.report import Page, Picture, Section, render, without_folders
+from hpo.study_report import study_page
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def rendered(study: optuna.Study, url: str = "sqlite:///study.db") -> str:
+    """A study's report without plotly's program."""
+    page = study_page(study._storage, study, url)  # type: ignore[arg-type]
+    return render(page)
+
+
+@pytest.fixture
+def no_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "get_plotlyjs", lambda: "")
+
+
+@pytest.mark.usefixtures("no_program")
+def test_text_is_shown_and_never_run() -> None:
+    study = made.mixed(EVIL)
+    text = rendered(study)
+    assert "&lt;script&gt;alert(1)" in text
+    assert "<script>alert" not in text
+    assert "onerror=alert(2)>" not in text.replace("&gt;", "")
+    study.set_user_attr("provenance", {"cpu": EVIL, "versions": {EVIL: EVIL}, "commit": EVIL})
+    assert "<img src=x" not in rendered(study)
+
+
+def test_text_in_tables_pictures_and_captions_is_data() -> None:
+    section = Section(EVIL, EVIL, {EVIL: EVIL}, [[EVIL]], [], False, [Picture([(EVIL, b"")], EVIL)])
+    assert "<img src=x" not in render(Page(EVIL, EVIL, [EVIL], [section]))
+
+
+def test_the_page_forbids_the_network_and_names_no_folder() -> None:
+    text = rendered(made.mixed(), "sqlite:////home/someone/secret/study.db")
+    head = text[: text.index("<style>")]
+    assert "default-src 'none'" in head
+    own = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"(src|href)=\"(?!data:|#)", own)
+    assert "someone" not in text
+    assert "sqlite:///study.db" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sqlite:////home/a/study.db", "sqlite:///study.db"),
+        ("sqlite:///some/where/study.db", "sqlite:///study.db"),
+        ("run_study.py --data-root /home/a/b --seed 1", "run_study.py --data-root b --seed 1"),
+        ("postgresql+psycopg://u:***@host/tuning", "postgresql+psycopg://u:***@host/tuning"),
+        ("lr/momentum/l2", "lr/momentum/l2"),
+    ],
+)
+def test_paths_lose_their_folders(text: str, shown: str) -> None:
+    assert without_folders(text) == shown
+
+
+def test_passwords_are_not_in_a_report() -> None:
+    assert "secret" not in rendered(made.mixed(), "postgresql+psycopg://u:secret@host/db")
+
+
+@pytest.mark.usefixtures("no_program")
+def test_a_thousand_trials_are_exported_in_time_and_stay_small() -> None:
+    study = made.large(1000)
+    started = time.perf_counter()
+    text = rendered(study)
+    assert time.perf_counter() - started < 15
+    program = 4.9e6  # bytes of plotly's program
+    assert len(text.encode()) + program < 6e6
+
+
+@pytest.mark.usefixtures("no_program")
+def test_the_headline_is_the_winner_s_mean_once_there_is_one() -> None:
+    study = made.mixed()
+    assert "Best so far: trial 4 with 80.0%" in rendered(study)
+    found = {"accuracies": {"0": [0.6, 0.8], "4": [0.5, 0.6]}, "winner": 0, "first": 4}
+    study.set_user_attr(FINALISTS, found)
+    text = rendered(study)
+    assert "Winner: trial 0 with 70.0%" in text
+    assert "mean of 2 fits from 60.0% to 80.0%" in text
+    assert "70.0% (60.0%–80.0%)" in text  # in the table of the best
+
+
+@pytest.mark.usefixtures("no_program")
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_a_young_study_has_a_page(n: int) -> None:
+    study = made.large(n)
+    for title in ("What was run", "Optimisation history", "Slices", "The best"):
+        assert title in rendered(study)
+
+
+def test_a_report_is_written_whole(tmp_path: Path) -> None:
+    report.write(tmp_path / "a/b.html", Page("t", "", [], []))
+    assert (tmp_path / "a/b.html").read_text().endswith("</html>")
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["b.html"]
+
+
+def test_figures_hold_their_numbers(no_program: None) -> None:
+    text = rendered(made.mixed())
+    drawn = re.findall(r"Plotly\.newPlot\(\s*\"figure-\d+\",\s*(\[.*?\]),\s*\{", text, re.DOTALL)
+    assert len(drawn) >= 9
+    assert any("best so far" in each for each in drawn)
+    json.loads(drawn[0])
