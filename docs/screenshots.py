@@ -20,8 +20,7 @@ from hpo.console import add_storage, run_script
 from hpo.keeping import ARTIFACTS
 from hpo.looking import export
 from hpo.serve import HOST, make_dashboard
-from hpo.storage import open_storage
-from hpo.study import load_study
+from hpo.stored import stored_study
 
 WIDTH, HEIGHT, QUALITY = 1200, 900, 80
 
@@ -48,29 +47,32 @@ def shoot(browser: Any, address: str, path: Path, top: int = 0) -> None:
     print(f"wrote    {path}, {path.stat().st_size / 1e3:.0f} kB")
 
 
+def shoot_all(live: str, best: int, report: Path, retrained: Path, out: Path) -> None:
+    """Take every picture in one browser."""
+    with sync_playwright() as playwright:
+        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        shoot(browser, live, out / "live.webp", top=540)
+        shoot(browser, f"{live}/trials?numbers={best}", out / "trial.webp", top=860)
+        shoot(browser, report.resolve().as_uri(), out / "study.webp", top=860)
+        shoot(browser, retrained.resolve().as_uri(), out / "retrain.webp")
+        shoot(browser, retrained.resolve().as_uri(), out / "errors.webp", top=3020)
+        browser.close()
+
+
 def main() -> None:
     """Serve, export, and take the pictures."""
     args = parse()
     args.out.mkdir(parents=True, exist_ok=True)
-    storage = open_storage(args.storage, create=False)
-    study, _ = load_study(storage, args.study_name)
-    best = study.best_trial.number
     report = args.out / "study.html"
     export(args.storage, args.study_name, report)
-    server = make_dashboard(storage, 0, VAR / ARTIFACTS)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    live = f"http://{HOST}:{server.server_port}/dashboard/studies/{study._study_id}"
-    with sync_playwright() as playwright:
-        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        shoot(browser, live, args.out / "live.webp", top=540)
-        shoot(browser, f"{live}/trials?numbers={best}", args.out / "trial.webp", top=860)
-        shoot(browser, report.resolve().as_uri(), args.out / "study.webp", top=860)
-        retrained = (args.retrain / "report.html").resolve().as_uri()
-        shoot(browser, retrained, args.out / "retrain.webp")
-        shoot(browser, retrained, args.out / "errors.webp", top=3020)
-        browser.close()
-    server.shutdown()
+    with stored_study(args.storage, args.study_name) as (storage, study, _):
+        server = make_dashboard(storage, 0, VAR / ARTIFACTS)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        live = f"http://{HOST}:{server.server_port}/dashboard/studies/{study._study_id}"
+        best = study.best_trial.number
+        shoot_all(live, best, report, args.retrain / "report.html", args.out)
+        server.shutdown()
     report.unlink()
 
 

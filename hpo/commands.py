@@ -9,8 +9,8 @@ from hpo.job import Job
 from hpo.launcher import Launcher, Processes
 from hpo.settings import DEFAULT_EPOCHS, StudySettings
 from hpo.space import parse_search
-from hpo.storage import open_storage, storage_errors
-from hpo.study import default_name, load_study
+from hpo.stored import stored_study
+from hpo.study import default_name
 
 
 def job_of(args: argparse.Namespace) -> Job:
@@ -77,7 +77,6 @@ def stop(args: argparse.Namespace) -> None:
     Raises:
         InputError: there is no such study.
     """
-    with storage_errors(args.storage):
-        study, _ = load_study(open_storage(args.storage, create=False), args.study_name)
+    with stored_study(args.storage, args.study_name) as (_, study, _):
         request_stop(study)
-    print(f"Every process that works on study '{study.study_name}' will end after its trial.")
+        print(f"Every process that works on study '{study.study_name}' will end after its trial.")

@@ -69,7 +69,7 @@ def history(
             x=rows[against] / scale,
             y=rows["best"],
             mode="lines",
-            name=f"random search: {name}",
+            name=f"random search: {theme.plain(str(name))}",
             line={"color": theme.GREY, "shape": "hv", "dash": "dot"},
             hovertemplate="random search, best so far %{y:.1%}<extra></extra>",
         )

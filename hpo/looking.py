@@ -1,5 +1,6 @@
 """What dashboard.py does: serve, export, print."""
 
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -10,8 +11,8 @@ from hpo.keeping import ARTIFACTS
 from hpo.report import write
 from hpo.serve import HOST, make_dashboard, serve
 from hpo.status import status
-from hpo.storage import open_storage, storage_errors
-from hpo.study import load_study
+from hpo.storage import open_storage
+from hpo.stored import stored_study
 from hpo.study_report import study_page
 
 
@@ -22,12 +23,12 @@ def look(url: str, port: int, *, browser: bool, writable: bool) -> None:
         InputError: the storage cannot be opened, or the port cannot be used.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = open_storage(url, create=False)
-    server = make_dashboard(storage, port, VAR / ARTIFACTS, writable=writable)
-    kind = "may be changed here" if writable else "read-only"
-    address = f"http://{HOST}:{server.server_port}/"
-    print(f"{hide_password(url)} on {address}, {kind} (Ctrl-C ends)", flush=True)
-    serve(server, browser)
+    with closing(open_storage(url, create=False)) as storage:
+        server = make_dashboard(storage, port, VAR / ARTIFACTS, writable=writable)
+        kind = "may be changed here" if writable else "read-only"
+        address = f"http://{HOST}:{server.server_port}/"
+        print(f"{hide_password(url)} on {address}, {kind} (Ctrl-C ends)", flush=True)
+        serve(server, browser)
 
 
 def export(url: str, name: str | None, path: Path) -> None:
@@ -36,9 +37,7 @@ def export(url: str, name: str | None, path: Path) -> None:
     Raises:
         InputError: there is no such study, or the file cannot be written.
     """
-    with storage_errors(url):
-        storage = open_storage(url, create=False)
-        study, _ = load_study(storage, name)
+    with stored_study(url, name) as (storage, study, _):
         page = study_page(storage, study, url)
     write(path, page)
     print(f"wrote    {path}, {path.stat().st_size / 1e6:.1f} MB; it needs no other file")
@@ -50,7 +49,5 @@ def print_status(url: str, name: str | None) -> None:
     Raises:
         InputError: there is no such study.
     """
-    with storage_errors(url):
-        storage = open_storage(url, create=False)
-        study, _ = load_study(storage, name)
+    with stored_study(url, name) as (storage, study, _):
         print(status(storage, study, url))

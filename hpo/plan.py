@@ -10,8 +10,8 @@ from data.episodes import VALIDATIONS
 from data.errors import InputError, hide_password
 from data.load import load
 from data.splits import Split, split, train_and_val
-from hpo.storage import open_storage, storage_errors
-from hpo.study import IDENTITY, load_study
+from hpo.stored import stored_study
+from hpo.study import IDENTITY
 from hpo.winner import choose_trial, retrain_config
 from model.config import Config
 from model.device import Machine, choose_machine
@@ -84,13 +84,12 @@ def make_plan(job: RetrainJob) -> Plan:
     Raises:
         InputError: no such study or trial, other data than the study's, or no such device.
     """
-    with storage_errors(job.storage):
-        storage = open_storage(job.storage, create=False)
-        study, settings = load_study(storage, job.study_name)
+    with stored_study(job.storage, job.study_name) as (_, study, settings):
         trial = choose_trial(study, job.trial)
+        digest = study.user_attrs[IDENTITY]["data_digest"]
     machine = choose_machine(job.device, job.precision, job.compile)
     packed = load(settings.data, job.data_root, settings.image_size)
-    check_digest(packed.drawings.digest, study.user_attrs[IDENTITY]["data_digest"])
+    check_digest(packed.drawings.digest, digest)
     parts = split(packed).to(machine.device)
     both = job.train_on == "train+val"
     episodes = VALIDATIONS[settings.validation](parts.val)

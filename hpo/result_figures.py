@@ -80,6 +80,7 @@ def alphabets(frame: pd.DataFrame) -> go.Figure:
     Args:
         frame: of :func:`hpo.result_records.alphabets`.
     """
+    frame = frame.assign(alphabet=frame["alphabet"].map(theme.plain))
     all_n = sorted(frame["n_way"].unique())
     order = frame[frame["n_way"] == all_n[-1]].sort_values(["part", "mean"])["alphabet"].tolist()
     figure = make_subplots(
@@ -179,7 +180,11 @@ def confusion(confusions: pd.DataFrame) -> go.Figure:
             hovertemplate="character %{y} taken for %{x}: %{z:.1%}<extra></extra>",
         )
     buttons = [
-        {"label": name, "method": "update", "args": [{"visible": [name == n for n in names]}]}
+        {
+            "label": theme.plain(name),
+            "method": "update",
+            "args": [{"visible": [name == n for n in names]}],
+        }
         for name in names
     ]
     menu = {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.14, "yanchor": "top"}

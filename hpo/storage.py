@@ -23,6 +23,20 @@ GRACE = 5  # heartbeats that may fail before a worker of another host is taken f
 EXISTS = ("already exists", "unique", "duplicate key")
 
 
+class Storage(RDBStorage):
+    """An RDBStorage whose signs of life outlast a database that is away for a while."""
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Give a sign of life; if it cannot be given, the next one may."""
+        with suppress(StorageInternalError):
+            super().record_heartbeat(trial_id)
+
+    def close(self) -> None:
+        """Close the connections; a later use opens new ones."""
+        self.remove_session()
+        self.engine.dispose()
+
+
 @contextmanager
 def storage_errors(url: str) -> Iterator[None]:
     """Turn what a database can do wrong into one line that names the repair."""
@@ -45,7 +59,7 @@ def storage_errors(url: str) -> Iterator[None]:
 
 def open_storage(
     url: str, *, create: bool = True, heartbeat: int | None = None, max_retries: int = MAX_RETRIES
-) -> RDBStorage:
+) -> Storage:
     """Return the storage of a database address.
 
     Args:
@@ -78,15 +92,6 @@ def open_storage(
         return _sqlite(url, path, beats)
 
 
-class Storage(RDBStorage):
-    """An RDBStorage whose signs of life outlast a database that is away for a while."""
-
-    def record_heartbeat(self, trial_id: int) -> None:
-        """Give a sign of life; if it cannot be given, the next one may."""
-        with suppress(StorageInternalError):
-            super().record_heartbeat(trial_id)
-
-
 def _beats(seconds: int | None, max_retries: int) -> dict[str, Any]:
     """Return the arguments by which Optuna ends and puts back trials without signs of life."""
     return {
@@ -98,7 +103,7 @@ def _beats(seconds: int | None, max_retries: int) -> dict[str, Any]:
     }
 
 
-def _first_or_later(make: Callable[[], RDBStorage]) -> RDBStorage:
+def _first_or_later(make: Callable[[], Storage]) -> Storage:
     """Return the storage, also where several processes make its tables at the same time."""
     for attempt in range(SCHEMA_ATTEMPTS):
         try:
@@ -113,7 +118,7 @@ def _first_or_later(make: Callable[[], RDBStorage]) -> RDBStorage:
     raise AssertionError
 
 
-def _sqlite(url: str, path: Path, beats: dict[str, Any]) -> RDBStorage:
+def _sqlite(url: str, path: Path, beats: dict[str, Any]) -> Storage:
     """Return a SQLite storage in which a reader never blocks and no waiting trial runs twice.
 
     SQLite has no ``SELECT … FOR UPDATE``, so Optuna can hand one waiting trial to two processes;

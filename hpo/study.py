@@ -1,7 +1,6 @@
 """Open, fill and count a study; refuse to resume it as something else."""
 
 import uuid
-from datetime import datetime
 from typing import Any
 
 import optuna
@@ -75,27 +74,3 @@ def check_identity(study: Study, identity: dict[str, Any]) -> None:
             f"Study '{study.study_name}' was made otherwise (stored → asked): {shown}. Give the "
             "flags that it was made with, or another --study-name."
         )
-
-
-def _last_start(study: Study) -> datetime:
-    """Return when the study's last trial was begun."""
-    starts = [t.datetime_start for t in study.get_trials(deepcopy=False) if t.datetime_start]
-    return max(starts, default=datetime.min)
-
-
-def load_study(storage: RDBStorage, name: str | None) -> tuple[Study, StudySettings]:
-    """Return a stored study and its settings; without a name, the one that was last worked on.
-
-    Raises:
-        InputError: there is no such study, or it was not made by ``run_study.py``.
-    """
-    ours = [s for s in optuna.get_all_study_summaries(storage) if IDENTITY in s.user_attrs]
-    names = [summary.study_name for summary in ours]
-    if not names or (name is not None and name not in names):
-        raise InputError(
-            f"The storage must hold study '{name or '(any)'}', but it holds "
-            f"{', '.join(names) or 'none'}. Run run_study.py first, or name another --study-name."
-        )
-    studies = [optuna.load_study(study_name=n, storage=storage) for n in names if name in (None, n)]
-    study = max(studies, key=_last_start)
-    return study, StudySettings.from_dict(study.user_attrs[IDENTITY]["settings"])

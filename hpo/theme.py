@@ -1,5 +1,6 @@
 """How every figure looks: colours that everybody can tell apart, percent, no decoration."""
 
+import html
 from typing import Any
 
 import plotly.graph_objects as go
@@ -70,6 +71,11 @@ def styled(figure: go.Figure, height: int = HEIGHT, **layout: Any) -> go.Figure:
     figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)
     figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True)
     return figure
+
+
+def plain(text: str) -> str:
+    """Return a text for a figure, in which plotly reads tags like <b> unless they are escaped."""
+    return html.escape(text, quote=False)
 
 
 def percent_axis(title: str) -> dict[str, Any]:

@@ -118,3 +118,9 @@ def test_states_are_told_apart_without_colours() -> None:
 def test_a_study_with_little_to_show_shows_that(study: Callable[[], Any]) -> None:
     for figure in every(study()).values():
         assert figure.data or figure.layout.annotations[0].text.endswith(".")
+
+
+def test_names_in_figures_are_data_too() -> None:
+    peers = pd.DataFrame({"study": "<b>x</b>", "trial": [0], "cost": [6], "best": [0.1]})
+    figure = figures.history(records.progress(records.trials(made.mixed())), peers)
+    assert "random search: &lt;b&gt;x&lt;/b&gt;" in names(figure)

@@ -17,7 +17,7 @@ from hpo.finalists import (
 )
 from hpo.job import Job
 from hpo.storage import open_storage
-from hpo.study import load_study
+from hpo.stored import load_study
 from hpo.winner import choose_trial, retrain_config
 
 

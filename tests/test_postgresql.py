@@ -15,7 +15,6 @@ import made
 import optuna
 import psycopg
 import pytest
-from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from data.errors import InputError
@@ -24,7 +23,7 @@ from hpo.looking import export, print_status
 from hpo.owner import OWNER
 from hpo.retry import put_back_orphans
 from hpo.serve import make_dashboard
-from hpo.storage import GRACE, open_storage
+from hpo.storage import GRACE, Storage, open_storage
 
 ROOT = Path(__file__).parents[1]
 PASSWORD = "s3cret-w0rd"
@@ -55,22 +54,21 @@ def url(server: str, request: pytest.FixtureRequest) -> str:
     return f"postgresql+psycopg://tuner:{PASSWORD}@/{name}?host={server}"
 
 
-Opener = Callable[..., RDBStorage]
+Opener = Callable[..., Storage]
 
 
 @pytest.fixture
 def storage_at() -> Iterator[Opener]:
     """Return :func:`open_storage`; the connections are closed in the end."""
-    opened: list[RDBStorage] = []
+    opened: list[Storage] = []
 
-    def opening(url: str, heartbeat: int | None = None) -> RDBStorage:
+    def opening(url: str, heartbeat: int | None = None) -> Storage:
         opened.append(open_storage(url, heartbeat=heartbeat))
         return opened[-1]
 
     yield opening
     for storage in opened:
-        storage.remove_session()
-        storage.engine.dispose()
+        storage.close()
 
 
 def start(folder: Path, url: str, *flags: str) -> subprocess.Popen[str]:

@@ -12,7 +12,7 @@ from data.splits import Split
 from hpo.settings import StudySettings, base_config, differences
 from hpo.space import anchors, suggest_config
 from hpo.storage import open_storage
-from hpo.study import load_study
+from hpo.stored import load_study
 
 
 def test_the_first_trials_are_the_anchors_and_reopening_adds_nothing(

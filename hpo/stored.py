@@ -1,0 +1,49 @@
+"""A stored study, opened to be looked at."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.study import Study
+
+from data.errors import InputError
+from hpo.settings import StudySettings
+from hpo.storage import open_storage, storage_errors
+from hpo.study import IDENTITY
+
+
+@contextmanager
+def stored_study(url: str, name: str | None) -> Iterator[tuple[RDBStorage, Study, StudySettings]]:
+    """Open a storage and load a study, by default the latest; the connections end with the block.
+
+    Raises:
+        InputError: the storage cannot be used, or holds no such study.
+    """
+    with storage_errors(url), closing(open_storage(url, create=False)) as storage:
+        yield storage, *load_study(storage, name)
+
+
+def _last_start(study: Study) -> datetime:
+    """Return when the study's last trial was begun."""
+    starts = [t.datetime_start for t in study.get_trials(deepcopy=False) if t.datetime_start]
+    return max(starts, default=datetime.min)
+
+
+def load_study(storage: RDBStorage, name: str | None) -> tuple[Study, StudySettings]:
+    """Return a stored study and its settings; without a name, the one that was last worked on.
+
+    Raises:
+        InputError: there is no such study, or it was not made by ``run_study.py``.
+    """
+    ours = [s for s in optuna.get_all_study_summaries(storage) if IDENTITY in s.user_attrs]
+    names = [summary.study_name for summary in ours]
+    if not names or (name is not None and name not in names):
+        raise InputError(
+            f"The storage must hold study '{name or '(any)'}', but it holds "
+            f"{', '.join(names) or 'none'}. Run run_study.py first, or name another --study-name."
+        )
+    studies = [optuna.load_study(study_name=n, storage=storage) for n in names if name in (None, n)]
+    study = max(studies, key=_last_start)
+    return study, StudySettings.from_dict(study.user_attrs[IDENTITY]["settings"])
