@@ -22,7 +22,7 @@ from hpo.looking import export
 from hpo.serve import HOST, make_dashboard
 from hpo.stored import stored_study
 
-WIDTH, HEIGHT, QUALITY = 1200, 900, 80
+WIDTH, QUALITY = 1200, 80
 
 
 def parse() -> argparse.Namespace:
@@ -34,29 +34,31 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def shoot(browser: Any, address: str, path: Path, top: int = 0) -> None:
-    """Write what a page shows from some pixel on, as WebP."""
-    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT + top})
+def shoot(browser: Any, address: str, path: Path, height: int, heading: str | None = None) -> None:
+    """Write a page, from its top or from a heading on, as WebP."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": height})
     page.goto(address)
     page.wait_for_selector(".js-plotly-plot, img[src*=artifacts]")
     page.wait_for_timeout(3000)  # until the figures stand still
+    if heading:
+        page.get_by_role("heading", name=heading).evaluate("h => h.scrollIntoView()")
     with Image.open(io.BytesIO(page.screenshot())) as image:
-        shown = image.crop((0, top, WIDTH, HEIGHT + top))
-        shown.convert("RGB").save(path, quality=QUALITY, method=6)
+        image.convert("RGB").save(path, quality=QUALITY, method=6)
     page.close()
     print(f"wrote    {path}, {path.stat().st_size / 1e3:.0f} kB")
 
 
 def shoot_all(live: str, best: int, report: Path, retrained: Path, out: Path) -> None:
     """Take every picture in one browser."""
+    found = retrained.resolve().as_uri()
     with sync_playwright() as playwright:
         chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        shoot(browser, live, out / "live.webp", top=540)
-        shoot(browser, f"{live}/trials?numbers={best}", out / "trial.webp", top=860)
-        shoot(browser, report.resolve().as_uri(), out / "study.webp", top=860)
-        shoot(browser, retrained.resolve().as_uri(), out / "retrain.webp")
-        shoot(browser, retrained.resolve().as_uri(), out / "errors.webp", top=3020)
+        shoot(browser, live, out / "live.webp", 2200)
+        shoot(browser, f"{live}/trials?numbers={best}", out / "trial.webp", 2110)
+        shoot(browser, report.resolve().as_uri(), out / "study.webp", 1500, "Optimisation history")
+        shoot(browser, found, out / "retrain.webp", 1700)
+        shoot(browser, found, out / "errors.webp", 900, "Every official error")
         browser.close()
 
 

@@ -42,8 +42,8 @@ def error_pictures(errors: pd.DataFrame, test: Drawings) -> list[Picture]:
         Picture(
             [
                 ("query", drawing(row.character, row.query_drawer)),
-                (f"right {similarity(row.p_right)}", drawing(row.character, row.support_drawer)),
-                (f"chosen {similarity(row.p_answer)}", drawing(row.answer, row.support_drawer)),
+                (f"right\n{similarity(row.p_right)}", drawing(row.character, row.support_drawer)),
+                (f"chosen\n{similarity(row.p_answer)}", drawing(row.answer, row.support_drawer)),
             ],
             f"{row.alphabet}, run {row.lake_run:02} item {row.item} · wrong in {row.n_wrong} of "
             f"{row.n_fits} fits",

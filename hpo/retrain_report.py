@@ -30,8 +30,8 @@ def headline(result: Result) -> str:
     whose = f"Lake's official {official}" if result["data"] == "omniglot" else f"{official} glyph"
     fits = "1 fit" if n == 1 else f"mean ± standard deviation of {n} fits"
     return (
-        f"{percent(result['summary']['official'])} of {whose} episodes ({fits}; 95 % interval of "
-        f"one network {low:.1%} to {high:.1%})"
+        f"{percent(result['summary']['official'])} of {whose} episodes ({fits}; "
+        f"95\u00a0% interval of one network {low:.1%} to {high:.1%})"
     )
 
 

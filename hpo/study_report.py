@@ -18,7 +18,7 @@ from model.evaluate import wilson_interval
 
 N_AXES, N_BEST = 8, 10
 EPISODES = {"dense": 480, "paper": 32}  # of an alphabet; see data.episodes
-INTERVAL = "95 % interval over the episodes"
+INTERVAL = "95\u00a0% interval over the episodes"
 
 
 def finalists_of(storage: RDBStorage, study: Study) -> pd.DataFrame | None:
