@@ -35,7 +35,13 @@ def main() -> None:
     elif args.export:
         export(args.storage, args.study_name, args.export)
     else:
-        look(args.storage, args.port, browser=not args.no_browser, writable=args.writable)
+        look(
+            args.storage,
+            args.study_name,
+            args.port,
+            browser=not args.no_browser,
+            writable=args.writable,
+        )
 
 
 if __name__ == "__main__":

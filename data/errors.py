@@ -12,9 +12,9 @@ class InputError(ValueError):
 
 
 def hide_password(text: str) -> str:
-    """Return the text with the password of any database address replaced."""
-    text = re.sub(r"(://[^:/@\s]*):[^/?\s]+@", r"\1:***@", text)
-    return re.sub(r"([?&]\w*password=)[^&\s]+", r"\1***", text)
+    """Return the text with the password of any database address replaced, in doubt with more."""
+    text = re.sub(r"(://[^:/\s]*):(?:\S*|[^@\n]*)@", r"\1:***@", text)
+    return re.sub(r"(?i)([?&]\w*(?:pass|pwd)\w*=)[^&\s]+", r"\1***", text)
 
 
 def first_line(error: object) -> str:

@@ -58,7 +58,7 @@ def shoot_all(live: str, best: int, report: Path, retrained: Path, out: Path) ->
         shoot(browser, f"{live}/trials?numbers={best}", out / "trial.webp", 2110)
         shoot(browser, report.resolve().as_uri(), out / "study.webp", 1500, "Optimisation history")
         shoot(browser, found, out / "retrain.webp", 1700)
-        shoot(browser, found, out / "errors.webp", 900, "Every official error")
+        shoot(browser, found, out / "errors.webp", 900, "official error")
         browser.close()
 
 

@@ -1,5 +1,6 @@
 """How long a study goes on, all its processes on all hosts taken together."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,9 +67,16 @@ def count_taken(study: Study) -> int:
 
 def worked_seconds(study: Study) -> float:
     """Return for how long at least one trial was running, interrupted ones left out, in seconds."""
-    now, total, until = datetime.now(), timedelta(), datetime.min
+    now = datetime.now()
     trials = study.get_trials(deepcopy=False, states=WORKED)
-    spans = [(t.datetime_start, t.datetime_complete or now) for t in trials if t.datetime_start]
+    return covered_seconds(
+        (t.datetime_start, t.datetime_complete or now) for t in trials if t.datetime_start
+    )
+
+
+def covered_seconds(spans: Iterable[tuple[datetime, datetime]]) -> float:
+    """Return how much time lies in at least one of the spans, in seconds."""
+    total, until = timedelta(), datetime.min
     for start, end in sorted(spans):
         total += max(timedelta(), end - max(start, until))
         until = max(until, end)

@@ -77,6 +77,6 @@ def stop(args: argparse.Namespace) -> None:
     Raises:
         InputError: there is no such study.
     """
-    with stored_study(args.storage, args.study_name) as (_, study, _):
+    with stored_study(args.storage, args.study_name, reading=False) as (_, study, _):
         request_stop(study)
         print(f"Every process that works on study '{study.study_name}' will end after its trial.")

@@ -24,6 +24,8 @@ def _position(drawings: Drawings, character: int, drawer: int) -> int:
 
 def similarity(p: float) -> str:
     """Return a similarity in (0, 1) as percent with one decimal; a tiny one by its power of ten."""
+    if p < 1e-30:
+        return "<1e-30"
     return f"{p:.1%}" if p >= 0.0005 else f"{p:.0e}".replace("e-0", "e-")
 
 

@@ -13,12 +13,15 @@ from hpo import theme
 from hpo.records import parameters
 
 VALUE = "validation accuracy"
+MOST_EPOCHS = 40
 NO_TRIALS = "No trial has ended yet."
 
 
 def said(value: object) -> str:
-    """Return a parameter's value as people write it."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    """Return a parameter's value as people write it; frames make floats of integers."""
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() else f"{value:.3g}"
+    return str(value)
 
 
 def hover(frame: pd.DataFrame, state: str = "", full: bool = False) -> dict[str, Any]:
@@ -27,7 +30,7 @@ def hover(frame: pd.DataFrame, state: str = "", full: bool = False) -> dict[str,
     The values lie in one array of numbers, so that a thousand trials stay small.
     """
     names = parameters(frame) if full else []
-    said_of = [f"{name} %{{customdata[{i}]:.3g}}" for i, name in enumerate(names, start=2)]
+    said_of = [f"{name} %{{customdata[{i}]:.4~g}}" for i, name in enumerate(names, start=2)]
     lines = [", ".join(said_of[i : i + 3]) for i in range(0, len(said_of), 3)]
     first = f"<b>trial %{{customdata[0]:d}}</b> {state} · %{{customdata[1]:.1%}}"
     return {
@@ -94,7 +97,7 @@ def learning_curves(curves: pd.DataFrame) -> go.Figure:
     if curves.empty:
         return theme.empty("No epoch has been reported yet.")
     figure = go.Figure()
-    for state, rows in curves.groupby("state", sort=False):
+    for state, rows in _coarse(curves).groupby("state", sort=False):
         parts = [
             pd.concat([each, each.tail(1).assign(accuracy=None)])
             for _, each in rows.groupby("trial")
@@ -129,6 +132,13 @@ def learning_curves(curves: pd.DataFrame) -> go.Figure:
         xaxis={"title": {"text": "epoch"}, "dtick": _tick(curves["epoch"].max())},
         yaxis=theme.percent_axis(VALUE),
     )
+
+
+def _coarse(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return of long curves every k-th epoch and the last, so that many of them stay small."""
+    every = -(-int(curves["epoch"].max()) // MOST_EPOCHS)
+    last = curves.groupby("trial")["epoch"].transform("max")
+    return curves[(curves["epoch"] % every == 0) | (curves["epoch"] == last)]
 
 
 def _tick(n_epochs: int) -> int:

@@ -4,6 +4,7 @@ It has no password, so it must be reached by this machine's own browser alone: a
 site must neither read a study through it (DNS rebinding) nor change one (forged requests).
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,7 +13,11 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 READING = ("GET", "HEAD")
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
+LOCAL = ("127.0.0.1", "localhost")
+ALWAYS = [  # no page of another site may frame ours, and nothing is taken for what it is not
+    ("X-Frame-Options", "DENY"),
+    ("X-Content-Type-Options", "nosniff"),
+]
 SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "text/plain", "text/csv")
 
 
@@ -37,14 +42,17 @@ class Guard:
             headers = [("Content-Type", "text/plain; charset=utf-8")]
             start_response("403 Forbidden", headers)
             return [refusal.encode()]
-        if environ.get("PATH_INFO", "").startswith("/artifacts/"):
-            return self._app(environ, lambda *answer: start_response(*_harmless(*answer)))
-        return self._app(environ, start_response)
+        artifact = environ.get("PATH_INFO", "").startswith("/artifacts/")
+        mended = _harmless if artifact else _unframed
+        return self._app(environ, lambda *answer: start_response(*mended(*answer)))
 
     def _refusal(self, environ: Environ) -> str:
         host = str(environ.get("HTTP_HOST", ""))
-        if host.rsplit(":", 1)[0].lower() not in self._hosts:
+        found = re.fullmatch(r"([^:]*)(:\d+)?", host.lower())
+        if found is None or found[1] not in self._hosts:
             return "This dashboard answers to 127.0.0.1 and localhost alone."
+        if not str(environ.get("PATH_INFO", "")).isascii():
+            return "This dashboard has no such page."  # it would drop the bytes, we would not
         if environ["REQUEST_METHOD"] in READING:
             return ""
         if not self._writable:
@@ -55,14 +63,15 @@ class Guard:
         return ""
 
 
+def _unframed(status: str, headers: list[tuple[str, str]], *more: Any) -> tuple[Any, ...]:
+    return status, headers + ALWAYS, *more
+
+
 def _harmless(status: str, headers: list[tuple[str, str]], *more: Any) -> tuple[Any, ...]:
     """Return an answer that no browser runs: known pictures and text are shown, the rest saved."""
     kept = [(n, v) for n, v in headers if n.lower() != "access-control-allow-origin"]
     kind = next((v for n, v in kept if n.lower() == "content-type"), "").split(";")[0].strip()
-    kept += [
-        ("X-Content-Type-Options", "nosniff"),
-        ("Content-Security-Policy", "sandbox; default-src 'none'"),
-    ]
+    kept += [*ALWAYS, ("Content-Security-Policy", "sandbox; default-src 'none'")]
     if kind not in SHOWN:
         kept = [(n, v) for n, v in kept if n.lower() not in ("content-type", "content-disposition")]
         kept += [

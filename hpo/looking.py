@@ -11,24 +11,28 @@ from hpo.keeping import ARTIFACTS
 from hpo.report import write
 from hpo.serve import HOST, make_dashboard, serve
 from hpo.status import status
-from hpo.storage import open_storage
-from hpo.stored import stored_study
+from hpo.storage import open_storage, storage_errors
+from hpo.stored import load_study, stored_study
 from hpo.study_report import study_page
 
 
-def look(url: str, port: int, *, browser: bool, writable: bool) -> None:
-    """Serve all studies of a storage until Ctrl-C.
+def look(url: str, name: str | None, port: int, *, browser: bool, writable: bool) -> None:
+    """Serve all studies of a storage until Ctrl-C, beginning with the one that is named.
 
     Raises:
-        InputError: the storage cannot be opened, or the port cannot be used.
+        InputError: the storage cannot be opened, holds no such study, or the port cannot be used.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with closing(open_storage(url, create=False)) as storage:
+    with (
+        storage_errors(url),
+        closing(open_storage(url, create=False, reading=not writable)) as storage,
+    ):
+        page = f"dashboard/studies/{load_study(storage, name)[0]._study_id}" if name else ""
         server = make_dashboard(storage, port, VAR / ARTIFACTS, writable=writable)
         kind = "may be changed here" if writable else "read-only"
-        address = f"http://{HOST}:{server.server_port}/"
+        address = f"http://{HOST}:{server.server_port}/{page}"
         print(f"{hide_password(url)} on {address}, {kind} (Ctrl-C ends)", flush=True)
-        serve(server, browser)
+        serve(server, address if browser else None)
 
 
 def export(url: str, name: str | None, path: Path) -> None:

@@ -54,12 +54,12 @@ def layer_rates(frame: pd.DataFrame, n_columns: int = 3) -> go.Figure:
         rows = frame[frame["layer"] == layer]
         row, column = divmod(i, n_columns)
         figure.add_scatter(
-            x=rows["lr"],
-            y=rows["momentum"],
-            customdata=rows[["trial", "value"]],
+            x=rows["lr"].astype("float32"),
+            y=rows["momentum"].astype("float32"),
+            customdata=rows[["trial", "value"]].to_numpy("float32"),
             mode="markers",
             marker=_markers(rows, show=i == 0) | {"cmin": low, "cmax": high},
-            hovertemplate="trial %{customdata[0]} · %{customdata[1]:.1%}<br>lr %{x:.3g} · "
+            hovertemplate="trial %{customdata[0]:d} · %{customdata[1]:.1%}<br>lr %{x:.3g} · "
             "momentum %{y:.2f}<extra></extra>",
             showlegend=False,
             row=row + 1,
@@ -102,7 +102,7 @@ def contour(
             colorscale=theme.SCALE,
             colorbar=theme.colour_bar("accuracy"),
             line={"width": 0.5},
-            hovertemplate=f"{x} %{{x:.3g}} · {y} %{{y:.3g}} · about %{{z:.1%}}<extra></extra>",
+            hovertemplate=f"{x} %{{x:.4~g}} · {y} %{{y:.4~g}} · about %{{z:.1%}}<extra></extra>",
         )
     )
     figure.add_scatter(

@@ -10,17 +10,20 @@ from hpo.retry import retried
 
 WHY = {
     "complete": "It ran to its end.",
-    "pruned": "It was pruned: at the same epoch, the median of earlier trials was better.",
+    "pruned": "The pruner found it hopeless beside earlier trials.",
     "interrupted": "Its process ended, and it was put back into the queue.",
-    "failed": "It failed by a fault of the program; see what run_study.py printed.",
+    "failed": "It failed, and is not tried again; see what run_study.py printed.",
     "died": "Its fit could not learn ({why}); it counts as chance, 1/20.",
 }
+
+NOT_BEGUN = "It was not begun: all had been given out."
 
 
 def note(trial: FrozenTrial, again: dict[int, int]) -> str:
     """Return a trial's note, as Markdown in which names and values are data."""
     state, attrs = records.state_of(trial, again), trial.user_attrs
-    lines = [f"**{state}** · " + WHY[state].format(why=attrs.get("died"))]
+    why = WHY[state] if trial.intermediate_values or state != "pruned" else NOT_BEGUN
+    lines = [f"**{state}** · " + why.format(why=attrs.get("died"))]
     if trial.number in again:
         lines[0] += f" It goes on as trial {again[trial.number]}."
     if "retry_of" in attrs:
@@ -29,7 +32,7 @@ def note(trial: FrozenTrial, again: dict[int, int]) -> str:
         best = max(trial.intermediate_values.values())
         n = len(trial.intermediate_values)
         lines.append(f"Best of {n} epochs: {best:.1%} of the validation episodes.")
-    if "seconds" in attrs:
+    if "device" in attrs:  # the last of its facts that a trial writes down
         cost = f"{attrs['seconds']:.0f} s on {attrs['device']}, {attrs['n_images']:,} images"
         size = f"{attrs['n_parameters']:,} weights, {attrs['flops_per_image'] / 1e6:.1f} MFLOP"
         lines.append(f"Cost: {cost}; {size} per image.")

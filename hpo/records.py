@@ -11,6 +11,7 @@ import pandas as pd
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from hpo.budget import covered_seconds
 from hpo.finalists import FINALISTS
 from hpo.retry import retried
 
@@ -29,22 +30,21 @@ def state_of(trial: FrozenTrial, again: dict[int, int]) -> str:
 
 def _row(trial: FrozenTrial, again: dict[int, int]) -> dict[str, Any]:
     attrs, start, end = trial.user_attrs, trial.datetime_start, trial.datetime_complete
-    span = (end - start).total_seconds() if start and end else None
     state, reported = state_of(trial, again), trial.intermediate_values
     value = trial.value
     if state == "pruned" and value is None and reported:
         value = reported[max(reported)]
     return {
+        **trial.params,  # a finalist's bear names of ours
         "trial": trial.number,
         "state": state,
         "value": value,
         "why": attrs.get("died") or attrs.get("stopped"),
         "epochs": len(trial.intermediate_values),
-        "seconds": None if state == "interrupted" else attrs.get("seconds", span),
+        "seconds": None if state == "interrupted" else attrs.get("seconds"),
         "flops": attrs.get("flops_per_image"),
         "start": start,
         "end": end,
-        **trial.params,
     }
 
 
@@ -52,13 +52,20 @@ def trials(study: Study) -> pd.DataFrame:
     """Return a row per trial, by number: :data:`COLUMNS`, then the parameters.
 
     ``value`` is the validation accuracy, the last one for a pruned trial; ``seconds`` is what the
-    fit took, unknown for an interrupted trial, whose work the next one takes over; ``flops`` are
+    fit took, unknown for a failed trial and for an interrupted one, whose work the next one takes
+    over (both end when somebody notices); ``flops`` are
     those of embedding one image.
     """
     again = retried(study)
     rows = [_row(trial, again) for trial in study.get_trials(deepcopy=False)]
-    frame = pd.DataFrame(rows, columns=None if rows else list(COLUMNS))
+    names = dict.fromkeys(name for row in rows for name in row)
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *(n for n in names if n not in COLUMNS)])
     return frame.astype({"value": float, "seconds": float, "flops": float})
+
+
+def thinned(frame: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return every k-th row, so that at most so many are drawn."""
+    return frame.iloc[:: max(1, -(-len(frame) // most))]
 
 
 def parameters(frame: pd.DataFrame) -> list[str]:
@@ -151,11 +158,11 @@ def _score(number: int, each: "pd.Series[float]") -> Iterable[Any]:
 
 
 def rate_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
-    """Return the trials that ended per hour since the first of the latest ten was begun."""
+    """Return how many of the latest ten trials ended per hour in which one was running."""
     ended = frame[frame["state"].isin(["complete", "pruned", "died"])].sort_values("end").tail(10)
     if len(ended) < 2:
         return None
-    running = (frame["state"] == "running").any()
-    until = now if running else ended["end"].max()
-    hours = (until - ended["start"].min()).total_seconds() / 3600
+    running = frame[frame["state"] == "running"].assign(end=now)
+    spans = pd.concat([ended, running])[["start", "end"]].itertuples(index=False)
+    hours = covered_seconds((start, end) for start, end in spans) / 3600
     return len(ended) / hours if hours > 0 else None

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
+from data.errors import hide_password
 from data.files import write_atomically
 
 CONFIG = {"responsive": True, "displaylogo": False}
@@ -81,9 +82,19 @@ def _drawn(figure: go.Figure, number: int) -> Markup:
     return Markup(to_html(figure, CONFIG, include_plotlyjs=False, full_html=False, div_id=name))
 
 
-def without_folders(text: str) -> str:
-    """Return a text in which every absolute path has lost its folders: a report is mailed."""
-    return re.sub(r"(?<![\w.:/])/(?:[^\s/,;\"']+/)+|(?<=:///)/?(?:[^\s/,;\"'@]+/)+", "", text)
+def storage_shown(url: str) -> str:
+    """Return a database address without password and, for a report is mailed, without folders."""
+    return f"sqlite:///{Path(url).name}" if url.startswith("sqlite") else hide_password(url)
+
+
+def command_shown(words: list[str]) -> str:
+    """Return a command line whose paths have lost their folders."""
+    return " ".join(map(_word_shown, words))
+
+
+def _word_shown(word: str) -> str:
+    flag, value = re.fullmatch(r"(--?[\w-]+=)?(.*)", word, re.DOTALL).groups("")  # type: ignore[union-attr]
+    return flag + (storage_shown(value) if "://" in value else Path(value).name or value)
 
 
 def _shown(section: Section, first: int) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from torch import Tensor
 
 from data.splits import Split
 from hpo import drawings_shown, fit_figures, result_figures, result_records
-from hpo.report import Page, Section, without_folders
+from hpo.report import Page, Section, command_shown, storage_shown
 from hpo.result import SEED_FIGURES, percent
 from hpo.result_records import Result
 
 MOST_ERRORS = 120
+CHOSE = "The validation alphabets (orange; four drawers) chose configuration and epoch."
 TABLE_2 = (
     ("humans", "95.5 %"),
     ("hierarchical Bayesian program learning", "95.2 %"),
@@ -45,7 +46,7 @@ def facts(result: Result) -> dict[str, str]:
         given["study_value"] = f"{result['study_value']:.1%} of the study's validation episodes"
     rates = [f"{r['lr']:.3g}/{r['momentum']:.3g}/{r['l2_penalty']:.2g}" for r in fit["rates"]]
     return given | {
-        "storage": without_folders(given.get("storage", "–")),
+        "storage": storage_shown(given.get("storage", "–")),
         "network": " · ".join(f"{name} {value}" for name, value in model.items()),
         "lr/momentum/l2": "conv1 … conv4, fc1, head: " + ", ".join(rates),
         "fit": " · ".join(f"{n} {v}" for n, v in fit.items() if n != "rates"),
@@ -56,7 +57,7 @@ def facts(result: Result) -> dict[str, str]:
         "versions": " · ".join(f"{n} {v}" for n, v in made["versions"].items()),
         "machine": " · ".join(str(made[n]) for n in ("cpu", "device", "precision")),
         "commit": f"{made['commit']}{' with changes' if made['dirty'] else ''}",
-        "command": without_folders(made["command"]),
+        "command": command_shown(made["command"]),
     }
 
 
@@ -91,6 +92,7 @@ def sections(
     errors = result_records.errors(predictions)
     top = result_records.top_confusions(confusions)
     alphabets = result_records.alphabets(result)
+    held_out = result["summary"]["verification"] is not None
     parts = [
         Section("Figures", table=headline_table(result)),
         Section(
@@ -101,8 +103,8 @@ def sections(
         ),
         Section(
             "Alphabet by alphabet",
-            "Random episodes; the fine bars go from the least to the most of the fits. The "
-            "validation alphabets (orange; four drawers) chose configuration and epoch.",
+            "Random episodes; the fine bars go from the least to the most of the fits."
+            + (" " + CHOSE if held_out else ""),
             figures=[result_figures.alphabets(alphabets)],
             wide=True,
         ),
@@ -113,7 +115,9 @@ def sections(
         Section(
             "Verification",
             "Same character or not, 10,000 pairs of the test alphabets. The threshold was chosen "
-            "on validation pairs.",
+            "on validation pairs."
+            if held_out
+            else "",
             figures=[fit_figures.roc(result["seeds"])],
         ),
         Section("Training", figures=[fit_figures.training(result_records.fits(result))]),
@@ -174,6 +178,9 @@ def retrain_page(
     lead = [
         "Nothing was chosen on the test alphabets: configuration, epoch and verification threshold "
         "come from validation."
+        if result["summary"]["verification"]
+        else "Nothing was chosen on the test alphabets: the configuration comes from validation, "
+        "whose alphabets were then trained on too, to the last epoch."
     ]
     if result["data"] != "omniglot":
         lead.append("These are the built-in glyphs, not Omniglot: no figure compares to the paper.")

@@ -53,10 +53,9 @@ def make_dashboard(
         ) from error
 
 
-def serve(server: WSGIServer, browser: bool) -> None:
-    """Serve until Ctrl-C; open the page in a browser if asked, and if there is one."""
-    if browser:
-        address = f"http://{HOST}:{server.server_port}/"
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+def serve(server: WSGIServer, page: str | None) -> None:
+    """Serve until Ctrl-C; open a page in a browser if one is named, and if there is a browser."""
+    if page:
+        threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
     with server:
         server.serve_forever()

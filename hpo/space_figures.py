@@ -100,7 +100,7 @@ def slices(frame: pd.DataFrame, names: list[str], log: set[str], n_columns: int 
             customdata=done["trial"].astype("int32"),
             mode="markers",
             marker={"color": theme.BLUE, "size": 5, "opacity": 0.7},
-            hovertemplate=f"trial %{{customdata}} · {name} %{{x:.3g}} · %{{y:.1%}}<extra></extra>",
+            hovertemplate=f"trial %{{customdata}} · {name} %{{x:.4~g}} · %{{y:.1%}}<extra></extra>",
             showlegend=False,
             row=row + 1,
             col=column + 1,

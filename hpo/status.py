@@ -20,7 +20,7 @@ def outlook(study: Study, left: int, now: datetime) -> str:
     rate = records.rate_per_hour(records.trials(study), now)
     if rate is None:
         return "too few trials have ended"
-    text = f"{rate:.0f} trials an hour"
+    text = f"{rate:.0f} trials an hour" if rate >= 10 else f"{rate:.1f} trials an hour"
     return f"{text} · about {60 * left / rate:.0f} min for the {left} left" if left > 0 else text
 
 

@@ -5,7 +5,7 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from data.errors import InputError, first_line, hide_password
+from hpo.database import lock_early, require_tables, use_wal
 from hpo.retry import MAX_RETRIES, put_back
 
 BUSY_SECONDS = 60
@@ -47,8 +48,9 @@ def storage_errors(url: str) -> Iterator[None]:
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
         cause = first_line(error.__cause__ or error)
         repair = (
-            "If it is locked, end the process that holds it; if it is damaged, move it away or "
-            "restore a copy; if the disk is full, free space."
+            "If it is read-only, change its rights and its folder's; if it is locked, end the "
+            "process that holds it; if it is damaged, move it away or restore a copy; if the disk "
+            "is full, free space."
             if url.startswith("sqlite")
             else "See whether its server runs and takes this user, password and database."
         )
@@ -58,13 +60,20 @@ def storage_errors(url: str) -> Iterator[None]:
 
 
 def open_storage(
-    url: str, *, create: bool = True, heartbeat: int | None = None, max_retries: int = MAX_RETRIES
+    url: str,
+    *,
+    create: bool = True,
+    reading: bool = False,
+    heartbeat: int | None = None,
+    max_retries: int = MAX_RETRIES,
 ) -> Storage:
     """Return the storage of a database address.
 
     Args:
         url: ``sqlite:///study.db``, or another SQLAlchemy address.
-        create: whether a SQLite file that does not exist is made.
+        create: whether what does not exist yet is made: a SQLite file, Optuna's tables.
+        reading: whether nothing will be changed: whoever looks at a SQLite file holds up nobody,
+            and needs no right to write it.
         heartbeat: seconds between two signs of life of a running trial, or None for none.
         max_retries: how often a trial without signs of life is put back.
 
@@ -80,16 +89,20 @@ def open_storage(
                 f"'{hide_password(url)}'. Correct it."
             ) from error
         beats = _beats(heartbeat, max_retries)
+        if not create:
+            require_tables(parsed)
         if parsed.get_backend_name() != "sqlite":
             # Two connections: the objective's and the heartbeat's. A dropped one is opened again.
             pool = {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 2}
             return _first_or_later(lambda: Storage(url, engine_kwargs=pool, **beats))
         path = Path(parsed.database or "")
-        if not create and not path.is_file():
-            raise InputError(f"{path} does not exist. Run run_study.py first, or name --storage.")
         if not path.parent.is_dir():
             raise InputError(f"The folder of {path} does not exist. Make it, or correct --storage.")
-        return _sqlite(url, path, beats)
+        busy = {"connect_args": {"timeout": BUSY_SECONDS}}
+        if reading:
+            return Storage(url, engine_kwargs=busy)
+        use_wal(path, BUSY_SECONDS)
+        return lock_early(_first_or_later(lambda: Storage(url, engine_kwargs=busy, **beats)))
 
 
 def _beats(seconds: int | None, max_retries: int) -> dict[str, Any]:
@@ -116,27 +129,3 @@ def _first_or_later(make: Callable[[], Storage]) -> Storage:
                 raise
             time.sleep(random.uniform(0.1, 0.5))
     raise AssertionError
-
-
-def _sqlite(url: str, path: Path, beats: dict[str, Any]) -> Storage:
-    """Return a SQLite storage in which a reader never blocks and no waiting trial runs twice.
-
-    SQLite has no ``SELECT … FOR UPDATE``, so Optuna can hand one waiting trial to two processes;
-    taking the write lock when a transaction begins prevents it.
-    """
-    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-    busy = {"connect_args": {"timeout": BUSY_SECONDS}}
-    storage = _first_or_later(lambda: Storage(url, engine_kwargs=busy, **beats))
-
-    def on_connect(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # SQLAlchemy, not the driver, begins transactions
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    def on_begin(connection: sqlalchemy.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    sqlalchemy.event.listen(storage.engine, "connect", on_connect)
-    sqlalchemy.event.listen(storage.engine, "begin", on_begin)
-    storage.engine.dispose()  # connections made so far know nothing of the listeners
-    return storage

@@ -15,13 +15,20 @@ from hpo.study import IDENTITY
 
 
 @contextmanager
-def stored_study(url: str, name: str | None) -> Iterator[tuple[RDBStorage, Study, StudySettings]]:
+def stored_study(
+    url: str, name: str | None, *, reading: bool = True
+) -> Iterator[tuple[RDBStorage, Study, StudySettings]]:
     """Open a storage and load a study, by default the latest; the connections end with the block.
+
+    Args:
+        url: database address.
+        name: of the study.
+        reading: whether nothing will be changed.
 
     Raises:
         InputError: the storage cannot be used, or holds no such study.
     """
-    with storage_errors(url), closing(open_storage(url, create=False)) as storage:
+    with storage_errors(url), closing(open_storage(url, create=False, reading=reading)) as storage:
         yield storage, *load_study(storage, name)
 
 

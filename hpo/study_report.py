@@ -8,15 +8,15 @@ import pandas as pd
 from optuna.storages import RDBStorage
 from optuna.study import Study
 
-from data.errors import hide_password
 from hpo import analysis, figures, maps, records, space_figures
 from hpo.finalists import winner
 from hpo.keeping import best_trials
-from hpo.report import Page, Section, without_folders
+from hpo.report import Page, Section, storage_shown
 from hpo.study import IDENTITY
 from model.evaluate import wilson_interval
 
 N_AXES, N_BEST = 8, 10
+MOST = 400  # trials in each of many small figures
 EPISODES = {"dense": 480, "paper": 32}  # of an alphabet; see data.episodes
 INTERVAL = "95\u00a0% interval over the episodes"
 
@@ -59,7 +59,7 @@ def _settings(study: Study) -> dict[str, Any]:
     return dict(study.user_attrs.get(IDENTITY, {}).get("settings", {}))
 
 
-def facts(study: Study, frame: pd.DataFrame, url: str) -> dict[str, str]:
+def facts(study: Study, frame: pd.DataFrame, spent: float, url: str) -> dict[str, str]:
     """Return what was run: configuration, data, versions, machine, cost, a line each."""
     identity, made = study.user_attrs.get(IDENTITY, {}), study.user_attrs.get("provenance", {})
     counts = Counter(frame["state"])
@@ -70,13 +70,12 @@ def facts(study: Study, frame: pd.DataFrame, url: str) -> dict[str, str]:
     versions = " · ".join(f"{n} {v}" for n, v in made.get("versions", {}).items())
     machine = " · ".join(str(made.get(n, "?")) for n in ("cpu", "device", "precision"))
     span = (frame["end"].max() - frame["start"].min()) if frame["end"].notna().any() else None
-    hours = frame["seconds"].sum() / 3600
-    cost = f"{hours:.2f} h of training"
+    cost = f"{spent / 3600:.2f} h of training"
     if span is not None:
         cost += f", {span.total_seconds() / 3600:.2f} h from the first trial to the last"
     return {
         "study": study.study_name,
-        "storage": without_folders(hide_password(url)),
+        "storage": storage_shown(url),
         "settings": settings,
         "data": f"digest {str(identity.get('data_digest', '?'))[:12]}",
         "training alphabets": ", ".join(identity.get("train_alphabets", [])),
@@ -121,9 +120,12 @@ def sections(storage: RDBStorage, study: Study, url: str) -> list[Section]:
     order = [*ranked["parameter"]] or names
     peers = analysis.best_over_peers(analysis.random_peers(storage, study))
     spent = records.spending(frame, finalists_of(storage, study))
+    done = frame[frame["state"] == "complete"]
+    few = records.thinned(done, MOST)
+    every = "" if len(few) == len(done) else f" ({len(few)} of {len(done)}, evenly chosen)"
     beside = "" if peers.empty else " Dotted: random search in the same space."
     parts = [
-        Section("What was run", facts=facts(study, frame, url)),
+        Section("What was run", facts=facts(study, frame, spent["seconds"].sum(), url)),
         Section(
             "Optimisation history",
             "Validation accuracy of every trial, a pruned one's last, and the best so far: by "
@@ -155,13 +157,14 @@ def sections(storage: RDBStorage, study: Study, url: str) -> list[Section]:
         ),
         Section(
             "Slices",
-            "Validation accuracy against each parameter, complete trials alone.",
-            figures=[space_figures.slices(frame, order, log)],
+            f"Validation accuracy against each parameter, complete trials alone{every}.",
+            figures=[space_figures.slices(few, order, log)],
             wide=True,
         ),
         Section(
             "Learning rate and momentum, layer by layer",
-            figures=[maps.layer_rates(records.layer_rates(frame))],
+            f"Complete trials{every}; brighter is better.",
+            figures=[maps.layer_rates(records.layer_rates(few))],
             wide=True,
         ),
     ]

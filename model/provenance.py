@@ -58,5 +58,5 @@ def provenance(machine: Machine) -> dict[str, Any]:
         "n_threads": torch.get_num_threads(),
         "precision": machine.precision,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": hide_password(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]])),
+        "command": [Path(sys.argv[0]).name, *map(hide_password, sys.argv[1:])],
     }

@@ -46,6 +46,7 @@ def trial(
         "n_images": 10,
     }
     facts |= {"n_parameters": 5, "device": "cpu float32"} | attrs
+    facts = facts if state in ("COMPLETE", "PRUNED") else attrs  # written when a fit has ended
     made = create_trial(
         state=TrialState[state],
         value=max(accuracies) if complete else None,

@@ -1,7 +1,6 @@
 """What a study shows of itself in the live dashboard."""
 
 import json
-import warnings
 from pathlib import Path
 
 import made
@@ -17,7 +16,7 @@ from tiny import objective, opened
 from data.episodes import dense_validation
 from data.splits import Split
 from hpo import cards
-from hpo.artifacts import save_artifacts, worst_errors
+from hpo.artifacts import worst_errors
 from hpo.cards import Cards, save_cards
 from hpo.notes import note, save_notes
 from hpo.retry import retried
@@ -49,11 +48,11 @@ def test_every_ended_trial_says_what_came_of_it() -> None:
     assert "Best of 2 epochs: 70.0%" in texts[0]
     assert "30 s on cpu float32" in texts[0]
     assert "| conv1.filters | " in texts[0]
-    assert "median" in texts[1]
+    assert "pruner" in texts[1]
     assert "could not learn (collapsed)" in texts[2]
     assert "goes on as trial 4" in texts[3]
     assert "goes on with trial 3" in texts[4]
-    assert "fault of the program" in texts[5]
+    assert "not tried again" in texts[5]
     assert texts[8] == ""  # it runs still
 
 
@@ -143,7 +142,6 @@ def test_nothing_is_kept_unless_it_is_asked_for(tmp_path: Path, parts: Split) ->
     study = opened(tmp_path, parts)
     study.optimize(objective(parts, tmp_path), n_trials=1)
     assert not [name for name in study.trials[0].system_attrs if name.startswith("artifacts")]
-    assert callable(save_artifacts)
 
 
 def test_the_surest_errors_come_first(parts: Split) -> None:
@@ -159,5 +157,4 @@ def test_the_surest_errors_come_first(parts: Split) -> None:
     character = parts.val.character_N
     assert (character[errors_K3[:, 0]] == character[errors_K3[:, 1]]).all()
     assert (character[errors_K3[:, 0]] != character[errors_K3[:, 2]]).all()
-    with warnings.catch_warnings():
-        assert errors_K3.shape == (10, 3)
+    assert errors_K3.shape == (10, 3)

@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
+import made
+import optuna_dashboard
 import pytest
+from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 
 from hpo.guard import Environ, Guard, StartResponse
 
@@ -35,7 +40,7 @@ def answer(
     return found[0], dict(found[1])
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "LOCALHOST:1", "[::1]:8080"])
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "LOCALHOST:1", "localhost"])
 def test_this_machine_reads(host: str) -> None:
     app = Asked()
     assert answer(app, HTTP_HOST=host)[0] == "200 OK"
@@ -43,7 +48,16 @@ def test_this_machine_reads(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8080", "", "127.0.0.1.evil.example", "localhost.evil:80"]
+    "host",
+    [
+        "evil.example",
+        "evil.example:8080",
+        "",
+        "127.0.0.1.evil.example",
+        "localhost.evil:80",
+        "127.0.0.1:80@evil",
+        "[::1]:8080",
+    ],
 )
 def test_a_foreign_host_reaches_nothing(host: str) -> None:
     app = Asked()
@@ -89,6 +103,28 @@ def test_artifacts_never_run(kind: str, shown: bool) -> None:
     assert ("Content-Disposition" in headers) is not shown
 
 
-def test_other_answers_stay_as_they_are() -> None:
+def test_other_answers_stay_as_they_are_but_for_frames() -> None:
     _, headers = answer(Asked("text/html"), path="/dashboard")
     assert headers["Content-Type"] == "text/html"
+    assert headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "\xff", "\xc3\xa4"])
+def test_no_spelling_of_an_artifact_s_address_makes_the_dashboard_run_it(
+    prefix: str, tmp_path: Path
+) -> None:
+    study = made.mixed()
+    store = FileSystemArtifactStore(tmp_path)
+    (tmp_path / "x.html").write_text("<script>alert(1)</script>")
+    name = upload_artifact(
+        artifact_store=store, file_path=str(tmp_path / "x.html"), study_or_trial=study
+    )
+    app = Guard(optuna_dashboard.wsgi(study._storage, artifact_store=store))
+    environ: Environ = {}
+    setup_testing_defaults(environ)
+    environ |= {"HTTP_HOST": "localhost", "PATH_INFO": f"/{prefix}artifacts/0/{name}"}
+    found: list[Any] = []
+    shown = app(environ, lambda *given: found.extend(given))
+    body = b"".join(shown)
+    getattr(shown, "close", lambda: None)()  # as every server does
+    assert b"alert" not in body or dict(found[1])["Content-Type"] == "application/octet-stream"

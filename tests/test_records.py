@@ -27,7 +27,7 @@ def test_every_kind_of_trial_is_a_row() -> None:
     ]
     assert frame["value"].fillna(-1).tolist() == [0.7, 0.2, 0.05, -1, 0.8, -1, 0.6, 0.65, -1]
     assert frame["why"][2] == "collapsed"
-    assert frame["seconds"].isna().tolist() == [i == 3 for i in range(9)]
+    assert frame["seconds"].isna().tolist() == [i in (3, 5, 8) for i in range(9)]
     assert frame["flops"][7] == 8e6
     assert records.parameters(frame) == list(made.SPACE)
 
@@ -36,7 +36,7 @@ def test_progress_counts_the_best_of_complete_trials_and_the_cost_of_all() -> No
     went = records.progress(records.trials(made.mixed()))
     assert went["trial"].tolist() == list(range(8))  # in the order in which they ended
     assert went["best"].tolist() == [0.7] * 4 + [0.8] * 4
-    assert went["cost"].tolist() == [30, 60, 90, 90, 120, 150, 180, 210]
+    assert went["cost"].tolist() == [30, 60, 90, 90, 120, 120, 150, 180]
 
 
 def test_progress_knows_no_best_before_the_first_complete_trial() -> None:
@@ -75,7 +75,7 @@ def test_spending_adds_up_by_what_ended_the_trial() -> None:
         "pruned": 30,
         "died": 30,
         "interrupted": 0,
-        "failed": 30,
+        "failed": 0,
         "finalists": 60,
     }
 
@@ -121,14 +121,32 @@ def test_log_parameters_are_those_that_were_sampled_so() -> None:
     assert not {"conv1.momentum", "fc1.units"} & log
 
 
-def test_the_rate_counts_from_the_first_of_the_latest_ten() -> None:
+def test_the_rate_counts_the_time_in_which_a_trial_was_running() -> None:
     frame = records.trials(made.mixed())
-    # Six trials ended by themselves; the first began at minute 0, one runs still.
+    # Six trials of a minute each ended by themselves; one runs since minute 8.
     now = made.START + timedelta(minutes=12)
-    assert records.rate_per_hour(frame, now) == pytest.approx(6 / 0.2)
+    assert records.rate_per_hour(frame, now) == pytest.approx(6 / (10 / 60))
     ended = frame[frame["state"] != "running"]
-    assert records.rate_per_hour(ended, now) == pytest.approx(6 / (8 / 60))
+    assert records.rate_per_hour(ended, now) == pytest.approx(60)
+    late = ended.assign(end=ended["end"].where(ended["trial"] < 7, ended["end"] + timedelta(1)))
+    late["start"] = ended["start"].where(ended["trial"] < 7, ended["start"] + timedelta(1))
+    assert records.rate_per_hour(late, now) == pytest.approx(60), "a day's pause is no work"
     assert records.rate_per_hour(frame.head(1), now) is None
+
+
+def test_what_is_drawn_of_many_is_evenly_chosen() -> None:
+    frame = pd.DataFrame({"trial": range(1000)})
+    assert records.thinned(frame, 400)["trial"].tolist() == list(range(0, 1000, 3))
+    assert len(records.thinned(frame, 1000)) == 1000
+
+
+def test_a_finalist_s_parameters_hide_no_column() -> None:
+    study = optuna.create_study(direction="maximize")
+    study.enqueue_trial({"trial": 7, "seed": 1})
+    study.optimize(lambda t: t.suggest_int("trial", 0, 9) + t.suggest_int("seed", 0, 9), n_trials=1)
+    frame = records.trials(study)
+    assert frame["trial"].tolist() == [0]
+    assert frame["seed"].tolist() == [1]
 
 
 def test_importances_add_up_and_find_the_one_that_matters() -> None:

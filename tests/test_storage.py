@@ -38,13 +38,51 @@ def test_a_locked_database_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
             optuna.create_study(storage=storage, study_name="s")
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql+psycopg://me:s3cr:et@host/db", "postgresql+psycopg://me:***@host/db"),
+        ("postgresql://u:pa/ss@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://u:pa?ss@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://u:pa ss@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://u:p@ss@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://me@srv:pw@srv.example/db", "postgresql://me@srv:***@srv.example/db"),
+        ("mysql+pymysql://u@h/db?passwd=pw&a=1", "mysql+pymysql://u@h/db?passwd=***&a=1"),
+        ("http://127.0.0.1:8080/ is up", "http://127.0.0.1:8080/ is up"),
+    ],
+)
+def test_a_password_is_hidden_wherever_it_stands(address: str, shown: str) -> None:
+    assert hide_password(address) == shown
+
+
 def test_passwords_are_hidden() -> None:
-    text = hide_password("postgresql+psycopg://me:s3cr:et@host/db")
-    assert text == "postgresql+psycopg://me:***@host/db"
     assert hide_password("x://:pw@host/db?a=1&password=pw") == "x://:***@host/db?a=1&password=***"
     with pytest.raises(InputError) as caught, storage_errors("postgresql://me:pw@host/db"):
         raise optuna.exceptions.StorageInternalError("postgresql://me:pw@host/db is down")
     assert "pw@" not in str(caught.value)
+
+
+def test_who_only_looks_holds_up_nobody_and_waits_for_nobody(tmp_path: Path) -> None:
+    working = open_storage(url(tmp_path))
+    study = optuna.create_study(storage=working, study_name="s")
+    study.optimize(lambda trial: 1.0, n_trials=2)
+    with closing(open_storage(url(tmp_path), create=False, reading=True)) as looking:
+        with closing(sqlite3.connect(tmp_path / "study.db", timeout=0)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            assert len(optuna.load_study(study_name="s", storage=looking).trials) == 2
+        with looking.engine.connect() as reader:
+            reader.exec_driver_sql("SELECT * FROM trials").fetchall()
+            study.optimize(lambda trial: 1.0, n_trials=1)  # while a reader's transaction is open
+    working.close()
+
+
+def test_a_foreign_database_is_not_touched(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "study.db")) as foreign:
+        foreign.execute("CREATE TABLE letters (text)")
+    before = (tmp_path / "study.db").read_bytes()
+    with pytest.raises(InputError, match=r"holds no study.*run_study"):
+        open_storage(url(tmp_path), create=False)
+    assert (tmp_path / "study.db").read_bytes() == before
 
 
 def test_four_processes_run_forty_waiting_trials_exactly_once(tmp_path: Path) -> None:
