@@ -92,8 +92,13 @@ def _comparable(identity: dict[str, Any] | None) -> dict[str, Any] | None:
     return {n: v for n, v in identity.items() if n not in free} | {"settings": settings}
 
 
-def best_over_peers(peers: list[Study]) -> pd.DataFrame:
-    """Return ``study``, ``trial``, ``cost``, ``best`` of every ended trial of some studies."""
-    parts = [records.progress(records.trials(p)).assign(study=p.study_name) for p in peers]
+def best_over_peers(peers: list[Study], by: str = "end") -> pd.DataFrame:
+    """Return ``study``, ``trial``, ``cost``, ``best`` of every ended trial of some studies.
+
+    Args:
+        peers: the studies.
+        by: their order, as :func:`hpo.records.progress` has it.
+    """
+    parts = [records.progress(records.trials(p), by).assign(study=p.study_name) for p in peers]
     frame = pd.concat(parts) if parts else pd.DataFrame(columns=["study", "trial", "cost", "best"])
     return frame[["study", "trial", "cost", "best"]].dropna()

@@ -39,8 +39,11 @@ def roc(seeds: list[dict[str, Any]]) -> go.Figure:
             "<extra></extra>",
         )
     figure = theme.styled(figure, height=460)
-    figure.update_xaxes(**theme.percent_axis("different pairs called same"), range=[0, 0.5])
-    figure.update_yaxes(**theme.percent_axis("same pairs called same"), range=[0.5, 1.005])
+    chosen = [seed["verification"]["chosen"] for seed in held_out]
+    right = max(0.5, *(1.05 * point["false"] for point in chosen))
+    low = min(0.5, *(0.95 * point["true"] for point in chosen))
+    figure.update_xaxes(**theme.percent_axis("different pairs called same"), range=[0, right])
+    figure.update_yaxes(**theme.percent_axis("same pairs called same"), range=[low, 1.005])
     return figure
 
 

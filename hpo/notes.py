@@ -2,7 +2,7 @@
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
-from optuna_dashboard._note import note_ver_key, save_note_with_version
+from optuna_dashboard._note import get_note_from_system_attrs, save_note_with_version
 
 from hpo import records
 from hpo.figures import said
@@ -47,6 +47,9 @@ def save_notes(study: Study) -> None:
     again, storage = retried(study), study._storage
     written = storage.get_study_system_attrs(study._study_id)
     for trial in trials:
-        if trial.state.is_finished() and note_ver_key(trial._trial_id) not in written:
-            text = note(trial, again)
+        if not trial.state.is_finished():
+            continue
+        there, text = get_note_from_system_attrs(written, trial._trial_id), note(trial, again)
+        # Ours has version 1, a person's a higher one. What came of a trial may be known late.
+        if there["version"] <= 1 and there["body"] != text:
             save_note_with_version(storage, study._study_id, trial._trial_id, 1, text)

@@ -79,13 +79,15 @@ def log_parameters(study: Study) -> set[str]:
     return {name for each in seen for name, d in each if getattr(d, "log", False)}
 
 
-def progress(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the ended trials in the order in which they ended, with best so far and cost so far.
+def progress(frame: pd.DataFrame, by: str = "end") -> pd.DataFrame:
+    """Return the ended trials with best so far and cost so far, in the order in which they ended.
+
+    With several workers that is not the order in which they were begun: ``by="trial"``.
 
     Columns beside those of :func:`trials`: ``best`` (of complete trials; NaN before the first) and
     ``cost`` (seconds of training up to and with this trial).
     """
-    ended = frame[frame["state"].isin(STATES[:5])].sort_values(["end", "trial"])
+    ended = frame[frame["state"].isin(STATES[:5])].sort_values([by, "trial"] if by == "end" else by)
     complete = ended["value"].where(ended["state"].isin(["complete", "died"]))
     return ended.assign(best=complete.cummax().ffill(), cost=ended["seconds"].fillna(0).cumsum())
 
@@ -163,6 +165,7 @@ def rate_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
     if len(ended) < 2:
         return None
     running = frame[frame["state"] == "running"].assign(end=now)
+    running["start"] = running["start"].clip(lower=ended["start"].min())
     spans = pd.concat([ended, running])[["start", "end"]].itertuples(index=False)
     hours = covered_seconds((start, end) for start, end in spans) / 3600
     return len(ended) / hours if hours > 0 else None

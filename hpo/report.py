@@ -84,7 +84,9 @@ def _drawn(figure: go.Figure, number: int) -> Markup:
 
 def storage_shown(url: str) -> str:
     """Return a database address without password and, for a report is mailed, without folders."""
-    return f"sqlite:///{Path(url).name}" if url.startswith("sqlite") else hide_password(url)
+    if url.startswith("sqlite"):
+        return f"sqlite:///{Path(url).name}"
+    return hide_password(url).partition("?")[0]
 
 
 def command_shown(words: list[str]) -> str:

@@ -43,7 +43,7 @@ def make_dashboard(
     Raises:
         InputError: the port cannot be used.
     """
-    store = FileSystemArtifactStore(artifacts) if artifacts.is_dir() else None
+    store = FileSystemArtifactStore(artifacts)  # the folder may come with the first trial's end
     app = Guard(optuna_dashboard.wsgi(storage, artifact_store=store), writable=writable)
     try:
         return make_server(HOST, port, app, Server, Quiet)

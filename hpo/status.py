@@ -5,6 +5,7 @@ from datetime import datetime
 
 from optuna.storages import RDBStorage
 from optuna.study import Study
+from optuna.trial import TrialState
 
 from data.errors import hide_password
 from hpo import records
@@ -12,12 +13,20 @@ from hpo.budget import N_TRIALS
 from hpo.figures import said
 from hpo.finalists import winner
 from hpo.keeping import best_trials
-from hpo.study_report import headline
+from hpo.owner import is_orphan
+from hpo.study_facts import headline
+
+
+def orphans(study: Study) -> set[int]:
+    """Return the numbers of the trials whose process, of this host, is gone."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return {trial.number for trial in running if is_orphan(trial)}
 
 
 def outlook(study: Study, left: int, now: datetime) -> str:
     """Return the rate of the latest trials, and how long the rest takes at that rate."""
-    rate = records.rate_per_hour(records.trials(study), now)
+    frame = records.trials(study)
+    rate = records.rate_per_hour(frame[~frame["trial"].isin(orphans(study))], now)
     if rate is None:
         return "too few trials have ended"
     text = f"{rate:.0f} trials an hour" if rate >= 10 else f"{rate:.1f} trials an hour"
@@ -37,10 +46,11 @@ def status(storage: RDBStorage, study: Study, url: str) -> str:
         f"rate     {outlook(study, wanted - ended, datetime.now())}",
     ]
     running = frame[frame["state"] == "running"]
-    curves = records.curves(study)
+    curves, gone = records.curves(study), orphans(study)
     for number in running["trial"]:
         each = curves[curves["trial"] == number]
         last = f" · {each['accuracy'].iloc[-1]:.1%}" if len(each) else ""
+        last += " · its process is gone; run_study.py takes it up" if number in gone else ""
         lines.append(f"running  trial {number} · {len(each)} epochs{last}")
     lines.append(headline(study))
     return "\n".join([*lines, *_best(study)])
@@ -49,7 +59,7 @@ def status(storage: RDBStorage, study: Study, url: str) -> str:
 def _best(study: Study) -> list[str]:
     """Return the parameters of the winner, else of the best trial, as a table of layers."""
     best = [winner(study) or trial for trial in best_trials(study, 1)]
-    if not best:
+    if not best or best[0].user_attrs.get("died"):
         return []
     params = best[0].params
     layers = list(dict.fromkeys(name.partition(".")[0] for name in params))

@@ -10,6 +10,7 @@ import torch
 from optuna.trial import TrialState
 from optuna_dashboard import get_note
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
+from optuna_dashboard._note import note_ver_key
 from PIL import Image
 from tiny import objective, opened
 
@@ -19,7 +20,7 @@ from hpo import cards
 from hpo.artifacts import worst_errors
 from hpo.cards import Cards, save_cards
 from hpo.notes import note, save_notes
-from hpo.retry import retried
+from hpo.retry import RETRY_OF, retried
 from model.config import ModelConfig
 from model.evaluate import episode_logits
 from model.siamese import SiameseNet
@@ -63,6 +64,18 @@ def test_a_note_that_is_there_stays() -> None:
     study.set_user_attr("anything", 1)
     save_notes(study)
     assert study._storage.get_study_system_attrs(study._study_id) == before
+
+
+def test_a_note_that_was_cut_off_or_overtaken_is_written_anew() -> None:
+    study = made.mixed()
+    study._storage.set_study_system_attr(study._study_id, note_ver_key(0), 1)  # and then a kill
+    study.add_trial(made.trial("FAIL", [0.1]))
+    save_notes(study)
+    assert notes(study)[0].startswith("**complete**")
+    assert "not tried again" in notes(study)[9]
+    study.enqueue_trial({}, user_attrs={RETRY_OF: 9})
+    save_notes(study)
+    assert "goes on as trial 10" in notes(study)[9]
 
 
 def test_notes_stay_small() -> None:

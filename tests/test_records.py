@@ -47,6 +47,16 @@ def test_progress_knows_no_best_before_the_first_complete_trial() -> None:
     assert best.iloc[1] == 0.4
 
 
+def test_the_best_so_far_rises_by_number_too_where_trials_end_out_of_order() -> None:
+    study = made.study()
+    study.add_trials([made.trial("COMPLETE", [v], minute=m) for v, m in ((0.4, 9), (0.3, 1))])
+    frame = records.trials(study)
+    assert records.progress(frame)["best"].tolist() == [0.3, 0.4]
+    by_number = records.progress(frame, by="trial")
+    assert by_number["trial"].tolist() == [0, 1]
+    assert by_number["best"].tolist() == [0.4, 0.4]
+
+
 def test_curves_hold_every_reported_epoch() -> None:
     curves = records.curves(made.mixed())
     first = curves[curves["trial"] == 0]

@@ -10,9 +10,12 @@ import numpy as np
 import optuna
 import pytest
 
-from hpo import report
+from data.episodes import VALIDATIONS
+from data.splits import Split
+from hpo import records, report
 from hpo.finalists import FINALISTS
 from hpo.report import Page, Picture, Section, command_shown, render
+from hpo.study_facts import EPISODES, best_table, facts, headline
 from hpo.study_report import study_page
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -63,7 +66,7 @@ def test_the_page_forbids_the_network_and_names_no_folder() -> None:
         ("sqlite:///some/where/study.db", "sqlite:///study.db"),
         ("sqlite:////study.db", "sqlite:///study.db"),
         ("--storage=sqlite:////home/a/study.db", "--storage=sqlite:///study.db"),
-        ("postgresql://u:secret@host/tuning?a=b", "postgresql://u:***@host/tuning?a=b"),
+        ("postgresql://u:secret@host/tuning?sslkey=/a/b", "postgresql://u:***@host/tuning"),
         ("/home/a/b", "b"),
         ("../../home/John Smith", "John Smith"),
         ("--data-root=/data", "--data-root=data"),
@@ -123,6 +126,26 @@ def test_a_young_study_has_a_page(n: int) -> None:
     study = made.large(n)
     for title in ("What was run", "Optimisation history", "Slices", "The best"):
         assert title in rendered(study)
+
+
+def test_the_interval_rests_on_as_many_episodes_as_there_are(parts: Split) -> None:
+    for kind, validation in VALIDATIONS.items():
+        assert len(validation(parts.val)) == EPISODES[kind] * len(parts.val.alphabets)
+
+
+def test_the_devices_are_those_of_the_trials() -> None:
+    study = made.mixed()
+    study.set_user_attr("provenance", {"cpu": "the last one's"})
+    shown = facts(study, records.trials(study), 0.0, "sqlite:///study.db")
+    assert shown["trained on"] == "cpu float32 (6 trials)"
+    assert "the last one's" in shown["machine of the last run"]
+
+
+def test_a_study_in_which_nothing_learned_says_so() -> None:
+    study = made.study()
+    study.add_trial(made.trial("COMPLETE", [0.05], died="collapsed"))
+    assert headline(study).startswith("No fit has learned")
+    assert best_table(study, records.trials(study)) == []
 
 
 def test_a_report_is_written_whole(tmp_path: Path) -> None:

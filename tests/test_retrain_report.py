@@ -158,7 +158,7 @@ def test_confusions_are_shares_of_a_character_s_episodes() -> None:
 @pytest.mark.parametrize(("mean", "place"), [(0.99, 1), (0.93, 3), (0.1, 10)])
 def test_our_row_stands_where_it_belongs(mean: float, place: int) -> None:
     rows = table_2({"summary": {"official": {"mean": mean, "sd": 0.01}}})
-    assert rows[place] == ["this fit", percent({"mean": mean, "sd": 0.01})]
+    assert rows[place] == ["ours", percent({"mean": mean, "sd": 0.01})]
     assert len(rows) == 11
 
 

@@ -6,6 +6,7 @@ import optuna
 import pytest
 
 from hpo.budget import N_TRIALS
+from hpo.owner import OWNER, _host
 from hpo.status import outlook, status
 
 
@@ -38,6 +39,20 @@ def test_the_time_left_follows_from_the_rate() -> None:
     text = outlook(made.mixed(), 5, made.START + timedelta(minutes=12))
     assert text == "36 trials an hour · about 8 min for the 5 left"
     assert "left" not in outlook(made.mixed(), 0, made.START + timedelta(minutes=12))
+
+
+def test_a_trial_whose_process_is_gone_is_named_and_slows_no_rate() -> None:
+    study = made.mixed()
+    study._storage.set_trial_user_attr(study.trials[8]._trial_id, OWNER, [_host(), 2**22 + 1, "1"])
+    assert "trial 8 · 1 epochs · 10.0% · its process is gone" in said(study)
+    assert outlook(study, 0, made.START + timedelta(days=1)) == "60 trials an hour"
+
+
+def test_a_long_runner_does_not_count_for_longer_than_the_latest_ten() -> None:
+    study = made.study()
+    study.add_trial(made.trial("RUNNING", [0.1]))
+    study.add_trials([made.trial("COMPLETE", [0.5], seed=i, minute=i) for i in range(60)])
+    assert outlook(study, 0, made.START + timedelta(minutes=60)) == "60 trials an hour"
 
 
 @pytest.mark.parametrize("n", [0, 1])
