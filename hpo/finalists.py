@@ -17,11 +17,10 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from data.drawings import Drawings
 from data.episodes import VALIDATIONS, Episodes
-from data.errors import InputError
 from hpo.job import Job
 from hpo.keeping import FOLDER, best_trials
 from hpo.objective import Objective
-from hpo.retry import put_back, slot
+from hpo.retry import slot
 from hpo.sampler import make_sampler
 from hpo.settings import StudySettings, base_config
 from hpo.space import suggest_config
@@ -93,13 +92,6 @@ class FinalistObjective:
         """
         if slot(trial.study.get_trials(deepcopy=False), trial.number) >= self.n_fits:
             raise optuna.TrialPruned
-        try:
-            return self._value(trial)
-        except (KeyboardInterrupt, InputError):
-            put_back(trial.study, trial.number)
-            raise
-
-    def _value(self, trial: optuna.Trial) -> float:
         number = trial.suggest_int("trial", 0, MAX_NUMBER)
         seed = trial.suggest_int("seed", 0, MAX_NUMBER)
         params = FixedTrial(self.study.get_trials(deepcopy=False)[number].params)

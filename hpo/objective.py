@@ -13,7 +13,6 @@ from data.drawings import Drawings
 from data.errors import InputError
 from hpo.artifacts import pictures, save_artifacts
 from hpo.keeping import Keeping
-from hpo.retry import put_back
 from hpo.settings import StudySettings, base_config
 from hpo.space import suggest_config
 from model.checkpoint import save_network
@@ -51,13 +50,6 @@ class Objective:
 
         Source: Koch 2015 §3.2 "Hyperparameter optimization": the best epoch counts.
         """
-        try:
-            return self._value(trial)
-        except (KeyboardInterrupt, InputError):  # Ctrl-C, a full disk: not the trial's fault
-            put_back(trial.study, trial.number)
-            raise
-
-    def _value(self, trial: optuna.Trial) -> float:
         path = self.keeping.checkpoint(trial)
         config = suggest_config(trial, base_config(self.settings), self.settings.search)
         state, pruned = self.train_network(trial, config, self.settings.seed, path)

@@ -12,6 +12,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from data.errors import InputError
 from hpo.owner import OWNER, Owner, claim, is_orphan, owner_of, read_owner
 
 RETRY_OF, DIED = "retry_of", "died_before"
@@ -26,17 +27,31 @@ def take_one(study: Study, goal: Goal, lock: Path) -> None:
     A trial that Optuna makes by itself bears no name until it is claimed: whoever is killed in
     between would leave a trial that runs for ever. So one is queued and signed first, and nobody
     of this host looks for orphans before it is claimed.
+
+    A trial that is interrupted, or that a full disk ends, is put back: it is not to blame.
     """
     held = FileLock(lock)
 
     def claimed(trial: Trial) -> float:
-        claim(trial)
-        held.release()
-        return goal(trial)
+        try:
+            claim(trial)
+            held.release()
+            return goal(trial)
+        except BaseException as error:
+            if isinstance(error, InputError) or is_interruption(error):
+                put_back(study, trial.number)
+            raise
 
     with held:
         _sign_or_queue(study)
         study.optimize(claimed, n_trials=1)
+
+
+def is_interruption(error: BaseException | None) -> bool:
+    """Return whether somebody told the process to end, be it inside a library that met it first."""
+    if error is None or isinstance(error, KeyboardInterrupt):
+        return error is not None
+    return is_interruption(error.__cause__ or error.__context__)
 
 
 def _sign_or_queue(study: Study) -> None:

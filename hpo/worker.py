@@ -21,7 +21,7 @@ from hpo.finalists import FinalistObjective, finalist_fits, fresh_episodes, open
 from hpo.job import Job
 from hpo.keeping import Keeping, keeping_of
 from hpo.objective import Objective
-from hpo.retry import Goal, put_back_orphans, take_one, was_put_back
+from hpo.retry import Goal, is_interruption, put_back_orphans, take_one, was_put_back
 from hpo.settings import identity
 from hpo.storage import open_storage, storage_errors
 from hpo.study import open_study
@@ -126,7 +126,7 @@ def work(job: Job, phase: str, index: int = 0) -> None:
             except (InputError, StorageInternalError):
                 raise
             except Exception as error:
-                if isinstance(error.__context__, KeyboardInterrupt):
+                if is_interruption(error):
                     raise KeyboardInterrupt from error  # it struck inside Optuna
                 if was_put_back(todo.study):  # we were asleep, and taken for dead
                     continue

@@ -10,7 +10,7 @@ from tiny import TINY, objective, opened, url
 
 from data.episodes import Packed
 from data.splits import Split
-from hpo.budget import Budget, count_ended
+from hpo.budget import Budget
 from hpo.job import Job
 from hpo.objective import Objective
 from hpo.sampler import make_sampler
@@ -100,23 +100,6 @@ def test_a_diverging_trial_completes_at_chance_with_its_reason(
     study.optimize(objective(parts, tmp_path), n_trials=1)
     assert study.trials[0].value == 1 / 20
     assert study.trials[0].user_attrs["died"] == "non-finite loss"
-
-
-def test_an_interrupted_trial_is_put_back(
-    tmp_path: Path, parts: Split, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: Any, **__: Any) -> Any:
-        raise KeyboardInterrupt
-        yield
-
-    monkeypatch.setattr("hpo.objective.fit", interrupted)
-    study = opened(tmp_path, parts)
-    with pytest.raises(KeyboardInterrupt):
-        study.optimize(objective(parts, tmp_path), n_trials=1)
-    stopped, again = study.trials
-    assert (stopped.state, again.state) == (TrialState.FAIL, TrialState.WAITING)
-    assert again.system_attrs["fixed_params"] == stopped.params
-    assert count_ended(study) == 0
 
 
 def test_the_networks_of_the_best_trials_are_kept_and_no_other_file(
