@@ -65,7 +65,7 @@ class Job:
         base = base_config(StudySettings(image_size=self.size, recipe=row.recipe))
         n_steps = self.n_images // (2 * base.fit.n_characters)
         fit = replace(base.fit, n_pairs=self.n_images // 2, epoch_steps=n_steps)
-        return Config(replace(base.model, filters=self.filters), fit)
+        return Config(replace(base.conv, filters=self.filters), fit)
 
 
 Work = dict[str, Callable[[], object]]
@@ -113,7 +113,7 @@ def ours(job: Job, row: Row) -> Work:
 def prepare(job: Job) -> None:
     """Set the row up and run it once, in its own process."""
     global _current
-    work = plain(job, job.config().model) if job.row == PLAIN else ours(job, ROWS[job.row])
+    work = plain(job, job.config().conv) if job.row == PLAIN else ours(job, ROWS[job.row])
     _current = (job, work, torch.device(job.device))
     run()
 

@@ -29,18 +29,18 @@ def variants(quick: bool) -> dict[str, dict[int, Config]]:
     sizes, characters = (SIZES[:3], CHARACTERS[:4]) if quick else (SIZES, CHARACTERS)
 
     def wide(share: float) -> Config:
-        f1, f2, f3, f4 = (int(share * f) for f in base.model.filters)
-        return replace(base, model=replace(base.model, filters=(f1, f2, f3, f4)))
+        f1, f2, f3, f4 = (int(share * f) for f in base.conv.filters)
+        return replace(base, model=replace(base.conv, filters=(f1, f2, f3, f4)))
 
     def kernel(size: int) -> Config:
-        k1, _, k3, k4 = base.model.kernels
-        return replace(base, model=replace(base.model, kernels=(k1, size, k3, k4)))
+        k1, _, k3, k4 = base.conv.kernels
+        return replace(base, model=replace(base.conv, kernels=(k1, size, k3, k4)))
 
     return {
         "characters": {n: replace(base, fit=replace(base.fit, n_characters=n)) for n in characters},
         "pixels": {s: base_config(StudySettings(image_size=s, epoch_steps=10**6)) for s in sizes},
-        "conv1.filters": {int(s * base.model.filters[0]): wide(s) for s in SHARES},
-        "fc1.units": {n: replace(base, model=replace(base.model, units=n)) for n in UNITS},
+        "conv1.filters": {int(s * base.conv.filters[0]): wide(s) for s in SHARES},
+        "fc1.units": {n: replace(base, model=replace(base.conv, units=n)) for n in UNITS},
         "conv2.kernel": {k: kernel(k) for k in KERNELS},
     }
 

@@ -113,7 +113,7 @@ def _table(ms: dict[str, float], state: FitState, n_images: int) -> pd.DataFrame
     """Put FLOP/s beside the milliseconds where there are FLOPs to speak of."""
     dtype = torch.bfloat16 if state.machine.precision == "bfloat16" else torch.float32
     best = ceiling(dtype, state.machine.device)
-    flops = {name: 6 * macs * n_images for name, macs in state.config.model.macs.items()}
+    flops = {name: 6 * macs * n_images for name, macs in state.config.conv.macs.items()}
     flops["conv1"] = flops["conv1"] * 2 // 3  # no gradient of the images
     of = {name: flops[layer] for name in ms if (layer := name.split(",")[0]) in flops}
     of[WHOLE] = sum(of.values())

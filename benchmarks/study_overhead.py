@@ -108,7 +108,7 @@ def epochs(parts: Split, machine: Machine, quick: bool) -> pd.DataFrame:
         }
         times = interleaved(rows, 1 if quick else 3, machine.device)
         seconds = {name: statistics.median(each) for name, each in times.items()}
-        line = {"filters": str(config.model.filters), "steps": config.fit.epoch_steps}
+        line = {"filters": str(config.conv.filters), "steps": config.fit.epoch_steps}
         line |= {f"{name}, s": round(each, 2) for name, each in seconds.items()}
         line["validation's share"] = f"{seconds['validation'] / sum(seconds.values()):.0%}"
         lines.append(line)

@@ -60,7 +60,7 @@ def official(configs: list[Config], args: argparse.Namespace, machine: Machine) 
         net = FitState(config, 0, machine).candidate
         ask = partial(one_shot_accuracy, net, parts.test, parts.official)
         times = interleaved({"ask": ask}, 3, machine.device)["ask"]
-        line = {"pixels": config.model.image_size, "filters": str(config.model.filters)}
+        line = {"pixels": config.model.image_size, "filters": str(config.conv.filters)}
         lines.append(line | {"seconds": round(statistics.median(times), 3)})
     return pd.DataFrame(lines)
 

@@ -100,10 +100,13 @@ def random_episodes(
     Source: Koch 2015 §4.2, after Lake: within one alphabet, two drawers.
     """
     rng = torch.Generator().manual_seed(seed)
-    pairs = _drawer_pairs(drawings)
+    n_drawers = int(drawings.count_C.min())
 
     def drawers() -> tuple[int, int]:
-        return pairs[int(torch.randint(len(pairs), (), generator=rng))]
+        """Draw one of all ordered pairs of different drawers."""
+        pair = int(torch.randint(n_drawers * (n_drawers - 1), (), generator=rng))
+        query, other = divmod(pair, n_drawers - 1)
+        return query, other + (other >= query)
 
     return _stack(
         _block(drawings, alphabet, n_way, drawers(), rng)

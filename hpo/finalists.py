@@ -54,7 +54,7 @@ def open_finalists(storage: RDBStorage, study: Study, job: Job) -> Study:
     """
     fits = finalist_fits(study, job)
     numbers = "-".join(str(number) for number in dict.fromkeys(fit["trial"] for fit in fits))
-    name = f"{study.study_name} finalists {numbers} x{job.n_finalist_seeds}"
+    name = f"{_prefix(study)}{numbers} x{job.n_finalist_seeds}"
     finalists = optuna.create_study(
         storage=storage,
         study_name=name,
@@ -66,6 +66,18 @@ def open_finalists(storage: RDBStorage, study: Study, job: Job) -> Study:
     if FOLDER not in finalists.user_attrs:
         finalists.set_user_attr(FOLDER, f"{study.user_attrs[FOLDER]}-{numbers}")
     return finalists
+
+
+def _prefix(study: Study) -> str:
+    """Return how the names of the studies of its finalists begin."""
+    return f"{study.study_name} finalists "
+
+
+def finalist_studies(storage: RDBStorage, study: Study) -> list[Study]:
+    """Return the studies of a study's finalists, if they have been fitted."""
+    names = [s.study_name for s in optuna.get_all_study_summaries(storage)]
+    found = [name for name in names if name.startswith(_prefix(study))]
+    return [optuna.load_study(study_name=name, storage=storage) for name in found]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import optuna
 from data.errors import hide_password
 from data.load import VAR
 from hpo.keeping import ARTIFACTS
+from hpo.reference import own_or_reference
 from hpo.report import write
 from hpo.serve import HOST, make_dashboard, serve
 from hpo.status import status
@@ -23,6 +24,7 @@ def look(url: str, name: str | None, port: int, *, browser: bool, writable: bool
         InputError: the storage cannot be opened, holds no such study, or the port cannot be used.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    url = own_or_reference(url, writable=writable)
     with (
         storage_errors(url),
         closing(open_storage(url, create=False, reading=not writable)) as storage,
@@ -41,6 +43,7 @@ def export(url: str, name: str | None, path: Path) -> None:
     Raises:
         InputError: there is no such study, or the file cannot be written.
     """
+    url = own_or_reference(url)
     with stored_study(url, name) as (storage, study, _):
         page = study_page(storage, study, url)
     write(path, page)
@@ -53,5 +56,6 @@ def print_status(url: str, name: str | None) -> None:
     Raises:
         InputError: there is no such study.
     """
+    url = own_or_reference(url)
     with stored_study(url, name) as (storage, study, _):
         print(status(storage, study, url))

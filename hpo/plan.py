@@ -7,9 +7,13 @@ from typing import Any
 
 from data.drawings import Drawings
 from data.episodes import VALIDATIONS
-from data.errors import InputError, hide_password
+from data.errors import InputError
 from data.load import load
 from data.splits import Split, split, train_and_val
+from hpo.budget import worked_seconds
+from hpo.finalists import finalist_studies
+from hpo.reference import own_or_reference
+from hpo.report import storage_shown
 from hpo.stored import stored_study
 from hpo.study import IDENTITY
 from hpo.winner import choose_trial, retrain_config
@@ -84,9 +88,11 @@ def make_plan(job: RetrainJob) -> Plan:
     Raises:
         InputError: no such study or trial, other data than the study's, or no such device.
     """
-    with stored_study(job.storage, job.study_name) as (_, study, settings):
+    url = own_or_reference(job.storage)
+    with stored_study(url, job.study_name) as (storage, study, settings):
         trial = choose_trial(study, job.trial)
         digest = study.user_attrs[IDENTITY]["data_digest"]
+        seconds = worked_seconds(study) + sum(map(worked_seconds, finalist_studies(storage, study)))
     machine = choose_machine(job.device, job.precision, job.compile)
     packed = load(settings.data, job.data_root, settings.image_size)
     check_digest(packed.drawings.digest, digest)
@@ -103,10 +109,11 @@ def make_plan(job: RetrainJob) -> Plan:
         machine=machine,
         folder=job.out or default_folder(study.study_name, trial.number, job.train_on),
         facts={
-            "storage": hide_password(job.storage),
+            "storage": storage_shown(url),
             "study": study.study_name,
             "trial": trial.number,
             "study_value": trial.value,
+            "study_seconds": round(seconds, 1),
             "train_on": job.train_on,
         },
     )

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpo.retry import slot
 
 N_STARTUP_TRIALS = 10
+RESAMPLED_SHARE = 0.25  # of the parameters of a start-up trial
 
 
 class PerTrialSeeded(BaseSampler):
@@ -23,11 +24,16 @@ class PerTrialSeeded(BaseSampler):
     keeps its place, so that those after it are sampled as if nothing had happened. One live trial
     per instance.
 
+    The study's first trials are the anchors; the start-up trials after them are neighbours of the
+    anchors, some parameters of which are drawn anew. In a space of many dimensions a network whose
+    parameters are all random hardly learns, and a model of such trials does not either.
+
     Args:
         factory: makes a sampler from a seed.
         seed: of the study.
         space: distributions of the anchors' parameters.
         anchors: parameters of the study's first trials, which are not sampled.
+        n_startup_trials: anchors and their neighbours; what comes after is the sampler's.
     """
 
     def __init__(
@@ -36,12 +42,14 @@ class PerTrialSeeded(BaseSampler):
         seed: int,
         space: dict[str, BaseDistribution],
         anchors: list[dict[str, float | int]],
+        n_startup_trials: int = 0,
     ) -> None:
         """Keep the factory; until the first trial a stand-in answers."""
         self._factory, self._seed = factory, seed
         self._space, self._anchors = space, anchors
+        self._n_startup_trials = n_startup_trials
         self._inner = factory(seed)
-        self._anchor: dict[str, float | int] | None = None
+        self._given: dict[str, Any] | None = None
 
     def reseed_rng(self) -> None:
         """Do nothing: the seed is the trial's."""
@@ -49,25 +57,40 @@ class PerTrialSeeded(BaseSampler):
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Make the trial's sampler."""
         which = slot(study.get_trials(deepcopy=False), trial.number)
-        self._anchor = self._anchors[which] if which < len(self._anchors) else None
         sequence = np.random.SeedSequence([self._seed, which])
-        self._inner = self._factory(int(sequence.generate_state(1)[0]))
+        seed = int(sequence.generate_state(1)[0])
+        self._given = None
+        if which < len(self._anchors):
+            self._given = dict(self._anchors[which])
+        elif self._anchors and which < self._n_startup_trials:
+            anchor = self._anchors[which % len(self._anchors)]
+            self._given = anchor | self._resampled(study, trial, seed)
+        self._inner = self._factory(seed)
         self._inner.before_trial(study, trial)
+
+    def _resampled(self, study: Study, trial: FrozenTrial, seed: int) -> dict[str, Any]:
+        """Return some parameters of the space, each with a random value."""
+        chance, sampler = np.random.default_rng(seed), RandomSampler(seed)
+        return {
+            name: sampler.sample_independent(study, trial, name, distribution)
+            for name, distribution in self._space.items()
+            if chance.random() < RESAMPLED_SHARE
+        }
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Ask the trial's sampler, unless the trial is an anchor."""
-        if self._anchor is not None:
+        """Ask the trial's sampler, unless the trial's parameters are given."""
+        if self._given is not None:
             return self._space
         return self._inner.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Ask the trial's sampler, unless the trial is an anchor."""
-        if self._anchor is not None:
-            return dict(self._anchor)
+        """Ask the trial's sampler, unless the trial's parameters are given."""
+        if self._given is not None:
+            return self._given
         return self._inner.sample_relative(study, trial, search_space)
 
     def sample_independent(
@@ -105,6 +128,13 @@ def sampler_arguments(name: str) -> dict[str, Any]:
     return {"name": name, **{"tpe": tpe, "gp": startup, "random": {}}[name]}
 
 
+def startup_arguments(name: str) -> dict[str, Any]:
+    """Return how a study begins; random search is random from the first trial that is no anchor."""
+    if name == "random":
+        return {}
+    return {"n_startup_trials": N_STARTUP_TRIALS, "resampled_share": RESAMPLED_SHARE}
+
+
 def make_sampler(
     name: str,
     seed: int,
@@ -114,7 +144,13 @@ def make_sampler(
     """Return ``"tpe"``, ``"gp"`` or ``"random"``, seeded as :class:`PerTrialSeeded` has it."""
     arguments = sampler_arguments(name)
     made = SAMPLERS[arguments.pop("name")]
-    return PerTrialSeeded(lambda s: made(seed=s, **arguments), seed, space or {}, anchors or [])
+    return PerTrialSeeded(
+        lambda s: made(seed=s, **arguments),
+        seed,
+        space or {},
+        anchors or [],
+        startup_arguments(name).get("n_startup_trials", 0),
+    )
 
 
 def pruner_arguments(name: str, max_epochs: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from optuna.distributions import distribution_to_json
 
 from data.drawings import Drawings
 from data.episodes import Episodes
-from hpo.sampler import pruner_arguments, sampler_arguments
+from hpo.sampler import pruner_arguments, sampler_arguments, startup_arguments
 from hpo.space import GROUPS, distributions, paper_model
 from model.config import LAYERS, Config, FitConfig, LayerRates, require
 
@@ -68,9 +68,10 @@ def base_config(settings: StudySettings) -> Config:
     Its architecture is the paper's best; its rates were found by hand on validation, for the paper
     does not report its own.
     """
+    lr = 0.03 if settings.recipe == "paper" else 0.05
     fit = FitConfig(
         recipe=settings.recipe,
-        rates=(LayerRates(lr=0.03, momentum=0.9, l2_penalty=0.0),) * len(LAYERS),
+        rates=(LayerRates(lr=lr, momentum=0.9, l2_penalty=0.0),) * len(LAYERS),
         max_epochs=settings.max_epochs,
         epoch_steps=settings.epoch_steps,
         n_pairs=settings.pairs,
@@ -100,6 +101,7 @@ def identity(
         "episodes": asked.hexdigest(),
         "direction": "maximize",
         "sampler": sampler_arguments(settings.sampler),
+        "startup": startup_arguments(settings.sampler),
         "pruner": pruner_arguments(settings.pruner, settings.max_epochs),
         "version": version("siamese-hpo"),
     }

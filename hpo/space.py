@@ -78,6 +78,16 @@ def paper_model(image_size: int, init: str) -> ModelConfig:
     return ModelConfig(image_size, PAPER_FILTERS, paper_kernels(image_size), PAPER_UNITS, init)
 
 
+def resized(model: ModelConfig, image_size: int) -> ModelConfig:
+    """Return a network for images of another size, its kernels scaled with them.
+
+    They are rounded up, as :func:`paper_kernels` has it, and lowered where no pixel would be left.
+    """
+    share = image_size / model.image_size
+    scaled = tuple(max(1, math.ceil(round(kernel * share, 6))) for kernel in model.kernels)
+    return replace(model, image_size=image_size, kernels=clip_kernels(image_size, scaled))
+
+
 def kernel_range(image_size: int) -> tuple[int, int]:
     """Return the paper's range 3 … 20 of a 105-pixel image, scaled to an image size.
 
@@ -113,8 +123,8 @@ def base_values(base: Config) -> dict[str, float | int]:
         values |= {f"{layer}.lr": rates.lr, f"{layer}.momentum": rates.momentum}
         values[f"{layer}.l2"] = max(rates.l2_penalty, L2_RANGE[0])
     for i, layer in enumerate(CONVS):
-        values |= {f"{layer}.filters": base.model.filters[i]}
-        values |= {f"{layer}.kernel": base.model.kernels[i]}
+        values |= {f"{layer}.filters": base.conv.filters[i]}
+        values |= {f"{layer}.kernel": base.conv.kernels[i]}
     return values
 
 
@@ -137,7 +147,7 @@ def build_config(base: Config, values: dict[str, float | int]) -> Config:
     f1, f2, f3, f4 = (int(values[f"{layer}.filters"]) for layer in CONVS)
     kernels = tuple(int(values[f"{layer}.kernel"]) for layer in CONVS)
     model = replace(
-        base.model,
+        base.conv,
         filters=(f1, f2, f3, f4),
         kernels=clip_kernels(base.model.image_size, kernels),
         units=int(values["fc1.units"]),

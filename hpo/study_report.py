@@ -1,11 +1,11 @@
 """The report of a study: what was run, how the search went, what it found."""
 
-import optuna
 import pandas as pd
 from optuna.storages import RDBStorage
 from optuna.study import Study
 
 from hpo import analysis, figures, maps, records, space_figures
+from hpo.finalists import finalist_studies
 from hpo.report import Page, Section
 from hpo.study_facts import N_BEST, best_table, facts, headline, settings_of
 
@@ -15,10 +15,7 @@ MOST = 400  # trials in each of many small figures
 
 def finalists_of(storage: RDBStorage, study: Study) -> pd.DataFrame | None:
     """Return the fits of the study's finalists, as :func:`hpo.records.trials` does."""
-    prefix = f"{study.study_name} finalists "
-    names = [s.study_name for s in optuna.get_all_study_summaries(storage)]
-    found = [n for n in names if n.startswith(prefix)]
-    parts = [records.trials(optuna.load_study(study_name=n, storage=storage)) for n in found]
+    parts = [records.trials(each) for each in finalist_studies(storage, study)]
     return pd.concat(parts, ignore_index=True) if parts else None
 
 

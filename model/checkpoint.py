@@ -9,7 +9,7 @@ import torch
 from data.errors import InputError
 from data.files import write_atomically
 from model.config import Config
-from model.siamese import SiameseNet
+from model.siamese import SiameseNet, build_net
 
 NETWORK = "siamese-network-1"
 
@@ -65,7 +65,7 @@ def load_network(path: Path) -> tuple[SiameseNet, Config, dict[str, Any]]:
     try:
         about = json.loads(content["about"])
         config, facts = Config.from_dict(about["config"]), dict(about["facts"])
-        net = SiameseNet(config.model)
+        net = build_net(config.model)
         net.load_state_dict(content["net"])
     except (KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
         raise InputError(f"Checkpoint {path} does not fit this version. Name another.") from error

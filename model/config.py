@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from data.errors import InputError
 
@@ -46,6 +46,9 @@ class ModelConfig:
     kernels: tuple[int, int, int, int] = (4, 3, 2, 2)
     units: int = 4096
     init: str = "scaled"
+
+    layers: ClassVar[tuple[str, ...]] = LAYERS
+    rectified: ClassVar[tuple[str, ...]] = CONVS  # layers with a ReLU behind them
 
     def __post_init__(self) -> None:
         """Refuse impossible networks before anything is computed."""
@@ -104,6 +107,49 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class DenseConfig:
+    """Geometry of the paper's siamese net without convolutions: two fully connected layers.
+
+    Args:
+        image_size: height and width of the input in pixels.
+        hidden: width of the first layer. Deviation D15: the paper does not give the widths.
+        units: width E of the embedding.
+        init: as in :class:`ModelConfig`.
+
+    Source: Koch 2015 §4.2, Table 2.
+    """
+
+    image_size: int = 35
+    hidden: int = 2048
+    units: int = 2048
+    init: str = "scaled"
+
+    layers: ClassVar[tuple[str, ...]] = ("fc1", "fc2", "head")
+    rectified: ClassVar[tuple[str, ...]] = ("fc1",)
+
+    def __post_init__(self) -> None:
+        """Refuse impossible networks."""
+        widths = (self.image_size, self.hidden, self.units)
+        require(min(widths) >= 1, "image_size, hidden, units >= 1", widths, "Raise them.")
+        require(self.init in INITS, f"init in {INITS}", self.init, "Choose one of them.")
+
+    @property
+    def n_activations(self) -> int:
+        """Number of outputs of all layers for one image."""
+        return self.hidden + self.units
+
+    @property
+    def n_weights(self) -> int:
+        """Number of weights of fc1 and fc2, without biases."""
+        return self.hidden * (self.image_size**2 + self.units)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one image's embedding (a multiply-add counts 2)."""
+        return 2 * self.n_weights
+
+
+@dataclass(frozen=True)
 class LayerRates:
     """One layer's learning rate η, final momentum μ and L2 penalty λ.
 
@@ -128,7 +174,7 @@ class FitConfig:
     Args:
         recipe: ``"paper"`` (independent pairs, cross-entropy) or ``"episode"`` (softmax over a
             support set).
-        rates: one entry per name in ``LAYERS``.
+        rates: one entry per layer of the network, in their order.
         max_epochs: epochs at most; the cosine schedule ends there.
         patience: epochs without a gain before an early stop.
         epoch_steps: optimiser steps per epoch (episode recipe).
@@ -160,7 +206,6 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        require(len(self.rates) == len(LAYERS), "one rate per layer", len(self.rates), "Add them.")
         require(self.recipe in RECIPES, f"recipe in {RECIPES}", self.recipe, "Choose one of them.")
         known = f"schedule in {SCHEDULES}"
         require(self.schedule in SCHEDULES, known, self.schedule, "Choose one of them.")
@@ -175,8 +220,19 @@ class FitConfig:
 class Config:
     """A network and how it is fitted."""
 
-    model: ModelConfig
+    model: ModelConfig | DenseConfig
     fit: FitConfig
+
+    def __post_init__(self) -> None:
+        """Refuse rates that do not match the layers."""
+        n_rates = len(self.fit.rates)
+        require(n_rates == len(self.model.layers), "one rate per layer", n_rates, "Add them.")
+
+    @property
+    def conv(self) -> ModelConfig:
+        """The geometry, of a network that is convolutional."""
+        assert isinstance(self.model, ModelConfig)
+        return self.model
 
     @property
     def work(self) -> dict[str, int]:
@@ -185,7 +241,7 @@ class Config:
         return {
             "FLOPs": 3 * self.model.flops * n_images,
             "activations": self.model.n_activations * n_images,
-            "comparisons": self.fit.n_characters**2 * self.model.units,
+            "comparisons": n_images * (n_images + 1) // 2 * self.model.units,
             "weights": self.model.n_weights,
         }
 
@@ -209,6 +265,8 @@ class Config:
     def from_dict(cls, values: dict[str, Any]) -> "Config":
         """Return the configuration that :meth:`to_dict` described."""
         model, fit = dict(values["model"]), dict(values["fit"])
-        model |= {name: tuple(model[name]) for name in ("filters", "kernels")}
         fit["rates"] = tuple(LayerRates(**rates) for rates in fit["rates"])
+        if "hidden" in model:
+            return cls(DenseConfig(**model), FitConfig(**fit))
+        model |= {name: tuple(model[name]) for name in ("filters", "kernels")}
         return cls(ModelConfig(**model), FitConfig(**fit))

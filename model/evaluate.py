@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from data.affine import distort, draw_distortions
 from data.drawings import Drawings
 from data.episodes import Episodes
 from data.pairs import Pairs
@@ -19,21 +20,32 @@ from model.siamese import SiameseNet
 EMBED_BATCH = 256
 COMPARE_BLOCKS = 16
 COMPARE_PAIRS = 512
+N_COPIES, COPIES_SEED = 16, 2015
 
 
 @torch.no_grad()
-def embed_drawings(net: SiameseNet, drawings: Drawings, used_M: Tensor) -> Tensor:
+def embed_drawings(
+    net: SiameseNet,
+    drawings: Drawings,
+    used_M: Tensor,
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """Return N×E float32 embeddings; rows not in ``used_M`` are zero and cost nothing.
 
     Args:
         net: on the drawings' device.
         drawings: N images of the network's size.
         used_M: positions of the drawings that are wanted, in any order, repeats allowed.
+        generator: distorts each drawing, on the drawings' device; None for the drawings themselves.
     """
     device = drawings.images_NHW.device
     h_NE = torch.zeros(len(drawings), net.config.units, device=device)
     for at in used_M.to(device).unique().split(EMBED_BATCH):
-        h_NE[at] = net.embed(to_input(drawings.images_NHW[at]))
+        x = to_input(drawings.images_NHW[at])
+        if generator is not None:
+            x = distort(x, draw_distortions(len(x), generator=generator))
+        h_NE[at] = net.embed(x)
     return h_NE
 
 
@@ -42,6 +54,23 @@ def episode_logits(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> T
     """Return R×Q×S logits of every query with every support drawing of its block."""
     used = torch.cat([episodes.query_RQ.flatten(), episodes.support_RS.flatten()])
     return logits_between(net, embed_drawings(net, drawings, used), episodes)
+
+
+@torch.no_grad()
+def averaged_logits(
+    net: SiameseNet, drawings: Drawings, episodes: Episodes, *, n_copies: int = N_COPIES
+) -> Tensor:
+    """Return R×Q×S logits, the mean over the drawings and ``n_copies`` distorted copies of each.
+
+    The distortions are those of training, drawn from a seed of their own.
+    """
+    used = torch.cat([episodes.query_RQ.flatten(), episodes.support_RS.flatten()])
+    generator = torch.Generator(drawings.images_NHW.device).manual_seed(COPIES_SEED)
+    logits = episode_logits(net, drawings, episodes)
+    for _ in range(n_copies):
+        h_NE = embed_drawings(net, drawings, used, generator=generator)
+        logits += logits_between(net, h_NE, episodes)
+    return logits / (1 + n_copies)
 
 
 @torch.no_grad()
@@ -83,6 +112,15 @@ def nearest_neighbour_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
     query, support = (t.to(x_NP.device) for t in (episodes.query_RQ, episodes.support_RS))
     blocks = zip(query.split(COMPARE_BLOCKS), support.split(COMPARE_BLOCKS), strict=True)
     return torch.cat([x_NP[q] @ x_NP[s].mT for q, s in blocks])
+
+
+def pixel_distance_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
+    """Return R×Q×S negative Euclidean distances of the raw pixels: 1-NN as it is usually meant."""
+    x_NP = drawings.images_NHW.flatten(1).float()
+    query, support = (t.to(x_NP.device) for t in (episodes.query_RQ, episodes.support_RS))
+    return torch.stack(
+        [-torch.cdist(x_NP[q], x_NP[s]) for q, s in zip(query, support, strict=True)]
+    )
 
 
 def wilson_interval(share: float, n: int) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from model.config import LAYERS, FitConfig
+from model.config import FitConfig
 from model.siamese import SiameseNet
 
 FIRST_MOMENTUM = 0.5
@@ -32,7 +32,7 @@ def momentum_at(fit: FitConfig, final: float, epoch: int) -> float:
 
 
 def build_optimizer(net: SiameseNet, fit: FitConfig) -> torch.optim.SGD:
-    """Return SGD with one parameter group per layer, in the order of ``LAYERS``.
+    """Return SGD with one parameter group per layer, in the layers' order.
 
     Deviation D2: the paper's update is read as the gradient of ``λ|w|²``, hence a
     ``weight_decay`` of 2λ.
@@ -44,7 +44,7 @@ def build_optimizer(net: SiameseNet, fit: FitConfig) -> torch.optim.SGD:
             "lr": rates.lr,
             "weight_decay": 2 * rates.l2_penalty,
         }
-        for layer, rates in zip(LAYERS, fit.rates, strict=True)
+        for layer, rates in zip(net.config.layers, fit.rates, strict=True)
     ]
     return torch.optim.SGD(
         groups, lr=0.0, momentum=FIRST_MOMENTUM, nesterov=fit.nesterov, fused=True

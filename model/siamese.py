@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from model.config import CONVS, ModelConfig
+from model.config import CONVS, DenseConfig, ModelConfig
 from model.device import autocast
-from model.weighted_l1 import weighted_l1
+from model.weighted_l1 import weighted_l1, weighted_l1_within
 
 
 class SiameseNet(nn.Module):
@@ -31,27 +31,32 @@ class SiameseNet(nn.Module):
 
     def __init__(
         self,
-        config: ModelConfig,
+        config: ModelConfig | DenseConfig,
         *,
         generator: torch.Generator | None = None,
         precision: str = "float32",
     ) -> None:
-        """Build the layers conv1 … conv4, fc1 and head."""
+        """Build the layers of the twin, and the head."""
         super().__init__()
         self.config = config
         self.precision = precision
-        f1, f2, f3, f4 = config.filters
-        k1, k2, k3, k4 = config.kernels
+        self._build()
+        self.head: nn.Linear = skip_init(nn.Linear, config.units, 1)
+        if generator is not None:
+            initialise(self, generator=generator)
+        self.to(memory_format=torch.channels_last)
+
+    def _build(self) -> None:
+        """Build conv1 … conv4 and fc1."""
+        assert isinstance(self.config, ModelConfig)
+        f1, f2, f3, f4 = self.config.filters
+        k1, k2, k3, k4 = self.config.kernels
         # torch's own initialisation would draw from the global random state, to be overwritten.
         self.conv1: nn.Conv2d = skip_init(nn.Conv2d, 1, f1, k1)
         self.conv2: nn.Conv2d = skip_init(nn.Conv2d, f1, f2, k2)
         self.conv3: nn.Conv2d = skip_init(nn.Conv2d, f2, f3, k3)
         self.conv4: nn.Conv2d = skip_init(nn.Conv2d, f3, f4, k4)
-        self.fc1: nn.Linear = skip_init(nn.Linear, config.n_flat, config.units)
-        self.head: nn.Linear = skip_init(nn.Linear, config.units, 1)
-        if generator is not None:
-            initialise(self, generator=generator)
-        self.to(memory_format=torch.channels_last)
+        self.fc1: nn.Linear = skip_init(nn.Linear, self.config.n_flat, self.config.units)
 
     def compile_training(self) -> None:
         """Let ``torch.compile`` translate what is trained, on a GPU into CUDA graphs.
@@ -61,7 +66,7 @@ class SiameseNet(nn.Module):
         """
         torch.compiler.reset()  # graphs of another geometry would count against the limit
         mode = "reduce-overhead" if self.head.weight.is_cuda else "default"
-        for name in ("embed", "compare"):
+        for name in ("embed", "compare", "compare_within"):
             plain = getattr(self, name)
             setattr(self, name, _if_training(torch.compile(plain, mode=mode), plain))
 
@@ -100,10 +105,48 @@ class SiameseNet(nn.Module):
         blocks = zip(h1_E, h2_E, strict=True)
         return torch.stack([weighted_l1(q, s, weight) for q, s in blocks]) + bias
 
+    def compare_within(self, h_BE: Tensor) -> Tensor:
+        """Return the float32 B×B logits of a batch of embeddings, each with each.
+
+        Source: as :meth:`compare`.
+        """
+        return weighted_l1_within(h_BE, self.head.weight[0]) + self.head.bias
+
     def forward(self, x1_B1HW: Tensor, x2_B1HW: Tensor) -> Tensor:
         """Return the B logits of B pairs of images."""
         h1_BE, h2_BE = self.embed(torch.cat([x1_B1HW, x2_B1HW])).chunk(2)
         return self.compare(h1_BE, h2_BE)
+
+
+class DenseNet(SiameseNet):
+    """The siamese net without convolutions: two fully connected layers on the pixels.
+
+    Source: Koch 2015 §4.2, Table 2.
+    """
+
+    def _build(self) -> None:
+        """Build fc1 and fc2."""
+        config = self.config
+        assert isinstance(config, DenseConfig)
+        self.fc1: nn.Linear = skip_init(nn.Linear, config.image_size**2, config.hidden)
+        self.fc2: nn.Linear = skip_init(nn.Linear, config.hidden, config.units)
+
+    def embed(self, x_B1HW: Tensor) -> Tensor:
+        """Return the embeddings h, as :meth:`SiameseNet.embed` does."""
+        with autocast(x_B1HW.device, self.precision):
+            x = F.relu_(self.fc1(x_B1HW.flatten(1)))
+            return torch.sigmoid(self.fc2(x).float())
+
+
+def build_net(
+    config: ModelConfig | DenseConfig,
+    *,
+    generator: torch.Generator | None = None,
+    precision: str = "float32",
+) -> SiameseNet:
+    """Return a network of either kind; see :class:`SiameseNet`."""
+    kind = DenseNet if isinstance(config, DenseConfig) else SiameseNet
+    return kind(config, generator=generator, precision=precision)
 
 
 def _if_training(
@@ -118,8 +161,8 @@ def initialise(net: SiameseNet, *, generator: torch.Generator) -> None:
 
     ``paper``: conv weights N(0, 0.01), fully connected weights N(0, 0.2), biases N(0.5, 0.01); the
     second number is the standard deviation.
-    ``scaled`` (Deviation D10): He's standard deviation in the convolutions and Xavier's in fc1,
-    biases 0; the head starts as a plain negative distance, so that nearer is likelier.
+    ``scaled`` (Deviation D10): He's standard deviation before a ReLU and Xavier's before the
+    sigmoid, biases 0; the head starts as a plain negative distance, so that nearer is likelier.
 
     Source: Koch 2015 §3.2 "Weight initialization".
     """
@@ -136,6 +179,6 @@ def initialise(net: SiameseNet, *, generator: torch.Generator) -> None:
                 layer.weight.fill_(-4.0 / math.sqrt(n_inputs))
                 layer.bias.zero_()
             else:
-                gain = 2.0 if name in CONVS else 1.0
+                gain = 2.0 if name in net.config.rectified else 1.0
                 layer.weight.normal_(0.0, math.sqrt(gain / n_inputs), generator=generator)
                 layer.bias.zero_()

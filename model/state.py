@@ -15,7 +15,7 @@ from model.config import Config
 from model.device import Machine
 from model.optim import build_optimizer
 from model.seeds import derive_seed
-from model.siamese import SiameseNet
+from model.siamese import SiameseNet, build_net
 
 FORMAT = "siamese-fit-2"
 
@@ -80,7 +80,7 @@ class FitState:
         self.n_steps = 0
 
     def _new_net(self, generator: torch.Generator | None = None) -> SiameseNet:
-        net = SiameseNet(self.config.model, generator=generator, precision=self.machine.precision)
+        net = build_net(self.config.model, generator=generator, precision=self.machine.precision)
         return net.to(self.machine.device)
 
     @property

@@ -3,9 +3,10 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import BaseDistribution, FloatDistribution
 from tiny import url
 
-from hpo.sampler import make_sampler
+from hpo.sampler import N_STARTUP_TRIALS, make_sampler
 from hpo.storage import open_storage
 
 
@@ -35,3 +36,29 @@ def test_a_resumed_study_samples_what_the_uninterrupted_one_does(
     resumed = sampled(sampler, [5, 6, 3], tmp_path / "b")
     assert resumed == whole
     assert len({tuple(params.items()) for params in whole}) == 14
+
+
+def begun(sampler: str, n_trials: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return a study's anchors and its first trials' parameters."""
+    space: dict[str, BaseDistribution] = {f"x{i}": FloatDistribution(0, 1) for i in range(40)}
+    anchors: list[dict[str, float | int]] = [dict.fromkeys(space, 0.25), dict.fromkeys(space, 0.75)]
+    study = optuna.create_study(sampler=make_sampler(sampler, 0, space, anchors))
+    study.optimize(lambda t: sum(t.suggest_float(name, 0, 1) for name in space), n_trials=n_trials)
+    return anchors, [trial.params for trial in study.trials]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_a_study_begins_with_the_anchors_and_their_neighbours(sampler: str) -> None:
+    anchors, params = begun(sampler, N_STARTUP_TRIALS)
+    assert params[:2] == anchors
+    for number, each in enumerate(params[2:], start=2):
+        near = anchors[number % 2]
+        n_resampled = sum(each[name] != near[name] for name in near)
+        assert 2 <= n_resampled <= 20, "about a quarter of 40"
+    assert len({tuple(each.values()) for each in params}) == N_STARTUP_TRIALS
+
+
+def test_random_search_is_random_from_the_first_trial_that_is_no_anchor() -> None:
+    anchors, params = begun("random", 4)
+    assert params[:2] == anchors
+    assert not any(value in (0.25, 0.75) for each in params[2:] for value in each.values())

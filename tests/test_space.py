@@ -36,7 +36,7 @@ def test_the_space_at_105_pixels_is_the_papers() -> None:
     [(105, (10, 7, 4, 4)), (35, (4, 3, 2, 2)), (52, (5, 4, 2, 2)), (28, (3, 2, 2, 2))],
 )
 def test_the_papers_architecture_scales_with_the_image(size: int, kernels: tuple[int, ...]) -> None:
-    model = base_config(StudySettings(image_size=size)).model
+    model = base_config(StudySettings(image_size=size)).conv
     assert model.kernels == kernels
     assert model.filters == (64, 128, 128, 256)
     assert model.units == 4096
@@ -71,9 +71,9 @@ def test_every_searched_value_reaches_the_configuration(size: int) -> None:
         l2 = trial.params[f"{layer}.l2"]
         assert rates.l2_penalty == (l2 if l2 >= 1e-5 else 0.0)
     for i, layer in enumerate(LAYERS[:4]):
-        assert config.model.filters[i] == trial.params[f"{layer}.filters"]
+        assert config.conv.filters[i] == trial.params[f"{layer}.filters"]
     kernels = tuple(trial.params[f"{layer}.kernel"] for layer in LAYERS[:4])
-    assert config.model.kernels == clip_kernels(size, kernels)
+    assert config.conv.kernels == clip_kernels(size, kernels)
     assert config.model.units == trial.params["fc1.units"]
     assert suggest_config(FixedTrial(trial.params), base, GROUPS) == config
 

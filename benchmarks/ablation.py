@@ -1,0 +1,163 @@
+"""What each ingredient is worth: validation accuracy without it, at equal compute, over seeds.
+
+The configuration is the winner of a study; each row changes one thing. A row whose network or
+batch costs more is trained for fewer steps, so that all rows take about the same time. The test
+alphabets are not looked at.
+"""
+
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import torch
+from harness import finish, machine_of, parser
+
+from data.episodes import dense_validation
+from data.load import load
+from data.splits import Split, split
+from hpo.console import add_storage
+from hpo.reference import own_or_reference
+from hpo.space import resized
+from hpo.stored import stored_study
+from hpo.winner import choose_trial, retrain_config
+from model.config import Config, LayerRates
+from model.device import Machine
+from model.state import FitState
+from model.train import CHANCE, Validation, fit
+
+Change = Callable[[Config], Config]
+
+
+def fitted(**values: object) -> Change:
+    """Return the change of some values of the fit."""
+    return lambda config: replace(config, fit=replace(config.fit, **values))  # type: ignore[arg-type]
+
+
+def one_rate(config: Config) -> Config:
+    """Give all layers the geometric means of the rates and penalties, and the mean momentum."""
+    rates = config.fit.rates
+
+    def mean(values: list[float]) -> float:
+        return math.exp(statistics.fmean(map(math.log, values))) if min(values) > 0 else 0.0
+
+    shared = LayerRates(
+        lr=mean([r.lr for r in rates]),
+        momentum=statistics.fmean(r.momentum for r in rates),
+        l2_penalty=mean([r.l2_penalty for r in rates]),
+    )
+    return replace(config, fit=replace(config.fit, rates=(shared,) * len(rates)))
+
+
+def pairs_recipe(config: Config) -> Config:
+    """Train on independent pairs, as many images as before."""
+    n_pairs = config.fit.epoch_steps * config.fit.n_characters
+    return fitted(recipe="paper", n_pairs=n_pairs, turns=False)(config)
+
+
+def paper_start(config: Config) -> Config:
+    """Draw the paper's initial weights."""
+    return replace(config, model=replace(config.conv, init="paper"))
+
+
+def at_size(pixels: int) -> Change:
+    """Return the change to another image size, the kernels scaled with it."""
+    return lambda config: replace(config, model=resized(config.conv, pixels))
+
+
+ROWS: dict[str, Change] = {
+    "the winner": lambda config: config,
+    "pairs in place of episodes": pairs_recipe,
+    "one global rate, momentum and penalty": one_rate,
+    "no momentum ramp": fitted(ramp_epochs=0),
+    "no distortions": fitted(distort=False),
+    "no turned alphabets": fitted(turns=False),
+    "no averaged weights": fitted(ema=0.0),
+    "twice the characters a step": lambda c: fitted(n_characters=2 * c.fit.n_characters)(c),
+    "the paper's initial weights": paper_start,
+    "28 pixels": at_size(28),
+    "52 pixels": at_size(52),
+}
+OTHER_PRECISION = "the other precision"
+
+
+@dataclass
+class Bench:
+    """Fits one configuration after another; data of each size is loaded once."""
+
+    machine: Machine
+    data_root: object
+    loaded: dict[int, Split]
+
+    def accuracy(self, config: Config, seed: int, machine: Machine) -> float:
+        """Return the best epoch's validation accuracy; chance for a fit that died."""
+        size = config.model.image_size
+        if size not in self.loaded:
+            packed = load("omniglot", self.data_root, size)  # type: ignore[arg-type]
+            self.loaded[size] = split(packed).to(machine.device)
+        parts = self.loaded[size]
+        state = FitState(config, seed, machine)
+        validation = Validation(parts.val, dense_validation(parts.val))
+        results = list(fit(state, parts.train, validation))
+        return CHANCE if results[-1].died else max(r.accuracy for r in results)
+
+
+def equal_compute(config: Config, base: Config) -> Config:
+    """Return the configuration with as many steps as the base's time allows."""
+    if config.fit.recipe == "paper":
+        return config
+    steps = max(1, round(base.fit.epoch_steps * base.cost / config.cost))
+    return replace(config, fit=replace(config.fit, epoch_steps=steps))
+
+
+def other_precision(machine: Machine) -> Machine:
+    """Return the machine at bfloat16 where it was at float32, and the other way round."""
+    other = "float32" if machine.precision == "bfloat16" else "bfloat16"
+    return replace(machine, precision=other)
+
+
+def main() -> None:
+    """Fit every row with every seed, then print and keep the table."""
+    flags = parser(__doc__)
+    add_storage(flags)
+    flags.add_argument("--trial", type=int, metavar="N", help="default: the winner")
+    flags.add_argument("--epochs", type=int, help="default: the study's; quick: 1")
+    flags.add_argument("--seeds", type=int, default=3, help="quick: 1")
+    args = flags.parse_args()
+    machine = machine_of(args)
+    with stored_study(own_or_reference(args.storage), args.study_name) as (_, study, settings):
+        epochs = 1 if args.quick else args.epochs or settings.max_epochs
+        base = retrain_config(settings, choose_trial(study, args.trial), epochs)
+    if args.quick:
+        base = replace(base, fit=replace(base.fit, epoch_steps=5))
+    bench = Bench(machine, args.data_root, {})
+    found: dict[str, list[float]] = {}
+    for seed in range(1, 2 if args.quick else 1 + args.seeds):
+        jobs = [(name, equal_compute(change(base), base), machine) for name, change in ROWS.items()]
+        for name, config, place in [*jobs, (OTHER_PRECISION, base, other_precision(machine))]:
+            found.setdefault(name, []).append(bench.accuracy(config, seed, place))
+            print(f"seed {seed}  {found[name][-1]:.1%}  {name}", flush=True)
+    finish(args, machine, {"Validation accuracy": table(found)}, seeds=found, config=base.to_dict())
+
+
+def table(found: dict[str, list[float]]) -> pd.DataFrame:
+    """Return mean, deviation and difference from the first row, in percent."""
+    first = torch.tensor(next(iter(found.values())))
+    rows = []
+    for name, values in found.items():
+        share = torch.tensor(values)
+        difference = 100 * (share - first)
+        rows.append(
+            {
+                "": name,
+                "mean": f"{100 * share.mean():.1f}",
+                "sd": f"{100 * share.std():.1f}" if len(values) > 1 else "–",
+                "difference": f"{difference.mean():+.1f}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+if __name__ == "__main__":
+    main()

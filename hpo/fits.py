@@ -1,0 +1,63 @@
+"""Networks by configuration and seed: fitted once, kept, and found again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.episodes import dense_validation
+from data.errors import InputError
+from data.splits import Split
+from model.checkpoint import load_network, save_network
+from model.config import Config
+from model.device import Machine
+from model.siamese import SiameseNet
+from model.state import FitState
+from model.train import Validation, fit
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Fits on the training alphabets; validation chooses the epoch.
+
+    Args:
+        parts: the data set.
+        machine: where to compute, and how.
+        folder: of the networks, and of the checkpoints of fits under way.
+    """
+
+    parts: Split
+    machine: Machine
+    folder: Path
+
+    def networks(self, config: Config, n_seeds: int) -> Iterator[SiameseNet]:
+        """Yield a trained network per seed, from 1."""
+        for seed in range(1, n_seeds + 1):
+            yield self.network(config, seed)
+
+    def network(self, config: Config, seed: int) -> SiameseNet:
+        """Return a trained network; it is fitted only where its file is not there yet.
+
+        Raises:
+            InputError: the fit could not learn, or a file cannot be read or written.
+        """
+        path = self.folder / f"{config.digest}-{seed}.pt"
+        if not path.exists():
+            self._fit(config, seed, path)
+        net, _, facts = load_network(path)
+        if facts["data_digest"] != self.parts.train.digest:
+            raise InputError(f"{path} was trained on other data. Name another --out.")
+        net.precision = self.machine.precision
+        return net.to(self.machine.device)
+
+    def _fit(self, config: Config, seed: int, path: Path) -> None:
+        state = FitState(config, seed, self.machine)
+        validation = Validation(self.parts.val, dense_validation(self.parts.val))
+        under_way = path.with_suffix(".fit.pt")
+        for _ in fit(
+            state, self.parts.train, validation, checkpoint_path=under_way, checkpoint_seconds=30
+        ):
+            pass
+        facts = state.facts() | {"data": self.parts.train.name, "train_on": "train"}
+        facts |= {"data_digest": self.parts.train.digest, "machine": self.machine.precision}
+        save_network(path, state.best_net(), config, facts)
+        under_way.unlink(missing_ok=True)

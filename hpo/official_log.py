@@ -1,0 +1,34 @@
+"""A line for every evaluation on the official episodes: who looks too often, chooses by them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from data.errors import InputError
+from data.load import VAR
+
+LOG = VAR / "official.jsonl"
+
+
+def log_official(what: str, accuracies: list[float], path: Path = LOG) -> None:
+    """Add a line: when, by which command, and what the networks came to.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    entry = {"when": now, "what": what, "accuracies": [round(a, 4) for a in accuracies]}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error}). Make it writable.") from error
+
+
+def read_official(path: Path = LOG) -> list[dict[str, Any]]:
+    """Return the lines written so far, the oldest first."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

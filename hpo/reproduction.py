@@ -1,0 +1,117 @@
+"""What reproduce.py does: fit what a table needs, print it beside the paper's, keep the figures."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from data.drawings import FULL_SIZE
+from data.files import write_atomically
+from data.load import load
+from data.splits import split
+from hpo.fits import Fits
+from hpo.official_log import log_official
+from hpo.paper_tables import TABLES, Row
+from hpo.result import mean_and_sd, percent
+from hpo.scales import Scale
+from model.device import Machine
+from model.evaluate import wilson_interval
+from model.provenance import provenance
+
+MNIST_SIZE = 35  # pixels of Table 3, at every scale
+OFFICIAL_TABLE = 2
+HEAD = ("", "paper", "ours", "95 % interval", "")
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What was asked of reproduce.py; see its flags.
+
+    Args:
+        scale: how large.
+        data_root: folder of the archives, or None.
+        machine: where to compute, and how.
+        out: folder of the tables, as JSON.
+        var: folder of the networks.
+    """
+
+    scale: Scale
+    data_root: Path | None
+    machine: Machine
+    out: Path
+    var: Path
+
+
+def reproduce(asked: Reproduction, number: int) -> None:
+    """Make a table: print it row by row, then write it.
+
+    Raises:
+        InputError: data is missing, a fit could not learn, or a file cannot be written.
+    """
+    started = time.monotonic()
+    title, rows_of = TABLES[number]
+    scale = replace(asked.scale, image_size=MNIST_SIZE) if number == 3 else asked.scale
+    packed = load("omniglot", asked.data_root, scale.image_size)
+    parts = split(packed).to(asked.machine.device)
+    full_size = split(load(packed.drawings.name, asked.data_root, FULL_SIZE))
+    print(f"{title}\n{describe(scale)}")
+    if packed.drawings.name != "omniglot":
+        print("note     these are the built-in glyphs: no figure compares to the paper")
+    print(line(HEAD), flush=True)
+    rows = []
+    for row in rows_of(scale, Fits(parts, asked.machine, asked.var), full_size):
+        rows.append(row)
+        print(line(cells(row)), flush=True)
+    about = {
+        "title": title,
+        "scale": asdict(scale),
+        "data": packed.drawings.name,
+        "wall_seconds": round(time.monotonic() - started, 1),
+        "provenance": provenance(asked.machine),
+        "rows": [as_json(row) for row in rows],
+    }
+    path = asked.out / f"table-{number}-{scale.name}.json"
+    text = json.dumps(about, indent=1, allow_nan=False) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text))
+    if number == OFFICIAL_TABLE:
+        log_official(f"reproduce.py, scale {scale.name}", [a for row in rows for a in row.ours])
+    print(f"wrote    {path}\n")
+
+
+def describe(scale: Scale) -> str:
+    """Return a scale in words."""
+    length = f"{scale.visits:,} pairs seen" if scale.visits else "at most 200 epochs"
+    width = "the paper's filters and units"
+    return (
+        f"scale {scale.name}: {scale.image_size} pixels, {width} / {scale.narrowed}, {length} "
+        f"(episodes: {scale.episode_epochs} × {scale.epoch_steps} steps), {scale.n_seeds} seeds"
+    )
+
+
+def interval(row: Row) -> tuple[float, float] | None:
+    """Return the 95 % interval of one network at the mean of ours."""
+    return wilson_interval(fmean(row.ours), row.n) if row.ours else None
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return a row as text."""
+    paper = "–" if row.paper is None else f"{row.paper:.1%}"
+    ours, found = "not run", interval(row)
+    if found:
+        ours = f"{percent(mean_and_sd(row.ours))} ({len(row.ours)})"
+    elif row.note == "cited":
+        ours = "–"
+    return row.name, paper, ours, f"{found[0]:.1%}–{found[1]:.1%}" if found else "", row.note
+
+
+def line(texts: tuple[str, ...]) -> str:
+    """Return the cells of a row below those of the others."""
+    return "  ".join(t.ljust(w) for t, w in zip(texts, (50, 6, 17, 13, 0), strict=True)).rstrip()
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    """Return a row as JSON values."""
+    summary = mean_and_sd(row.ours) if row.ours else {"mean": None, "sd": None}
+    return {**asdict(row), **summary, "interval": interval(row)}

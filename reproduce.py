@@ -1,0 +1,53 @@
+"""The paper's three tables, one command each, beside what it reports. See README.md."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from hpo.console import add_machine, positive, run_script
+
+SCALES = ("smoke", "reduced", "full")
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line's flags."""
+    parser = argparse.ArgumentParser(description="Reproduce the tables of Koch et al. (2015).")
+    parser.add_argument(
+        "--table",
+        type=int,
+        nargs="+",
+        choices=(1, 2, 3),
+        default=[1, 2, 3],
+        help="1 verification, 2 official 20-way, 3 MNIST (default: all)",
+    )
+    parser.add_argument(
+        "--scale",
+        choices=SCALES,
+        default="reduced",
+        help="smoke: a minute; reduced: 35 pixels, for two CPU cores (default); full: the paper's",
+    )
+    parser.add_argument("--seeds", type=positive, help="fits of each row (default: the scale's)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("var/reproduce"), metavar="DIR", help="of the tables"
+    )
+    add_machine(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Make the tables one after another."""
+    args = parse()
+    from hpo.reproduction import Reproduction, reproduce
+    from hpo.scales import SCALES
+    from model.device import choose_machine
+
+    scale = SCALES[args.scale]
+    scale = replace(scale, n_seeds=args.seeds or scale.n_seeds)
+    machine = choose_machine(args.device, args.precision)
+    asked = Reproduction(scale, args.data_root, machine, args.out, Path("var/reproduce/networks"))
+    for number in args.table:
+        reproduce(asked, number)
+
+
+if __name__ == "__main__":
+    run_script(main, "Finished fits are kept; run the same command again to go on.")
