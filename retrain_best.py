@@ -14,6 +14,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Refit and evaluate the best trial of a study.")
     add_storage(parser)
     parser.add_argument("--trial", type=int, metavar="N", help="default: the best one")
+    parser.add_argument(
+        "--image-size", type=positive, help="pixels; kernels grow with it (default: the study's)"
+    )
     parser.add_argument("--seeds", type=positive, default=3, help="number of fits")
     parser.add_argument("--max-epochs", type=positive, help="default: 6 × the study's (episode)")
     parser.add_argument(
@@ -47,6 +50,7 @@ def main() -> None:
             storage=args.storage,
             study_name=args.study_name,
             trial=args.trial,
+            image_size=args.image_size,
             n_seeds=args.seeds,
             max_epochs=args.max_epochs,
             train_on=args.train_on,

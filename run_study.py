@@ -8,7 +8,8 @@ import time
 
 from hpo.console import add_machine, add_storage, positive, run_script, whole
 from hpo.preload import preload
-from model.config import INITS, RECIPES
+from model.config import RECIPES
+from model.geometry import INITS
 
 
 def parse() -> argparse.Namespace:

@@ -12,9 +12,10 @@ from data.drawings import FULL_SIZE
 from data.load import load
 from data.splits import split
 from hpo.settings import StudySettings, base_config
-from model.config import Config, ModelConfig
+from model.config import Config
 from model.device import Machine, keep_freed_memory
 from model.evaluate import EMBED_BATCH
+from model.geometry import ModelConfig
 from model.recipes import images_per_epoch, to_input
 from model.state import FitState
 from model.train import train_epoch

@@ -15,8 +15,9 @@ from harness import ceiling, interleaved
 from torch import Tensor
 
 from data.drawings import Drawings
-from model.config import CONVS, Config
+from model.config import Config
 from model.device import Machine, autocast
+from model.geometry import CONVS
 from model.recipes import LOSSES, draw_episode
 from model.state import FitState
 from model.train import average, step

@@ -20,6 +20,7 @@ from data.drawings import FULL_SIZE, Drawings
 from data.episodes import dense_validation
 from data.load import load
 from data.splits import Split, split
+from hpo.official_log import log_official
 from hpo.settings import StudySettings, base_config
 from hpo.space import anchors, suggest_config
 from hpo.winner import EPOCHS_FACTOR
@@ -149,6 +150,7 @@ def main() -> None:
         f"Seconds to an official accuracy, {args.image_size} pixels": levels(curves, plain_curve),
         f"The validation-selected networks of {epochs} epochs": last,
     }
+    log_official("benchmarks/time_to_accuracy.py", [p["official"] for c in curves for p in c])
     print(extrapolated(plain_curve, rate))
     finish(
         args,

@@ -30,6 +30,7 @@ class RetrainJob:
         storage: database address.
         study_name: or None for the latest.
         trial: number, or None for the best.
+        image_size: in pixels, or None for the study's.
         n_seeds: number of fits.
         max_epochs: or None for the default.
         train_on: ``"train"`` or ``"train+val"``.
@@ -43,6 +44,7 @@ class RetrainJob:
     storage: str
     study_name: str | None
     trial: int | None
+    image_size: int | None
     n_seeds: int
     max_epochs: int | None
     train_on: str
@@ -94,20 +96,21 @@ def make_plan(job: RetrainJob) -> Plan:
         digest = study.user_attrs[IDENTITY]["data_digest"]
         seconds = worked_seconds(study) + sum(map(worked_seconds, finalist_studies(storage, study)))
     machine = choose_machine(job.device, job.precision, job.compile)
-    packed = load(settings.data, job.data_root, settings.image_size)
+    config = retrain_config(settings, trial, job.max_epochs, job.image_size)
+    packed = load(settings.data, job.data_root, config.model.image_size)
     check_digest(packed.drawings.digest, digest)
     parts = split(packed).to(machine.device)
     both = job.train_on == "train+val"
     episodes = VALIDATIONS[settings.validation](parts.val)
     return Plan(
-        config=retrain_config(settings, trial, job.max_epochs),
+        config=config,
         # Not the study's own seed: the winner may owe a little of its rank to that one.
         seeds=[settings.seed + 1 + i for i in range(job.n_seeds)],
         train=train_and_val(packed.drawings) if both else parts.train,
         validation=None if both else Validation(parts.val, episodes),
         split=parts,
         machine=machine,
-        folder=job.out or default_folder(study.study_name, trial.number, job.train_on),
+        folder=job.out or default_folder(study.study_name, trial.number, job),
         facts={
             "storage": storage_shown(url),
             "study": study.study_name,
@@ -119,9 +122,11 @@ def make_plan(job: RetrainJob) -> Plan:
     )
 
 
-def default_folder(study_name: str, trial: int, train_on: str) -> Path:
+def default_folder(study_name: str, trial: int, job: RetrainJob) -> Path:
     """Return where a retraining's files go unless --out says otherwise."""
-    name = re.sub(r"[^\w.-]", "_", f"{study_name}-{trial}-{train_on.replace('+', '-')}")
+    pixels = f"-{job.image_size}px" if job.image_size else ""
+    name = f"{study_name}-{trial}-{job.train_on.replace('+', '-')}{pixels}"
+    name = re.sub(r"[^\w.-]", "_", name)
     return Path("var/retrain") / name
 
 

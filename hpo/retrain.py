@@ -11,6 +11,7 @@ from data.drawings import FULL_SIZE
 from data.errors import InputError
 from data.load import load
 from data.splits import split
+from hpo.official_log import log_official
 from hpo.plan import Plan, RetrainJob, check_digest, make_plan
 from hpo.publish import publish
 from hpo.result import table
@@ -97,12 +98,19 @@ def retrain(job: RetrainJob) -> None:
         "provenance": provenance(plan.machine),
         "wall_seconds": round(time.monotonic() - started, 1),
     }
+    what = f"retrain_best.py, {facts['study']} trial {facts['trial']} on {job.train_on}"
+    log_official(f"{what}, {plan.config.model.image_size} pixels", official_accuracies(scores))
     full_size = split(load(plan.split.test.name, job.data_root, FULL_SIZE))
     result = publish(plan.folder, scores, plan.split, full_size, about)
     for seed in plan.seeds:
         plan.checkpoint(seed).unlink(missing_ok=True)
     print(table(result))
     print(f"wrote    {plan.folder}/report.html, result.json, two tables, a network per seed")
+
+
+def official_accuracies(scores: list[Score]) -> list[float]:
+    """Return the official figure of every network."""
+    return [score.figures["official"]["accuracy"] for score in scores]
 
 
 def evaluate_checkpoint(
@@ -122,6 +130,7 @@ def evaluate_checkpoint(
     held_out = facts["train_on"] == "train"
     score = score_network(net.to(machine.device), parts, val_is_held_out=held_out)
     score = of_seed(score, facts["seed"])
+    log_official(f"retrain_best.py --checkpoint {path.name}", official_accuracies([score]))
     about = {"config": config.to_dict(), "provenance": provenance(machine)}
     full_size = split(load(facts["data"], data_root, FULL_SIZE))
     print(table(publish(out, [score], parts, full_size, about)))

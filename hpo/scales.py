@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from hpo.settings import StudySettings, base_config
-from model.config import Config, DenseConfig
+from model.config import Config
+from model.geometry import DenseConfig
 
 RAMP_SHARE = 0.5  # of the epochs, at most the ten of Deviation D5
 

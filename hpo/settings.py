@@ -12,7 +12,8 @@ from data.drawings import Drawings
 from data.episodes import Episodes
 from hpo.sampler import pruner_arguments, sampler_arguments, startup_arguments
 from hpo.space import GROUPS, distributions, paper_model
-from model.config import LAYERS, Config, FitConfig, LayerRates, require
+from model.config import Config, FitConfig, LayerRates
+from model.geometry import LAYERS, require
 
 # Epochs of one trial. The paper's own recipe has 200; its patience usually ends it earlier.
 DEFAULT_EPOCHS = {"episode": 8, "paper": 200}

@@ -14,7 +14,8 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 
 from data.drawings import FULL_SIZE
 from data.errors import InputError
-from model.config import CONVS, LAYERS, Config, LayerRates, ModelConfig
+from model.config import Config, LayerRates
+from model.geometry import CONVS, LAYERS, ModelConfig
 
 GROUPS = ("lr", "momentum", "l2", "filters", "kernels", "units")
 PAPER_FILTERS = (64, 128, 128, 256)

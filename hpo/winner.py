@@ -9,7 +9,7 @@ from data.errors import InputError
 from hpo.finalists import winner
 from hpo.keeping import best_trials
 from hpo.settings import StudySettings, base_config
-from hpo.space import suggest_config
+from hpo.space import resized, suggest_config
 from model.config import Config
 
 # A trial is short so that many can be tried; the winner is worth a longer fit.
@@ -38,8 +38,22 @@ def choose_trial(study: Study, number: int | None) -> FrozenTrial:
     return complete[number]
 
 
-def retrain_config(settings: StudySettings, trial: FrozenTrial, max_epochs: int | None) -> Config:
-    """Return the trial's configuration, rebuilt by the search's own function, with a longer fit."""
+def retrain_config(
+    settings: StudySettings,
+    trial: FrozenTrial,
+    max_epochs: int | None = None,
+    image_size: int | None = None,
+) -> Config:
+    """Return the trial's configuration, rebuilt by the search's own function, with a longer fit.
+
+    Args:
+        settings: of the study.
+        trial: whose parameters.
+        max_epochs: of the fit, or None for the default.
+        image_size: in pixels, or None for the study's; kernels grow with it, steps stay.
+    """
     config = suggest_config(FixedTrial(trial.params), base_config(settings), settings.search)
     epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]
+    if image_size:
+        config = replace(config, model=resized(config.conv, image_size))
     return replace(config, fit=replace(config.fit, max_epochs=epochs))

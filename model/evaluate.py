@@ -20,7 +20,7 @@ from model.siamese import SiameseNet
 EMBED_BATCH = 256
 COMPARE_BLOCKS = 16
 COMPARE_PAIRS = 512
-N_COPIES, COPIES_SEED = 16, 2015
+N_COPIES, COPIES_SEED = 8, 2015
 
 
 @torch.no_grad()

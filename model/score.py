@@ -17,6 +17,7 @@ from data.episodes import Episodes, dense_validation
 from data.pairs import Pairs, draw_pairs
 from data.splits import TEST_DRAWERS, Split
 from model.evaluate import (
+    averaged_logits,
     best_threshold,
     credit,
     episode_logits,
@@ -172,9 +173,13 @@ def score_network(net: SiameseNet, split: Split, *, val_is_held_out: bool = True
     figures, predictions = one_shot_figures(partial(episode_logits, net), split)
     parts = {"test": split.test} | ({"val": split.val} if val_is_held_out else {})
     surveyed, confusions = survey_figures(net, parts)
-    figures |= surveyed | {"verification": None}
+    averaged = partial(averaged_logits, net)
+    figures |= surveyed | {"verification": None, "averaged": {"validation_accuracy": None}}
+    figures["averaged"]["official"] = accuracy(averaged, split.test, split.official)
     if val_is_held_out:
         figures["verification"] = verification_figures(net, split)
+        dense = accuracy(averaged, split.val, dense_validation(split.val))
+        figures["averaged"]["validation_accuracy"] = dense
     else:
         figures["validation_accuracy"] = None
     return Score(figures, predictions, confusions, net.conv1.weight[:, 0].detach().cpu())

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from model.config import CONVS, DenseConfig, ModelConfig
 from model.device import autocast
+from model.geometry import CONVS, DenseConfig, ModelConfig
 from model.weighted_l1 import weighted_l1, weighted_l1_within
 
 

@@ -11,8 +11,9 @@ from data.errors import InputError
 from data.mnist import IMAGES, LABELS, find_folder, load_mnist, mnist_episodes
 from data.splits import Split, split
 from hpo.scales import SCALES, episode_recipe, paper_recipe
-from model.config import Config, DenseConfig
+from model.config import Config
 from model.evaluate import averaged_logits, credit, episode_logits
+from model.geometry import DenseConfig
 from model.hausdorff import hausdorff_scores, ink_points, modified_hausdorff
 from model.score import accuracy
 from model.siamese import DenseNet, SiameseNet, build_net

@@ -1,24 +1,33 @@
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import made
 import pandas as pd
 import pytest
 import torch
+from ablation import ROWS as ABLATION
+from ablation import equal_compute, one_rate
+from made import SETTINGS
 from plain_loop import PlainNet, PlainPairs, plain_epochs
 from rows import ROWS, Job
 from scaling import TERMS, line_through
+from search_pays import PAPER_RECIPE, contenders
 from summary import results, sampler_lines, table
 from time_to_accuracy import first_time, levels
 
 from data.episodes import Packed
 from data.splits import split
+from hpo.settings import StudySettings, base_config
+from hpo.storage import open_storage
 from model.config import (
     NS_PER_ACTIVATION,
     NS_PER_COMPARISON,
     NS_PER_FLOP,
     NS_PER_STEP,
     NS_PER_WEIGHT,
-    ModelConfig,
+    LayerRates,
 )
+from model.geometry import ModelConfig
 from model.recipes import images_per_epoch
 from model.siamese import SiameseNet
 
@@ -93,3 +102,39 @@ def test_the_readme_shows_the_committed_results() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text()
     assert "\n".join(table()) in readme
     assert "\n".join(sampler_lines()) in readme
+
+
+def test_an_ablation_changes_one_thing_and_costs_the_same() -> None:
+    base = base_config(StudySettings())
+    for name, change in ABLATION.items():
+        config = equal_compute(change(base), base)
+        changed = {n for n, v in asdict(config).items() if v != asdict(base)[n]}
+        assert changed or name in ("the winner", "one global rate, momentum and penalty")
+        if config.fit.recipe == "episode":
+            steps = config.fit.epoch_steps
+            assert steps * config.cost == pytest.approx(50 * base.cost, rel=0.5 / steps + 1e-3)
+
+
+def test_one_rate_is_the_mean_of_the_layers() -> None:
+    base = base_config(StudySettings())
+    rates = tuple(LayerRates(lr, 0.2 * i, 0.0) for i, lr in enumerate([0.01, 0.1] * 3))
+    shared = one_rate(replace(base, fit=replace(base.fit, rates=rates))).fit.rates
+    assert len(set(shared)) == 1
+    assert shared[0].lr == pytest.approx(10**-1.5)
+    assert shared[0].momentum == pytest.approx(0.5)
+
+
+def test_the_winner_meets_fixed_rates_at_equal_compute(in_tmp: Path) -> None:
+    study = made.study("found", open_storage("sqlite:///study.db"))
+    study.add_trials([made.trial("COMPLETE", [0.5, 0.7], seed=s) for s in (0, 1)])
+    configs = contenders("sqlite:///study.db", "found", None, quick=False)
+    assert next(iter(configs)) == "winner of found"
+    base = base_config(SETTINGS)
+    paper = configs["paper's architecture, rates set by hand"]
+    assert paper.conv == base.conv
+    for config in configs.values():
+        assert config.fit.max_epochs == 4 * SETTINGS.max_epochs
+        if config.fit.recipe == "episode":
+            spent = config.fit.epoch_steps * config.cost
+            assert spent <= 1.01 * base.fit.epoch_steps * base.cost
+    assert images_per_epoch(configs[PAPER_RECIPE].fit) == images_per_epoch(paper.fit)

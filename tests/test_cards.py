@@ -21,8 +21,8 @@ from hpo.artifacts import worst_errors
 from hpo.cards import Cards, save_cards
 from hpo.notes import note, save_notes
 from hpo.retry import RETRY_OF, retried
-from model.config import ModelConfig
 from model.evaluate import episode_logits
+from model.geometry import ModelConfig
 from model.siamese import SiameseNet
 from model.train import Validation
 

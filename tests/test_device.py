@@ -13,8 +13,9 @@ from data.episodes import dense_validation
 from data.errors import InputError
 from data.splits import Split
 from hpo.settings import StudySettings, base_config
-from model.config import Config, ModelConfig
+from model.config import Config
 from model.device import Machine, choose_machine
+from model.geometry import ModelConfig
 from model.recipes import LOSSES, draw_episode, training_drawings
 from model.state import FitState
 from model.train import Validation, fit, step, train_epoch

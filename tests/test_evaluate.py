@@ -6,7 +6,6 @@ from torch import Tensor
 
 from data.episodes import Episodes, dense_validation, random_episodes
 from data.splits import Split
-from model.config import ModelConfig
 from model.evaluate import (
     best_threshold,
     credit,
@@ -17,6 +16,7 @@ from model.evaluate import (
     verification_accuracy,
     wilson_interval,
 )
+from model.geometry import ModelConfig
 from model.recipes import to_input
 from model.score import score_network, verification_pairs
 from model.siamese import SiameseNet

@@ -3,8 +3,8 @@ import torch
 from data import glyphs
 from data.episodes import Packed
 from data.splits import Split
-from model.config import ModelConfig
 from model.evaluate import credit, nearest_neighbour_scores, one_shot_accuracy
+from model.geometry import ModelConfig
 from model.siamese import SiameseNet
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from hpo.settings import StudySettings, base_config
-from model.config import LAYERS, Config, FitConfig, LayerRates
+from model.config import Config, FitConfig, LayerRates
+from model.geometry import LAYERS
 from model.optim import build_optimizer, lr_factor, momentum_at, set_epoch
 from model.siamese import SiameseNet
 

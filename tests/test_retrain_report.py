@@ -19,8 +19,9 @@ from hpo.publish import publish
 from hpo.result import percent
 from hpo.retrain import of_seed
 from hpo.retrain_report import headline, table_2
-from model.config import Config, FitConfig, LayerRates, ModelConfig
+from model.config import Config, FitConfig, LayerRates
 from model.device import Machine
+from model.geometry import ModelConfig
 from model.provenance import provenance
 from model.score import SHOWN_WAYS, score_network
 from model.siamese import SiameseNet

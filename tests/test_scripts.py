@@ -1,6 +1,7 @@
 """The commands as a person types them, on the built-in glyphs, in an empty folder."""
 
 import json
+import math
 import os
 import runpy
 import signal
@@ -138,6 +139,18 @@ def test_retraining_on_train_and_val_runs_without_choosing_an_epoch(
     assert result["seeds"][0]["best_epoch"] == result["seeds"][0]["epochs"] == 2
     assert result["seeds"][0]["validation_accuracy"] is None, "it was trained on"
     assert result["summary"]["verification"] is None
+
+
+def test_the_winner_is_refitted_at_another_size_with_its_kernels_grown(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = [*REFIT, "--seeds", "1", "--image-size", "30"]
+    assert here(home, monkeypatch, "retrain_best.py", *flags) is None
+    [path] = (home / "var/retrain").glob("*-train-30px/result.json")
+    model = json.loads(path.read_text())["config"]["model"]
+    params = trials(home)[json.loads(path.read_text())["trial"]].params
+    assert model["image_size"] == 30
+    assert model["kernels"][0] == math.ceil(params["conv1.kernel"] * 30 / 20)
 
 
 def wait_for(text: str, log: Path) -> None:

@@ -15,7 +15,7 @@ from hpo.space import (
     parse_search,
     suggest_config,
 )
-from model.config import LAYERS, ModelConfig
+from model.geometry import LAYERS, ModelConfig
 
 
 def test_the_space_at_105_pixels_is_the_papers() -> None:

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from data.splits import Split
-from model.config import ModelConfig
 from model.evaluate import one_shot_accuracy
+from model.geometry import ModelConfig
 from model.score import SHOWN_WAYS, score_network
 from model.siamese import SiameseNet
 from model.survey import N_BLOCKS, roc, survey, survey_episodes

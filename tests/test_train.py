@@ -13,9 +13,10 @@ from data.errors import InputError
 from data.splits import Split
 from hpo.settings import StudySettings, base_config
 from model import train
-from model.config import Config, LayerRates, ModelConfig
+from model.config import Config, LayerRates
 from model.device import Machine
 from model.evaluate import one_shot_accuracy
+from model.geometry import ModelConfig
 from model.recipes import LOSSES, chance_loss, draw_characters, episode_losses, pair_losses
 from model.seeds import derive_seed
 from model.siamese import SiameseNet

@@ -1,0 +1,73 @@
+"""The headline results: ``results/summary.json`` and the README's first table, from result.json.
+
+``uv run benchmarks/headlines.py`` reads every ``results/*/result.json``; the folder is the name.
+"""
+
+import json
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def headline(name: str, result: dict[str, Any]) -> dict[str, Any]:
+    """Return what a retraining came to, with the time of its study and of one of its fits."""
+    summary, made, config = result["summary"], result["provenance"], result["config"]
+    official, validation = summary["official"], summary["validation"]
+    averaged = summary["averaged"]
+    seconds = result["study_seconds"] + fmean(seed["seconds"] for seed in result["seeds"])
+    return {
+        "name": name,
+        "recipe": config["fit"]["recipe"],
+        "image_size": config["model"]["image_size"],
+        "train_on": result["train_on"],
+        "n_seeds": len(result["seeds"]),
+        "official_mean": official["mean"],
+        "official_sd": official["sd"],
+        "official_averaged_mean": averaged["mean"],
+        "validation_mean": validation and validation["mean"],
+        "wall_seconds_total": round(seconds, 1),
+        "n_cores": made["n_threads"],
+        "device": f"{made['cpu']}, {made['device']} {made['precision']}",
+        "commit": made["commit"],
+        "command": made["command"],
+    }
+
+
+def headlines() -> list[dict[str, Any]]:
+    """Return a headline per committed result, the best first."""
+    paths = sorted(RESULTS.glob("*/result.json"))
+    found = [headline(path.parent.name, json.loads(path.read_text())) for path in paths]
+    return sorted(found, key=lambda line: -line["official_mean"])
+
+
+def table(lines: list[dict[str, Any]]) -> list[str]:
+    """Return the README's table."""
+    head = ["", "trained on", "pixels", "official", "averaged", "validation", "study and one fit"]
+    rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for line in lines:
+        sd = "" if line["official_sd"] is None else f" ± {100 * line['official_sd']:.1f}"
+        known = line["validation_mean"] is not None
+        cells = [
+            f"[{line['name']}](results/{line['name']}/result.json)",
+            line["train_on"],
+            str(line["image_size"]),
+            f"**{100 * line['official_mean']:.1f}{sd} %** ({line['n_seeds']} seeds)",
+            f"{line['official_averaged_mean']:.1%}",
+            f"{line['validation_mean']:.1%}" if known else "–",
+            f"{line['wall_seconds_total'] / 60:.0f} min",
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+    return rows
+
+
+def main() -> None:
+    """Write the summary and print the table."""
+    lines = headlines()
+    (RESULTS / "summary.json").write_text(json.dumps(lines, indent=1) + "\n")
+    print("\n".join(table(lines)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The tables at the smallest scale, the reference study, the log of official evaluations."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+import torch
+from made import mixed
+
+from data import cache
+from data.drawings import FULL_SIZE
+from data.episodes import Packed
+from data.errors import InputError
+from hpo import looking, reference, reproduction
+from hpo.official_log import LOG, log_official, read_official
+from hpo.paper_tables import TABLES, Row
+from hpo.reference import own_or_reference
+from hpo.reproduction import Reproduction, cells, reproduce
+from hpo.scales import SCALES
+from hpo.storage import open_storage
+from model.device import Machine
+
+SMOKE = replace(SCALES["smoke"], pairs=(64, 64, 128), visits=128)
+
+
+@pytest.fixture
+def asked(in_tmp: Path, packed_105: Packed, monkeypatch: pytest.MonkeyPatch) -> Reproduction:
+    def glyphs(name: str, root: Path | None, size: int) -> Packed:
+        if size == FULL_SIZE:
+            return packed_105
+        return Packed(cache.resized(packed_105.drawings, size), packed_105.official)
+
+    monkeypatch.setattr(reproduction, "load", glyphs)
+    machine = Machine(torch.device("cpu"))
+    return Reproduction(SMOKE, None, machine, in_tmp / "out", in_tmp / "networks")
+
+
+def test_tables_one_and_two_stand_beside_the_paper_and_are_kept(
+    asked: Reproduction, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reproduce(asked, 1)
+    reproduce(asked, 2)
+    printed = capsys.readouterr().out
+    for expected in ("scale smoke", "90.6%", "92.0%", "58.3%", "21.7%", "61.2%", "built-in glyphs"):
+        assert expected in printed
+    first, second = (json.loads((asked.out / f"table-{n}-smoke.json").read_text()) for n in (1, 2))
+    assert [len(row["ours"]) for row in first["rows"]] == [1] * 6
+    assert all(0 < row["ours"][0] < 1 for row in first["rows"])
+    by_name = {row["name"]: row for row in second["rows"]}
+    assert by_name["humans"]["ours"] == [], "cited"
+    assert by_name["siamese net without convolutions"]["paper"] == 0.583
+    assert 0 <= by_name["siamese net without convolutions"]["mean"] <= 1
+    log = read_official()
+    assert [entry["what"] for entry in log] == ["reproduce.py, scale smoke"]
+    assert len(log[0]["accuracies"]) == sum(len(row["ours"]) for row in second["rows"])
+
+
+def test_a_table_that_is_made_again_finds_its_networks(
+    asked: Reproduction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reproduce(asked, 1)
+    monkeypatch.setattr("hpo.fits.fit", lambda *_, **__: pytest.fail("fitted again"))
+    before = json.loads((asked.out / "table-1-smoke.json").read_text())["rows"]
+    reproduce(asked, 1)
+    assert json.loads((asked.out / "table-1-smoke.json").read_text())["rows"] == before
+    assert not list(asked.var.glob("*.fit.pt"))
+
+
+@pytest.mark.skipif("MNIST_ROOT" not in os.environ, reason="set MNIST_ROOT to test on MNIST")
+def test_table_three_asks_networks_that_never_saw_a_digit(
+    asked: Reproduction, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reproduce(asked, 3)
+    assert "70.3%" in capsys.readouterr().out
+    rows = json.loads((asked.out / "table-3-smoke.json").read_text())["rows"]
+    assert {row["n"] for row in rows} == {400}
+    nearest = next(row for row in rows if row["name"] == "1-NN on pixels, cosine")
+    assert nearest["paper"] == 0.265
+    assert nearest["mean"] == pytest.approx(0.47), "deterministic"
+
+
+def test_what_was_not_run_says_so() -> None:
+    assert cells(Row("x", 0.5))[2] == "not run"
+    assert cells(Row("x", 0.5, note="cited"))[2] == "–"
+    assert cells(Row("x", 0.5, [0.25, 0.75], 400)) == (
+        "x",
+        "50.0%",
+        "50.0 ± 35.4 % (2)",
+        "45.1%–54.9%",
+        "",
+    )
+    assert set(TABLES) == {1, 2, 3}
+
+
+def test_every_look_at_the_official_episodes_is_a_line(in_tmp: Path) -> None:
+    assert read_official() == []
+    log_official("a", [0.5])
+    log_official("b", [0.25, 0.75])
+    assert [(e["what"], e["accuracies"]) for e in read_official()] == [
+        ("a", [0.5]),
+        ("b", [0.25, 0.75]),
+    ]
+    assert LOG.exists()
+    with pytest.raises(InputError, match="cannot be written"):
+        log_official("c", [], in_tmp)
+
+
+@pytest.fixture
+def given(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A reference study elsewhere, and no study here."""
+    folder = in_tmp / "repository"
+    folder.mkdir()
+    path = folder / "study.db"
+    mixed("given", open_storage(f"sqlite:///{path}"))
+    monkeypatch.setattr(reference, "STUDY", path)
+    return path
+
+
+def test_without_a_study_the_reference_is_shown_and_left_as_it_is(
+    given: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = given.read_bytes()
+    looking.print_status("sqlite:///study.db", None)
+    printed = capsys.readouterr().out
+    assert "no study.db here yet: this is the reference study" in printed
+    assert "given" in printed
+    assert given.read_bytes() == before
+    assert not Path("study.db").exists()
+    with pytest.raises(InputError, match="the reference study is read-only"):
+        own_or_reference("sqlite:///study.db", writable=True)
+
+
+def test_ones_own_study_and_other_addresses_go_first(given: Path) -> None:
+    assert own_or_reference("sqlite:///other.db") == "sqlite:///other.db"
+    assert own_or_reference("sqlite:///study.db") == f"sqlite:///{given}"
+    optuna.create_study(storage="sqlite:///study.db", study_name="mine")
+    assert own_or_reference("sqlite:///study.db") == "sqlite:///study.db"
