@@ -10,10 +10,12 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from hpo.keeping import best_trials
 from hpo.retry import slot
 
 N_STARTUP_TRIALS = 10
-RESAMPLED_SHARE = 0.25  # of the parameters of a start-up trial
+CHANGED_SHARE = 0.25  # of the parameters of a local trial
+N_BEST = 3  # a local trial is a neighbour of one of so many
 
 
 class PerTrialSeeded(BaseSampler):
@@ -24,16 +26,20 @@ class PerTrialSeeded(BaseSampler):
     keeps its place, so that those after it are sampled as if nothing had happened. One live trial
     per instance.
 
-    The study's first trials are the anchors; the start-up trials after them are neighbours of the
-    anchors, some parameters of which are drawn anew. In a space of many dimensions a network whose
-    parameters are all random hardly learns, and a model of such trials does not either.
+    The study's first trials are the anchors. A trial after them, if it is local, keeps most values
+    of a good one and takes the others from the sampler: of an anchor, with random values for the
+    others, until the start-up is over; then of one of the best trials so far, with the values that
+    the model of all trials proposes. In a space of many dimensions a network whose parameters are
+    all new hardly learns.
 
     Args:
         factory: makes a sampler from a seed.
         seed: of the study.
         space: distributions of the anchors' parameters.
         anchors: parameters of the study's first trials, which are not sampled.
-        n_startup_trials: anchors and their neighbours; what comes after is the sampler's.
+        n_startup_trials: anchors and their neighbours; 0 if no trial is local.
+
+    Source: the perturbation of some coordinates of Regis and Shoemaker 2013 (DYCORS).
     """
 
     def __init__(
@@ -49,7 +55,7 @@ class PerTrialSeeded(BaseSampler):
         self._space, self._anchors = space, anchors
         self._n_startup_trials = n_startup_trials
         self._inner = factory(seed)
-        self._given: dict[str, Any] | None = None
+        self._kept: dict[str, Any] = {}
 
     def reseed_rng(self) -> None:
         """Do nothing: the seed is the trial's."""
@@ -59,39 +65,37 @@ class PerTrialSeeded(BaseSampler):
         which = slot(study.get_trials(deepcopy=False), trial.number)
         sequence = np.random.SeedSequence([self._seed, which])
         seed = int(sequence.generate_state(1)[0])
-        self._given = None
-        if which < len(self._anchors):
-            self._given = dict(self._anchors[which])
-        elif self._anchors and which < self._n_startup_trials:
-            anchor = self._anchors[which % len(self._anchors)]
-            self._given = anchor | self._resampled(study, trial, seed)
-        self._inner = self._factory(seed)
+        self._kept = self._keep(study, which, np.random.default_rng(seed))
+        starting = which < self._n_startup_trials and self._anchors
+        self._inner = RandomSampler(seed) if starting else self._factory(seed)
         self._inner.before_trial(study, trial)
 
-    def _resampled(self, study: Study, trial: FrozenTrial, seed: int) -> dict[str, Any]:
-        """Return some parameters of the space, each with a random value."""
-        chance, sampler = np.random.default_rng(seed), RandomSampler(seed)
-        return {
-            name: sampler.sample_independent(study, trial, name, distribution)
-            for name, distribution in self._space.items()
-            if chance.random() < RESAMPLED_SHARE
-        }
+    def _keep(self, study: Study, which: int, chance: np.random.Generator) -> dict[str, Any]:
+        """Return the values that a trial does not take from its sampler."""
+        if which < len(self._anchors):
+            return dict(self._anchors[which])
+        if not self._anchors or not self._n_startup_trials:
+            return {}
+        good: dict[str, Any] = self._anchors[which % len(self._anchors)]
+        best = best_trials(study, N_BEST)
+        if which >= self._n_startup_trials and best:
+            good = best[chance.integers(len(best))].params
+        return {name: value for name, value in good.items() if chance.random() >= CHANGED_SHARE}
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Ask the trial's sampler, unless the trial's parameters are given."""
-        if self._given is not None:
-            return self._space
-        return self._inner.infer_relative_search_space(study, trial)
+        """Return the whole space, for every value of it may be kept."""
+        return self._space or self._inner.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Ask the trial's sampler, unless the trial's parameters are given."""
-        if self._given is not None:
-            return self._given
-        return self._inner.sample_relative(study, trial, search_space)
+        """Ask the trial's sampler; what is kept goes first."""
+        if self._kept.keys() >= search_space.keys() > set():
+            return self._kept
+        known = self._inner.infer_relative_search_space(study, trial)
+        return self._inner.sample_relative(study, trial, known) | self._kept
 
     def sample_independent(
         self,
@@ -128,11 +132,15 @@ def sampler_arguments(name: str) -> dict[str, Any]:
     return {"name": name, **{"tpe": tpe, "gp": startup, "random": {}}[name]}
 
 
-def startup_arguments(name: str) -> dict[str, Any]:
-    """Return how a study begins; random search is random from the first trial that is no anchor."""
+def local_arguments(name: str) -> dict[str, Any]:
+    """Return how a study's trials are local; those of random search are not."""
     if name == "random":
         return {}
-    return {"n_startup_trials": N_STARTUP_TRIALS, "resampled_share": RESAMPLED_SHARE}
+    return {
+        "n_startup_trials": N_STARTUP_TRIALS,
+        "changed_share": CHANGED_SHARE,
+        "n_best": N_BEST,
+    }
 
 
 def make_sampler(
@@ -149,7 +157,7 @@ def make_sampler(
         seed,
         space or {},
         anchors or [],
-        startup_arguments(name).get("n_startup_trials", 0),
+        local_arguments(name).get("n_startup_trials", 0),
     )
 
 

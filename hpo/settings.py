@@ -10,7 +10,7 @@ from optuna.distributions import distribution_to_json
 
 from data.drawings import Drawings
 from data.episodes import Episodes
-from hpo.sampler import pruner_arguments, sampler_arguments, startup_arguments
+from hpo.sampler import local_arguments, pruner_arguments, sampler_arguments
 from hpo.space import GROUPS, distributions, paper_model
 from model.config import Config, FitConfig, LayerRates
 from model.geometry import LAYERS, require
@@ -102,7 +102,7 @@ def identity(
         "episodes": asked.hexdigest(),
         "direction": "maximize",
         "sampler": sampler_arguments(settings.sampler),
-        "startup": startup_arguments(settings.sampler),
+        "local": local_arguments(settings.sampler),
         "pruner": pruner_arguments(settings.pruner, settings.max_epochs),
         "version": version("siamese-hpo"),
     }

@@ -42,7 +42,8 @@ def begun(sampler: str, n_trials: int) -> tuple[list[dict[str, Any]], list[dict[
     """Return a study's anchors and its first trials' parameters."""
     space: dict[str, BaseDistribution] = {f"x{i}": FloatDistribution(0, 1) for i in range(40)}
     anchors: list[dict[str, float | int]] = [dict.fromkeys(space, 0.25), dict.fromkeys(space, 0.75)]
-    study = optuna.create_study(sampler=make_sampler(sampler, 0, space, anchors))
+    sampling = make_sampler(sampler, 0, space, anchors)
+    study = optuna.create_study(direction="maximize", sampler=sampling)
     study.optimize(lambda t: sum(t.suggest_float(name, 0, 1) for name in space), n_trials=n_trials)
     return anchors, [trial.params for trial in study.trials]
 
@@ -56,6 +57,15 @@ def test_a_study_begins_with_the_anchors_and_their_neighbours(sampler: str) -> N
         n_resampled = sum(each[name] != near[name] for name in near)
         assert 2 <= n_resampled <= 20, "about a quarter of 40"
     assert len({tuple(each.values()) for each in params}) == N_STARTUP_TRIALS
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_a_later_trial_is_a_neighbour_of_one_of_the_best_three(sampler: str) -> None:
+    _, params = begun(sampler, N_STARTUP_TRIALS + 6)
+    for number in range(N_STARTUP_TRIALS, len(params)):
+        best = sorted(params[:number], key=lambda each: -sum(each.values()))[:3]
+        n_changed = [sum(params[number][name] != near[name] for name in near) for near in best]
+        assert 2 <= min(n_changed) <= 20, "about a quarter of 40"
 
 
 def test_random_search_is_random_from_the_first_trial_that_is_no_anchor() -> None:
