@@ -87,7 +87,7 @@ def _comparable(identity: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return what must be equal in two studies whose progress is compared."""
     if identity is None:
         return None
-    free = ("sampler", "pruner", "seed")
+    free = ("sampler", "local", "pruner", "seed")
     settings = {n: v for n, v in identity["settings"].items() if n not in free}
     return {n: v for n, v in identity.items() if n not in free} | {"settings": settings}
 

@@ -82,10 +82,10 @@ def paper_model(image_size: int, init: str) -> ModelConfig:
 def resized(model: ModelConfig, image_size: int) -> ModelConfig:
     """Return a network for images of another size, its kernels scaled with them.
 
-    They are rounded up, as :func:`paper_kernels` has it, and lowered where no pixel would be left.
+    They are rounded, and lowered where no pixel would be left.
     """
     share = image_size / model.image_size
-    scaled = tuple(max(1, math.ceil(round(kernel * share, 6))) for kernel in model.kernels)
+    scaled = tuple(max(1, round(kernel * share)) for kernel in model.kernels)
     return replace(model, image_size=image_size, kernels=clip_kernels(image_size, scaled))
 
 

@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpo.retry import RETRY_OF
+from hpo.sampler import local_arguments
 from hpo.settings import StudySettings
 from hpo.space import distributions
 from hpo.study import IDENTITY
@@ -27,7 +28,8 @@ def study(name: str = "made", storage: Any = None, **settings: Any) -> optuna.St
         "pruner": "median",
     }
     given |= {"seed": 0, "search": list(SETTINGS.search)} | settings
-    alphabets = {"train_alphabets": ["Latin"], "val_alphabets": ["ULOG"] * 10}
+    alphabets: dict[str, Any] = {"train_alphabets": ["Latin"], "val_alphabets": ["ULOG"] * 10}
+    alphabets |= {"local": local_arguments(given["sampler"])}
     new.set_user_attr(IDENTITY, {"settings": given, "data_digest": "0" * 64, **alphabets})
     return new
 

@@ -1,7 +1,6 @@
 """The commands as a person types them, on the built-in glyphs, in an empty folder."""
 
 import json
-import math
 import os
 import runpy
 import signal
@@ -150,7 +149,7 @@ def test_the_winner_is_refitted_at_another_size_with_its_kernels_grown(
     model = json.loads(path.read_text())["config"]["model"]
     params = trials(home)[json.loads(path.read_text())["trial"]].params
     assert model["image_size"] == 30
-    assert model["kernels"][0] == math.ceil(params["conv1.kernel"] * 30 / 20)
+    assert model["kernels"][0] == round(params["conv1.kernel"] * 30 / 20)
 
 
 def wait_for(text: str, log: Path) -> None:

@@ -13,6 +13,7 @@ from hpo.space import (
     clip_kernels,
     distributions,
     parse_search,
+    resized,
     suggest_config,
 )
 from model.geometry import LAYERS, ModelConfig
@@ -116,3 +117,12 @@ def test_groups_are_parsed_and_unknown_ones_named() -> None:
     for wrong in (["dropout"], ["paper", "dropout"]):
         with pytest.raises(InputError, match=r"--search takes groups.*dropout"):
             parse_search(wrong)
+
+
+def test_a_resized_network_keeps_its_share_of_the_image() -> None:
+    model = base_config(StudySettings()).conv
+    assert resized(model, 35) == model
+    assert resized(model, 52).kernels == (6, 4, 3, 3)
+    assert resized(model, 105).kernels == (12, 9, 6, 6)
+    assert resized(model, 105).output_sizes()[-1] == model.output_sizes()[-1] == 2
+    assert resized(model, 16).output_sizes()[-1] >= 1

@@ -1,0 +1,107 @@
+"""The pretrained network and its model card: ``uv run benchmarks/give_away.py RETRAIN_FOLDER``.
+
+Of a retraining's networks the one with the best validation accuracy is taken, stored in half
+precision, evaluated as stored, and written to ``results/pretrained/``.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from data.load import load
+from data.splits import split
+from hpo.console import add_machine, run_script
+from hpo.official_log import log_official
+from model.checkpoint import load_network, save_network
+from model.device import choose_machine
+from model.score import score_network
+
+FOLDER = Path(__file__).parents[1] / "results" / "pretrained"
+KEPT = ("data", "data_digest", "train_on", "study", "trial", "seed", "epochs", "best_epoch")
+LIMITS = """\
+- It compares two drawings of characters: dark ink or light, thin strokes, centred, one character
+  filling most of a square image. It has seen drawings made with a mouse, and no photograph.
+- A similarity is no probability that two drawings are of one character anywhere else than among
+  pairs like the test's; the threshold below was chosen on validation pairs, half of them same.
+- Who draws like none of the twenty drawers of Omniglot's background set may be served worse, and
+  alphabets differ much, as the table shows.
+- Nothing here was selected on the test alphabets. Reading a person's handwriting to identify the
+  person is not what it was made or tested for."""
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line's flags."""
+    parser = argparse.ArgumentParser(description="Choose, store and describe a pretrained network.")
+    parser.add_argument("folder", type=Path, help="of a retraining: result.json, a network a seed")
+    add_machine(parser)
+    return parser.parse_args()
+
+
+def stored(folder: Path) -> Path:
+    """Store the network of the best validation accuracy in half precision; return its file."""
+    seeds = json.loads((folder / "result.json").read_text())["seeds"]
+    best = max(seeds, key=lambda seed: seed["validation_accuracy"])["seed"]
+    net, config, facts = load_network(folder / f"seed-{best}.pt")
+    path = FOLDER / "network.pt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts = {name: facts[name] for name in KEPT if name in facts}
+    save_network(path, net.half(), config, facts | {"seed": best, "precision": "float16"})
+    return path
+
+
+def card(scores: dict[str, Any]) -> str:
+    """Return the model card as Markdown."""
+    official, facts, model = scores["official"], scores["facts"], scores["config"]["model"]
+    low, high = official["interval"]
+    alphabets = scores["by_alphabet"]
+    lines = [
+        "# A pretrained siamese network",
+        "",
+        f"`network.pt`: {scores['megabytes']:.1f} MB in half precision, {model['image_size']} "
+        f"pixels, filters {model['filters']}, kernels {model['kernels']}, {model['units']} units. "
+        "`uv run retrain_best.py --checkpoint results/pretrained/network.pt` evaluates it.",
+        "",
+        f"**Data.** Omniglot (Lake et al. 2015): trained on {facts['train_on']} (the 30 background "
+        "alphabets), epoch and threshold chosen on ten evaluation alphabets, tested on the other "
+        f"ten. Digest {facts['data_digest'][:12]}.",
+        "",
+        f"**Training.** Trial {facts['trial']} of study {facts['study']}, refitted with seed "
+        f"{facts['seed']}: the best of its seeds on validation.",
+        "",
+        f"**Scores.** {official['accuracy']:.1%} of Lake's official 400 trials (95 % interval "
+        f"{low:.1%} to {high:.1%}), {scores['random_episodes']['20']:.1%} of random 20-way "
+        f"episodes within the test alphabets, {scores['validation_accuracy']:.1%} of the "
+        f"validation episodes, {scores['verification']['test_accuracy']:.1%} of test pairs at "
+        f"logit {scores['verification']['threshold']:.2f}.",
+        "",
+        "| alphabet | | 5-way | 20-way |",
+        "|---|---|---|---|",
+    ]
+    for part in ("test", "val"):
+        for name, ways in alphabets[part].items():
+            twenty = f"{ways['20']:.1%}" if "20" in ways else "–"
+            lines.append(f"| {name} | {part} | {ways['5']:.1%} | {twenty} |")
+    return "\n".join([*lines, "", "**Limits.**", "", LIMITS, ""])
+
+
+def main() -> None:
+    """Store, evaluate and describe it."""
+    args = parse()
+    machine = choose_machine(args.device, args.precision)
+    path = stored(args.folder)
+    net, config, facts = load_network(path)
+    net.precision = machine.precision
+    parts = split(load("omniglot", args.data_root, config.model.image_size)).to(machine.device)
+    scores = score_network(net.to(machine.device), parts).figures
+    log_official("benchmarks/give_away.py", [scores["official"]["accuracy"]])
+    size = {"megabytes": path.stat().st_size / 1e6}
+    scores |= size | {"facts": facts, "config": config.to_dict(), "precision": machine.precision}
+    scores["verification"].pop("roc")
+    (FOLDER / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
+    (FOLDER / "README.md").write_text(card(scores))
+    print(f"wrote    {FOLDER.name}/network.pt, scores.json, README.md")
+
+
+if __name__ == "__main__":
+    run_script(main, "Run the same command again.")
