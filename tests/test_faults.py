@@ -105,6 +105,11 @@ def trials(folder: Path) -> list[FrozenTrial]:
         return []
 
 
+def checkpoints(folder: Path) -> list[Path]:
+    """The fits under way that are kept."""
+    return list(folder.glob("var/trials/*/*.fit.pt"))
+
+
 def story(folder: Path) -> dict[int, tuple[Any, ...]]:
     """What the study came to, by place: an interrupted trial and its retry are one."""
     every = trials(folder)
@@ -152,14 +157,18 @@ def test_a_study_that_is_killed_again_and_again_equals_the_uninterrupted_one(
     uninterrupted: Path, home: Path
 ) -> None:
     rng, n_under_way, n_kept = random.Random(0), 0, 0
-    for _ in range(N_KILLS):
-        process = start(home)
-        until(partial(under_way_or_over, home, process))
-        time.sleep(rng.uniform(0.0, 1.0))
+    for kill in range(N_KILLS):
+        process, number = start(home), signal.SIGKILL
+        if kill == 0:  # one is sure to strike a trial that has left a checkpoint
+            until(lambda: running(home) and checkpoints(home))
+        else:
+            until(partial(under_way_or_over, home, process))
+            time.sleep(rng.uniform(0.0, 1.0))
+            number = rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
         assert process.poll() is None, "the study ended before the last kill"
-        kill_all(process, rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
+        kill_all(process, number)
         n_under_way += bool(running(home))
-        n_kept += len(list(home.glob("var/trials/*/*.fit.pt")))
+        n_kept += len(checkpoints(home))
     finish(home)
     assert n_under_way > 0, "no kill struck a trial"
     assert n_kept > 0, "no kill left a checkpoint"
