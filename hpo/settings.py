@@ -69,10 +69,9 @@ def base_config(settings: StudySettings) -> Config:
     Its architecture is the paper's best; its rates were found by hand on validation, for the paper
     does not report its own.
     """
-    lr = 0.03 if settings.recipe == "paper" else 0.05
     fit = FitConfig(
         recipe=settings.recipe,
-        rates=(LayerRates(lr=lr, momentum=0.9, l2_penalty=0.0),) * len(LAYERS),
+        rates=(LayerRates(lr=0.03, momentum=0.9, l2_penalty=0.0),) * len(LAYERS),
         max_epochs=settings.max_epochs,
         epoch_steps=settings.epoch_steps,
         n_pairs=settings.pairs,

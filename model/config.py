@@ -109,7 +109,7 @@ class Config:
         return {
             "FLOPs": 3 * self.model.flops * n_images,
             "activations": self.model.n_activations * n_images,
-            "comparisons": n_images * (n_images + 1) // 2 * self.model.units,
+            "comparisons": self.fit.n_characters**2 * self.model.units,
             "weights": self.model.n_weights,
         }
 

@@ -32,7 +32,7 @@ def to_input(images_BHW: Tensor) -> Tensor:
 
 def chance_loss(fit: FitConfig) -> float:
     """Return the loss of a network that has learnt nothing."""
-    return math.log(2) if fit.recipe == "paper" else math.log(2 * fit.n_characters - 1)
+    return math.log(2) if fit.recipe == "paper" else math.log(fit.n_characters)
 
 
 def pair_losses(
@@ -103,18 +103,15 @@ def episode_losses(
 ) -> Iterator[Tensor]:
     """Yield the loss of each of ``epoch_steps`` steps: one large one-shot task each.
 
-    A step takes ``n_characters`` characters C, two distorted drawings of each, and embeds every
-    drawing once. Each drawing is a query among all others, of which one shows its character; the
-    loss is the cross-entropy of the softmax over the 2C − 1 logits.
-
-    Source: the loss of Sohn 2016 (N-pair) and Chen et al. 2020 (NT-Xent), on this network's logits.
+    A step takes ``n_characters`` characters, two distorted drawings of each, and embeds every
+    drawing once. Each drawing is a query against all second drawings, and the other way round;
+    the loss is the cross-entropy of the softmax over the support set's logits.
     """
-    device = drawings.images_NHW.device
-    itself = torch.eye(2 * fit.n_characters, dtype=torch.bool, device=device)
-    target = torch.arange(2 * fit.n_characters, device=device).roll(fit.n_characters)
     for _ in range(fit.epoch_steps):
-        logits_BB = net.compare_within(net.embed(draw_episode(drawings, fit, generator=generator)))
-        yield F.cross_entropy(logits_BB.masked_fill(itself, -torch.inf), target)
+        h1, h2 = net.embed(draw_episode(drawings, fit, generator=generator)).chunk(2)
+        logits = net.compare(h1.unsqueeze(0), h2.unsqueeze(0)).squeeze(0)
+        target = torch.arange(len(logits), device=logits.device)
+        yield (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
 def images_per_epoch(fit: FitConfig) -> int:

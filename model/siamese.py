@@ -14,7 +14,7 @@ from torch.nn.utils import skip_init
 
 from model.device import autocast
 from model.geometry import CONVS, DenseConfig, ModelConfig
-from model.weighted_l1 import weighted_l1, weighted_l1_within
+from model.weighted_l1 import weighted_l1
 
 
 class SiameseNet(nn.Module):
@@ -66,7 +66,7 @@ class SiameseNet(nn.Module):
         """
         torch.compiler.reset()  # graphs of another geometry would count against the limit
         mode = "reduce-overhead" if self.head.weight.is_cuda else "default"
-        for name in ("embed", "compare", "compare_within"):
+        for name in ("embed", "compare"):
             plain = getattr(self, name)
             setattr(self, name, _if_training(torch.compile(plain, mode=mode), plain))
 
@@ -104,13 +104,6 @@ class SiameseNet(nn.Module):
             return (h1_E - h2_E).abs() @ weight + bias
         blocks = zip(h1_E, h2_E, strict=True)
         return torch.stack([weighted_l1(q, s, weight) for q, s in blocks]) + bias
-
-    def compare_within(self, h_BE: Tensor) -> Tensor:
-        """Return the float32 B×B logits of a batch of embeddings, each with each.
-
-        Source: as :meth:`compare`.
-        """
-        return weighted_l1_within(h_BE, self.head.weight[0]) + self.head.bias
 
     def forward(self, x1_B1HW: Tensor, x2_B1HW: Tensor) -> Tensor:
         """Return the B logits of B pairs of images."""

@@ -1,13 +1,12 @@
 """Weighted L1 distances between two sets of embeddings, without a tensor of all differences.
 
-Tensor suffixes: Q queries, S support, B images, E embedding, C some components of E.
+Tensor suffixes: Q queries, S support, E embedding, C some components of E.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 # Differences held at a time: 2 MiB, a core's cache; a GPU wants few and large kernels instead.
@@ -27,24 +26,6 @@ def weighted_l1(h1_QE: Tensor, h2_SE: Tensor, weight_E: Tensor) -> Tensor:
         return (h1_QE.unsqueeze(1) - h2_SE).abs() @ weight_E
     n_rows = max(1, _part(h1_QE.device) // (MIN_WIDTH * len(h2_SE)))
     return torch.cat([_WeightedL1.apply(q, h2_SE, weight_E) for q in h1_QE.split(n_rows)])
-
-
-def weighted_l1_within(h_BE: Tensor, weight_E: Tensor) -> Tensor:
-    """Return B×B sums of one set with itself; what is symmetric is computed (almost) once.
-
-    Args:
-        h_BE: float32.
-        weight_E: α, of any sign.
-    """
-    if torch.compiler.is_compiling():
-        return weighted_l1(h_BE, h_BE, weight_E)
-    n_rows = max(1, _part(h_BE.device) // (MIN_WIDTH * len(h_BE)))
-    rows = [
-        F.pad(_WeightedL1.apply(h_BE[start : start + n_rows], h_BE[start:], weight_E), (start, 0))
-        for start in range(0, len(h_BE), n_rows)
-    ]
-    upper_BB = torch.cat(rows).triu(1)
-    return upper_BB + upper_BB.T
 
 
 def _part(device: torch.device) -> int:

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from model import weighted_l1 as module
-from model.weighted_l1 import weighted_l1, weighted_l1_within
+from model.weighted_l1 import weighted_l1
 
 
 def inputs(n_queries: int, n_support: int, n_units: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -28,16 +28,6 @@ def test_its_gradients_are_those_of_finite_differences(
 ) -> None:
     monkeypatch.setattr(module, "PART", part)
     torch.autograd.gradcheck(weighted_l1, inputs(3, 5, 17))
-
-
-@pytest.mark.parametrize("part", [128 * 7, 128 * 7 * 3, 2**19])
-def test_within_one_set_it_is_the_same_sum_with_the_same_gradients(
-    part: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "PART", part)
-    h, _, weight = inputs(7, 1, 17)
-    torch.testing.assert_close(weighted_l1_within(h, weight), weighted_l1(h, h, weight))
-    torch.autograd.gradcheck(weighted_l1_within, (h, weight))
 
 
 def test_equal_embeddings_have_no_gradient() -> None:
