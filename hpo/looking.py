@@ -6,9 +6,7 @@ from pathlib import Path
 import optuna
 
 from data.errors import hide_password
-from data.load import VAR
-from hpo.keeping import ARTIFACTS
-from hpo.reference import own_or_reference
+from hpo.reference import artifacts_of, own_or_reference
 from hpo.report import write
 from hpo.serve import HOST, make_dashboard, serve
 from hpo.status import status
@@ -30,7 +28,7 @@ def look(url: str, name: str | None, port: int, *, browser: bool, writable: bool
         closing(open_storage(url, create=False, reading=not writable)) as storage,
     ):
         page = f"dashboard/studies/{load_study(storage, name)[0]._study_id}" if name else ""
-        server = make_dashboard(storage, port, VAR / ARTIFACTS, writable=writable)
+        server = make_dashboard(storage, port, artifacts_of(url), writable=writable)
         kind = "may be changed here" if writable else "read-only"
         address = f"http://{HOST}:{server.server_port}/{page}"
         print(f"{hide_password(url)} on {address}, {kind} (Ctrl-C ends)", flush=True)

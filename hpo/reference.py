@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from data.errors import InputError
+from data.load import VAR
 from hpo.console import DEFAULT_STORAGE
+from hpo.keeping import ARTIFACTS
 
 STUDY = Path(__file__).parents[1] / "results" / "reference" / "study.db"
 
@@ -25,3 +27,8 @@ def own_or_reference(url: str, *, writable: bool = False) -> str:
         raise InputError(f"{own} does not exist, and the reference study is read-only. Run one.")
     print(f"note     no {own} here yet: this is the reference study, {STUDY}, read-only")
     return f"sqlite:///{STUDY}"
+
+
+def artifacts_of(url: str) -> Path:
+    """Return the folder of the pictures of a database's trials."""
+    return STUDY.parent / ARTIFACTS if url == f"sqlite:///{STUDY}" else VAR / ARTIFACTS

@@ -17,7 +17,7 @@ from data.errors import InputError
 from hpo import looking, reference, reproduction
 from hpo.official_log import LOG, log_official, read_official
 from hpo.paper_tables import TABLES, Row
-from hpo.reference import own_or_reference
+from hpo.reference import artifacts_of, own_or_reference
 from hpo.reproduction import Reproduction, cells, reproduce
 from hpo.scales import SCALES
 from hpo.storage import open_storage
@@ -135,6 +135,8 @@ def test_without_a_study_the_reference_is_shown_and_left_as_it_is(
 
 def test_ones_own_study_and_other_addresses_go_first(given: Path) -> None:
     assert own_or_reference("sqlite:///other.db") == "sqlite:///other.db"
+    assert artifacts_of("sqlite:///other.db") == Path("var/artifacts")
+    assert artifacts_of(f"sqlite:///{given}") == given.parent / "artifacts"
     assert own_or_reference("sqlite:///study.db") == f"sqlite:///{given}"
     optuna.create_study(storage="sqlite:///study.db", study_name="mine")
     assert own_or_reference("sqlite:///study.db") == "sqlite:///study.db"
