@@ -2,6 +2,8 @@
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,7 +116,10 @@ def given(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = in_tmp / "repository"
     folder.mkdir()
     path = folder / "study.db"
-    mixed("given", open_storage(f"sqlite:///{path}"))
+    with closing(open_storage(f"sqlite:///{path}")) as storage:
+        mixed("given", storage)
+    with closing(sqlite3.connect(path)) as database:  # so that who reads it writes no files
+        database.execute("PRAGMA journal_mode=DELETE")
     monkeypatch.setattr(reference, "STUDY", path)
     return path
 
@@ -128,6 +133,7 @@ def test_without_a_study_the_reference_is_shown_and_left_as_it_is(
     assert "no study.db here yet: this is the reference study" in printed
     assert "given" in printed
     assert given.read_bytes() == before
+    assert [path.name for path in given.parent.iterdir()] == ["study.db"]
     assert not Path("study.db").exists()
     with pytest.raises(InputError, match="the reference study is read-only"):
         own_or_reference("sqlite:///study.db", writable=True)
