@@ -18,7 +18,7 @@ from filelock import FileLock
 from data.errors import InputError, first_line
 from data.files import write_atomically
 from data.load import packed_file
-from hpo.console import end_on_first_signal
+from hpo.interrupts import end_on_first_signal
 from hpo.job import Job
 from hpo.launcher import MAX_WORDS, Outcome, WorkerBug, WorkerDied
 from hpo.owner import Owner, owner_of

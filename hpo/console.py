@@ -1,14 +1,13 @@
 """What the scripts share: common flags, one-line errors, exit status."""
 
 import argparse
-import signal
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from data.errors import InputError
+from hpo.interrupts import end_on_first_signal
 from model.config import PRECISIONS
 
 DEFAULT_STORAGE = "sqlite:///study.db"
@@ -57,18 +56,6 @@ def _one_line(
     line: str | None = None,
 ) -> str:
     return f"warning: {message}\n"
-
-
-def end_on_first_signal() -> None:
-    """Let Ctrl-C and SIGTERM end the process alike: cleanly, and not twice."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)  # a second one would break off the cleaning up
-        raise KeyboardInterrupt
-
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, interrupt)
 
 
 def run_script(main: Callable[[], None], resume_hint: str) -> None:

@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 
 from data.errors import InputError
-from hpo.console import end_on_first_signal
+from hpo.interrupts import end_on_first_signal
 from hpo.job import Job
 from hpo.owner import Owner, owner_of
 from hpo.preload import CONTEXT

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from data.errors import InputError, first_line, hide_password
 from hpo.database import lock_early, require_tables, use_wal
-from hpo.retry import MAX_RETRIES, put_back
+from hpo.retry import MAX_RETRIES, is_interruption, put_back
 
 BUSY_SECONDS = 60
 SCHEMA_ATTEMPTS = 20
@@ -46,6 +46,8 @@ def storage_errors(url: str) -> Iterator[None]:
     except ImportError as error:
         raise InputError(f"Storage {hide_password(url)} needs a driver: {error}.") from error
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
+        if is_interruption(error):
+            raise KeyboardInterrupt from error  # which the library could not bear
         cause = first_line(error.__cause__ or error)
         repair = (
             "If it is read-only, change its rights and its folder's; if it is locked, end the "
