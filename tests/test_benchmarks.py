@@ -7,6 +7,7 @@ import pytest
 import torch
 from ablation import ROWS as ABLATION
 from ablation import equal_compute, one_rate
+from learnt import by_cost, values_of_the_good
 from made import SETTINGS
 from plain_loop import PlainNet, PlainPairs, plain_epochs
 from rows import ROWS, Job
@@ -17,6 +18,7 @@ from time_to_accuracy import first_time, levels
 
 from data.episodes import Packed
 from data.splits import split
+from hpo import records
 from hpo.settings import StudySettings, base_config
 from hpo.storage import open_storage
 from model.config import (
@@ -138,3 +140,15 @@ def test_the_winner_meets_fixed_rates_at_equal_compute(in_tmp: Path) -> None:
             spent = config.fit.epoch_steps * config.cost
             assert spent <= 1.01 * base.fit.epoch_steps * base.cost
     assert images_per_epoch(configs[PAPER_RECIPE].fit) == images_per_epoch(paper.fit)
+
+
+def test_what_a_study_learnt_is_counted_over_its_complete_trials() -> None:
+    study = made.study()
+    study.add_trials([made.trial("COMPLETE", [0.4 + 0.1 * s], seed=s) for s in range(6)])
+    study.add_trial(made.trial("PRUNED", [0.99], seed=7))
+    frame = records.trials(study)
+    costs = by_cost(frame)
+    assert costs["MFLOPs per image"].tolist() == ["1–2", "3–4", "5–6"]
+    assert costs["best"].tolist() == ["50.0%", "70.0%", "90.0%"]
+    values = values_of_the_good(records.good(frame), ["conv1.lr"]).iloc[0]
+    assert float(values["least"]) <= float(values["median"]) <= float(values["most"])

@@ -1,0 +1,84 @@
+"""What a study learnt: which parameters matter, the good trials' rates, accuracy against cost.
+
+``uv run benchmarks/learnt.py`` reads ``study.db``, or the reference study where there is none.
+"""
+
+import pandas as pd
+from harness import finish, machine_of, parser
+from optuna.study import Study
+
+from hpo import analysis, records
+from hpo.console import add_storage
+from hpo.reference import own_or_reference
+from hpo.stored import stored_study
+
+MOST = 8  # parameters in the table
+COST_CLASSES = 3
+
+
+def importances(study: Study) -> pd.DataFrame:
+    """Return the parameters in which the best trials differ most from the others."""
+    found = analysis.importances(study).head(MOST)
+    return found.assign(importance=[f"{share:.1%}" for share in found["importance"]])
+
+
+def values_of_the_good(good: pd.DataFrame, space: list[str]) -> pd.DataFrame:
+    """Return median and range of each parameter over the good trials."""
+    rows = good[space].astype(float)
+    frame = pd.DataFrame({"median": rows.median(), "least": rows.min(), "most": rows.max()})
+    return frame.map(lambda value: f"{value:.3g}").rename_axis("parameter").reset_index()
+
+
+def by_cost(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the best and the median accuracy of the complete trials by FLOPs of their networks."""
+    done = frame[frame["state"] == "complete"]
+    cost_class = pd.qcut(done["flops"].rank(method="first"), COST_CLASSES, labels=False)
+    return pd.DataFrame([cost_row(group) for _, group in done.groupby(cost_class)])
+
+
+def cost_row(group: pd.DataFrame) -> dict[str, object]:
+    """Return the line of the trials of one class."""
+    least, most = group["flops"].min() / 1e6, group["flops"].max() / 1e6
+    return {
+        "MFLOPs per image": f"{least:.0f}–{most:.0f}",
+        "complete trials": len(group),
+        "best": f"{group['value'].max():.1%}",
+        "median": f"{group['value'].median():.1%}",
+    }
+
+
+def finalists(study: Study) -> pd.DataFrame:
+    """Return the best trials' values beside what fresh seeds and fresh episodes made of them."""
+    scores = records.finalist_scores(study)
+    values = {trial.number: trial.value for trial in study.get_trials(deepcopy=False)}
+    return pd.DataFrame(
+        {
+            "trial": scores["trial"],
+            "as a trial": [f"{values[number]:.1%}" for number in scores["trial"]],
+            "fitted again": [f"{mean:.1%}" for mean in scores["mean"]],
+            "fits": scores["n"],
+        }
+    )
+
+
+def main() -> None:
+    """Print and keep the tables."""
+    flags = parser(__doc__)
+    add_storage(flags)
+    args = flags.parse_args()
+    with stored_study(own_or_reference(args.storage), args.study_name) as (_, study, _):
+        frame = records.trials(study)
+        good = records.good(frame)
+        states = frame["state"].value_counts().rename_axis("state").reset_index(name="trials")
+        tables = {
+            "Trials": states,
+            "Finalists": finalists(study),
+            "Importance (PED-ANOVA)": importances(study),
+            f"The {len(good)} best trials": values_of_the_good(good, records.parameters(frame)),
+            "Accuracy against cost": by_cost(frame),
+        }
+    finish(args, machine_of(args), tables)
+
+
+if __name__ == "__main__":
+    main()
