@@ -21,6 +21,7 @@ from hpo.storage import open_storage
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["--data", "glyphs", "--image-size", "20", "--validation", "paper", "--finalists", "0"]
+OTHER = ["--storage", "sqlite:///other.db"]
 REFIT = ["--max-epochs", "2", "--precision", "float32"]
 STUDY = [*SMALL, "--epoch-steps", "2", "--max-epochs", "2", "--seed", "1"]
 
@@ -213,11 +214,11 @@ def test_two_workers_share_a_study(home: Path, tmp_path: Path) -> None:
         ("run_study.py", ["--data", "glyphs", "--search", "dropout"], "--search takes groups"),
         ("run_study.py", ["--data", "glyphs", "--device", "abacus"], "--device must name a device"),
         ("run_study.py", ["--data", "glyphs", "--storage", "x"], "--storage must be an address"),
-        ("retrain_best.py", [], "study.db does not exist"),
+        ("retrain_best.py", OTHER, "other.db does not exist"),
         ("retrain_best.py", ["--checkpoint", "x.pt"], "Checkpoint x.pt does not exist"),
         ("retrain_best.py", ["--checkpoint", "var/cache/glyphs-20.npz"], "torn or not one of"),
         ("run_study.py", ["--data", "glyphs", "--seed", "5000000000"], "0 <= seed"),
-        ("dashboard.py", [], "study.db does not exist"),
+        ("dashboard.py", OTHER, "other.db does not exist"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
@@ -239,9 +240,9 @@ def test_bad_input_is_one_line_and_status_2(
 
 
 def test_an_error_reaches_the_shell_as_one_line_and_status_2(tmp_path: Path) -> None:
-    done = script(tmp_path, "retrain_best.py")
+    done = script(tmp_path, "retrain_best.py", *OTHER)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: study.db does not exist. Run run_study.py")
+    assert done.stderr.startswith("error: other.db does not exist. Run run_study.py")
     assert len(done.stderr.splitlines()) == 1
 
 
