@@ -24,7 +24,8 @@ def parse() -> argparse.Namespace:
         "--scale",
         choices=SCALES,
         default="reduced",
-        help="smoke: a minute; reduced: 35 pixels, for two CPU cores (default); full: the paper's",
+        help="smoke: a minute; reduced: 35 pixels, for two CPU cores (default); "
+        "full: 105 pixels, the paper's pairs and filters",
     )
     parser.add_argument("--seeds", type=positive, help="fits of each row (default: the scale's)")
     parser.add_argument(

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from data.errors import InputError
 from data.load import load
 from data.splits import split
 from hpo.console import add_machine, run_script
@@ -18,7 +19,10 @@ from model.device import choose_machine
 from model.score import score_network
 
 FOLDER = Path(__file__).parents[1] / "results" / "pretrained"
-KEPT = ("data", "data_digest", "train_on", "study", "trial", "seed", "epochs", "best_epoch")
+KEPT = (
+    *("data", "data_digest", "train_on", "study", "trial", "seed", "epochs", "best_epoch"),
+    "provenance",
+)
 LIMITS = """\
 - It compares two drawings of characters: dark ink or light, thin strokes, centred, one character
   filling most of a square image. It has seen drawings made with a mouse, and no photograph.
@@ -39,14 +43,24 @@ def parse() -> argparse.Namespace:
 
 
 def stored(folder: Path) -> Path:
-    """Store the network of the best validation accuracy in half precision; return its file."""
-    seeds = json.loads((folder / "result.json").read_text())["seeds"]
+    """Store the network of the best validation accuracy in half precision; return its file.
+
+    Raises:
+        InputError: the folder holds no retraining that validation can choose from.
+    """
+    if not (folder / "result.json").is_file():
+        raise InputError(f"{folder} holds no result.json. Name a folder of retrain_best.py.")
+    result = json.loads((folder / "result.json").read_text())
+    if result["train_on"] != "train":
+        raise InputError("Validation chooses among the seeds, so --train-on must have been train.")
+    seeds = result["seeds"]
     best = max(seeds, key=lambda seed: seed["validation_accuracy"])["seed"]
     net, config, facts = load_network(folder / f"seed-{best}.pt")
     path = FOLDER / "network.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {name: facts[name] for name in KEPT if name in facts}
-    save_network(path, net.half(), config, facts | {"seed": best, "precision": "float16"})
+    kept = {name: facts[name] for name in KEPT if name in facts}
+    kept |= {"precision": "float16", "threshold": facts["verification"]["threshold"]}
+    save_network(path, net.half(), config, kept)
     return path
 
 

@@ -28,7 +28,7 @@ def headline(name: str, result: dict[str, Any]) -> dict[str, Any]:
         "official_averaged_mean": averaged["mean"],
         "validation_mean": validation and validation["mean"],
         "wall_seconds_total": round(seconds, 1),
-        "n_cores": made["n_threads"],
+        "n_cores": made["n_cores"],
         "device": f"{made['cpu']}, {made['device']} {made['precision']}",
         "commit": made["commit"],
         "command": made["command"],

@@ -8,7 +8,7 @@ from harness import finish, machine_of, parser
 from optuna.study import Study
 
 from hpo import analysis, records
-from hpo.console import add_storage
+from hpo.console import add_storage, run_script
 from hpo.reference import own_or_reference
 from hpo.stored import stored_study
 
@@ -26,12 +26,15 @@ def values_of_the_good(good: pd.DataFrame, space: list[str]) -> pd.DataFrame:
     """Return median and range of each parameter over the good trials."""
     rows = good[space].astype(float)
     frame = pd.DataFrame({"median": rows.median(), "least": rows.min(), "most": rows.max()})
-    return frame.map(lambda value: f"{value:.3g}").rename_axis("parameter").reset_index()
+    shown = frame.map(lambda value: f"{value:.0f}" if value >= 1000 else f"{value:.3g}")
+    return shown.rename_axis("parameter").reset_index()
 
 
 def by_cost(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the best and the median accuracy of the complete trials by FLOPs of their networks."""
     done = frame[frame["state"] == "complete"]
+    if len(done) < COST_CLASSES:
+        return pd.DataFrame()
     cost_class = pd.qcut(done["flops"].rank(method="first"), COST_CLASSES, labels=False)
     return pd.DataFrame([cost_row(group) for _, group in done.groupby(cost_class)])
 
@@ -81,4 +84,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

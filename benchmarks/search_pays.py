@@ -103,10 +103,8 @@ def main() -> None:
     each: dict[str, dict[str, list[float]]] = {}
     for name, config in configs.items():
         each[name] = shares(config, fits, 1 if name == PAPER_RECIPE else n_seeds)
+        log_official(f"benchmarks/search_pays.py, {name}", each[name]["official"])
         print(line(name, each[name], len(parts.official)), flush=True)
-    log_official(
-        "benchmarks/search_pays.py", [a for found in each.values() for a in found["official"]]
-    )
     table = pd.DataFrame([line(name, found, len(parts.official)) for name, found in each.items()])
     finish(args, machine, {"Refitted at equal compute": table}, each=each)
 

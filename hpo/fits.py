@@ -1,5 +1,6 @@
 """Networks by configuration and seed: fitted once, kept, and found again."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from data.splits import Split
 from model.checkpoint import load_network, save_network
 from model.config import Config
 from model.device import Machine
+from model.provenance import provenance
 from model.siamese import SiameseNet
-from model.state import FitState
+from model.state import FORMAT, FitState
 from model.train import Validation, fit
 
 
@@ -40,14 +42,17 @@ class Fits:
         Raises:
             InputError: the fit could not learn, or a file cannot be read or written.
         """
-        path = self.folder / f"{config.digest}-{seed}.pt"
+        path = self.folder / f"{self._name(config)}-{seed}.pt"
         if not path.exists():
             self._fit(config, seed, path)
-        net, _, facts = load_network(path)
-        if facts["data_digest"] != self.parts.train.digest:
-            raise InputError(f"{path} was trained on other data. Name another --out.")
+        net, _, _ = load_network(path)
         net.precision = self.machine.precision
         return net.to(self.machine.device)
+
+    def _name(self, config: Config) -> str:
+        """Return what tells fits apart beside their seeds, so that none is taken for another."""
+        made = (self.machine.device.type, self.machine.precision, self.parts.train.digest, FORMAT)
+        return f"{config.digest}-{hashlib.sha256(' '.join(made).encode()).hexdigest()[:12]}"
 
     def _fit(self, config: Config, seed: int, path: Path) -> None:
         state = FitState(config, seed, self.machine)
@@ -57,7 +62,12 @@ class Fits:
             state, self.parts.train, validation, checkpoint_path=under_way, checkpoint_seconds=30
         ):
             pass
+        if state.history[-1].died:
+            raise InputError(
+                f"The fit of seed {seed} died: {state.history[-1].stopped}. Lower its rates, or "
+                "choose another --scale."
+            )
         facts = state.facts() | {"data": self.parts.train.name, "train_on": "train"}
-        facts |= {"data_digest": self.parts.train.digest, "machine": self.machine.precision}
+        facts |= {"data_digest": self.parts.train.digest, "provenance": provenance(self.machine)}
         save_network(path, state.best_net(), config, facts)
         under_way.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from data.errors import InputError
 from data.load import VAR
@@ -25,10 +24,3 @@ def log_official(what: str, accuracies: list[float], path: Path = LOG) -> None:
             file.write(json.dumps(entry) + "\n")
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error}). Make it writable.") from error
-
-
-def read_official(path: Path = LOG) -> list[dict[str, Any]]:
-    """Return the lines written so far, the oldest first."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

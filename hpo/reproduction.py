@@ -63,6 +63,8 @@ def reproduce(asked: Reproduction, number: int) -> None:
     rows = []
     for row in rows_of(scale, Fits(parts, asked.machine, asked.var), full_size):
         rows.append(row)
+        if number == OFFICIAL_TABLE and row.ours:
+            log_official(f"reproduce.py, scale {scale.name}, {row.name}", row.ours)
         print(line(cells(row)), flush=True)
     about = {
         "title": title,
@@ -75,8 +77,6 @@ def reproduce(asked: Reproduction, number: int) -> None:
     path = asked.out / f"table-{number}-{scale.name}.json"
     text = json.dumps(about, indent=1, allow_nan=False) + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text))
-    if number == OFFICIAL_TABLE:
-        log_official(f"reproduce.py, scale {scale.name}", [a for row in rows for a in row.ours])
     print(f"wrote    {path}\n")
 
 

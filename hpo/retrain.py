@@ -17,6 +17,7 @@ from hpo.publish import publish
 from hpo.result import table
 from model.checkpoint import load_network, save_network
 from model.device import choose_machine
+from model.geometry import DenseConfig
 from model.provenance import provenance
 from model.score import Score, score_network
 from model.state import FitState
@@ -57,6 +58,7 @@ def fit_and_score(plan: Plan) -> list[Score]:
         about |= {"data": plan.split.test.name, "data_digest": plan.split.test.digest}
         about["provenance"] = provenance(plan.machine)
         save_network(plan.folder / f"seed-{state.seed}.pt", net, plan.config, about)
+        log_official(f"retrain_best.py, {described(plan)}", official_accuracies([score]))
         accuracy, seconds = score.figures["official"]["accuracy"], facts["seconds"]
         print(f"seed {state.seed}   {accuracy:.1%} official, {seconds:.0f} s", flush=True)
     return scores
@@ -98,14 +100,18 @@ def retrain(job: RetrainJob) -> None:
         "provenance": provenance(plan.machine),
         "wall_seconds": round(time.monotonic() - started, 1),
     }
-    what = f"retrain_best.py, {facts['study']} trial {facts['trial']} on {job.train_on}"
-    log_official(f"{what}, {plan.config.model.image_size} pixels", official_accuracies(scores))
     full_size = split(load(plan.split.test.name, job.data_root, FULL_SIZE))
     result = publish(plan.folder, scores, plan.split, full_size, about)
     for seed in plan.seeds:
         plan.checkpoint(seed).unlink(missing_ok=True)
     print(table(result))
     print(f"wrote    {plan.folder}/report.html, result.json, two tables, a network per seed")
+
+
+def described(plan: Plan) -> str:
+    """Return what a retraining fits, in a few words."""
+    facts, pixels = plan.facts, plan.config.model.image_size
+    return f"{facts['study']} trial {facts['trial']} on {facts['train_on']}, {pixels} pixels"
 
 
 def official_accuracies(scores: list[Score]) -> list[float]:
@@ -123,6 +129,8 @@ def evaluate_checkpoint(
     """
     machine = choose_machine(device_name, precision)
     net, config, facts = load_network(path)
+    if isinstance(config.model, DenseConfig):
+        raise InputError(f"{path} has no convolutions to report on. Name a convolutional network.")
     net.precision = machine.precision
     packed = load(facts["data"], data_root, config.model.image_size)
     check_digest(packed.drawings.digest, facts["data_digest"])

@@ -80,7 +80,10 @@ class PerTrialSeeded(BaseSampler):
         best = best_trials(study, N_BEST)
         if which >= self._n_startup_trials and best:
             good = best[chance.integers(len(best))].params
-        return {name: value for name, value in good.items() if chance.random() >= CHANGED_SHARE}
+        kept = {name: value for name, value in good.items() if chance.random() >= CHANGED_SHARE}
+        if kept == good:  # a trial that changed nothing would be that trial again
+            kept.pop(chance.choice(sorted(kept)))
+        return kept
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial

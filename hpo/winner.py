@@ -46,6 +46,8 @@ def retrain_config(
 ) -> Config:
     """Return the trial's configuration, rebuilt by the search's own function, with a longer fit.
 
+    A cosine schedule gains most at its end: such a fit is not broken off before.
+
     Args:
         settings: of the study.
         trial: whose parameters.
@@ -56,4 +58,7 @@ def retrain_config(
     epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]
     if image_size:
         config = replace(config, model=resized(config.conv, image_size))
-    return replace(config, fit=replace(config.fit, max_epochs=epochs))
+    longer = replace(config.fit, max_epochs=epochs)
+    if longer.schedule == "cosine":
+        longer = replace(longer, patience=max(epochs, longer.patience))
+    return replace(config, fit=longer)

@@ -17,7 +17,7 @@ from model.optim import build_optimizer
 from model.seeds import derive_seed
 from model.siamese import SiameseNet, build_net
 
-FORMAT = "siamese-fit-2"
+FORMAT = "siamese-fit-2"  # another whenever equal configurations are trained otherwise
 
 
 @dataclass(frozen=True)

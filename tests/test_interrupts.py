@@ -34,7 +34,8 @@ def strike_after(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def write_for_ever(study: Study) -> None:
+def write_until_struck(study: Study, seconds: float) -> None:
+    strike_after(seconds)
     until = time.monotonic() + 10
     while time.monotonic() < until:
         time.sleep(0.001)
@@ -52,11 +53,14 @@ def close_amid_a_commit() -> None:
 def test_a_signal_ends_what_runs_and_leaves_the_database_usable(study: Study) -> None:
     for i in range(300):
         end_on_first_signal()
-        strike_after(0.0005 + 0.000035 * i)
         with pytest.raises(KeyboardInterrupt):  # neither lost nor turned into another error
-            write_for_ever(study)
+            write_until_struck(study, 0.0005 + 0.000035 * i)
         study.set_user_attr("after", i)  # no transaction was left open
         assert study.user_attrs["after"] == i
+
+
+def strike() -> None:
+    strike_after(0.01)
 
 
 def test_a_library_that_never_returns_does_not_hold_up_a_signal(
@@ -64,10 +68,9 @@ def test_a_library_that_never_returns_does_not_hold_up_a_signal(
 ) -> None:
     monkeypatch.setattr("hpo.interrupts.PATIENCE_SECONDS", 0.2)
     end_on_first_signal()
-    strike_after(0.01)
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        exec("while True: pass", {"__name__": "sqlalchemy.waits"})
+        exec("strike()\nwhile True: pass", {"__name__": "sqlalchemy.waits", "strike": strike})
     assert 0.2 <= time.monotonic() - began < 5
 
 

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -16,16 +17,22 @@ from data import cache
 from data.drawings import FULL_SIZE
 from data.episodes import Packed
 from data.errors import InputError
+from data.splits import split
 from hpo import looking, reference, reproduction
-from hpo.official_log import LOG, log_official, read_official
+from hpo.fits import Fits
+from hpo.official_log import LOG, log_official
 from hpo.paper_tables import TABLES, Row
 from hpo.reference import artifacts_of, own_or_reference
 from hpo.reproduction import Reproduction, cells, reproduce
-from hpo.scales import SCALES
+from hpo.scales import SCALES, paper_recipe
 from hpo.storage import open_storage
 from model.device import Machine
 
 SMOKE = replace(SCALES["smoke"], pairs=(64, 64, 128), visits=128)
+
+
+def read_official() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in LOG.read_text().splitlines()] if LOG.exists() else []
 
 
 @pytest.fixture
@@ -56,8 +63,8 @@ def test_tables_one_and_two_stand_beside_the_paper_and_are_kept(
     assert by_name["siamese net without convolutions"]["paper"] == 0.583
     assert 0 <= by_name["siamese net without convolutions"]["mean"] <= 1
     log = read_official()
-    assert [entry["what"] for entry in log] == ["reproduce.py, scale smoke"]
-    assert len(log[0]["accuracies"]) == sum(len(row["ours"]) for row in second["rows"])
+    looked = {f"reproduce.py, scale smoke, {r['name']}": r["ours"] for r in second["rows"]}
+    assert {entry["what"] for entry in log} == {what for what, ours in looked.items() if ours}
 
 
 def test_a_table_that_is_made_again_finds_its_networks(
@@ -69,6 +76,28 @@ def test_a_table_that_is_made_again_finds_its_networks(
     reproduce(asked, 1)
     assert json.loads((asked.out / "table-1-smoke.json").read_text())["rows"] == before
     assert not list(asked.var.glob("*.fit.pt"))
+
+
+def test_networks_of_another_precision_or_data_set_are_fitted_anew(
+    asked: Reproduction, packed_105: Packed
+) -> None:
+    parts = split(Packed(cache.resized(packed_105.drawings, 35), packed_105.official))
+    config = paper_recipe(SMOKE, 64, distort=False)
+    ours = Fits(parts, asked.machine, asked.var)
+    ours.network(config, 1)
+    replace(ours, machine=replace(asked.machine, precision="bfloat16")).network(config, 1)
+    others = replace(parts, train=replace(parts.train, digest="another"))
+    replace(ours, parts=others).network(config, 1)
+    assert len(list(asked.var.iterdir())) == 3
+
+
+def test_a_fit_that_died_enters_no_table(asked: Reproduction, packed_105: Packed) -> None:
+    parts = split(Packed(cache.resized(packed_105.drawings, 35), packed_105.official))
+    config = paper_recipe(SMOKE, 64, distort=False)
+    wild = tuple(replace(rates, lr=1e30) for rates in config.fit.rates)
+    config = replace(config, fit=replace(config.fit, rates=wild))
+    with pytest.raises(InputError, match="The fit of seed 1 died: non-finite loss"):
+        Fits(parts, asked.machine, asked.var).network(config, 1)
 
 
 @pytest.mark.skipif("MNIST_ROOT" not in os.environ, reason="set MNIST_ROOT to test on MNIST")

@@ -38,9 +38,12 @@ def test_a_resumed_study_samples_what_the_uninterrupted_one_does(
     assert len({tuple(params.items()) for params in whole}) == 14
 
 
-def begun(sampler: str, n_trials: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def begun(
+    sampler: str, n_trials: int, n_dimensions: int = 40
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return a study's anchors and its first trials' parameters."""
-    space: dict[str, BaseDistribution] = {f"x{i}": FloatDistribution(0, 1) for i in range(40)}
+    names = [f"x{i}" for i in range(n_dimensions)]
+    space: dict[str, BaseDistribution] = {name: FloatDistribution(0, 1) for name in names}
     anchors: list[dict[str, float | int]] = [dict.fromkeys(space, 0.25), dict.fromkeys(space, 0.75)]
     sampling = make_sampler(sampler, 0, space, anchors)
     study = optuna.create_study(direction="maximize", sampler=sampling)
@@ -66,6 +69,12 @@ def test_a_later_trial_is_a_neighbour_of_one_of_the_best_three(sampler: str) -> 
         best = sorted(params[:number], key=lambda each: -sum(each.values()))[:3]
         n_changed = [sum(params[number][name] != near[name] for name in near) for near in best]
         assert 2 <= min(n_changed) <= 20, "about a quarter of 40"
+
+
+@pytest.mark.parametrize("n_dimensions", [1, 4])
+def test_every_trial_changes_something_however_small_the_space(n_dimensions: int) -> None:
+    _, params = begun("tpe", 14, n_dimensions)
+    assert len({tuple(each.values()) for each in params}) == 14
 
 
 def test_random_search_is_random_from_the_first_trial_that_is_no_anchor() -> None:
