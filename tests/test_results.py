@@ -7,10 +7,16 @@ from pathlib import Path
 import pytest
 from headlines import RESULTS, headlines, table
 
+from data import cache
+from data.episodes import Packed
+from data.splits import split
 from hpo.reference import STUDY
 from hpo.stored import stored_study
+from model.checkpoint import load_network
+from model.evaluate import one_shot_accuracy
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
+PRETRAINED = RESULTS / "pretrained"
 
 
 def test_the_readme_and_the_summary_are_made_of_the_results() -> None:
@@ -51,3 +57,32 @@ def test_what_the_readme_says_a_study_learnt_is_in_its_tables() -> None:
         assert f"{line['parameter']} {line['importance'].replace('%', ' %')}" in README
     for line in learnt["Accuracy against cost"]:
         assert line["best"].replace("%", " %") in README
+
+
+def test_the_pretrained_network_answers_what_its_card_says(omniglot_105: Packed) -> None:
+    path = PRETRAINED / "network.pt"
+    scores = json.loads((PRETRAINED / "scores.json").read_text())
+    assert path.stat().st_size < 6e6
+    net, config, facts = load_network(path)
+    assert facts["data_digest"] == omniglot_105.drawings.digest
+    drawings = cache.resized(omniglot_105.drawings, config.model.image_size)
+    parts = split(Packed(drawings, omniglot_105.official))
+    found = one_shot_accuracy(net, parts.test, parts.official)
+    # An episode or two hang on the last bits, which differ from machine to machine.
+    assert found == pytest.approx(scores["official"]["accuracy"], abs=2.5 / 400)
+    card = (PRETRAINED / "README.md").read_text()
+    assert f"**Scores.** {scores['official']['accuracy']:.1%}" in card
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "cells"),
+    [
+        ("ablation.json", "Validation accuracy", ("", "mean", "sd", "difference")),
+        ("search_pays.json", "Refitted at equal compute", ("", "validation", "official")),
+    ],
+)
+def test_the_readme_shows_the_committed_tables(
+    name: str, title: str, cells: tuple[str, ...]
+) -> None:
+    for row in json.loads((RESULTS / name).read_text())[title]:
+        assert "| " + " | ".join(str(row[cell]) for cell in cells) + " |" in README
