@@ -52,7 +52,10 @@ def stored(folder: Path) -> Path:
         raise InputError(f"{folder} holds no result.json. Name a folder of retrain_best.py.")
     result = json.loads((folder / "result.json").read_text())
     if result["train_on"] != "train":
-        raise InputError("Validation chooses among the seeds, so --train-on must have been train.")
+        raise InputError(
+            "Validation chooses among the seeds, so --train-on must have been train, but it was "
+            f"{result['train_on']}. Name another folder."
+        )
     seeds = result["seeds"]
     best = max(seeds, key=lambda seed: seed["validation_accuracy"])["seed"]
     net, config, facts = load_network(folder / f"seed-{best}.pt")

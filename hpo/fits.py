@@ -64,8 +64,8 @@ class Fits:
             pass
         if state.history[-1].died:
             raise InputError(
-                f"The fit of seed {seed} died: {state.history[-1].stopped}. Lower its rates, or "
-                "choose another --scale."
+                f"The fit of {config.digest}, seed {seed}, died: {state.history[-1].stopped}. "
+                "Leave out its table, or choose another --scale or study."
             )
         facts = state.facts() | {"data": self.parts.train.name, "train_on": "train"}
         facts |= {"data_digest": self.parts.train.digest, "provenance": provenance(self.machine)}

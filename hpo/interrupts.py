@@ -42,3 +42,10 @@ def in_library(frame: FrameType | None, name: str) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def is_interruption(error: BaseException | None) -> bool:
+    """Return whether somebody told the process to end, be it inside a library that met it first."""
+    if error is None or isinstance(error, KeyboardInterrupt):
+        return error is not None
+    return is_interruption(error.__cause__ or error.__context__)

@@ -13,6 +13,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from data.errors import InputError
+from hpo.interrupts import is_interruption
 from hpo.owner import OWNER, Owner, claim, is_orphan, owner_of, read_owner
 
 RETRY_OF, DIED = "retry_of", "died_before"
@@ -45,13 +46,6 @@ def take_one(study: Study, goal: Goal, lock: Path) -> None:
     with held:
         _sign_or_queue(study)
         study.optimize(claimed, n_trials=1)
-
-
-def is_interruption(error: BaseException | None) -> bool:
-    """Return whether somebody told the process to end, be it inside a library that met it first."""
-    if error is None or isinstance(error, KeyboardInterrupt):
-        return error is not None
-    return is_interruption(error.__cause__ or error.__context__)
 
 
 def _sign_or_queue(study: Study) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from data.errors import InputError, first_line, hide_password
 from hpo.database import lock_early, require_tables, use_wal
-from hpo.retry import MAX_RETRIES, is_interruption, put_back
+from hpo.interrupts import is_interruption
+from hpo.retry import MAX_RETRIES, put_back
 
 BUSY_SECONDS = 60
 SCHEMA_ATTEMPTS = 20

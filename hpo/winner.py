@@ -46,8 +46,6 @@ def retrain_config(
 ) -> Config:
     """Return the trial's configuration, rebuilt by the search's own function, with a longer fit.
 
-    A cosine schedule gains most at its end: such a fit is not broken off before.
-
     Args:
         settings: of the study.
         trial: whose parameters.
@@ -58,7 +56,4 @@ def retrain_config(
     epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]
     if image_size:
         config = replace(config, model=resized(config.conv, image_size))
-    longer = replace(config.fit, max_epochs=epochs)
-    if longer.schedule == "cosine":
-        longer = replace(longer, patience=max(epochs, longer.patience))
-    return replace(config, fit=longer)
+    return replace(config, fit=replace(config.fit, max_epochs=epochs))

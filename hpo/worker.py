@@ -18,10 +18,11 @@ from data.load import load
 from data.splits import Split, split
 from hpo.budget import Budget
 from hpo.finalists import FinalistObjective, finalist_fits, fresh_episodes, open_finalists
+from hpo.interrupts import is_interruption
 from hpo.job import Job
 from hpo.keeping import Keeping, keeping_of
 from hpo.objective import Objective
-from hpo.retry import Goal, is_interruption, put_back_orphans, take_one, was_put_back
+from hpo.retry import Goal, put_back_orphans, take_one, was_put_back
 from hpo.settings import identity
 from hpo.storage import open_storage, storage_errors
 from hpo.study import open_study

@@ -44,7 +44,8 @@ class FitConfig:
             support set).
         rates: one entry per layer of the network, in their order.
         max_epochs: epochs at most; the cosine schedule ends there.
-        patience: epochs without a gain before an early stop.
+        patience: epochs without a gain before an early stop; a cosine schedule, which gains most
+            at its end, is not broken off.
         epoch_steps: optimiser steps per epoch (episode recipe).
         n_characters: characters per step, two drawings of each (episode recipe).
         n_pairs: pairs per epoch (paper recipe).

@@ -139,7 +139,7 @@ def _judge(state: FitState, loss: float, accuracy: float, seconds: float) -> Epo
         stopped = "collapsed"
     elif epoch >= config.max_epochs:
         stopped = "all epochs done"
-    elif best and accuracy <= best.accuracy and epoch - best.epoch >= config.patience:
+    elif config.schedule == "exponential" and best and epoch - best.epoch >= config.patience:
         stopped = f"no gain in {config.patience} epochs"
     n_images = epoch * images_per_epoch(config)
     return EpochResult(epoch, loss, accuracy, n_images, seconds, stopped)

@@ -79,9 +79,9 @@ def test_a_table_that_is_made_again_finds_its_networks(
 
 
 def test_networks_of_another_precision_or_data_set_are_fitted_anew(
-    asked: Reproduction, packed_105: Packed
+    asked: Reproduction, packed: Packed
 ) -> None:
-    parts = split(Packed(cache.resized(packed_105.drawings, 35), packed_105.official))
+    parts = split(packed)
     config = paper_recipe(SMOKE, 64, distort=False)
     ours = Fits(parts, asked.machine, asked.var)
     ours.network(config, 1)
@@ -91,13 +91,12 @@ def test_networks_of_another_precision_or_data_set_are_fitted_anew(
     assert len(list(asked.var.iterdir())) == 3
 
 
-def test_a_fit_that_died_enters_no_table(asked: Reproduction, packed_105: Packed) -> None:
-    parts = split(Packed(cache.resized(packed_105.drawings, 35), packed_105.official))
+def test_a_fit_that_died_enters_no_table(asked: Reproduction, packed: Packed) -> None:
     config = paper_recipe(SMOKE, 64, distort=False)
     wild = tuple(replace(rates, lr=1e30) for rates in config.fit.rates)
     config = replace(config, fit=replace(config.fit, rates=wild))
-    with pytest.raises(InputError, match="The fit of seed 1 died: non-finite loss"):
-        Fits(parts, asked.machine, asked.var).network(config, 1)
+    with pytest.raises(InputError, match="seed 1, died: non-finite loss"):
+        Fits(split(packed), asked.machine, asked.var).network(config, 1)
 
 
 @pytest.mark.skipif("MNIST_ROOT" not in os.environ, reason="set MNIST_ROOT to test on MNIST")

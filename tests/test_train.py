@@ -185,10 +185,14 @@ def test_a_fit_stops_after_its_patience_and_a_patient_one_does_not(
     parts: Split, validation: Validation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = [0.3, 0.5, 0.4, 0.4, 0.4, 0.4, 0.6, 0.1]
-    for patience, n_epochs, reason in [(3, 5, "no gain in 3 epochs"), (5, 8, "all epochs done")]:
+    for schedule, patience, n_epochs, reason in [
+        ("exponential", 3, 5, "no gain in 3 epochs"),
+        ("exponential", 5, 8, "all epochs done"),
+        ("cosine", 3, 8, "all epochs done"),
+    ]:
         given = iter(scores)
         monkeypatch.setattr(train, "one_shot_accuracy", lambda *_: next(given))  # noqa: B023
-        made = config(max_epochs=8, patience=patience, ema=0.0, epoch_steps=1)
+        made = config(max_epochs=8, patience=patience, schedule=schedule, ema=0.0, epoch_steps=1)
         results = list(fit(FitState(made, 0, CPU), parts.train, validation))
         assert (len(results), results[-1].stopped) == (n_epochs, reason)
 
