@@ -131,7 +131,6 @@ def _judge(state: FitState, loss: float, accuracy: float, seconds: float) -> Epo
     epoch, config = len(state.history) + 1, state.config.fit
     limit = COLLAPSED_SHARE * chance_loss(config)
     recent = [r.loss for r in state.history[1 - COLLAPSED_EPOCHS :]] + [loss]
-    best = state.best
     stopped = None
     if not math.isfinite(loss):
         stopped = "non-finite loss"
@@ -139,7 +138,15 @@ def _judge(state: FitState, loss: float, accuracy: float, seconds: float) -> Epo
         stopped = "collapsed"
     elif epoch >= config.max_epochs:
         stopped = "all epochs done"
-    elif config.schedule == "exponential" and best and epoch - best.epoch >= config.patience:
+    elif _is_out_of_patience(state, epoch, accuracy):
         stopped = f"no gain in {config.patience} epochs"
     n_images = epoch * images_per_epoch(config)
     return EpochResult(epoch, loss, accuracy, n_images, seconds, stopped)
+
+
+def _is_out_of_patience(state: FitState, epoch: int, accuracy: float) -> bool:
+    """Return whether too many epochs went by without a gain; a cosine gains most at its end."""
+    config, best = state.config.fit, state.best
+    if config.schedule == "cosine" or best is None:
+        return False
+    return accuracy <= best.accuracy and epoch - best.epoch >= config.patience
