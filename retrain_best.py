@@ -25,6 +25,12 @@ def parse() -> argparse.Namespace:
         choices=("train", "train+val"),
         help="train+val: 40 alphabets, for the full number of epochs",
     )
+    parser.add_argument(
+        "--mirrors",
+        default=True,
+        action=argparse.BooleanOptionalAction,
+        help="whether mirrored alphabets train as further ones (episode)",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: var/retrain/STUDY-TRIAL")
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="evaluate it, train nothing"
@@ -54,6 +60,7 @@ def main() -> None:
             n_seeds=args.seeds,
             max_epochs=args.max_epochs,
             train_on=args.train_on,
+            mirrors=args.mirrors,
             out=args.out,
             data_root=args.data_root,
             device=args.device,

@@ -34,6 +34,7 @@ class RetrainJob:
         n_seeds: number of fits.
         max_epochs: or None for the default.
         train_on: ``"train"`` or ``"train+val"``.
+        mirrors: whether mirrored alphabets train, too, where the recipe knows them.
         out: folder of the results, or None for the default.
         data_root: folder of the archives, or None.
         device: name.
@@ -48,6 +49,7 @@ class RetrainJob:
     n_seeds: int
     max_epochs: int | None
     train_on: str
+    mirrors: bool
     out: Path | None
     data_root: Path | None
     device: str
@@ -96,7 +98,8 @@ def make_plan(job: RetrainJob) -> Plan:
         digest = study.user_attrs[IDENTITY]["data_digest"]
         seconds = worked_seconds(study) + sum(map(worked_seconds, finalist_studies(storage, study)))
     machine = choose_machine(job.device, job.precision, job.compile)
-    config = retrain_config(settings, trial, job.max_epochs, job.image_size)
+    mirrors = job.mirrors and settings.recipe == "episode"
+    config = retrain_config(settings, trial, job.max_epochs, job.image_size, mirrors)
     packed = load(settings.data, job.data_root, config.model.image_size)
     check_digest(packed.drawings.digest, digest)
     parts = split(packed).to(machine.device)

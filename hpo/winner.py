@@ -43,6 +43,7 @@ def retrain_config(
     trial: FrozenTrial,
     max_epochs: int | None = None,
     image_size: int | None = None,
+    mirrors: bool = False,
 ) -> Config:
     """Return the trial's configuration, rebuilt by the search's own function, with a longer fit.
 
@@ -51,9 +52,10 @@ def retrain_config(
         trial: whose parameters.
         max_epochs: of the fit, or None for the default.
         image_size: in pixels, or None for the study's; kernels grow with it, steps stay.
+        mirrors: whether mirrored alphabets train as further ones, which pays in long fits.
     """
     config = suggest_config(FixedTrial(trial.params), base_config(settings), settings.search)
     epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]
     if image_size:
         config = replace(config, model=resized(config.conv, image_size))
-    return replace(config, fit=replace(config.fit, max_epochs=epochs))
+    return replace(config, fit=replace(config.fit, max_epochs=epochs, mirrors=mirrors))

@@ -55,6 +55,7 @@ class FitConfig:
         nesterov: whether the momentum is Nesterov's.
         distort: whether training drawings are distorted.
         turns: whether alphabets turned by 90, 180 and 270 degrees train as further alphabets.
+        mirrors: whether mirrored alphabets do, too (episode recipe).
         ema: decay per step of the averaged weights; 0 for none.
     """
 
@@ -71,6 +72,7 @@ class FitConfig:
     nesterov: bool = True
     distort: bool = True
     turns: bool = True
+    mirrors: bool = False
     ema: float = 0.999
 
     def __post_init__(self) -> None:

@@ -87,15 +87,21 @@ def draw_episode(drawings: Drawings, fit: FitConfig, *, generator: torch.Generat
     """
     device = drawings.images_NHW.device
     first, second, alphabet = draw_characters(drawings, fit.n_characters, generator=generator)
+
+    def one_per_alphabet(n: int) -> Tensor:
+        shape = (len(drawings.alphabets),)
+        drawn = torch.randint(n, shape, generator=generator, device=device)
+        return drawn[alphabet].repeat(2)
+
     T = identity(device).repeat(2 * len(first), 1)
     if fit.distort:
         T = draw_distortions(len(T), generator=generator)
     if fit.turns:
-        shape = (len(drawings.alphabets),)
-        turn = torch.randint(4, shape, generator=generator, device=device)[alphabet]
-        T[:, 0] += 90.0 * turn.repeat(2)
+        T[:, 0] += 90.0 * one_per_alphabet(4)
+    if fit.mirrors:
+        T[:, 3] *= 1 - 2 * one_per_alphabet(2)  # a negative width is a mirror's
     x = to_input(drawings.images_NHW[torch.cat([first, second])])
-    return distort(x, T) if fit.distort or fit.turns else x
+    return distort(x, T) if fit.distort or fit.turns or fit.mirrors else x
 
 
 def episode_losses(

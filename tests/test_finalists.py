@@ -36,6 +36,7 @@ def test_the_winner_is_rebuilt_as_the_search_built_it(tmp_path: Path, parts: Spl
     config = retrain_config(settings, trial, max_epochs=2)
     assert config.digest == trial.user_attrs["config_digest"]
     assert retrain_config(settings, trial, None).fit.max_epochs == 12
+    assert retrain_config(settings, trial, mirrors=True).fit.mirrors
     with pytest.raises(InputError, match=r"--trial must be a complete trial.*99"):
         choose_trial(again, 99)
 

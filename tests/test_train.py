@@ -284,6 +284,30 @@ def test_turned_alphabets_turn_whole_alphabets(parts: Split) -> None:
         assert turn_of.setdefault(a, fits[0]) == fits[0]
 
 
+def test_mirrored_alphabets_mirror_whole_alphabets_and_turn_them_too(parts: Split) -> None:
+    net, made = spy_net(), config(distort=False, turns=True, mirrors=True)
+    rng, again = torch.Generator().manual_seed(0), torch.Generator().manual_seed(0)
+    seen: set[tuple[int, bool]] = set()
+    losses = episode_losses(net, parts.train, replace(made.fit, epoch_steps=8), generator=rng)
+    for _ in losses:
+        first, second, alphabet = draw_characters(parts.train, 16, generator=again)
+        again.set_state(rng.get_state())
+        plain = parts.train.images_NHW[torch.cat([first, second])].float() / 255
+        view_of: dict[int, tuple[int, bool]] = {}
+        for x, p, a in zip(net.seen.squeeze(1), plain, alphabet.repeat(2).tolist(), strict=True):
+            views = {(k, flip): p.flip(1) if flip else p for k in range(4) for flip in (False, True)}
+            fits = [v for v, y in views.items() if close(x, torch.rot90(y, -v[0]))]
+            assert fits
+            assert view_of.setdefault(a, fits[0]) == fits[0]
+        seen |= set(view_of.values())
+    assert {flip for _, flip in seen} == {False, True}
+    assert len({turn for turn, _ in seen}) > 1
+
+
+def close(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return torch.allclose(a, b, atol=1e-3)
+
+
 def test_a_step_fills_itself_with_whole_alphabets(parts: Split) -> None:
     d: Drawings = parts.train
     first, second, alphabet = draw_characters(d, 50, generator=torch.Generator().manual_seed(0))
