@@ -295,7 +295,9 @@ def test_mirrored_alphabets_mirror_whole_alphabets_and_turn_them_too(parts: Spli
         plain = parts.train.images_NHW[torch.cat([first, second])].float() / 255
         view_of: dict[int, tuple[int, bool]] = {}
         for x, p, a in zip(net.seen.squeeze(1), plain, alphabet.repeat(2).tolist(), strict=True):
-            views = {(k, flip): p.flip(1) if flip else p for k in range(4) for flip in (False, True)}
+            views = {
+                (k, flip): p.flip(1) if flip else p for k in range(4) for flip in (False, True)
+            }
             fits = [v for v, y in views.items() if close(x, torch.rot90(y, -v[0]))]
             assert fits
             assert view_of.setdefault(a, fits[0]) == fits[0]
