@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from data.drawings import Drawings
 from data.episodes import Episodes, Packed
@@ -19,16 +20,21 @@ FORMAT = 1  # counted up when the meaning of the file changes
 
 def resized(drawings: Drawings, image_size: int) -> Drawings:
     """Return the drawings at another size by area resampling (105 → 35 is a mean over 3×3)."""
-    if image_size == drawings.image_size:
-        return drawings
+    return replace(drawings, images_NHW=resized_images(drawings.images_NHW, image_size))
+
+
+def resized_images(images_NHW: Tensor, image_size: int) -> Tensor:
+    """Return uint8 images at another size by area resampling."""
+    if image_size == images_NHW.shape[-1]:
+        return images_NHW
     small = [
         F.interpolate(part.unsqueeze(1).float(), size=(image_size, image_size), mode="area")
         .round_()
         .to(torch.uint8)
         .squeeze(1)
-        for part in drawings.images_NHW.split(2048)
+        for part in images_NHW.split(2048)
     ]
-    return replace(drawings, images_NHW=torch.cat(small))
+    return torch.cat(small)
 
 
 def save(path: Path, packed: Packed, source: str) -> None:

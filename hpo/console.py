@@ -42,6 +42,11 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-root", type=Path, metavar="DIR", help="Omniglot (default: $OMNIGLOT_ROOT, else var)"
     )
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say where to compute."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
     parser.add_argument(
         "--precision", default="auto", choices=PRECISIONS, help="auto: bfloat16 where it is fast"

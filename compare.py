@@ -1,0 +1,63 @@
+"""Say how similar two images of characters are, or which of some classes an image shows.
+
+``compare.py a.png b.png``; ``compare.py query.png --support folder/``. See README.md.
+"""
+
+import argparse
+from pathlib import Path
+
+from hpo.console import add_device, positive, run_script
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line's flags."""
+    parser = argparse.ArgumentParser(
+        description="Compare two images, or rank the classes of a support set for every query."
+    )
+    parser.add_argument("images", nargs="+", type=Path, help="two, or queries; folders of them too")
+    parser.add_argument(
+        "--support",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="what queries are compared with: images, or a folder; a subfolder is a class",
+    )
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: the pretrained")
+    parser.add_argument("--top", type=positive, default=5, help="classes shown (default: 5)")
+    parser.add_argument("--json", action="store_true", help="answers for programs")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="a picture of the answers, too")
+    parser.add_argument(
+        "--invert",
+        action=argparse.BooleanOptionalAction,
+        help="the ink is light, or is not (default: looked for in each image)",
+    )
+    parser.add_argument("--greys", action="store_true", help="do not make the ink black and white")
+    parser.add_argument(
+        "--as-is", action="store_true", help="neither crop nor centre: they are drawings already"
+    )
+    add_device(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Compare, print, and write the page."""
+    args = parse()
+    from data.ink import Preparation
+    from hpo.comparison import PRETRAINED, as_json, as_text, compare, require_two
+    from hpo.comparison_page import comparison_page
+    from hpo.report import write
+    from model.device import choose_machine
+
+    queries, support = require_two(args.images, args.support)
+    checkpoint = args.checkpoint or PRETRAINED
+    how = Preparation(args.invert, not args.greys, args.as_is)
+    machine = choose_machine(args.device, args.precision)
+    found = compare(queries, support, checkpoint, how=how, on=machine)
+    print(as_json(found, args.top) if args.json else as_text(found, args.top))
+    if args.html:
+        write(args.html, comparison_page(found, checkpoint, args.top))
+
+
+if __name__ == "__main__":
+    run_script(main, "Run the same command again.")
