@@ -35,6 +35,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="evaluate it, train nothing"
     )
+    parser.add_argument(
+        "--export",
+        choices=("onnx", "torch"),
+        help="write every network's embedding and comparison as graphs, too",
+    )
     add_machine(parser)
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile the network (CUDA graphs on a GPU)"
@@ -46,12 +51,14 @@ def main() -> None:
     """Evaluate a checkpoint, or refit the best trial."""
     args = parse()
     from hpo.plan import RetrainJob
-    from hpo.retrain import evaluate_checkpoint, retrain
+    from hpo.retrain import evaluate_checkpoint, print_exported, retrain
 
     if args.checkpoint:
+        if args.export:
+            print_exported([args.checkpoint], args.export, args.out)
         evaluate_checkpoint(args.checkpoint, args.data_root, args.device, args.precision, args.out)
         return
-    retrain(
+    networks = retrain(
         RetrainJob(
             storage=args.storage,
             study_name=args.study_name,
@@ -68,6 +75,8 @@ def main() -> None:
             compile=args.compile,
         )
     )
+    if args.export:
+        print_exported(networks, args.export, None)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,10 @@ class Plan:
     folder: Path
     facts: dict[str, Any]
 
+    def network(self, seed: int) -> Path:
+        """Return where a seed's trained network is kept."""
+        return self.folder / f"seed-{seed}.pt"
+
     def checkpoint(self, seed: int) -> Path:
         """Return where a seed's fit that is under way is kept."""
         return self.folder / f"seed-{seed}.fit.pt"

@@ -17,6 +17,7 @@ from hpo.publish import publish
 from hpo.result import table
 from model.checkpoint import load_network, save_network
 from model.device import choose_machine
+from model.export import export
 from model.geometry import DenseConfig
 from model.provenance import provenance
 from model.score import Score, score_network
@@ -57,7 +58,7 @@ def fit_and_score(plan: Plan) -> list[Score]:
         about = plan.facts | facts | {"verification": score.figures["verification"]}
         about |= {"data": plan.split.test.name, "data_digest": plan.split.test.digest}
         about["provenance"] = provenance(plan.machine)
-        save_network(plan.folder / f"seed-{state.seed}.pt", net, plan.config, about)
+        save_network(plan.network(state.seed), net, plan.config, about)
         log_official(f"retrain_best.py, {described(plan)}", official_accuracies([score]))
         accuracy, seconds = score.figures["official"]["accuracy"], facts["seconds"]
         print(f"seed {state.seed}   {accuracy:.1%} official, {seconds:.0f} s", flush=True)
@@ -82,8 +83,8 @@ def of_seed(score: Score, seed: int) -> Score:
     return replace(score, figures={"seed": seed} | score.figures, **frames)
 
 
-def retrain(job: RetrainJob) -> None:
-    """Refit the winner over the seeds, evaluate, print the table, write the files.
+def retrain(job: RetrainJob) -> list[Path]:
+    """Refit the winner over the seeds, evaluate, print the table; return the networks' files.
 
     Raises:
         InputError: something that was asked for is not there or not usable.
@@ -106,6 +107,13 @@ def retrain(job: RetrainJob) -> None:
         plan.checkpoint(seed).unlink(missing_ok=True)
     print(table(result))
     print(f"wrote    {plan.folder}/report.html, result.json, two tables, a network per seed")
+    return list(map(plan.network, plan.seeds))
+
+
+def print_exported(networks: list[Path], form: str, folder: Path | None) -> None:
+    """Write networks as graphs for other programs, and say where; see :func:`export`."""
+    for network in networks:
+        print("wrote    " + ", ".join(map(str, export(network, form, folder))))
 
 
 def described(plan: Plan) -> str:

@@ -1,0 +1,62 @@
+"""The graphs for other programs answer as the network does."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from data.errors import InputError
+from hpo.settings import StudySettings, base_config
+from model.checkpoint import load_network, save_network
+from model.export import export
+from model.siamese import build_net
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = base_config(StudySettings(image_size=20))
+    net = build_net(config.model, generator=torch.Generator().manual_seed(0))
+    path = tmp_path_factory.mktemp("export") / "net.pt"
+    save_network(path, net, config, {})
+    return path
+
+
+def two_batches(network: Path, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    net, config, _ = load_network(network)
+    pixels = config.model.image_size
+    x = torch.rand(size, 1, pixels, pixels, generator=torch.Generator().manual_seed(size))
+    with torch.no_grad():
+        h = net.embed(x)
+        return x, h, net.compare(h, h.flip(0))
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_onnx_answers_as_the_network_does(network: Path, size: int) -> None:
+    embed, compare = (onnxruntime.InferenceSession(p) for p in export(network, "onnx"))
+    x, h, logits = two_batches(network, size)
+    [found] = embed.run(["embedding"], {"images": x.numpy()})
+    np.testing.assert_allclose(found, h.numpy(), atol=1e-5)
+    flipped = np.ascontiguousarray(found[::-1])
+    [found_logits] = compare.run(["logit"], {"left": found, "right": flipped})
+    np.testing.assert_allclose(found_logits, logits.numpy(), atol=1e-4)
+    assert size == 1 or np.ptp(found_logits) > 0
+
+
+def test_torch_export_answers_as_the_network_does(network: Path, tmp_path: Path) -> None:
+    paths = export(network, "torch", tmp_path)
+    assert [p.name for p in paths] == ["net.embed.pt2", "net.compare.pt2"]
+    embed, compare = (torch.export.load(p).module() for p in paths)
+    x, h, logits = two_batches(network, 7)
+    torch.testing.assert_close(embed(x), h)
+    torch.testing.assert_close(compare(h, h.flip(0)), logits)
+
+
+def test_without_its_libraries_onnx_is_refused_by_name(
+    network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(InputError, match="uv sync --extra onnx"):
+        export(network, "onnx")
