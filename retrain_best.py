@@ -6,7 +6,7 @@
 import argparse
 from pathlib import Path
 
-from hpo.console import add_machine, add_storage, positive, run_script
+from hpo.console import add_machine, add_storage, add_tensorboard, positive, run_script
 
 
 def parse() -> argparse.Namespace:
@@ -41,6 +41,7 @@ def parse() -> argparse.Namespace:
         help="write every network's embedding and comparison as graphs, too",
     )
     add_machine(parser)
+    add_tensorboard(parser)
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile the network (CUDA graphs on a GPU)"
     )
@@ -73,6 +74,7 @@ def main() -> None:
             device=args.device,
             precision=args.precision,
             compile=args.compile,
+            tensorboard=args.tensorboard,
         )
     )
     if args.export:

@@ -6,7 +6,7 @@ Repeat the same command to resume; a finished study says so. See README.md.
 import argparse
 import time
 
-from hpo.console import add_machine, add_storage, positive, run_script, whole
+from hpo.console import add_machine, add_storage, add_tensorboard, positive, run_script, whole
 from hpo.preload import preload
 from model.config import RECIPES
 from model.geometry import INITS
@@ -22,6 +22,7 @@ def parse() -> argparse.Namespace:
     add_budget(parser)
     add_workers(parser)
     add_machine(parser)
+    add_tensorboard(parser)
     add_task(parser)
     add_search(parser)
     return parser.parse_args()

@@ -50,6 +50,7 @@ def job_of(args: argparse.Namespace) -> Job:
         max_retries=args.max_retries,
         n_finalists=args.finalists,
         n_finalist_seeds=args.finalist_seeds,
+        tensorboard=args.tensorboard,
     )
 
 

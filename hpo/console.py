@@ -45,6 +45,13 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
 
 
+def add_tensorboard(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that says where the course of fits is written."""
+    parser.add_argument(
+        "--tensorboard", type=Path, metavar="DIR", help="write every fit's course for TensorBoard"
+    )
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say where to compute."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")

@@ -30,6 +30,7 @@ class Job:
             trials whose networks are kept.
         n_finalist_seeds: fits of each.
         var: folder of the files that are kept of the trials.
+        tensorboard: folder of the fits' courses, or None.
         packed: file of the packed data set, or None for what ``data_root`` holds.
     """
 
@@ -48,4 +49,5 @@ class Job:
     n_finalists: int = 5
     n_finalist_seeds: int = 2
     var: Path = VAR
+    tensorboard: Path | None = None
     packed: Path | None = None

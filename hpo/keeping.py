@@ -1,5 +1,6 @@
 """The files of a study's trials: checkpoints of those under way, networks of the best."""
 
+import re
 import tempfile
 import time
 from dataclasses import dataclass
@@ -27,12 +28,14 @@ class Keeping:
         seconds: between two checkpoints; each takes a tenth of a second or more.
         n_best: complete trials whose networks are kept.
         artifacts: folder of the pictures that the dashboard shows, or None for none.
+        tensorboard: folder of the fits' courses, or None for none.
     """
 
     folder: Path
     seconds: float = 10.0
     n_best: int = 0
     artifacts: Path | None = None
+    tensorboard: Path | None = None
 
     @property
     def lock(self) -> Path:
@@ -47,6 +50,11 @@ class Keeping:
     def network(self, number: int) -> Path:
         """Return the file of a complete trial's network."""
         return self.folder / f"{number}{NETWORK}"
+
+    def course(self, trial: Trial) -> Path | None:
+        """Return the folder of a trial's course for TensorBoard, or None."""
+        name = re.sub(r"[^\w.-]", "_", trial.study.study_name)
+        return self.tensorboard and self.tensorboard / name / f"{trial.number:04}"
 
     def deserves_its_network_kept(self, study: Study, value: float) -> bool:
         """Return whether a value is among the best so far."""
@@ -93,7 +101,13 @@ def _delete(path: Path) -> None:
         )
 
 
-def keeping_of(study: Study, var: Path, seconds: float = 10.0, n_best: int = 0) -> Keeping:
+def keeping_of(
+    study: Study,
+    var: Path,
+    seconds: float = 10.0,
+    n_best: int = 0,
+    tensorboard: Path | None = None,
+) -> Keeping:
     """Return what is kept of a study under ``var``; its folder exists.
 
     Raises:
@@ -101,7 +115,7 @@ def keeping_of(study: Study, var: Path, seconds: float = 10.0, n_best: int = 0) 
     """
     folder = var / "trials" / str(study.user_attrs[FOLDER])
     make_folder(folder)
-    return Keeping(folder, seconds, n_best, var / ARTIFACTS)
+    return Keeping(folder, seconds, n_best, var / ARTIFACTS, tensorboard)
 
 
 def best_trials(study: Study, n: int) -> list[FrozenTrial]:

@@ -18,6 +18,7 @@ from hpo.space import suggest_config
 from model.checkpoint import save_network
 from model.config import Config
 from model.device import Machine
+from model.epoch_log import logged
 from model.state import FitState
 from model.train import CHANCE, Validation, data_identity, fit
 
@@ -87,7 +88,7 @@ class Objective:
             checkpoint_path=path,
             checkpoint_seconds=self.keeping.seconds,
         )
-        for result in epochs:
+        for result in logged(epochs, self.keeping.course(trial)):
             trial.report(result.accuracy, step=result.epoch)
             if pruned := not result.stopped and trial.should_prune():
                 break

@@ -40,6 +40,7 @@ class RetrainJob:
         device: name.
         precision: name.
         compile: whether ``torch.compile`` translates the networks.
+        tensorboard: folder of the fits' courses, or None.
     """
 
     storage: str
@@ -55,6 +56,7 @@ class RetrainJob:
     device: str
     precision: str
     compile: bool
+    tensorboard: Path | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Plan:
         split: on the device, for the figures.
         machine: where to compute, and how.
         folder: for networks, results and the checkpoints of fits under way.
+        tensorboard: for the fits' courses, or None.
         facts: where the configuration comes from, as JSON values.
     """
 
@@ -79,11 +82,16 @@ class Plan:
     split: Split
     machine: Machine
     folder: Path
+    tensorboard: Path | None
     facts: dict[str, Any]
 
     def network(self, seed: int) -> Path:
         """Return where a seed's trained network is kept."""
         return self.folder / f"seed-{seed}.pt"
+
+    def course(self, seed: int) -> Path | None:
+        """Return the folder of a seed's course for TensorBoard, or None."""
+        return self.tensorboard and self.tensorboard / self.folder.name / f"seed-{seed}"
 
     def checkpoint(self, seed: int) -> Path:
         """Return where a seed's fit that is under way is kept."""
@@ -118,6 +126,7 @@ def make_plan(job: RetrainJob) -> Plan:
         split=parts,
         machine=machine,
         folder=job.out or default_folder(study.study_name, trial.number, job),
+        tensorboard=job.tensorboard,
         facts={
             "storage": storage_shown(url),
             "study": study.study_name,

@@ -17,6 +17,7 @@ from hpo.publish import publish
 from hpo.result import table
 from model.checkpoint import load_network, save_network
 from model.device import choose_machine
+from model.epoch_log import logged
 from model.export import export
 from model.geometry import DenseConfig
 from model.provenance import provenance
@@ -34,7 +35,8 @@ def refits(plan: Plan) -> Iterator[FitState]:
     for seed in plan.seeds:
         state = FitState(plan.config, seed, plan.machine)
         path = plan.checkpoint(seed)
-        for result in fit(state, plan.train, plan.validation, checkpoint_path=path):
+        epochs = fit(state, plan.train, plan.validation, checkpoint_path=path)
+        for result in logged(epochs, plan.course(seed)):
             if sys.stderr.isatty():
                 known = not math.isnan(result.accuracy)
                 shown = f" · {result.accuracy:.1%} validation" if known else ""

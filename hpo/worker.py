@@ -72,7 +72,8 @@ def search(job: Job, index: int = 0) -> Work:
     machine = choose_machine(place(job.device, index), job.precision)
     storage, study, parts, episodes = open_job(job)
     study.set_user_attr("provenance", provenance(machine))
-    keeping = keeping_of(study, job.var, job.checkpoint_seconds, job.n_finalists)
+    seconds, n_best, courses = job.checkpoint_seconds, job.n_finalists, job.tensorboard
+    keeping = keeping_of(study, job.var, seconds, n_best, courses)
     objective = Objective(
         settings=job.settings,
         train=parts.train.to(machine.device),
@@ -88,7 +89,7 @@ def finalists(job: Job, index: int = 0) -> Work:
     storage, study, _, goal, budget, _ = search(job, index)
     assert isinstance(goal, Objective)
     fits = open_finalists(storage, study, job)
-    files = keeping_of(fits, job.var, job.checkpoint_seconds)
+    files = keeping_of(fits, job.var, job.checkpoint_seconds, 0, job.tensorboard)
     fresh = fresh_episodes(job.settings, goal.validation.drawings)
     n_fits = len(finalist_fits(study, job))
     again = FinalistObjective(replace(goal, keeping=files), study, fresh, n_fits)

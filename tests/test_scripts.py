@@ -80,7 +80,8 @@ def test_repeating_the_command_says_finished_and_more_trials_resume(
     assert here(home, monkeypatch, "run_study.py", *STUDY, "--n-trials", "2") is None
     assert "The study is finished" in capsys.readouterr().out
     assert len(trials(home)) == 2
-    here(home, monkeypatch, "run_study.py", *STUDY, "--n-trials", "3")
+    here(home, monkeypatch, "run_study.py", *STUDY, "--n-trials", "3", "--tensorboard", "courses")
+    assert [p.parent.name for p in home.glob("courses/glyphs-20-episode/*/events*")] == ["0002"]
     assert "finished: 3 of 3" in capsys.readouterr().out
     assert [t.state for t in trials(home)] == [TrialState.COMPLETE] * 3
 
@@ -144,8 +145,11 @@ def test_retraining_on_train_and_val_runs_without_choosing_an_epoch(
 def test_the_winner_is_refitted_at_another_size_with_its_kernels_grown(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = [*REFIT, "--seeds", "1", "--image-size", "30"]
+    flags = [*REFIT, "--seeds", "1", "--image-size", "30", "--export", "torch"]
+    flags += ["--tensorboard", "courses"]
     assert here(home, monkeypatch, "retrain_best.py", *flags) is None
+    assert len(list((home / "var/retrain").glob("*-30px/seed-*.*.pt2"))) == 2
+    assert len(list((home / "courses").glob("*-30px/seed-*/events*"))) == 1
     [path] = (home / "var/retrain").glob("*-train-30px/result.json")
     model = json.loads(path.read_text())["config"]["model"]
     params = trials(home)[json.loads(path.read_text())["trial"]].params
