@@ -44,8 +44,8 @@ def main() -> None:
     """Compare, print, and write the page."""
     args = parse()
     from data.ink import Preparation
-    from hpo.comparison import PRETRAINED, as_json, as_text, compare, require_two
-    from hpo.comparison_page import comparison_page
+    from hpo.answers import as_json, as_text, comparison_page
+    from hpo.comparison import PRETRAINED, compare, require_two
     from hpo.report import write
     from model.device import choose_machine
 

@@ -109,6 +109,13 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         "--data", default="omniglot", choices=("omniglot", "glyphs"), help="glyphs: built-in ones"
     )
     parser.add_argument(
+        "--split-by",
+        choices=("group", "class"),
+        help="of a --data-root with images of your own in folders group/class or class: what is "
+        "divided among train, val and test (default: group, where there are three)",
+    )
+    parser.add_argument("--colour", action="store_true", help="keep the colours of such images")
+    parser.add_argument(
         "--image-size", type=positive, default=35, metavar="PIXELS", help="105 is the paper's"
     )
     parser.add_argument(

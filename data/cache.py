@@ -27,14 +27,13 @@ def resized_images(images_NHW: Tensor, image_size: int) -> Tensor:
     """Return uint8 images at another size by area resampling."""
     if image_size == images_NHW.shape[-1]:
         return images_NHW
+    shape = (image_size, image_size)
+    planes = images_NHW.view(-1, 1, *images_NHW.shape[-2:])
     small = [
-        F.interpolate(part.unsqueeze(1).float(), size=(image_size, image_size), mode="area")
-        .round_()
-        .to(torch.uint8)
-        .squeeze(1)
-        for part in images_NHW.split(2048)
+        F.interpolate(part.float(), size=shape, mode="area").round_().to(torch.uint8)
+        for part in planes.split(2048)
     ]
-    return torch.cat(small)
+    return torch.cat(small).view(*images_NHW.shape[:-2], *shape)
 
 
 def save(path: Path, packed: Packed, source: str) -> None:

@@ -22,10 +22,10 @@ class Drawings:
         name: the data set, for example ``"omniglot"``.
         digest: SHA-256 of the full-size pixels and names, the identity of the data set.
         alphabets: A names; ``alphabet_N`` holds positions in it.
-        images_NHW: uint8, ink 255, paper 0 (Deviation D8).
+        images_NHW: uint8, ink 255, paper 0 (Deviation D8); N×3×H×W where images have colours.
         alphabet_N: int64 in [0, A).
         character_N: int64 in [0, C), counted over all alphabets.
-        drawer_N: int64 in [0, 20).
+        drawer_N: int64 in [0, 20); where images have no drawers, their number in the class.
     """
 
     name: str

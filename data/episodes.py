@@ -37,6 +37,11 @@ class Episodes:
         """Number of episodes, R × Q."""
         return self.query_RQ.numel()
 
+    @property
+    def n_way(self) -> int:
+        """Number of candidates of each episode, S."""
+        return self.support_RS.shape[1]
+
     def renumbered(self, position_N: Tensor) -> "Episodes":
         """Return the same episodes with drawing ``i`` called ``position_N[i]``."""
         return Episodes(position_N[self.query_RQ], position_N[self.support_RS], self.target_RQ)
@@ -115,6 +120,11 @@ def random_episodes(
     )
 
 
+def widest(drawings: Drawings) -> int:
+    """Return the number of candidates: 20, or as many as the smallest alphabet has characters."""
+    return min(N_WAY, int(drawings.count_A.min()))
+
+
 def paper_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
     """Return the paper's number of validation episodes: 320 on ten alphabets.
 
@@ -123,7 +133,7 @@ def paper_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
 
     Source: Koch 2015 §4.2 ("320 one-shot recognition trials for validation").
     """
-    blocks = random_episodes(drawings, seed=seed)
+    blocks = random_episodes(drawings, n_way=widest(drawings), seed=seed)
     return Episodes(blocks.query_RQ[:, :16], blocks.support_RS, blocks.target_RQ[:, :16])
 
 
@@ -134,9 +144,9 @@ def dense_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
     times, so their accuracy varies several times less than that of 320 random episodes, and cost
     hardly more, because each drawing is embedded once.
     """
-    rng = torch.Generator().manual_seed(seed)
+    rng, n_way = torch.Generator().manual_seed(seed), widest(drawings)
     return _stack(
-        _block(drawings, alphabet, N_WAY, pair, rng)
+        _block(drawings, alphabet, n_way, pair, rng)
         for alphabet in range(len(drawings.alphabets))
         for pair in _drawer_pairs(drawings)
         for _ in range(2)

@@ -1,7 +1,7 @@
 """Images of any kind out of files, as brightness, without trusting them."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,15 @@ def read_brightness(path: Path) -> Array:
     Raises:
         InputError: no readable image, or one of absurdly many pixels.
     """
+    return _read(path, brightness)
+
+
+def read_colours(path: Path) -> Array:
+    """Return an image as H×W×3 float32 in [0, 1]; else as :func:`read_brightness`."""
+    return _read(path, colours)
+
+
+def _read(path: Path, convert: Callable[[Image.Image], Array]) -> Array:
     try:
         with warnings.catch_warnings():
             # Our own limit speaks of both; Pillow's warning would name neither file nor repair.
@@ -62,7 +71,7 @@ def read_brightness(path: Path) -> Array:
             with Image.open(path) as image:
                 if image.width * image.height > MAX_PIXELS:  # known before it is decoded
                     raise too_large(path)
-                return brightness(ImageOps.exif_transpose(image))
+                return convert(ImageOps.exif_transpose(image))
     except InputError:
         raise
     except Image.DecompressionBombError as error:
@@ -93,3 +102,29 @@ def brightness(image: Image.Image) -> Array:
     alpha = np.asarray(seen.getchannel("A"), dtype=np.float32) / 255
     light_ink = float((grey * alpha).sum()) > 0.9 * float(alpha.sum())
     return np.asarray(grey * alpha + (0.0 if light_ink else 1.0) * (1 - alpha), dtype=np.float32)
+
+
+def colours(image: Image.Image) -> Array:
+    """Return an image's H×W×3 red, green and blue in [0, 1]; transparent parts are white."""
+    seen = image.convert("RGBA")
+    white = Image.new("RGBA", seen.size, "white")
+    opaque = Image.alpha_composite(white, seen).convert("RGB")
+    return np.asarray(opaque).astype(np.float32) / np.float32(255)
+
+
+def scaled(image_HW: Array, longer_side: int) -> Array:
+    """Return an image whose longer side has so many pixels."""
+    height, width = image_HW.shape
+    share = longer_side / max(height, width)
+    size = max(1, round(width * share)), max(1, round(height * share))
+    filtered = Image.Resampling.BOX if share < 1 else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(image_HW).resize(size, filtered), dtype=np.float32)
+
+
+def squared(image_HW: Array) -> Array:
+    """Return an image in the middle of a square of paper."""
+    side = max(image_HW.shape)
+    framed = np.zeros((side, side), dtype=np.float32)
+    top, left = ((side - n) // 2 for n in image_HW.shape)
+    framed[top : top + image_HW.shape[0], left : left + image_HW.shape[1]] = image_HW
+    return framed

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
 from data.drawings import FULL_SIZE
 from data.errors import InputError
+from data.images import scaled, squared
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -74,15 +74,6 @@ def prepare(brightness_HW: Array, preparation: Preparation, name: str) -> Tensor
     return small.mul(255).round().to(torch.uint8)
 
 
-def scaled(image_HW: Array, longer_side: int) -> Array:
-    """Return an image whose longer side has so many pixels."""
-    height, width = image_HW.shape
-    share = longer_side / max(height, width)
-    size = max(1, round(width * share)), max(1, round(height * share))
-    filtered = Image.Resampling.BOX if share < 1 else Image.Resampling.BICUBIC
-    return np.asarray(Image.fromarray(image_HW).resize(size, filtered), dtype=np.float32)
-
-
 def find_ink(brightness_HW: Array, light_ink: bool | None) -> Array:
     """Return how much each pixel differs from the paper around it, in [0, 1].
 
@@ -124,15 +115,6 @@ def without_specks(mask_HW: Mask) -> Mask:
     area = np.bincount(label_HW.ravel(), minlength=n + 1)
     area[0] = 0
     return np.asarray((area >= SPECK * area.sum())[label_HW] & mask_HW)
-
-
-def squared(image_HW: Array) -> Array:
-    """Return an image in the middle of a square of paper."""
-    side = max(image_HW.shape)
-    framed = np.zeros((side, side), dtype=np.float32)
-    top, left = ((side - n) // 2 for n in image_HW.shape)
-    framed[top : top + image_HW.shape[0], left : left + image_HW.shape[1]] = image_HW
-    return framed
 
 
 def centred(image_HW: Array, mask_HW: Mask) -> Array:

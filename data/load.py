@@ -4,7 +4,7 @@ import hashlib
 import os
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from data import cache, glyphs, omniglot
@@ -12,6 +12,8 @@ from data.archive import PARTS, containers
 from data.drawings import FULL_SIZE
 from data.episodes import Packed
 from data.errors import InputError
+from data.images import image_files
+from data.tree import VERSION, Tree, read, tree_at, tree_named
 
 VAR = Path("var")
 ALL_RUNS = ("one-shot-classification/all_runs.zip", "e8996daecdf12afeeb4a53a179f06b19")
@@ -63,15 +65,19 @@ def missing_parts(root: Path) -> set[str]:
     return set(PARTS) - {container.stem for container in containers(root)}
 
 
-def fingerprint(root: Path) -> str:
+def fingerprint(root: Path, files: Iterable[Path]) -> str:
     """Return a digest of name, size and time of every file that a data set is read from."""
     lines = []
-    for container in containers(root):
-        inside = sorted(container.rglob("*.*")) if container.is_dir() else [container]
-        for file in inside:
-            status = file.stat()
-            lines.append(f"{file.relative_to(root)} {status.st_size} {status.st_mtime_ns}")
+    for file in files:
+        status = file.stat()
+        lines.append(f"{file.relative_to(root)} {status.st_size} {status.st_mtime_ns}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def omniglot_files(root: Path) -> Iterator[Path]:
+    """Yield the files that Omniglot is read from."""
+    for container in containers(root):
+        yield from sorted(container.rglob("*.*")) if container.is_dir() else [container]
 
 
 def packed_file(name: str, image_size: int) -> Path:
@@ -94,7 +100,7 @@ def load(name: str = "omniglot", data_root: Path | None = None, image_size: int 
     """Return a data set and its official test at one image size.
 
     Args:
-        name: ``"omniglot"``, or ``"glyphs"`` for the built-in ones.
+        name: ``"omniglot"``, ``"glyphs"`` for the built-in ones, or that of a :class:`Tree`.
         data_root: folder of the archives; else ``$OMNIGLOT_ROOT``, else ``var``, where they are
             downloaded to when they are nowhere.
         image_size: pixels; 105 is the paper's, 35 its reduced model's.
@@ -105,6 +111,8 @@ def load(name: str = "omniglot", data_root: Path | None = None, image_size: int 
     Warns:
         UserWarning: neither data nor network; the glyphs are returned instead.
     """
+    if tree := tree_named(name):
+        return _load_tree(tree, data_root, image_size)
     if name == "glyphs":
         return _cached("glyphs", image_size, f"version {glyphs.VERSION}", glyphs.make)
     root = find_root(data_root)
@@ -116,4 +124,43 @@ def load(name: str = "omniglot", data_root: Path | None = None, image_size: int 
                 text = f"{error} Using the built-in glyphs instead of Omniglot."
                 warnings.warn(text, stacklevel=2)
                 return load("glyphs", image_size=image_size)
-    return _cached("omniglot", image_size, fingerprint(root), lambda: omniglot.read(root))
+    source = fingerprint(root, omniglot_files(root))
+    return _cached("omniglot", image_size, source, lambda: omniglot.read(root))
+
+
+def name_of(data: str, data_root: Path | None, split_by: str | None, colour: bool) -> str:
+    """Return the name of the data set that is asked for.
+
+    Args:
+        data: ``"omniglot"``, which stands for whatever ``data_root`` holds, or ``"glyphs"``.
+        data_root: a folder that was named, or None.
+        split_by: of a tree; see :func:`data.tree.tree_at`.
+        colour: of a tree.
+
+    Raises:
+        InputError: the folder holds neither Omniglot nor a tree, or it is Omniglot and a tree's
+            options were given.
+    """
+    if data == "omniglot" and data_root and data_root.is_dir() and not containers(data_root):
+        return tree_at(data_root, split_by, colour).name
+    if split_by or colour:
+        raise InputError(
+            "--split-by and --colour are for a folder of images of your own. Name it with "
+            "--data-root, or leave them out."
+        )
+    return data
+
+
+def _load_tree(tree: Tree, data_root: Path | None, image_size: int) -> Packed:
+    """Return the images under a folder; unlike Omniglot's they are not enlarged from a cache."""
+    if data_root is None or not data_root.is_dir():
+        raise InputError(
+            f"Data set '{tree.name}' is a folder of images, but --data-root names "
+            f"{data_root or 'none'}. Name its folder."
+        )
+    source = f"version {VERSION}, {fingerprint(data_root, image_files(data_root))}"
+    path = packed_file(tree.name, image_size)
+    if (packed := cache.load(path, source)) is None:
+        packed = read(data_root, tree, image_size)
+        cache.save(path, packed, source)
+    return packed

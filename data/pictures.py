@@ -23,12 +23,14 @@ def encode(image: Image.Image) -> bytes:
 
 
 def as_image(ink_HW: Tensor) -> Image.Image:
-    """Return ink on paper: black on white.
+    """Return ink on paper, black on white; colours as they are.
 
     Args:
-        ink_HW: uint8, ink 255, paper 0; or float, ink 1.
+        ink_HW: uint8, ink 255, paper 0; or float, ink 1; 3×H×W for colours.
     """
     ink = ink_HW if ink_HW.dtype == torch.uint8 else ink_HW.clamp(0, 1).mul(255).round().byte()
+    if ink.dim() == 3:
+        return Image.fromarray(ink.cpu().permute(1, 2, 0).contiguous().numpy())
     return Image.fromarray((255 - ink.cpu()).numpy())
 
 
@@ -40,10 +42,11 @@ def png(ink_HW: Tensor) -> bytes:
 
 def tiled(ink_NHW: Tensor, n_columns: int, zoom: int = 1) -> Image.Image:
     """Return N images in rows, on grey, each enlarged ``zoom`` times."""
-    n, height, width = ink_NHW.shape
+    n, height, width = len(ink_NHW), *ink_NHW.shape[-2:]
     n_rows = -(-n // n_columns)
     step_x, step_y = width * zoom + GAP, height * zoom + GAP
-    sheet = Image.new("L", (n_columns * step_x + GAP, n_rows * step_y + GAP), RULE)
+    mode, rule = ("L", RULE) if ink_NHW.dim() == 3 else ("RGB", (RULE,) * 3)
+    sheet = Image.new(mode, (n_columns * step_x + GAP, n_rows * step_y + GAP), rule)
     for i, ink_HW in enumerate(ink_NHW):
         tile = as_image(ink_HW).resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
         sheet.paste(tile, (i % n_columns * step_x + GAP, i // n_columns * step_y + GAP))

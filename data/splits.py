@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import torch
 
 from data.alphabets import OMNIGLOT
-from data.drawings import Drawings
+from data.drawings import N_DRAWERS, Drawings
 from data.episodes import Episodes, Packed
 from data.errors import InputError
+from data.tree import tree_named
 
 # Of 20 drawers the paper trains on twelve, validates on four more and tests on the last four.
 TRAIN_DRAWERS, VAL_DRAWERS, TEST_DRAWERS = range(0, 12), range(12, 16), range(16, 20)
@@ -23,7 +24,8 @@ class Split:
 
     Args:
         train: all drawers of the training alphabets.
-        val: the paper's four validation drawers of the validation alphabets.
+        val: the paper's four validation drawers of the validation alphabets; of a tree, 20 images
+            of a class.
         test: all drawers of the test alphabets.
         official: 20 blocks of 20 episodes, positions in ``test``.
     """
@@ -72,10 +74,20 @@ def split(packed: Packed) -> Split:
         )
     return Split(
         train=drawings.only(names["train"]),
-        val=drawings.only(names["val"], VAL_DRAWERS),
+        val=of_drawers(drawings.only(names["val"]), VAL_DRAWERS),
         test=drawings.only(names["test"]),
         official=renumbered,
     )
+
+
+def of_drawers(drawings: Drawings, drawers: range) -> Drawings:
+    """Return the drawings by some of the paper's drawers; of a tree, whose images have none, all.
+
+    No more than 20 of a class are taken, which a dense validation compares pair by pair.
+    """
+    if tree_named(drawings.name):
+        return drawings.only(drawers=range(N_DRAWERS))
+    return drawings.only(drawers=drawers)
 
 
 def train_and_val(drawings: Drawings) -> Drawings:

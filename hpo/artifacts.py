@@ -45,7 +45,7 @@ def pictures(state: FitState, validation: Validation, *, pruned: bool) -> dict[s
     """Return PNGs by file name: the curve, the first layer's filters, and a full fit's errors."""
     scored = [result.accuracy for result in state.history if not math.isnan(result.accuracy)]
     net = state.best_net()
-    filters_NHW = stretched(net.conv1.weight[:, 0])
+    filters_NHW = stretched(net.conv1.weight.mean(1))
     n_columns = math.ceil(math.sqrt(2 * len(filters_NHW)))
     found = {
         "curve.png": curve(scored, "validation accuracy"),

@@ -3,7 +3,7 @@
 import argparse
 
 from data.errors import InputError
-from data.load import load
+from data.load import load, name_of
 from hpo.budget import Budget, request_stop
 from hpo.job import Job
 from hpo.launcher import Launcher, Processes
@@ -19,8 +19,9 @@ def job_of(args: argparse.Namespace) -> Job:
     Raises:
         InputError: they ask for what cannot be.
     """
+    name = name_of(args.data, args.data_root, args.split_by, args.colour)
     # The built-in glyphs take Omniglot's place where there is neither it nor a network.
-    data = load(args.data, args.data_root, args.image_size).drawings.name
+    data = load(name, args.data_root, args.image_size).drawings.name
     settings = StudySettings(
         data=data,
         image_size=args.image_size,

@@ -3,30 +3,47 @@
 Tensor suffixes: N images, Q queries, S support drawings, C classes, H W pixels.
 """
 
-import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from data.cache import resized_images
+from data.drawings import FULL_SIZE
 from data.errors import InputError
 from data.images import expand, image_files, read_brightness
 from data.ink import Preparation, prepare
+from data.tree import pixels, tree_named
 from model.checkpoint import load_network
 from model.device import Machine
 from model.matching import class_logits, embed_images, similarity
 from model.siamese import SiameseNet
 
 PRETRAINED = Path(__file__).parents[1] / "results" / "pretrained" / "network.pt"
+
+
+@dataclass(frozen=True)
+class Comparer:
+    """A trained network.
+
+    Args:
+        net: on its device.
+        image_size: pixels.
+        threshold: logit from which on verification says "same"; None where none was chosen.
+        data: name of the data set that it was trained on.
+    """
+
+    net: SiameseNet
+    image_size: int
+    threshold: float | None
+    data: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +68,7 @@ class Comparison:
     Args:
         queries: files.
         rankings: for each, the classes, likeliest first.
-        query_QHW: the queries as the network saw them, at 105 pixels.
+        query_QHW: the queries as the network saw them, but at 105 pixels.
         shown: for each class its first drawing.
         threshold: logit at which similarity is 1/2; None where the checkpoint has none.
     """
@@ -80,16 +97,19 @@ def classes_of(paths: Sequence[Path]) -> dict[str, list[Path]]:
     return found
 
 
-def read_drawings(files: Sequence[Path], preparation: Preparation) -> Tensor:
-    """Return N×105×105 uint8 drawings of image files, read by as many threads as there are cores.
+def reader(net: Comparer, how: Preparation) -> Callable[[Path], Tensor]:
+    """Return what makes a file the uint8 image that a network has been trained on the like of."""
+    if tree := tree_named(net.data):
+        return lambda file: pixels(file, FULL_SIZE, colour=tree.colour)
+    return lambda file: prepare(read_brightness(file), how, str(file))
+
+
+def read_images(files: Sequence[Path], read: Callable[[Path], Tensor]) -> Tensor:
+    """Return N×105×105 uint8 images of files, read by as many threads as there are cores.
 
     Raises:
         InputError: a file is no image, or shows no ink.
     """
-
-    def read(file: Path) -> Tensor:
-        return prepare(read_brightness(file), preparation, str(file))
-
     bar = partial(tqdm, total=len(files), unit="image", file=sys.stderr, leave=False)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         drawn = pool.map(read, files)
@@ -97,16 +117,17 @@ def read_drawings(files: Sequence[Path], preparation: Preparation) -> Tensor:
         return torch.stack(list(bar(drawn, disable=quiet)))
 
 
-def load_comparer(path: Path, machine: Machine) -> tuple[SiameseNet, int, float | None]:
-    """Return a saved network on a machine, its image size and its verification threshold.
+def load_comparer(path: Path, machine: Machine) -> Comparer:
+    """Return a saved network, ready on a machine.
 
     Raises:
         InputError: the file is no such network.
     """
     net, config, facts = load_network(path)
     net.precision = machine.precision
-    threshold = facts.get("threshold", facts.get("verification", {}).get("threshold"))
-    return net.to(machine.device), config.model.image_size, threshold
+    threshold = facts.get("threshold", (facts.get("verification") or {}).get("threshold"))
+    data = str(facts.get("data", "omniglot"))
+    return Comparer(net.to(machine.device), config.model.image_size, threshold, data)
 
 
 def compare(
@@ -120,27 +141,28 @@ def compare(
         queries: image files.
         support: image files and folders; see :func:`classes_of`.
         checkpoint: a network of retrain_best.py, or the pretrained one.
-        how: images become drawings.
+        how: images become drawings, if the network was trained on drawings.
         on: what the network computes.
 
     Raises:
         InputError: something is not there or not usable.
     """
-    net, image_size, threshold = load_comparer(checkpoint, on)
+    comparer = load_comparer(checkpoint, on)
+    net = comparer.net
     classes = classes_of(support)
     files = [file for of_class in classes.values() for file in of_class]
-    drawn = read_drawings([*queries, *files], how)
-    h_NE = embed_images(net, resized_images(drawn, image_size))
+    drawn = read_images([*queries, *files], reader(comparer, how))
+    h_NE = embed_images(net, resized_images(drawn, comparer.image_size))
     class_S = torch.tensor([i for i, found in enumerate(classes.values()) for _ in found])
     n = len(queries)
     logits_QC = class_logits(net, h_NE[:n], h_NE[n:], class_S).cpu()
     firsts = [int((class_S == i).nonzero()[0]) for i in range(len(classes))]
     return Comparison(
         queries=queries,
-        rankings=ranked(logits_QC, list(classes), threshold),
+        rankings=ranked(logits_QC, list(classes), comparer.threshold),
         query_QHW=drawn[:n],
         shown={name: drawn[n + at] for name, at in zip(classes, firsts, strict=True)},
-        threshold=threshold,
+        threshold=comparer.threshold,
     )
 
 
@@ -152,40 +174,6 @@ def ranked(logits_QC: Tensor, names: list[str], threshold: float | None) -> list
         matches = map(Match, names, similarities, logits)
         rankings.append(sorted(matches, key=lambda match: -match.logit))
     return rankings
-
-
-def as_json(found: Comparison, top: int) -> str:
-    """Return the answers for programs."""
-    answers: list[dict[str, Any]] = [
-        {"query": str(query), "ranking": [vars(match) for match in ranking[:top]]}
-        for query, ranking in zip(found.queries, found.rankings, strict=True)
-    ]
-    return json.dumps({"threshold": found.threshold, "answers": answers}, indent=1)
-
-
-def as_text(found: Comparison, top: int) -> str:
-    """Return the answers for people."""
-    lines = []
-    for query, ranking in zip(found.queries, found.rankings, strict=True):
-        if len(ranking) == 1:
-            match = ranking[0]
-            lines.append(f"{query} and {match.name}: {pair_line(match, found.threshold)}")
-            continue
-        lines.append(str(query))
-        width = max(len(match.name) for match in ranking[:top])
-        lines += [
-            f"{place:4}. {match.name:{width}}  {match.similarity:7.2%}"
-            for place, match in enumerate(ranking[:top], 1)
-        ]
-    return "\n".join(lines)
-
-
-def pair_line(match: Match, threshold: float | None) -> str:
-    """Return the answer about two images."""
-    verdict = ""
-    if threshold is not None:
-        verdict = " · the same character" if match.logit >= threshold else " · not the same"
-    return f"similarity {match.similarity:.2%}{verdict}"
 
 
 def require_two(queries: Sequence[Path], support: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -40,7 +40,10 @@ def add_storage(parser: argparse.ArgumentParser) -> None:
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say where the data is and where to compute."""
     parser.add_argument(
-        "--data-root", type=Path, metavar="DIR", help="Omniglot (default: $OMNIGLOT_ROOT, else var)"
+        "--data-root",
+        type=Path,
+        metavar="DIR",
+        help="Omniglot, or a folder of images of your own (default: $OMNIGLOT_ROOT, else var)",
     )
     add_device(parser)
 

@@ -14,6 +14,7 @@ from data.drawings import Drawings
 from data.pictures import encode, png, stretched, tiled
 from data.splits import Split
 from hpo.report import Picture
+from model.recipes import to_input
 
 
 def _position(drawings: Drawings, character: int, drawer: int) -> int:
@@ -76,12 +77,12 @@ def distortion_picture(split: Split, n: int = 15) -> Picture:
 
     Source: Koch 2015 Figure 5.
     """
-    x_HW = split.train.images_NHW[0].float() / 255
+    x_1CHW = to_input(split.train.images_NHW[:1])
     generator = torch.Generator().manual_seed(0)
     T_N7 = torch.cat(
         [identity(torch.device("cpu"))[None], draw_distortions(n, generator=generator)]
     )
-    copies = distort(x_HW.expand(n + 1, 1, *x_HW.shape), T_N7)[:, 0]
+    copies = distort(x_1CHW.expand(n + 1, -1, -1, -1), T_N7).squeeze(1)
     return Picture([("a drawing (top left) and distorted copies", encode(tiled(copies, 4)))])
 
 

@@ -25,7 +25,6 @@ from hpo.sampler import make_sampler
 from hpo.settings import StudySettings, base_config
 from hpo.space import suggest_config
 from model.evaluate import one_shot_accuracy
-from model.train import CHANCE
 
 FINALISTS = "finalists"
 MAX_NUMBER = 2**33
@@ -112,7 +111,7 @@ class FinalistObjective:
         path = self.search.keeping.checkpoint(trial)
         state, _ = self.search.train_network(trial, config, seed, path)
         if state.history[-1].died:
-            return CHANCE
+            return self.search.validation.chance
         return one_shot_accuracy(state.best_net(), self.search.validation.drawings, self.fresh)
 
 

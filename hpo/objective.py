@@ -20,7 +20,7 @@ from model.config import Config
 from model.device import Machine
 from model.epoch_log import logged
 from model.state import FitState
-from model.train import CHANCE, Validation, data_identity, fit
+from model.train import Validation, data_identity, fit
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Objective:
     keeping: Keeping
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Return the highest accuracy over the epochs; 1/20 for a fit that died.
+        """Return the highest accuracy over the epochs; chance for a fit that died.
 
         A dead fit completes at chance level, so that every sampler learns to stay away from it.
 
@@ -56,7 +56,7 @@ class Objective:
         state, pruned = self.train_network(trial, config, self.settings.seed, path)
         best = state.best
         assert best is not None
-        value = CHANCE if state.history[-1].died else best.accuracy
+        value = self.validation.chance if state.history[-1].died else best.accuracy
         if not pruned and self.keeping.deserves_its_network_kept(trial.study, value):
             facts = state.facts() | {"trial": trial.number, "train_on": "train"}
             facts |= {"data": self.train.name, "data_digest": self.train.digest}

@@ -16,6 +16,7 @@ from hpo.official_log import log_official
 from hpo.paper_tables import TABLES, Row
 from hpo.result import mean_and_sd, percent
 from hpo.scales import Scale
+from hpo.wording import caution
 from model.device import Machine
 from model.evaluate import wilson_interval
 from model.provenance import provenance
@@ -57,8 +58,8 @@ def reproduce(asked: Reproduction, number: int) -> None:
     parts = split(packed).to(asked.machine.device)
     full_size = split(load(packed.drawings.name, asked.data_root, FULL_SIZE))
     print(f"{title}\n{describe(scale)}")
-    if packed.drawings.name != "omniglot":
-        print("note     these are the built-in glyphs: no figure compares to the paper")
+    if said := caution(packed.drawings.name):
+        print(f"note     {said}")
     print(line(HEAD), flush=True)
     rows = []
     for row in rows_of(scale, Fits(parts, asked.machine, asked.var), full_size):

@@ -11,6 +11,7 @@ import pandas as pd
 
 from data.files import write_atomically
 from data.splits import Split
+from hpo.wording import whose_episodes
 from model.evaluate import N_COPIES, wilson_interval
 from model.score import SHOWN_WAYS
 
@@ -131,9 +132,8 @@ def table(result: dict[str, Any]) -> str:
     low, high = result["official_interval"]
     n_episodes = base["official"]["n_episodes"]
     omniglot = result["data"] == "omniglot"
-    title = (
-        f"official {n_episodes} episodes, 20-way" if omniglot else f"{n_episodes} glyph episodes"
-    )
+    way = ", 20-way" if omniglot else ""
+    title = f"{whose_episodes(result['data'])} {n_episodes} episodes{way}"
     paper = PAPER if omniglot else ("–", "–")
     rows = [
         ("", f"ours ({len(result['seeds'])} seeds)", "1-NN pixels", "paper", "its 1-NN"),

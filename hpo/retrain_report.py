@@ -8,6 +8,7 @@ from hpo import drawings_shown, fit_figures, result_figures, result_records
 from hpo.report import Page, Section, command_shown, storage_shown
 from hpo.result import SEED_FIGURES, percent
 from hpo.result_records import Result
+from hpo.wording import caution, whose_episodes
 
 MOST_ERRORS = 120
 CHOSE = "The validation alphabets (orange; four drawers) chose configuration and epoch."
@@ -28,7 +29,8 @@ def headline(result: Result) -> str:
     """Return the official figure with its spread over fits and its interval."""
     low, high = result["official_interval"]
     n, official = len(result["seeds"]), result["baseline"]["official"]["n_episodes"]
-    whose = f"Lake's official {official}" if result["data"] == "omniglot" else f"{official} glyph"
+    adjective = whose_episodes(result["data"])
+    whose = f"Lake's official {official}" if adjective == "official" else f"{official} {adjective}"
     fits = "1 fit" if n == 1 else f"mean ± standard deviation of {n} fits"
     return (
         f"{percent(result['summary']['official'])} of {whose} episodes ({fits}; "
@@ -182,8 +184,8 @@ def retrain_page(
         else "Nothing was chosen on the test alphabets: the configuration comes from validation, "
         "whose alphabets were then trained on too, to the last epoch."
     ]
-    if result["data"] != "omniglot":
-        lead.append("These are the built-in glyphs, not Omniglot: no figure compares to the paper.")
+    if said := caution(result["data"]):
+        lead.append(said)
     title = f"One-shot test of {result.get('study', 'a saved network')}"
     if "trial" in result:
         title += f", trial {result['trial']}"

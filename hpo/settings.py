@@ -10,6 +10,7 @@ from optuna.distributions import distribution_to_json
 
 from data.drawings import Drawings
 from data.episodes import Episodes
+from data.tree import tree_named
 from hpo.sampler import local_arguments, pruner_arguments, sampler_arguments
 from hpo.space import GROUPS, distributions, paper_model
 from model.config import Config, FitConfig, LayerRates
@@ -24,7 +25,7 @@ class StudySettings:
     """The choices that make two studies comparable or not.
 
     Args:
-        data: ``"omniglot"`` or ``"glyphs"``.
+        data: ``"omniglot"``, ``"glyphs"``, or the name of a :class:`data.tree.Tree`.
         image_size: pixels.
         recipe: ``"episode"`` or ``"paper"``.
         max_epochs: epochs of a trial at most.
@@ -80,7 +81,9 @@ def base_config(settings: StudySettings) -> Config:
         fit = replace(
             fit, schedule="exponential", ramp_epochs=10, nesterov=False, turns=False, ema=0.0
         )
-    return Config(paper_model(settings.image_size, settings.init), fit)
+    tree = tree_named(settings.data)
+    model = paper_model(settings.image_size, settings.init)
+    return Config(replace(model, channels=tree.channels if tree else 1), fit)
 
 
 def identity(

@@ -8,6 +8,7 @@ from hpo import analysis, figures, maps, records, space_figures
 from hpo.finalists import finalist_studies
 from hpo.report import Page, Section
 from hpo.study_facts import N_BEST, best_table, facts, headline, settings_of
+from hpo.wording import caution
 
 N_AXES = 8
 MOST = 400  # trials in each of many small figures
@@ -111,7 +112,7 @@ def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
         "All accuracies are on validation alphabets; nothing here was chosen on the test. The "
         "episodes share drawings, so intervals over them are a little too narrow."
     ]
-    if settings_of(study).get("data") == "glyphs":
-        lead.append("These are the built-in glyphs, not Omniglot: no figure compares to the paper.")
+    if said := caution(str(settings_of(study).get("data"))):
+        lead.append(said)
     title = f"Study {study.study_name}"
     return Page(title, headline(study), lead, sections(storage, study, url))

@@ -14,6 +14,7 @@ from hpo.job import Job
 from hpo.keeping import best_trials, keeping_of
 from hpo.owner import read_owner
 from hpo.storage import storage_errors
+from hpo.wording import caution
 
 
 def print_start(job: Job) -> None:
@@ -22,10 +23,8 @@ def print_start(job: Job) -> None:
     shown = {n: " ".join(v) if isinstance(v, tuple) else v for n, v in settings.items()}
     print(f"study    {job.study_name} in {hide_password(job.storage)}")
     print("settings " + " · ".join(f"{name} {value}" for name, value in shown.items()), flush=True)
-    if job.settings.data == "glyphs":
-        print(
-            "note     these are the built-in glyphs, not Omniglot: no figure compares to the paper"
-        )
+    if said := caution(job.settings.data):
+        print(f"note     {said}")
 
 
 def print_summary(study: Study, job: Job, seconds: float) -> None:

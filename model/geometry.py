@@ -27,6 +27,7 @@ class ModelConfig:
         units: width E of the embedding.
         init: ``"paper"`` for the paper's normal distributions, ``"scaled"`` for ones scaled to
             each layer's number of inputs (Deviation D10).
+        channels: values per pixel of the input, 3 for colours.
 
     Source: Koch 2015 §3.1, Figure 4; the default is its network scaled to 35 pixels.
     """
@@ -36,6 +37,7 @@ class ModelConfig:
     kernels: tuple[int, int, int, int] = (4, 3, 2, 2)
     units: int = 4096
     init: str = "scaled"
+    channels: int = 1
 
     layers: ClassVar[tuple[str, ...]] = LAYERS
     rectified: ClassVar[tuple[str, ...]] = CONVS  # layers with a ReLU behind them
@@ -79,7 +81,7 @@ class ModelConfig:
     @property
     def macs(self) -> dict[str, int]:
         """Multiply-adds of one image in conv1 … conv4 and fc1."""
-        inputs = (1, *self.filters[:3])
+        inputs = (self.channels, *self.filters[:3])
         layers = zip(CONVS, self.output_sizes(), self.kernels, inputs, self.filters, strict=True)
         found = {name: size**2 * k**2 * n_in * n_out for name, size, k, n_in, n_out in layers}
         return found | {"fc1": self.n_flat * self.units}

@@ -16,7 +16,7 @@ from torch import Tensor
 from data.affine import distort, draw_distortions, identity
 from data.drawings import Drawings
 from data.pairs import another, below, draw_pairs
-from data.splits import TRAIN_DRAWERS
+from data.splits import TRAIN_DRAWERS, of_drawers
 from model.config import FitConfig
 from model.seeds import derive_seed
 from model.siamese import SiameseNet
@@ -26,8 +26,9 @@ DISTORTED_SHARE = 8 / 9
 
 
 def to_input(images_BHW: Tensor) -> Tensor:
-    """Return uint8 images as the network's float input B×1×H×W, ink 1, paper 0."""
-    return images_BHW.unsqueeze(1).float().div_(255)
+    """Return uint8 images as the network's float input B×1×H×W (colours: B×3×H×W), ink 1."""
+    images = images_BHW.unsqueeze(1) if images_BHW.dim() == 3 else images_BHW
+    return images.float().div_(255)
 
 
 def chance_loss(fit: FitConfig) -> float:
@@ -140,4 +141,4 @@ LOSSES: dict[str, Recipe] = {"paper": pair_losses, "episode": episode_losses}
 
 def training_drawings(train: Drawings, fit: FitConfig) -> Drawings:
     """Return what a recipe trains on: the paper's twelve drawers, or all twenty."""
-    return train.only(drawers=TRAIN_DRAWERS) if fit.recipe == "paper" else train
+    return of_drawers(train, TRAIN_DRAWERS) if fit.recipe == "paper" else train

@@ -15,7 +15,7 @@ from torch import Tensor
 from data.drawings import Drawings
 from data.episodes import Episodes, dense_validation
 from data.pairs import Pairs, draw_pairs
-from data.splits import TEST_DRAWERS, Split
+from data.splits import TEST_DRAWERS, Split, of_drawers
 from model.evaluate import (
     averaged_logits,
     best_threshold,
@@ -144,7 +144,7 @@ def verification_pairs(drawings: Drawings) -> Pairs:
 
 def verification_figures(net: SiameseNet, split: Split) -> dict[str, Any]:
     """Return the threshold chosen on validation pairs, its accuracy, and the test's ROC curve."""
-    val, test = split.val, split.test.only(drawers=TEST_DRAWERS)
+    val, test = split.val, of_drawers(split.test, TEST_DRAWERS)
     val_pairs, test_pairs = verification_pairs(val), verification_pairs(test)
     chosen = best_threshold(pair_logits(net, val, val_pairs), val_pairs.same_B)
     logits_B = pair_logits(net, test, test_pairs)
@@ -182,7 +182,7 @@ def score_network(net: SiameseNet, split: Split, *, val_is_held_out: bool = True
         figures["averaged"]["validation_accuracy"] = dense
     else:
         figures["validation_accuracy"] = None
-    return Score(figures, predictions, confusions, net.conv1.weight[:, 0].detach().cpu())
+    return Score(figures, predictions, confusions, net.conv1.weight.mean(1).detach().cpu())
 
 
 def score_baseline(split: Split) -> dict[str, Any]:

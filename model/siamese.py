@@ -52,7 +52,7 @@ class SiameseNet(nn.Module):
         f1, f2, f3, f4 = self.config.filters
         k1, k2, k3, k4 = self.config.kernels
         # torch's own initialisation would draw from the global random state, to be overwritten.
-        self.conv1: nn.Conv2d = skip_init(nn.Conv2d, 1, f1, k1)
+        self.conv1: nn.Conv2d = skip_init(nn.Conv2d, self.config.channels, f1, k1)
         self.conv2: nn.Conv2d = skip_init(nn.Conv2d, f1, f2, k2)
         self.conv3: nn.Conv2d = skip_init(nn.Conv2d, f2, f3, k3)
         self.conv4: nn.Conv2d = skip_init(nn.Conv2d, f3, f4, k4)

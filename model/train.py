@@ -30,6 +30,11 @@ class Validation:
     drawings: Drawings
     episodes: Episodes
 
+    @property
+    def chance(self) -> float:
+        """Accuracy of a network that has learnt nothing."""
+        return 1 / self.episodes.n_way
+
 
 def fit(
     state: FitState,
@@ -119,10 +124,10 @@ def average(state: FitState) -> None:
 
 def _validate(state: FitState, validation: Validation | None, loss: float) -> float:
     """Return the validation accuracy; NaN without validation, chance for a fit that diverged."""
-    if not math.isfinite(loss):
-        return CHANCE
     if validation is None:
-        return math.nan
+        return CHANCE if not math.isfinite(loss) else math.nan
+    if not math.isfinite(loss):
+        return validation.chance
     return one_shot_accuracy(state.candidate, validation.drawings, validation.episodes)
 
 

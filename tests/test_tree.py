@@ -1,0 +1,204 @@
+"""Folders of images of one's own as data sets."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from test_scripts import here
+
+from data.episodes import dense_validation
+from data.errors import InputError
+from data.load import load, name_of
+from data.splits import split
+from data.tree import Tree, parts_of, read, tree_at, tree_named
+
+SHAPES = 10  # polygons of 3 to 12 corners
+
+
+def polygon(n_corners: int, rng: np.random.Generator, colour: tuple[int, int, int]) -> Image.Image:
+    """A filled polygon on white, somewhere, turned and scaled a little: no character."""
+    image = Image.new("RGB", (48, 36), "white")
+    turn, radius = rng.uniform(0, 0.6), rng.uniform(10, 15)
+    x, y = rng.uniform(18, 30), rng.uniform(16, 20)
+    angles = turn + 2 * np.pi * np.arange(n_corners) / n_corners
+    corners = [(x + radius * np.cos(a), y + radius * np.sin(a)) for a in angles]
+    ImageDraw.Draw(image).polygon(corners, fill=colour)
+    return image
+
+
+def make(root: Path, groups: list[str], n_classes: int = SHAPES, n_images: int = 6) -> Path:
+    """Write polygons of so many kinds in the folder of each group; "" stands for none."""
+    rng = np.random.default_rng(0)
+    for group in groups:
+        for c in range(n_classes):
+            folder = root / group / f"corners{c + 3:02}"
+            folder.mkdir(parents=True)
+            for i in range(n_images):
+                image = polygon(c + 3, rng, (200, 20 * c, 30))
+                image.save(folder / f"{i}.{'png' if i else 'jpg'}")
+    return root
+
+
+def test_groups_are_divided_where_there_are_enough(tmp_path: Path) -> None:
+    root = make(tmp_path / "shapes", ["a", "b", "c", "d", "e"], n_classes=4, n_images=3)
+    name = name_of("omniglot", root, None, False)
+    assert name == "shapes"
+    parts = split(read(root, tree_at(root, None, False), 28))
+    assert [len(p.alphabets) for p in (parts.train, parts.val, parts.test)] == [3, 1, 1]
+    assert all(a.startswith("train/") for a in parts.train.alphabets)
+    assert parts.train.n_characters == 12
+    assert parts.train.images_NHW.shape == (36, 28, 28)
+    assert parts.official.n_way == 4
+    assert len(parts.official) >= 400
+    assert dense_validation(parts.val).n_way == 4
+
+
+def test_classes_are_divided_where_groups_are_few_or_absent(tmp_path: Path) -> None:
+    root = make(tmp_path / "shapes", [""])
+    name = name_of("omniglot", root, None, False)
+    assert name == "shapes+class"
+    parts = split(load(name, root, 28))
+    assert [p.n_characters for p in (parts.train, parts.val, parts.test)] == [6, 2, 2]
+    assert parts.train.alphabets == ("train",)
+    again = split(load(name, root, 28))
+    assert torch.equal(again.val.images_NHW, parts.val.images_NHW)
+    large = load(name, root, 40)
+    assert large.drawings.digest == parts.test.digest, "whatever the size"
+    assert large.drawings.image_size == 40
+
+
+def test_folders_that_say_their_part_are_believed(tmp_path: Path) -> None:
+    root = make(tmp_path / "mine", ["train1", "train2", "validate", "test"], n_classes=3)
+    parts = split(read(root, tree_at(root, None, False), 28))
+    assert parts.train.alphabets == ("train/train1", "train/train2")
+    assert parts.val.alphabets == ("val/validate",)
+    assert parts.test.alphabets == ("test/test",)
+
+
+def test_the_split_hangs_on_the_names_alone() -> None:
+    names = [f"n{i}" for i in range(20)]
+    found = parts_of(names, 1)
+    assert found == parts_of(names[::-1], 1)
+    assert [list(found.values()).count(p) for p in ("train", "val", "test")] == [12, 4, 4]
+
+
+def test_grey_images_are_ink_on_paper_and_colours_are_kept(tmp_path: Path) -> None:
+    root = make(tmp_path / "shapes", [""], n_images=2)
+    grey = read(root, Tree("shapes", True, False), 32).drawings.images_NHW
+    assert grey.shape == (20, 32, 32)
+    assert grey[:, 0, 0].max() == 0, "the white paper"
+    assert grey[:, 16, 16].min() > 80
+    colour = read(root, Tree("shapes", True, True), 32).drawings.images_NHW
+    assert colour.shape == (20, 3, 32, 32)
+    assert (colour[:, 0, 16, 16] > colour[:, 2, 16, 16]).all(), "red beats blue"
+
+
+def test_the_name_says_how_a_tree_is_read() -> None:
+    for tree in (Tree("x", a, b) for a in (True, False) for b in (True, False)):
+        assert tree_named(tree.name) == tree
+    assert tree_named("omniglot") is None
+    assert tree_named("glyphs") is None
+
+
+def test_a_folder_called_omniglot_is_no_omniglot(tmp_path: Path) -> None:
+    root = make(tmp_path / "omniglot", [""], n_images=2)
+    assert tree_at(root, None, False).name == "omniglot-images+class"
+
+
+@pytest.mark.parametrize(
+    ("groups", "n_classes", "n_images", "split_by", "message"),
+    [
+        ([""], 10, 1, None, "two images or more"),
+        ([""], 5, 2, None, "need 2 each, but there are 5"),
+        (["a", "b"], 4, 2, "group", "need 1 each, but there are 2"),
+        (["a", "b", "c"], 1, 2, None, "two classes or more"),
+    ],
+)
+def test_too_few_are_refused(
+    groups: list[str],
+    n_classes: int,
+    n_images: int,
+    split_by: str | None,
+    message: str,
+    tmp_path: Path,
+) -> None:
+    root = make(tmp_path / "x", groups, n_classes, n_images)
+    with pytest.raises(InputError, match=message):
+        read(root, tree_at(root, split_by, False), 28)
+
+
+def test_what_is_no_tree_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No image lies under"):
+        name_of("omniglot", tmp_path, None, False)
+    Image.new("L", (9, 9)).save(tmp_path / "loose.png")
+    with pytest.raises(InputError, match=r"loose\.png lies in .* itself"):
+        name_of("omniglot", tmp_path, None, False)
+    with pytest.raises(InputError, match="--split-by and --colour are for"):
+        name_of("glyphs", None, "class", False)
+    with pytest.raises(InputError, match="Data set 'x' is a folder of images"):
+        load("x", None, 28)
+
+
+def test_a_torn_image_is_named(tmp_path: Path) -> None:
+    root = make(tmp_path / "x", [""], n_images=2)
+    (root / "corners05/1.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"corners05.1\.png is no image"):
+        read(root, tree_at(root, None, False), 28)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_study_of_shapes_from_start_to_report(
+    colour: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make(tmp_path / "shapes", [""])
+    flags = ["--data-root", "shapes", "--precision", "float32"]
+    study = ["--image-size", "28", "--n-trials", "2", "--max-epochs", "2", "--epoch-steps", "8"]
+    study += ["--finalists", "1", *(["--colour"] if colour else [])]
+    assert here(tmp_path, monkeypatch, "run_study.py", *flags, *study) is None
+    name = "shapes+class" + "+colour" * colour
+    said = capsys.readouterr().out
+    assert f"study    {name}-28-episode" in said
+    assert f"These are images of '{name}', not Omniglot" in said
+    refit = ["--seeds", "1", "--max-epochs", "4", "--out", "out"]
+    assert here(tmp_path, monkeypatch, "retrain_best.py", *flags, *refit) is None
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    assert result["data"] == name
+    assert result["config"]["model"]["channels"] == (3 if colour else 1)
+    assert list(result["summary"]["random_episodes"]) == ["2"]
+    assert name in (tmp_path / "out/report.html").read_text()
+    if colour:  # two shapes never seen, told apart by their colour
+        assert result["summary"]["official"]["mean"] > 0.7
+    export = ["--checkpoint", "out/seed-1.pt", "--export", "torch"]
+    assert here(tmp_path, monkeypatch, "retrain_best.py", *flags, *export) is None
+    assert here(tmp_path, monkeypatch, "dashboard.py", "--export", "report.html") is None
+    assert name in (tmp_path / "report.html").read_text()
+    pair = ["shapes/corners03/1.png", "shapes/corners12/1.png", "--checkpoint", "out/seed-1.pt"]
+    capsys.readouterr()
+    assert here(tmp_path, monkeypatch, "compare.py", *pair) is None
+    assert "similarity" in capsys.readouterr().out
+
+
+def test_a_study_of_a_folder_wants_that_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path / "shapes", [""], n_images=2)
+    study = ["--image-size", "20", "--n-trials", "1", "--max-epochs", "1", "--epoch-steps", "1"]
+    study += ["--finalists", "0", "--data-root", "shapes", "--precision", "float32"]
+    assert here(tmp_path, monkeypatch, "run_study.py", *study) is None
+    capsys.readouterr()
+    end = here(tmp_path, monkeypatch, "retrain_best.py", "--seeds", "1")
+    assert end is not None
+    assert end.code == 2
+    assert "Data set 'shapes+class' is a folder of images" in capsys.readouterr().err
+    (tmp_path / "shapes/corners03/1.png").unlink()
+    Image.new("L", (9, 9), 255).save(tmp_path / "shapes/corners03/1.png")
+    end = here(tmp_path, monkeypatch, "retrain_best.py", "--seeds", "1", "--data-root", "shapes")
+    assert end is not None
+    assert end.code == 2
+    assert "The data must be what was trained on" in capsys.readouterr().err
