@@ -9,7 +9,7 @@ from pathlib import Path
 from hpo.console import add_device, positive, run_script
 
 
-def parse() -> argparse.Namespace:
+def flags() -> argparse.ArgumentParser:
     """Return the command line's flags."""
     parser = argparse.ArgumentParser(
         description="Compare two images, or rank the classes of a support set for every query."
@@ -37,12 +37,12 @@ def parse() -> argparse.Namespace:
         "--as-is", action="store_true", help="neither crop nor centre: they are drawings already"
     )
     add_device(parser)
-    return parser.parse_args()
+    return parser
 
 
 def main() -> None:
     """Compare, print, and write the page."""
-    args = parse()
+    args = flags().parse_args()
     from data.ink import Preparation
     from hpo.answers import as_json, as_text, comparison_page
     from hpo.comparison import PRETRAINED, compare, require_two

@@ -6,7 +6,7 @@ from pathlib import Path
 from hpo.console import add_storage, run_script, whole
 
 
-def parse() -> argparse.Namespace:
+def flags() -> argparse.ArgumentParser:
     """Return the command line's flags."""
     parser = argparse.ArgumentParser(
         description="Look at a study: live in the browser, as one HTML file, or in the terminal."
@@ -22,12 +22,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--writable", action="store_true", help="let the pages change and delete studies"
     )
-    return parser.parse_args()
+    return parser
 
 
 def main() -> None:
     """Print, export or serve until Ctrl-C."""
-    args = parse()
+    args = flags().parse_args()
     from hpo.looking import export, look, print_status
 
     if args.status:

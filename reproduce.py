@@ -9,7 +9,7 @@ from hpo.console import add_machine, positive, run_script
 SCALES = ("smoke", "reduced", "full")
 
 
-def parse() -> argparse.Namespace:
+def flags() -> argparse.ArgumentParser:
     """Return the command line's flags."""
     parser = argparse.ArgumentParser(description="Reproduce the tables of Koch et al. (2015).")
     parser.add_argument(
@@ -32,12 +32,12 @@ def parse() -> argparse.Namespace:
         "--out", type=Path, default=Path("var/reproduce"), metavar="DIR", help="of the tables"
     )
     add_machine(parser)
-    return parser.parse_args()
+    return parser
 
 
 def main() -> None:
     """Make the tables one after another."""
-    args = parse()
+    args = flags().parse_args()
     from hpo.reproduction import Reproduction, reproduce
     from hpo.scales import SCALES
     from model.device import choose_machine

@@ -9,7 +9,7 @@ from pathlib import Path
 from hpo.console import add_machine, add_storage, add_tensorboard, positive, run_script
 
 
-def parse() -> argparse.Namespace:
+def flags() -> argparse.ArgumentParser:
     """Return the command line's flags."""
     parser = argparse.ArgumentParser(description="Refit and evaluate the best trial of a study.")
     add_storage(parser)
@@ -45,12 +45,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile the network (CUDA graphs on a GPU)"
     )
-    return parser.parse_args()
+    return parser
 
 
 def main() -> None:
     """Evaluate a checkpoint, or refit the best trial."""
-    args = parse()
+    args = flags().parse_args()
     from hpo.plan import RetrainJob
     from hpo.retrain import evaluate_checkpoint, print_exported, retrain
 

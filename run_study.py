@@ -12,7 +12,7 @@ from model.config import RECIPES
 from model.geometry import INITS
 
 
-def parse() -> argparse.Namespace:
+def flags() -> argparse.ArgumentParser:
     """Return the command line's flags."""
     parser = argparse.ArgumentParser(
         description="Start or resume a study that tunes a siamese network for one-shot recognition."
@@ -25,7 +25,7 @@ def parse() -> argparse.Namespace:
     add_tensorboard(parser)
     add_task(parser)
     add_search(parser)
-    return parser.parse_args()
+    return parser
 
 
 def add_budget(parser: argparse.ArgumentParser) -> None:
@@ -161,7 +161,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
 
 def main() -> None:
     """Run the study and say what came of it."""
-    started, args = time.monotonic(), parse()
+    started, args = time.monotonic(), flags().parse_args()
     # After parsing: --help and a wrong flag need not wait for torch and optuna.
     preload()
     from hpo.commands import job_of, launcher_of, stop

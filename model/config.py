@@ -21,6 +21,11 @@ NS_PER_STEP = 3.5e6
 class LayerRates:
     """One layer's learning rate η, final momentum μ and L2 penalty λ.
 
+    Args:
+        lr: η at the start of the schedule.
+        momentum: μ at the end of its ramp.
+        l2_penalty: λ; the loss grows by λ|w|² (Deviation D2).
+
     Source: Koch 2015 §3.2, "layer-wise".
     """
 

@@ -1,0 +1,115 @@
+"""What preparing pictures costs and brings: one-shot accuracy of the pretrained network.
+
+Validation episodes of Omniglot, whose drawings are shown as they are, prepared by ``data/ink.py``,
+and as simulated photographs (a thicker pen, grey paper, a shadow, noise, somewhere on a larger
+sheet, half of them light ink on dark paper); and MNIST's digits, 28 pixels. Nothing is chosen here,
+and Omniglot's test alphabets are not looked at.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from harness import finish, machine_of, parser
+from torch import Tensor
+
+from data.cache import resized, resized_images
+from data.drawings import FULL_SIZE, Drawings
+from data.episodes import Episodes, dense_validation, random_episodes
+from data.ink import Preparation, prepare
+from data.load import load
+from data.mnist import load_mnist
+from data.splits import split
+from hpo.comparison import PRETRAINED
+from model.checkpoint import load_network
+from model.evaluate import one_shot_accuracy
+from model.siamese import SiameseNet
+
+Array = npt.NDArray[np.float32]
+SHEET = (600, 800)  # pixels of a simulated photograph
+
+
+def dark_on_light(image_HW: Tensor) -> Array:
+    """Return a drawing's brightness."""
+    return np.asarray(1 - image_HW.numpy() / 255, dtype=np.float32)
+
+
+def photograph(image_HW: Tensor, number: int) -> Array:
+    """Return a drawing as if a thick pen had drawn it and somebody photographed it."""
+    rng = np.random.default_rng(number)
+    ink = torch.from_numpy(np.kron(image_HW.numpy() > 0, np.ones((3, 3)))).float()
+    wide = torch.nn.functional.max_pool2d(ink[None], 9, 1, 4)[0].numpy()
+    paper = np.full(SHEET, 0.75, dtype=np.float32)
+    top, left = (int(rng.integers(0, n - len(wide))) for n in SHEET)
+    paper[top : top + len(wide), left : left + len(wide)] -= 0.45 * wide
+    shadow = np.linspace(0.55, 1.0, SHEET[1])
+    paper = paper * shadow[:: rng.choice([-1, 1])] + rng.normal(0, 0.03, SHEET)
+    light = image_HW.sum().item() % 2 == 0
+    return np.asarray((1 - paper if light else paper).clip(0, 1), dtype=np.float32)
+
+
+def prepared(
+    drawings: Drawings, seen: Callable[[Tensor, int], Array], how: Preparation
+) -> Drawings:
+    """Return the drawings after they were shown and prepared."""
+
+    def one(number: int) -> Tensor:
+        return prepare(seen(drawings.images_NHW[number], number), how, str(number))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return replace(drawings, images_NHW=torch.stack(list(pool.map(one, range(len(drawings))))))
+
+
+def accuracy(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> str:
+    """Return the share of episodes answered rightly, at the network's size."""
+    size = net.config.image_size
+    small = replace(drawings, images_NHW=resized_images(drawings.images_NHW, size))
+    return f"{100 * one_shot_accuracy(net, small, episodes):.1f}"
+
+
+def digits(n: int) -> Drawings:
+    """Return the first so many of each of MNIST's digits, 28 pixels."""
+    return load_mnist(28).only(drawers=range(n))
+
+
+def main() -> None:
+    """Show, prepare, ask, print and keep."""
+    flags = parser(__doc__)
+    args = flags.parse_args()
+    machine = machine_of(args)
+    net, _, _ = load_network(PRETRAINED)
+    net.precision = machine.precision
+    val = split(load("omniglot", args.data_root, FULL_SIZE)).val
+    if args.quick:
+        val = val.only(val.alphabets[:1])
+    episodes = dense_validation(val)
+    default, greys = Preparation(), Preparation(binarise=False)
+    as_is = Preparation(as_is=True)
+    plain = {"as they are": val, "prepared": prepared(val, lambda x, _: dark_on_light(x), default)}
+    photographs = {
+        "photographs, neither cropped nor centred": prepared(val, photograph, as_is),
+        "photographs, prepared": prepared(val, photograph, default),
+        "photographs, prepared, greys kept": prepared(val, photograph, greys),
+    }
+    rows = [
+        {"": f"Omniglot's validation drawings {name}", "20-way": accuracy(net, shown, episodes)}
+        for name, shown in (plain | photographs).items()
+    ]
+    some = digits(20 if args.quick else 100)
+    asked = random_episodes(some, n_way=10, n_blocks=4 if args.quick else 40, seed=2015)
+    shown = {"enlarged": resized(some, FULL_SIZE)}
+    shown["prepared"] = prepared(some, lambda x, _: dark_on_light(x), default)
+    ten = [
+        {"": f"MNIST's digits {name}", "10-way": accuracy(net, d, asked)}
+        for name, d in shown.items()
+    ]
+    finish(args, machine, {"20-way validation": pd.DataFrame(rows), "MNIST": pd.DataFrame(ten)})
+
+
+if __name__ == "__main__":
+    main()
