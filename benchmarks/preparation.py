@@ -48,9 +48,9 @@ def photograph(image_HW: Tensor, number: int) -> Array:
     top, left = (int(rng.integers(0, n - len(wide))) for n in SHEET)
     paper[top : top + len(wide), left : left + len(wide)] -= 0.45 * wide
     shadow = np.linspace(0.55, 1.0, SHEET[1])
-    paper = paper * shadow[:: rng.choice([-1, 1])] + rng.normal(0, 0.03, SHEET)
+    shaded = paper * shadow[:: rng.choice([-1, 1])] + rng.normal(0, 0.03, SHEET)
     light = image_HW.sum().item() % 2 == 0
-    return np.asarray((1 - paper if light else paper).clip(0, 1), dtype=np.float32)
+    return np.asarray((1 - shaded if light else shaded).clip(0, 1), dtype=np.float32)
 
 
 def prepared(

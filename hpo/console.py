@@ -73,6 +73,11 @@ def _one_line(
     return f"warning: {message}\n"
 
 
+def printable(text: str) -> str:
+    """Return the text as one line that moves no cursor, whatever a file's name may hold."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def run_script(main: Callable[[], None], resume_hint: str) -> None:
     """Run a script's main; what the user can mend becomes one line and exit status 2.
 
@@ -85,7 +90,7 @@ def run_script(main: Callable[[], None], resume_hint: str) -> None:
     try:
         main()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print(f"\nstopped. {resume_hint}", file=sys.stderr)

@@ -1,0 +1,143 @@
+"""What comes from elsewhere is neither run nor believed: archives, checkpoints, names."""
+
+import io
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from test_matching import Compare, compare, drawn  # noqa: F401
+from test_scripts import here
+from tiny import objective, opened, url
+
+from data.errors import InputError
+from data.omniglot import collect
+from data.splits import Split
+from hpo.console import printable
+from hpo.keeping import Keeping
+from hpo.looking import export
+from hpo.plan import RetrainJob, default_folder
+from model import checkpoint
+from model.checkpoint import load_network
+
+NAMES = [
+    "</script><img src=x onerror=alert(1)>",
+    "' OR 1=1; DROP TABLE studies; --",
+    "../../outside",
+    "a\nb\x1b[31m",
+    "%s {0} ${HOME} ‮",
+]
+
+
+class Evil:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_pickled_checkpoint_is_refused_and_not_run(tmp_path: Path) -> None:
+    evil = Evil(tmp_path / "struck")
+    (tmp_path / "plain.pt").write_bytes(pickle.dumps(evil))
+    torch.save({"format": checkpoint.NETWORK, "about": evil}, tmp_path / "torch.pt")
+    for name in ("plain.pt", "torch.pt"):
+        with pytest.raises(InputError, match="torn or not one of ours"):
+            load_network(tmp_path / name)
+    assert not (tmp_path / "struck").exists()
+    pickle.loads((tmp_path / "plain.pt").read_bytes())
+    assert (tmp_path / "struck").exists(), "else this test could not fail"
+
+
+def test_an_archive_writes_nothing(tmp_path: Path) -> None:
+    drawing = io.BytesIO()
+    Image.new("1", (105, 105), 1).save(drawing, "PNG")
+    root = tmp_path / "root"
+    root.mkdir()
+    with zipfile.ZipFile(root / "images_background.zip", "w") as archive:
+        for name in ("../../Greek/character01/0001_01.png", "/etc/Greek/character01/0001_02.png"):
+            archive.writestr(name, drawing.getvalue())
+    before = sorted(tmp_path.rglob("*"))
+    found, _ = collect(root)
+    assert sorted(found) == [("Greek", "character01", 0), ("Greek", "character01", 1)]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_study_may_be_called_anything(name: str, tmp_path: Path, parts: Split) -> None:
+    study = opened(tmp_path, parts)
+    study.optimize(objective(parts, tmp_path), n_trials=1)
+    import optuna
+
+    optuna.copy_study(
+        from_study_name="s",
+        from_storage=url(tmp_path),
+        to_storage=url(tmp_path),
+        to_study_name=name,
+    )
+    out = tmp_path / "out"
+    out.mkdir()
+    export(url(tmp_path), name, out / "report.html")
+    text = (out / "report.html").read_text()
+    assert "<img src=x" not in text
+    assert [p.name for p in out.iterdir()] == ["report.html"]
+    job = RetrainJob(
+        url(tmp_path),
+        name,
+        None,
+        None,
+        1,
+        1,
+        "train",
+        False,
+        None,
+        None,
+        "cpu",
+        "auto",
+        False,
+        None,
+    )
+    folder = default_folder(name, 0, job)
+    assert folder.parent == Path("var/retrain")
+    assert folder.name not in (".", "..")
+    keeping = Keeping(tmp_path, tensorboard=tmp_path / "courses")
+    copied = optuna.load_study(study_name=name, storage=url(tmp_path))
+    course = keeping.course(copied.ask())
+    assert course is not None
+    assert course.parent.parent == tmp_path / "courses"
+
+
+def test_an_error_is_one_line_whatever_a_file_is_called() -> None:
+    assert printable("a\nb\x1b[31mc") == "a?b?[31mc"
+    assert printable("38.8 % – × …") == "38.8 % – × …"
+
+
+def test_a_hostile_file_name_is_text(drawn: Path, compare: Compare) -> None:  # noqa: F811
+    name = "<img src=y onerror=alert(1)>\n.png"
+    (drawn / "queries/c3.png").rename(drawn / name)
+    status, _, _ = compare(name, "--support", "support", "--html", "page.html")
+    assert status == 0
+    assert "<img src=y" not in (drawn / "page.html").read_text()
+    (drawn / name).write_text("no image")
+    status, _, error = compare(name, "--support", "support")
+    assert status == 2
+    assert len(error.splitlines()) == 1
+
+
+def test_a_password_is_shown_by_no_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = "postgresql+psycopg://tuner:s3cret@127.0.0.1:1/db"
+    for script in ("run_study.py", "dashboard.py", "retrain_best.py"):
+        flags = ["--data", "glyphs"] if script == "run_study.py" else []
+        end = here(tmp_path, monkeypatch, script, "--storage", address, *flags)
+        said = capsys.readouterr()
+        assert end is not None
+        assert end.code == 2
+        assert "s3cret" not in said.out + said.err
+        assert len(said.err.splitlines()) == 1
