@@ -33,14 +33,14 @@ def flags() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: var/retrain/STUDY-TRIAL")
     parser.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="evaluate it, train nothing"
+        "--checkpoint", type=Path, metavar="FILE", help="evaluate it, or --export it; train nothing"
     )
     parser.add_argument(
         "--export",
         choices=("onnx", "torch"),
         help="write every network's embedding and comparison as graphs, too",
     )
-    add_machine(parser)
+    add_machine(parser, "Omniglot, or a folder of images of your own")
     add_tensorboard(parser)
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile the network (CUDA graphs on a GPU)"
@@ -57,6 +57,7 @@ def main() -> None:
     if args.checkpoint:
         if args.export:
             print_exported([args.checkpoint], args.export, args.out)
+            return
         evaluate_checkpoint(args.checkpoint, args.data_root, args.device, args.precision, args.out)
         return
     networks = retrain(

@@ -21,7 +21,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the study and of every fit")
     add_budget(parser)
     add_workers(parser)
-    add_machine(parser)
+    add_machine(parser, "Omniglot, or a folder of images of your own")
     add_tensorboard(parser)
     add_task(parser)
     add_search(parser)

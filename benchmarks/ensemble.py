@@ -7,6 +7,7 @@ episodes say what that is worth; the official ones are asked once and logged.
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -17,6 +18,7 @@ from data.episodes import Episodes, dense_validation
 from data.errors import InputError
 from data.load import load
 from data.splits import split
+from hpo.console import run_script
 from hpo.official_log import log_official
 from hpo.result import mean_and_sd, percent
 from model.checkpoint import load_network
@@ -34,21 +36,23 @@ def main() -> None:
     flags.add_argument("folder", type=Path, help="of a retraining")
     args = flags.parse_args()
     machine = machine_of(args)
-    paths = sorted(args.folder.glob("seed-*.pt"))
-    if len(paths) < 2:
-        raise InputError(f"{args.folder} holds {len(paths)} networks. Name one with two or more.")
-    fits = {seed["seed"]: seed["seconds"] for seed in result_of(args.folder)["seeds"]}
+    result = result_of(args.folder)
+    fits = {seed["seed"]: seed["seconds"] for seed in result["seeds"]}
+    paths = [args.folder / f"seed-{seed}.pt" for seed in fits]
     found: dict[str, list[Tensor]] = {"validation": [], "official": []}
     for path in paths:
         net, config, _ = load_network(path)
         net.precision = machine.precision
-        parts = split(load("omniglot", args.data_root, config.model.image_size)).to(machine.device)
+        parts = split(load(result["data"], args.data_root, config.model.image_size)).to(
+            machine.device
+        )
         asked = {"validation": (parts.val, dense_validation(parts.val))}
         asked["official"] = (parts.test, parts.official)
         net = net.to(machine.device)
         for name, (drawings, episodes) in asked.items():
             found[name].append(episode_logits(net, drawings, episodes).cpu())
-    rows, each = [], []
+    rows: list[dict[str, object]] = []
+    each: list[dict[str, Any]] = []
     for n in range(1, len(paths) + 1):
         subsets = list(itertools.combinations(range(len(paths)), n))
         row: dict[str, object] = {"fits together": n, "subsets": len(subsets)}
@@ -58,21 +62,30 @@ def main() -> None:
             each.append({"fits together": n, "episodes": name, "accuracies": shares})
         row["minutes of fitting"] = f"{n * sum(fits.values()) / len(fits) / 60:.0f}"
         rows.append(row)
-    log_official("benchmarks/ensemble.py", each[-1]["accuracies"])  # type: ignore[arg-type]
+    looks = [
+        share for line in each if line["episodes"] == "official" for share in line["accuracies"]
+    ]
+    log_official("benchmarks/ensemble.py", looks)
     table = {"Fits that answer together": pd.DataFrame(rows)}
     finish(args, machine, table, seeds=list(fits), each=each)
 
 
-def result_of(folder: Path) -> dict[str, list[dict[str, float]]]:
+def result_of(folder: Path) -> dict[str, Any]:
     """Return the content of a retraining's result.json.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, of one fit alone, or validation was trained on.
     """
     if not (folder / "result.json").is_file():
         raise InputError(f"{folder} holds no result.json. Name a folder of retrain_best.py.")
-    return dict(json.loads((folder / "result.json").read_text()))
+    result = dict(json.loads((folder / "result.json").read_text()))
+    if len(result["seeds"]) < 2 or result["train_on"] != "train":
+        raise InputError(
+            f"{folder} must hold two fits or more on train alone, but holds "
+            f"{len(result['seeds'])} on {result['train_on']}. Name another."
+        )
+    return result
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

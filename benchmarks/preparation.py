@@ -69,6 +69,7 @@ def accuracy(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> str:
     """Return the share of episodes answered rightly, at the network's size."""
     size = net.config.image_size
     small = replace(drawings, images_NHW=resized_images(drawings.images_NHW, size))
+    small = small.to(net.head.weight.device)
     return f"{100 * one_shot_accuracy(net, small, episodes):.1f}"
 
 
@@ -83,7 +84,7 @@ def main() -> None:
     args = flags.parse_args()
     machine = machine_of(args)
     net, _, _ = load_network(PRETRAINED)
-    net.precision = machine.precision
+    net.to(machine.device).precision = machine.precision
     val = split(load("omniglot", args.data_root, FULL_SIZE)).val
     if args.quick:
         val = val.only(val.alphabets[:1])

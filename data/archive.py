@@ -40,6 +40,19 @@ def containers(root: Path) -> list[Path]:
     ]
 
 
+def holds_omniglot(root: Path) -> bool:
+    """Return whether a folder holds a part of Omniglot, be it torn; other zips may lie anywhere."""
+    return any(path.is_dir() or path.stem in PARTS or _is_part(path) for path in containers(root))
+
+
+def _is_part(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(map(_wanted, archive.namelist()))
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
 def _wanted(name: str) -> bool:
     return bool(DRAWING.search(name) or RUN.search(name)) and not name.startswith("__MACOSX")
 
@@ -79,7 +92,7 @@ def decode(content: bytes, name: str) -> Array:
         InputError: no image, another size, or other values than black and white.
     """
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
             mode, size = image.mode, image.size
             pixels = np.asarray(image.convert("L")) if mode in ("1", "L") else None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

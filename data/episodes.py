@@ -7,6 +7,7 @@ the same characters are its queries.
 Tensor suffixes: R blocks, Q queries of a block, S support drawings of a block (= ``n_way``).
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from data.drawings import Drawings
 from data.errors import InputError
 
 N_WAY = 20
+N_DENSE = 4800  # episodes of Omniglot's dense validation
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,16 @@ class Packed:
 
 
 def _block(
-    drawings: Drawings, alphabet: int, n_way: int, drawers: tuple[int, int], rng: torch.Generator
+    drawings: Drawings,
+    alphabet: int,
+    n_way: int,
+    drawers: tuple[int, int] | None,
+    rng: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw ``n_way`` characters; return query, support and target of one block."""
+    """Draw ``n_way`` characters; return query, support and target of one block.
+
+    ``drawers`` are query's and support's; None draws two drawings of each character on its own.
+    """
     n_characters = int(drawings.count_A[alphabet])
     if n_way > n_characters:
         raise InputError(
@@ -74,7 +83,22 @@ def _block(
     first = drawings.first_C.cpu()[chosen]
     # Queries come in an order of their own, so that the right answer lies at no fixed place.
     target = torch.randperm(n_way, generator=rng)
+    if drawers is None:
+        query, support = _two_of_each(drawings.count_C.cpu()[chosen], rng)
+        return (first + query)[target], first + support, target
     return first[target] + drawers[0], first + drawers[1], target
+
+
+def _two_of_each(count_S: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return for each character the numbers of two different drawings."""
+    one = (torch.rand(len(count_S), generator=rng) * count_S).long()
+    step = 1 + (torch.rand(len(count_S), generator=rng) * (count_S - 1)).long()
+    return one, (one + step) % count_S
+
+
+def _same_drawers(drawings: Drawings) -> bool:
+    """Return whether every character has been drawn by as many; in a tree it may not be so."""
+    return bool(drawings.count_C.min() == drawings.count_C.max())
 
 
 def _stack(blocks: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Episodes:
@@ -94,7 +118,8 @@ def random_episodes(
     """Return ``n_blocks`` blocks in each alphabet, each by two different drawers drawn at random.
 
     Args:
-        drawings: the alphabets to draw from; every character by the same number of drawers.
+        drawings: the alphabets to draw from; where characters have different numbers of drawings,
+            two of each are drawn at random, as if every one had drawers of its own.
         n_way: candidates per episode, and queries per block.
         n_blocks: blocks per alphabet.
         seed: fixes the episodes.
@@ -107,8 +132,10 @@ def random_episodes(
     rng = torch.Generator().manual_seed(seed)
     n_drawers = int(drawings.count_C.min())
 
-    def drawers() -> tuple[int, int]:
-        """Draw one of all ordered pairs of different drawers."""
+    def drawers() -> tuple[int, int] | None:
+        """Draw one of all ordered pairs of different drawers, if there are such."""
+        if not _same_drawers(drawings):
+            return None
         pair = int(torch.randint(n_drawers * (n_drawers - 1), (), generator=rng))
         query, other = divmod(pair, n_drawers - 1)
         return query, other + (other >= query)
@@ -142,9 +169,13 @@ def dense_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
 
     With ten alphabets and four drawers: 240 blocks, 4,800 episodes that use every drawing many
     times, so their accuracy varies several times less than that of 320 random episodes, and cost
-    hardly more, because each drawing is embedded once.
+    hardly more, because each drawing is embedded once. Where characters have different numbers of
+    drawings, as many random episodes.
     """
     rng, n_way = torch.Generator().manual_seed(seed), widest(drawings)
+    if not _same_drawers(drawings):
+        n_blocks = math.ceil(N_DENSE / (n_way * len(drawings.alphabets)))
+        return random_episodes(drawings, n_way=n_way, n_blocks=n_blocks, seed=seed)
     return _stack(
         _block(drawings, alphabet, n_way, pair, rng)
         for alphabet in range(len(drawings.alphabets))

@@ -20,3 +20,8 @@ def hide_password(text: str) -> str:
 def first_line(error: object) -> str:
     """Return the first line of an error's text, without passwords."""
     return hide_password((str(error).splitlines() or [type(error).__name__])[0])
+
+
+def printable(text: str) -> str:
+    """Return the text as one line that moves no cursor, whatever a file's name may hold."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,6 +1,8 @@
-"""Images of any kind out of files, as brightness, without trusting them."""
+"""Images of any kind out of files, as brightness, without trusting them.
 
-import warnings
+Array suffixes: H W pixels.
+"""
+
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -12,22 +14,32 @@ from data.errors import InputError
 
 Array = npt.NDArray[np.float32]
 
-MAX_PIXELS = 100_000_000  # of an image; a photograph has some 12 to 50 million
-GREYS = ("I", "I;16", "I;16B", "I;16L", "F")  # more than 256 of them, on no common scale
+MAX_PIXELS = 80_000_000  # of an image; a photograph has some 12 to 50 million
+# Formats that are decoded by Pillow itself: PostScript, for example, would start a program.
+FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM")
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pbm", ".pgm", ".ppm"),
+)
+WHITES = (1.0, 255.0, 65535.0)  # of images whose greys are numbers of any kind
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Return the images under a folder, of any depth, by the names' suffixes, in their order.
+    """Return the images under a folder, of any depth, by their suffixes, in the names' order.
+
+    What is hidden, or lies in a hidden folder, is left out.
 
     Raises:
         InputError: there is none, or the folder cannot be read.
     """
-    known = Image.registered_extensions()
+
+    def shown(path: Path) -> bool:
+        return not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
     try:
-        inside = sorted(path for path in folder.rglob("*") if path.suffix.lower() in known)
+        inside = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and shown(p))
+        found = [path for path in inside if path.is_file()]
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error}). Make it readable.") from error
-    found = [p for p in inside if p.is_file() and not p.name.startswith(".")]
     if not found:
         raise InputError(f"No image lies under {folder}. Name a folder of images.")
     return found
@@ -65,43 +77,40 @@ def read_colours(path: Path) -> Array:
 
 def _read(path: Path, convert: Callable[[Image.Image], Array]) -> Array:
     try:
-        with warnings.catch_warnings():
-            # Our own limit speaks of both; Pillow's warning would name neither file nor repair.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if image.width * image.height > MAX_PIXELS:  # known before it is decoded
-                    raise too_large(path)
-                return convert(ImageOps.exif_transpose(image))
-    except InputError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise too_large(path) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:  # known before it is decoded
+                raise Image.DecompressionBombError
+            return convert(ImageOps.exif_transpose(image))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(
+            f"An image has at most {MAX_PIXELS:,} pixels, but {path} has more. Scale it down."
+        ) from error
+    except Exception as error:  # a decoder that is fed arbitrary bytes raises arbitrary things
         raise InputError(
             f"{path} is no image that can be read ({error}). Leave it out, or save it as PNG."
         ) from error
 
 
-def too_large(path: Path) -> InputError:
-    """Return the error that an image would fill the memory."""
-    return InputError(
-        f"An image has at most {MAX_PIXELS:,} pixels, but {path} claims more. Scale it down."
-    )
-
-
 def brightness(image: Image.Image) -> Array:
-    """Return an image's H×W brightness in [0, 1]."""
-    if image.mode in GREYS:
+    """Return an image's H×W brightness in [0, 1].
+
+    Raises:
+        ValueError: it holds what is no number.
+    """
+    if image.mode.startswith(("I", "F")):
         values = np.asarray(image, dtype=np.float64)
-        low, high = values.min(), values.max()
-        return np.asarray((values - low) / max(high - low, 1e-9), dtype=np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError("not every pixel is a number")
+        whites = WHITES[-1:] if ";16" in image.mode else WHITES
+        white = next((w for w in whites if values.max() <= w), values.max())
+        return np.asarray((values / white).clip(0, 1), dtype=np.float32)
     if not image.has_transparency_data:
         return np.asarray(image.convert("L")).astype(np.float32) / np.float32(255)
     seen = image.convert("RGBA")
     grey = np.asarray(seen.convert("L"), dtype=np.float32) / 255
     alpha = np.asarray(seen.getchannel("A"), dtype=np.float32) / 255
-    light_ink = float((grey * alpha).sum()) > 0.9 * float(alpha.sum())
-    return np.asarray(grey * alpha + (0.0 if light_ink else 1.0) * (1 - alpha), dtype=np.float32)
+    all_white = bool((grey[alpha > 0.5] > 0.9).all())
+    return np.asarray(grey * alpha + (0.0 if all_white else 1.0) * (1 - alpha), dtype=np.float32)
 
 
 def colours(image: Image.Image) -> Array:
@@ -128,3 +137,9 @@ def squared(image_HW: Array) -> Array:
     top, left = ((side - n) // 2 for n in image_HW.shape)
     framed[top : top + image_HW.shape[0], left : left + image_HW.shape[1]] = image_HW
     return framed
+
+
+def border(image_HW: Array) -> float:
+    """Return the median of an image's outermost pixels, which are paper more often than not."""
+    edges = (image_HW[0], image_HW[-1], image_HW[:, 0], image_HW[:, -1])
+    return float(np.median(np.concatenate(edges)))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from data.drawings import FULL_SIZE
 from data.errors import InputError
-from data.images import scaled, squared
+from data.images import border, scaled, squared
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -25,7 +25,7 @@ Mask = npt.NDArray[np.bool_]
 WORK_SIZE = 4 * FULL_SIZE  # pixels of the longer side while ink is looked for
 WIDEST_PEN = WORK_SIZE // 4  # pixels; what is wider is a shadow, or the paper's edge
 LEAST_CONTRAST = 0.08  # between ink and paper, of the whole range of brightness
-SPECK = 0.01  # of all ink: smaller blots are dust
+SPECK = 0.01  # of the largest blot: smaller ones are dust
 # Medians over Omniglot's training alphabets: the longer side of the ink as a share of the image,
 # and the pen as measured by `pen_width` at WORK_SIZE pixels.
 INK_SHARE, PEN = 0.65, 21.0
@@ -71,7 +71,7 @@ def prepare(brightness_HW: Array, preparation: Preparation, name: str) -> Tensor
         framed = centred(thin_HW.astype(np.float32), thin_HW)  # thinning took from its size
     small = F.interpolate(torch.from_numpy(framed)[None, None], FULL_SIZE, mode="area")[0, 0]
     small = (small >= 0.5).float() if preparation.binarise else small
-    return small.mul(255).round().to(torch.uint8)
+    return small.clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
 def find_ink(brightness_HW: Array, light_ink: bool | None) -> Array:
@@ -88,8 +88,7 @@ def find_ink(brightness_HW: Array, light_ink: bool | None) -> Array:
 
 def is_ink_light(brightness_HW: Array) -> bool:
     """Return whether the picture's border, which is paper, is the darker part."""
-    edges = (brightness_HW[0], brightness_HW[-1], brightness_HW[:, 0], brightness_HW[:, -1])
-    return bool(np.median(np.concatenate(edges)) < otsu(brightness_HW))
+    return border(brightness_HW) < otsu(brightness_HW)
 
 
 def otsu(values: Array) -> float:
@@ -114,7 +113,7 @@ def without_specks(mask_HW: Mask) -> Mask:
     label_HW, n = ndimage.label(mask_HW, structure=np.ones((3, 3)))
     area = np.bincount(label_HW.ravel(), minlength=n + 1)
     area[0] = 0
-    return np.asarray((area >= SPECK * area.sum())[label_HW] & mask_HW)
+    return np.asarray((area >= SPECK * area.max())[label_HW] & mask_HW)
 
 
 def centred(image_HW: Array, mask_HW: Mask) -> Array:

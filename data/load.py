@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from data import cache, glyphs, omniglot
-from data.archive import PARTS, containers
+from data.archive import PARTS, containers, holds_omniglot
 from data.drawings import FULL_SIZE
 from data.episodes import Packed
 from data.errors import InputError
@@ -71,7 +71,7 @@ def fingerprint(root: Path, files: Iterable[Path]) -> str:
     for file in files:
         status = file.stat()
         lines.append(f"{file.relative_to(root)} {status.st_size} {status.st_mtime_ns}")
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256(os.fsencode("\n".join(lines))).hexdigest()
 
 
 def omniglot_files(root: Path) -> Iterator[Path]:
@@ -141,7 +141,7 @@ def name_of(data: str, data_root: Path | None, split_by: str | None, colour: boo
         InputError: the folder holds neither Omniglot nor a tree, or it is Omniglot and a tree's
             options were given.
     """
-    if data == "omniglot" and data_root and data_root.is_dir() and not containers(data_root):
+    if data == "omniglot" and data_root and not holds_omniglot(find_root(data_root)):
         return tree_at(data_root, split_by, colour).name
     if split_by or colour:
         raise InputError(

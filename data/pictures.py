@@ -37,7 +37,8 @@ def as_image(ink_HW: Tensor) -> Image.Image:
 def png(ink_HW: Tensor) -> bytes:
     """Return a drawing as PNG, black on white; two colours where it has no greys."""
     image = as_image(ink_HW)
-    return encode(image.convert("1") if set(np.unique(np.asarray(image))) <= {0, 255} else image)
+    two = image.mode == "L" and set(np.unique(np.asarray(image))) <= {0, 255}
+    return encode(image.convert("1") if two else image)
 
 
 def tiled(ink_NHW: Tensor, n_columns: int, zoom: int = 1) -> Image.Image:

@@ -4,6 +4,7 @@ import argparse
 import ast
 import dataclasses
 import inspect
+import re
 import runpy
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,8 @@ def shown(action: argparse.Action) -> str:
 def help_of(action: argparse.Action) -> str:
     """Return a flag's help, with the default that it speaks of or has."""
     said = (action.help or "").replace("%(default)s", str(action.default))
-    if action.default in (None, False, [], argparse.SUPPRESS) or "default" in said:
+    nothing = action.default is None or action.default is False or action.default == []
+    if nothing or "default" in said:
         return said
     default = " ".join(action.default) if isinstance(action.default, list) else action.default
     return f"{said} (default: {default})".strip()
@@ -76,7 +78,7 @@ def described(doc: str) -> dict[str, str]:
             found[name] = text
         else:
             found[name] += " " + line.strip()
-    return {name: text.replace("``", "`") for name, text in found.items()}
+    return {n: re.sub(r":\w+:`([^`]*)`", r"`\1`", t.replace("``", "`")) for n, t in found.items()}
 
 
 def space_lines(image_size: int = 35) -> list[str]:
@@ -109,9 +111,14 @@ def configuration() -> str:
 def messages(path: Path) -> Iterator[str]:
     """Yield the messages of a module's input errors, what is filled in as ``…``."""
     for node in ast.walk(ast.parse(path.read_text())):
-        is_error = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "InputError"
-        if is_error and (text := literal(node.args[0])):  # type: ignore[attr-defined]
+        if not isinstance(node, ast.Call):
+            continue
+        called = getattr(node.func, "id", "")
+        if called == "InputError" and (text := literal(node.args[0])):
             yield text
+        if called == "require":
+            law, repair = literal(node.args[1]) or "…", literal(node.args[3])
+            yield f"`{law}` must hold, but the value is …. {repair}"
 
 
 def literal(node: ast.expr) -> str:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from data.errors import printable
 from data.pictures import png
 from hpo.comparison import Comparison, Match
 from hpo.report import Page, Picture, Section
@@ -26,23 +27,29 @@ def as_text(found: Comparison, top: int) -> str:
     for query, ranking in zip(found.queries, found.rankings, strict=True):
         if len(ranking) == 1:
             match = ranking[0]
-            lines.append(f"{query} and {match.name}: {pair_line(match, found.threshold)}")
+            lines.append(f"{query} and {match.name}: {likeness(match)}{verdict(found, match)}")
             continue
         lines.append(str(query))
         width = max(len(match.name) for match in ranking[:top])
         lines += [
-            f"{place:4}. {match.name:{width}}  {match.similarity:7.2%}"
+            f"{place:4}. {match.name:{width}}  {likeness(match)}"
             for place, match in enumerate(ranking[:top], 1)
         ]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
-def pair_line(match: Match, threshold: float | None) -> str:
-    """Return the answer about two images."""
-    verdict = ""
-    if threshold is not None:
-        verdict = " · the same character" if match.logit >= threshold else " · not the same"
-    return f"similarity {match.similarity:.2%}{verdict}"
+def likeness(match: Match) -> str:
+    """Return how similar two images are, as text."""
+    if match.similarity is None:
+        return f"logit {match.logit:.2f}"
+    return f"similarity {match.similarity:.2%}"
+
+
+def verdict(found: Comparison, match: Match) -> str:
+    """Return whether two images show the same character, if the network says so."""
+    if found.threshold is None:
+        return " · the higher, the likelier; no threshold was chosen for this network"
+    return " · the same character" if match.logit >= found.threshold else " · not the same"
 
 
 def comparison_page(found: Comparison, checkpoint: Path, top: int) -> Page:
@@ -56,19 +63,20 @@ def comparison_page(found: Comparison, checkpoint: Path, top: int) -> Page:
     shown = found.queries[:MOST_SHOWN]
     pictures = []
     for at, query in enumerate(shown):
-        images = [(f"{query.name}\nquery", png(found.query_QHW[at]))]
+        images = [(f"{printable(query.name)}\nquery", png(found.query_QHW[at]))]
         images += [_beside(found, match) for match in found.rankings[at][:top]]
         pictures.append(Picture(images))
     left_out = f" The first {MOST_SHOWN} are shown." if len(found.queries) > MOST_SHOWN else ""
-    lead = [
-        f"Drawings as the network saw them, after cropping and centring, and its similarities "
-        f"({checkpoint.name}). From 50 % on its verification calls two drawings the same character."
-        f"{left_out}"
-    ]
+    meaning = (
+        "The higher a logit, the likelier; no threshold was chosen for this network."
+        if found.threshold is None
+        else "From 50 % on its verification calls two drawings the same character."
+    )
+    lead = [f"Images as {checkpoint.name} saw them, and how similar. {meaning}{left_out}"]
     headline = f"{len(found.queries)} queries, {len(found.shown)} classes"
     section = Section("Likeliest first", pictures=pictures)
     return Page("Compared drawings", headline, lead, [section])
 
 
 def _beside(found: Comparison, match: Match) -> tuple[str, bytes]:
-    return f"{match.name}\n{match.similarity:.2%}", png(found.shown[match.name])
+    return f"{printable(match.name)}\n{likeness(match)}", png(found.shown[match.name])

@@ -16,7 +16,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from data.cache import resized_images
-from data.drawings import FULL_SIZE
 from data.errors import InputError
 from data.images import expand, image_files, read_brightness
 from data.ink import Preparation, prepare
@@ -26,6 +25,7 @@ from model.device import Machine
 from model.matching import class_logits, embed_images, similarity
 from model.siamese import SiameseNet
 
+MOST_THREADS = 4  # each may hold a large photograph
 PRETRAINED = Path(__file__).parents[1] / "results" / "pretrained" / "network.pt"
 
 
@@ -52,12 +52,13 @@ class Match:
 
     Args:
         name: of the class.
-        similarity: in [0, 1]; from 1/2 on, the checkpoint's verification says "same".
+        similarity: in [0, 1]; from 1/2 on, the checkpoint's verification says "same". None where
+            the checkpoint has no threshold: its logits rank, and nothing says where "same" begins.
         logit: the network's.
     """
 
     name: str
-    similarity: float
+    similarity: float | None
     logit: float
 
 
@@ -68,7 +69,7 @@ class Comparison:
     Args:
         queries: files.
         rankings: for each, the classes, likeliest first.
-        query_QHW: the queries as the network saw them, but at 105 pixels.
+        query_QHW: the queries before they were made as small as the network wants them.
         shown: for each class its first drawing.
         threshold: logit at which similarity is 1/2; None where the checkpoint has none.
     """
@@ -88,30 +89,49 @@ def classes_of(paths: Sequence[Path]) -> dict[str, list[Path]]:
     """
     found: dict[str, list[Path]] = {}
     for path in paths:
-        for file in image_files(path) if path.is_dir() else expand([path]):
-            if path.is_dir() and file.parent != path:
-                found.setdefault(file.parent.relative_to(path).as_posix(), []).append(file)
-            else:
-                name = file.stem if path.is_dir() and file.stem not in found else str(file)
-                found[name] = [file]
+        for name, files in (
+            _of_folder(path).items() if path.is_dir() else [(str(path), expand([path]))]
+        ):
+            # Equal names in different folders are different classes.
+            found[name if name not in found else f"{path}/{name}"] = files
+    return found
+
+
+def _of_folder(folder: Path) -> dict[str, list[Path]]:
+    """Return the classes of one folder."""
+    found: dict[str, list[Path]] = {}
+    for file in image_files(folder):
+        if file.parent != folder:
+            found.setdefault(file.parent.relative_to(folder).as_posix(), []).append(file)
+        else:
+            found[file.stem if file.stem not in found else file.name] = [file]
     return found
 
 
 def reader(net: Comparer, how: Preparation) -> Callable[[Path], Tensor]:
-    """Return what makes a file the uint8 image that a network has been trained on the like of."""
+    """Return what makes a file the uint8 image that a network has been trained on the like of.
+
+    Raises:
+        InputError: a preparation is asked for where the images were trained on as they are.
+    """
     if tree := tree_named(net.data):
-        return lambda file: pixels(file, FULL_SIZE, colour=tree.colour)
+        if how != Preparation():
+            raise InputError(
+                f"The network was trained on images of '{net.data}' as they are, and sees others "
+                "alike. Leave out --invert, --greys and --as-is."
+            )
+        return lambda file: pixels(file, net.image_size, colour=tree.colour)
     return lambda file: prepare(read_brightness(file), how, str(file))
 
 
 def read_images(files: Sequence[Path], read: Callable[[Path], Tensor]) -> Tensor:
-    """Return N×105×105 uint8 images of files, read by as many threads as there are cores.
+    """Return the uint8 images of files, all of one size, read by some threads.
 
     Raises:
         InputError: a file is no image, or shows no ink.
     """
     bar = partial(tqdm, total=len(files), unit="image", file=sys.stderr, leave=False)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
         drawn = pool.map(read, files)
         quiet = len(files) < 50 or not sys.stderr.isatty()
         return torch.stack(list(bar(drawn, disable=quiet)))
@@ -168,10 +188,10 @@ def compare(
 
 def ranked(logits_QC: Tensor, names: list[str], threshold: float | None) -> list[list[Match]]:
     """Return every query's classes, likeliest first."""
-    similarity_QC = similarity(logits_QC.double(), threshold or 0.0)
     rankings = []
-    for logits, similarities in zip(logits_QC.tolist(), similarity_QC.tolist(), strict=True):
-        matches = map(Match, names, similarities, logits)
+    for logits in logits_QC.double():
+        known = [None] * len(names) if threshold is None else similarity(logits, threshold).tolist()
+        matches = map(Match, names, known, logits.tolist())
         rankings.append(sorted(matches, key=lambda match: -match.logit))
     return rankings
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from data.errors import InputError
+from data.errors import InputError, printable
 from hpo.interrupts import end_on_first_signal
 from model.config import PRECISIONS
 
@@ -37,14 +37,10 @@ def add_storage(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study-name", metavar="NAME", help="default: named after its data")
 
 
-def add_machine(parser: argparse.ArgumentParser) -> None:
+def add_machine(parser: argparse.ArgumentParser, data: str = "Omniglot") -> None:
     """Add the flags that say where the data is and where to compute."""
-    parser.add_argument(
-        "--data-root",
-        type=Path,
-        metavar="DIR",
-        help="Omniglot, or a folder of images of your own (default: $OMNIGLOT_ROOT, else var)",
-    )
+    where = f"{data} (default: $OMNIGLOT_ROOT, else var)"
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help=where)
     add_device(parser)
 
 
@@ -71,11 +67,6 @@ def _one_line(
     line: str | None = None,
 ) -> str:
     return f"warning: {message}\n"
-
-
-def printable(text: str) -> str:
-    """Return the text as one line that moves no cursor, whatever a file's name may hold."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def run_script(main: Callable[[], None], resume_hint: str) -> None:

@@ -141,7 +141,10 @@ def make_plan(job: RetrainJob) -> Plan:
 def default_folder(study_name: str, trial: int, job: RetrainJob) -> Path:
     """Return where a retraining's files go unless --out says otherwise."""
     pixels = f"-{job.image_size}px" if job.image_size else ""
-    name = f"{study_name}-{trial}-{job.train_on.replace('+', '-')}{pixels}"
+    epochs = f"-{job.max_epochs}epochs" if job.max_epochs else ""
+    mirrors = "" if job.mirrors else "-no-mirrors"
+    part = job.train_on.replace("+", "-")
+    name = f"{study_name}-{trial}-{part}{pixels}{epochs}{mirrors}"
     name = re.sub(r"[^\w.-]", "_", name)
     return Path("var/retrain") / name
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from data.episodes import N_WAY
 from data.files import write_atomically
 from data.splits import Split
 from hpo.wording import whose_episodes
@@ -73,7 +74,7 @@ def _ways(n: int) -> tuple[Figure, Figure, Figure]:
 
 
 SEED_FIGURES: dict[str, tuple[Figure, Figure, Figure]] = {
-    "official episodes, 20-way": (
+    "official episodes": (
         lambda summary: summary["official"],
         lambda seed: seed["official"]["accuracy"],
         lambda base: base["official"]["accuracy"],
@@ -112,10 +113,16 @@ def compose(
         "data_digest": split.test.digest,
         **facts,
         "summary": summary,
+        "n_way": split.official.n_way,
         "official_interval": wilson_interval(summary["official"]["mean"], len(split.official)),
         "seeds": figures,
         "baseline": baseline,
     }
+
+
+def n_way(result: dict[str, Any]) -> int:
+    """Return the number of candidates of an official episode; older files do not say 20."""
+    return int(result.get("n_way", N_WAY))
 
 
 def percent(figure: dict[str, Any] | None) -> str:
@@ -132,8 +139,7 @@ def table(result: dict[str, Any]) -> str:
     low, high = result["official_interval"]
     n_episodes = base["official"]["n_episodes"]
     omniglot = result["data"] == "omniglot"
-    way = ", 20-way" if omniglot else ""
-    title = f"{whose_episodes(result['data'])} {n_episodes} episodes{way}"
+    title = f"{whose_episodes(result['data'])} {n_episodes} episodes, {n_way(result)}-way"
     paper = PAPER if omniglot else ("–", "–")
     rows = [
         ("", f"ours ({len(result['seeds'])} seeds)", "1-NN pixels", "paper", "its 1-NN"),

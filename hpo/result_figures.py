@@ -18,12 +18,13 @@ def _hover(before: str) -> str:
     )
 
 
-def n_way(frame: pd.DataFrame, official: float, omniglot: bool) -> go.Figure:
+def n_way(frame: pd.DataFrame, official: float, at: int, omniglot: bool) -> go.Figure:
     """Return accuracy against N with its band over the fits.
 
     Args:
         frame: of :func:`hpo.result_records.ways`.
         official: mean accuracy on the official episodes.
+        at: their number of candidates.
         omniglot: whether the paper's and people's figures may stand beside it.
     """
     x = frame["n_way"]
@@ -55,13 +56,14 @@ def n_way(frame: pd.DataFrame, official: float, omniglot: bool) -> go.Figure:
         mode="lines",
         hovertemplate="chance %{y:.1%}<extra></extra>",
     )
-    points = [("ours, official", official, theme.BLUE, "diamond-open")]
+    whose = "official" if omniglot else "test"
+    points = [(f"ours, {whose}", official, theme.BLUE, "diamond-open")]
     if omniglot:
         points.insert(0, ("paper, official", PAPER, theme.ORANGE, "square"))
         points.insert(0, ("people, official", HUMAN, theme.GREEN, "star"))
     for name, y, colour, symbol in points:
         figure.add_scatter(
-            x=[20],
+            x=[at],
             y=[y],
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 12, "line": {"width": 2}},
@@ -148,8 +150,8 @@ def lake_runs(frame: pd.DataFrame) -> go.Figure:
             hovertemplate=_hover("%{x}: "),
         )
     )
-    axis = theme.percent_axis("accuracy, 20 episodes") | {"range": [0, 1.05]}
-    return theme.styled(figure, height=360, xaxis_title="official run", yaxis=axis)
+    axis = theme.percent_axis("accuracy") | {"range": [0, 1.05]}
+    return theme.styled(figure, height=360, xaxis_title="block of episodes", yaxis=axis)
 
 
 def confusion(confusions: pd.DataFrame) -> go.Figure:

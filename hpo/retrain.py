@@ -9,6 +9,7 @@ from pathlib import Path
 
 from data.drawings import FULL_SIZE
 from data.errors import InputError
+from data.files import make_folder
 from data.load import load
 from data.splits import split
 from hpo.official_log import log_official
@@ -115,13 +116,17 @@ def retrain(job: RetrainJob) -> list[Path]:
 def print_exported(networks: list[Path], form: str, folder: Path | None) -> None:
     """Write networks as graphs for other programs, and say where; see :func:`export`."""
     for network in networks:
+        if folder:
+            make_folder(folder)
         print("wrote    " + ", ".join(map(str, export(network, form, folder))))
 
 
 def described(plan: Plan) -> str:
     """Return what a retraining fits, in a few words."""
     facts, pixels = plan.facts, plan.config.model.image_size
-    return f"{facts['study']} trial {facts['trial']} on {facts['train_on']}, {pixels} pixels"
+    epochs, mirrors = plan.config.fit.max_epochs, plan.config.fit.mirrors
+    said = f"{facts['study']} trial {facts['trial']} on {facts['train_on']}, {pixels} pixels"
+    return f"{said}, {epochs} epochs, {'with' if mirrors else 'no'} mirrors"
 
 
 def official_accuracies(scores: list[Score]) -> list[float]:

@@ -16,7 +16,8 @@ def open_writer(folder: Path) -> "SummaryWriter":
     """Return a writer of a fit; what an earlier one wrote there is replaced from epoch 1 on.
 
     Raises:
-        InputError: TensorBoard is not installed, or the folder cannot be written.
+        InputError: TensorBoard is not installed.
+        OSError: the folder cannot be written.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter
@@ -24,12 +25,7 @@ def open_writer(folder: Path) -> "SummaryWriter":
         raise InputError(
             "--tensorboard needs one more library. Run: uv sync --extra tensorboard"
         ) from error
-    try:
-        return SummaryWriter(folder, purge_step=1)
-    except OSError as error:
-        raise InputError(
-            f"--tensorboard cannot be written to {folder} ({error}). Name another folder."
-        ) from error
+    return SummaryWriter(folder, purge_step=1)
 
 
 def logged(results: Iterator[EpochResult], folder: Path | None) -> Iterator[EpochResult]:
@@ -40,15 +36,25 @@ def logged(results: Iterator[EpochResult], folder: Path | None) -> Iterator[Epoc
         folder: of this fit, or None to write nothing.
 
     Raises:
-        InputError: see :func:`open_writer`.
+        InputError: TensorBoard is not installed, or the folder cannot be written.
     """
     if folder is None:
         yield from results
         return
-    with open_writer(folder) as writer:
-        for result in results:
-            writer.add_scalar("loss", result.loss, result.epoch)
-            if not math.isnan(result.accuracy):
-                writer.add_scalar("validation accuracy", result.accuracy, result.epoch)
-            writer.add_scalar("seconds per epoch", result.seconds, result.epoch)
-            yield result
+    try:
+        with open_writer(folder) as writer:
+            for result in results:
+                _write(writer, result)
+                yield result
+    except OSError as error:
+        raise InputError(
+            f"--tensorboard cannot be written to {folder} ({error}). Free space there, or name "
+            "another folder."
+        ) from error
+
+
+def _write(writer: "SummaryWriter", result: EpochResult) -> None:
+    writer.add_scalar("loss", result.loss, result.epoch)
+    if not math.isnan(result.accuracy):
+        writer.add_scalar("validation accuracy", result.accuracy, result.epoch)
+    writer.add_scalar("seconds per epoch", result.seconds, result.epoch)

@@ -31,9 +31,16 @@ def to_input(images_BHW: Tensor) -> Tensor:
     return images.float().div_(255)
 
 
-def chance_loss(fit: FitConfig) -> float:
-    """Return the loss of a network that has learnt nothing."""
-    return math.log(2) if fit.recipe == "paper" else math.log(fit.n_characters)
+def chance_loss(fit: FitConfig, n_characters: int | None = None) -> float:
+    """Return the loss of a network that has learnt nothing.
+
+    Args:
+        fit: the recipe.
+        n_characters: of the training drawings, if they may be fewer than a step takes.
+    """
+    if fit.recipe == "paper":
+        return math.log(2)
+    return math.log(min(fit.n_characters, n_characters or fit.n_characters))
 
 
 def pair_losses(
@@ -121,9 +128,10 @@ def episode_losses(
         yield (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-def images_per_epoch(fit: FitConfig) -> int:
-    """Return how many drawings are embedded in training for one epoch."""
-    return 2 * (fit.n_pairs if fit.recipe == "paper" else fit.epoch_steps * fit.n_characters)
+def images_per_epoch(fit: FitConfig, n_characters: int | None = None) -> int:
+    """Return how many drawings are embedded in training for one epoch; see :func:`chance_loss`."""
+    per_step = min(fit.n_characters, n_characters or fit.n_characters)
+    return 2 * (fit.n_pairs if fit.recipe == "paper" else fit.epoch_steps * per_step)
 
 
 class Recipe(Protocol):

@@ -65,7 +65,8 @@ def fit(
         started = time.perf_counter()
         loss = train_epoch(state, drawings)
         accuracy = _validate(state, validation, loss)
-        result = _judge(state, loss, accuracy, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        result = _judge(state, loss, accuracy, seconds, drawings.n_characters)
         state.history.append(result)
         if state.best is result:
             state.best_weights = copy.deepcopy(state.candidate.state_dict())
@@ -131,10 +132,12 @@ def _validate(state: FitState, validation: Validation | None, loss: float) -> fl
     return one_shot_accuracy(state.candidate, validation.drawings, validation.episodes)
 
 
-def _judge(state: FitState, loss: float, accuracy: float, seconds: float) -> EpochResult:
+def _judge(
+    state: FitState, loss: float, accuracy: float, seconds: float, n_characters: int
+) -> EpochResult:
     """Return the epoch's result with the reason to stop, if there is one."""
     epoch, config = len(state.history) + 1, state.config.fit
-    limit = COLLAPSED_SHARE * chance_loss(config)
+    limit = COLLAPSED_SHARE * chance_loss(config, n_characters)
     recent = [r.loss for r in state.history[1 - COLLAPSED_EPOCHS :]] + [loss]
     stopped = None
     if not math.isfinite(loss):
@@ -145,7 +148,7 @@ def _judge(state: FitState, loss: float, accuracy: float, seconds: float) -> Epo
         stopped = "all epochs done"
     elif _is_out_of_patience(state, epoch, accuracy):
         stopped = f"no gain in {config.patience} epochs"
-    n_images = epoch * images_per_epoch(config)
+    n_images = epoch * images_per_epoch(config, n_characters)
     return EpochResult(epoch, loss, accuracy, n_images, seconds, stopped)
 
 

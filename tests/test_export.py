@@ -54,6 +54,15 @@ def test_torch_export_answers_as_the_network_does(network: Path, tmp_path: Path)
     torch.testing.assert_close(compare(h, h.flip(0)), logits)
 
 
+def test_colours_are_exported_too(tmp_path: Path) -> None:
+    config = base_config(StudySettings(data="x+colour", image_size=20))
+    net = build_net(config.model, generator=torch.Generator().manual_seed(0))
+    save_network(tmp_path / "net.pt", net, config, {})
+    path, _ = export(tmp_path / "net.pt", "torch")
+    x = torch.rand(3, 3, 20, 20)
+    torch.testing.assert_close(torch.export.load(path).module()(x), net.embed(x))
+
+
 def test_without_its_libraries_onnx_is_refused_by_name(
     network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,7 +109,18 @@ def test_the_constants_are_those_of_omniglots_training_drawings(omniglot_105: Pa
 def test_greys_are_kept_on_demand() -> None:
     found = prepare(photograph(stroke()), Preparation(binarise=False), "x")
     assert len(found.unique()) > 10
+    far = F.max_pool2d(prepare(stroke(), PLAIN, "x")[None].float(), 9, 1, 4)[0] == 0
+    assert found[far].max() == 0, "no greys beyond black or white have come round"
+    hard = prepare(stroke(40), Preparation(binarise=False), "x")
+    assert hard[F.max_pool2d(hard[None].float(), 3, 1, 1)[0] < 128].max() < 128
     assert overlap(found, prepare(stroke(), PLAIN, "x")) > 0.4
+
+
+def test_many_equal_blots_are_ink() -> None:
+    dotted = np.ones((420, 420), dtype=np.float32)
+    dotted[20:400:25, 20:400:25] = 0
+    dotted[21:400:25, 20:400:25] = 0
+    assert (prepare(dotted, PLAIN, "x") > 0).float().mean() > 0.02
 
 
 def test_specks_are_no_ink() -> None:
@@ -161,6 +172,29 @@ def test_every_kind_of_image_gives_the_same_drawing(mode: str, suffix: str, tmp_
     assert overlap(found, prepare(stroke(), PLAIN, "x")) > 0.9
 
 
+def test_a_white_card_with_a_transparent_margin_stays_dark_on_light(tmp_path: Path) -> None:
+    card = Image.fromarray((stroke(300, 4) * 255).astype(np.uint8))
+    image = Image.new("LA", (340, 340), (0, 0))
+    image.paste(Image.merge("LA", (card, Image.new("L", card.size, 255))), (20, 20))
+    image.save(tmp_path / "a.png")
+    found = prepare(read_brightness(tmp_path / "a.png"), PLAIN, "a")
+    assert near(found, prepare(stroke(300, 4), PLAIN, "x")) > 0.9
+
+
+def test_a_blank_scan_of_many_greys_has_no_ink(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    scan = rng.integers(60_000, 60_010, (200, 200)).astype(np.uint16)
+    Image.fromarray(scan).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="No ink"):
+        prepare(read_brightness(tmp_path / "a.png"), PLAIN, "a")
+
+
+def test_pixels_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.full((20, 20), np.nan, dtype=np.float32)).save(tmp_path / "a.tiff")
+    with pytest.raises(InputError, match="not every pixel is a number"):
+        read_brightness(tmp_path / "a.tiff")
+
+
 def test_white_ink_on_nothing_is_seen(tmp_path: Path) -> None:
     clear = Image.fromarray(((1 - stroke()) * 255).astype(np.uint8))
     Image.merge("LA", (Image.new("L", clear.size, 255), clear)).save(tmp_path / "a.png")
@@ -200,10 +234,12 @@ def good_png() -> bytes:
         (b"", "no image that can be read"),
         (b"hello", "no image that can be read"),
         (good_png()[:120], "no image that can be read"),
-        (png_of(30_000, 30_000), "at most 100,000,000 pixels"),
-        (png_of(12_000, 12_000), "at most 100,000,000 pixels"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no image that can be read"),
+        (png_of(30_000, 30_000), "at most 80,000,000 pixels"),
+        (png_of(12_000, 12_000), "at most 80,000,000 pixels"),
+        (png_of(9_000, 9_000), "at most 80,000,000 pixels"),
     ],
-    ids=["empty", "text", "torn", "bomb", "small bomb"],
+    ids=["empty", "text", "torn", "postscript", "bomb", "small bomb", "large"],
 )
 def test_what_is_no_image_is_named(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(content)
@@ -214,7 +250,8 @@ def test_what_is_no_image_is_named(content: bytes, message: str, tmp_path: Path)
 
 def test_a_folder_stands_for_its_images(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
-    for name in ("b/1.png", "a.PNG", ".hidden.png", "notes.txt"):
+    (tmp_path / ".cache").mkdir()
+    for name in ("b/1.png", "a.PNG", ".hidden.png", ".cache/1.png", "notes.txt", "paper.pdf"):
         (tmp_path / name).write_bytes(good_png())
     assert [p.name for p in image_files(tmp_path)] == ["a.PNG", "1.png"]
     assert expand([tmp_path / "a.PNG"]) == [tmp_path / "a.PNG"]

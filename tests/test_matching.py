@@ -124,6 +124,10 @@ def test_equal_names_of_different_files_stay_different_classes(drawn: Path) -> N
     names = classes_of([drawn / "support/c1.png", drawn / "queries/c1.png"])
     assert len(names) == 2
     assert len(classes_of([drawn / "support", drawn / "queries"])) == 20
+    for folder in ("one", "two"):
+        (drawn / folder / "k").mkdir(parents=True)
+        (drawn / folder / "k/1.png").write_bytes((drawn / "support/c1.png").read_bytes())
+    assert len(classes_of([drawn / "one", drawn / "two"])) == 2
 
 
 def test_the_page_shows_queries_and_answers(drawn: Path, compare: Compare) -> None:

@@ -130,6 +130,18 @@ def test_retraining_reports_and_its_checkpoint_evaluates_to_the_same(
         assert again[name] == first[name]
 
 
+def test_fits_answer_together(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refit = [*REFIT, "--seeds", "2", "--out", "out"]
+    assert here(home, monkeypatch, "retrain_best.py", *refit) is None
+    flags = ["out", "--precision", "float32", "--json", "together.json"]
+    assert here(home, monkeypatch, "benchmarks/ensemble.py", *flags) is None
+    found = json.loads((home / "together.json").read_text())
+    result = json.loads((home / "out/result.json").read_text())
+    alone = next(e for e in found["each"] if e["episodes"] == "official")
+    assert alone["accuracies"] == [seed["official"]["accuracy"] for seed in result["seeds"]]
+    assert [row["fits together"] for row in found["Fits that answer together"]] == [1, 2]
+
+
 def test_retraining_on_train_and_val_runs_without_choosing_an_epoch(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,9 +160,9 @@ def test_the_winner_is_refitted_at_another_size_with_its_kernels_grown(
     flags = [*REFIT, "--seeds", "1", "--image-size", "30", "--export", "torch"]
     flags += ["--tensorboard", "courses"]
     assert here(home, monkeypatch, "retrain_best.py", *flags) is None
-    assert len(list((home / "var/retrain").glob("*-30px/seed-*.*.pt2"))) == 2
-    assert len(list((home / "courses").glob("*-30px/seed-*/events*"))) == 1
-    [path] = (home / "var/retrain").glob("*-train-30px/result.json")
+    assert len(list((home / "var/retrain").glob("*-30px-*/seed-*.*.pt2"))) == 2
+    assert len(list((home / "courses").glob("*-30px-*/seed-*/events*"))) == 1
+    [path] = (home / "var/retrain").glob("*-train-30px-2epochs/result.json")
     model = json.loads(path.read_text())["config"]["model"]
     params = trials(home)[json.loads(path.read_text())["trial"]].params
     assert model["image_size"] == 30

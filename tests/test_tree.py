@@ -1,6 +1,8 @@
 """Folders of images of one's own as data sets."""
 
 import json
+import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from data.episodes import dense_validation
 from data.errors import InputError
 from data.load import load, name_of
 from data.splits import split
-from data.tree import Tree, parts_of, read, tree_at, tree_named
+from data.tree import Tree, parts_of, read, said_part, tree_at, tree_named
 
 SHAPES = 10  # polygons of 3 to 12 corners
 
@@ -71,11 +73,57 @@ def test_classes_are_divided_where_groups_are_few_or_absent(tmp_path: Path) -> N
 
 
 def test_folders_that_say_their_part_are_believed(tmp_path: Path) -> None:
-    root = make(tmp_path / "mine", ["train1", "train2", "validate", "test"], n_classes=3)
+    root = make(tmp_path / "mine", ["train1", "train2", "validation", "test"], n_classes=3)
     parts = split(read(root, tree_at(root, None, False), 28))
     assert parts.train.alphabets == ("train/train1", "train/train2")
-    assert parts.val.alphabets == ("val/validate",)
+    assert parts.val.alphabets == ("val/validation",)
     assert parts.test.alphabets == ("test/test",)
+
+
+def test_a_class_that_is_trained_on_is_not_tested(tmp_path: Path) -> None:
+    root = make(tmp_path / "mine", ["train", "val", "test"], n_classes=3, n_images=2)
+    with pytest.raises(InputError, match="Class 'corners03' is in more than one of train"):
+        read(root, tree_at(root, None, False), 28)
+    other = make(tmp_path / "other", ["train", "test"], n_classes=3, n_images=2)
+    with pytest.raises(InputError, match="must be there all three"):
+        read(other, tree_at(other, None, False), 28)
+
+
+def test_names_that_only_begin_alike_say_nothing() -> None:
+    assert [said_part(n) for n in ("train", "Test_2", "validation", "training.a")] == [
+        "train",
+        "test",
+        "val",
+        "train",
+    ]
+    assert [said_part(n) for n in ("trainers", "valley", "testudo", "")] == [None] * 4
+
+
+def test_classes_may_have_different_numbers_of_images(tmp_path: Path) -> None:
+    root = make(tmp_path / "shapes", [""], n_images=12)
+    for file in sorted((root / "corners03").iterdir())[2:]:
+        file.unlink()
+    for c in range(4, 13):
+        for i in range(c % 3):
+            (root / f"corners{c:02}/{i + 1}.png").unlink()
+    parts = split(read(root, tree_at(root, None, False), 20))
+    for drawings in (parts.val, parts.test):
+        episodes = dense_validation(drawings)
+        assert len(episodes) >= 4800
+        right = episodes.support_RS.gather(1, episodes.target_RQ)
+        assert (drawings.character_N[episodes.query_RQ] == drawings.character_N[right]).all()
+        assert (episodes.query_RQ != right).all()
+        used = torch.cat([episodes.query_RQ.flatten(), episodes.support_RS.flatten()]).unique()
+        assert len(used) == len(drawings), "every image is asked about"
+
+
+def test_a_zip_beside_the_classes_makes_it_no_omniglot(tmp_path: Path) -> None:
+    root = make(tmp_path / "shapes", [""], n_images=2)
+    with zipfile.ZipFile(root / "shapes.zip", "w") as archive:
+        archive.writestr("readme.txt", "shapes")
+    assert name_of("omniglot", root, None, True) == "shapes+class+colour"
+    with pytest.raises(InputError, match="--data-root must be a folder"):
+        name_of("omniglot", tmp_path / "nowhere", "class", False)
 
 
 def test_the_split_hangs_on_the_names_alone() -> None:
@@ -171,7 +219,9 @@ def test_a_study_of_shapes_from_start_to_report(
     assert result["data"] == name
     assert result["config"]["model"]["channels"] == (3 if colour else 1)
     assert list(result["summary"]["random_episodes"]) == ["2"]
-    assert name in (tmp_path / "out/report.html").read_text()
+    report = (tmp_path / "out/report.html").read_text()
+    assert name in report
+    assert "20-way" not in re.sub(r"<script>.*?</script>", "", report, flags=re.DOTALL)
     if colour:  # two shapes never seen, told apart by their colour
         assert result["summary"]["official"]["mean"] > 0.7
     export = ["--checkpoint", "out/seed-1.pt", "--export", "torch"]
@@ -182,6 +232,14 @@ def test_a_study_of_shapes_from_start_to_report(
     capsys.readouterr()
     assert here(tmp_path, monkeypatch, "compare.py", *pair) is None
     assert "similarity" in capsys.readouterr().out
+    end = here(tmp_path, monkeypatch, "compare.py", *pair, "--greys")
+    assert end is not None
+    assert "Leave out --invert, --greys and --as-is" in capsys.readouterr().err
+    [kept, *_] = sorted((tmp_path / "var/trials").glob("*/*.network.pt"))
+    assert here(tmp_path, monkeypatch, "compare.py", *pair[:2], "--checkpoint", str(kept)) is None
+    said = capsys.readouterr().out
+    assert "logit" in said
+    assert "no threshold was chosen" in said
 
 
 def test_a_study_of_a_folder_wants_that_folder(
