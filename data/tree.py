@@ -22,15 +22,11 @@ from data.drawings import Drawings
 from data.episodes import Episodes, Packed, random_episodes, widest
 from data.errors import InputError
 from data.images import border, image_files, read_brightness, read_colours, scaled, squared
+from data.tree_parts import Class, alphabets_of, check_numbers, said_part
 
 VERSION = 1  # counted up when the pixels or the split change
-PARTS = ("train", "val", "test")
-PART = re.compile(r"(train|val|test)(?:ing|id|idation)?(?:\d*|[-_. ].*)", re.IGNORECASE)
-TEST_SHARE = 0.2  # of groups or classes; validation has as many
 MIN_GROUPS = 3
 N_EPISODES = 400  # at least so many test episodes
-
-Class = tuple[str, str]  # its group, or "", and its name
 
 
 @dataclass(frozen=True)
@@ -100,85 +96,6 @@ def place(root: Path, file: Path) -> Class:
     return (folders[0], "/".join(folders[1:])) if len(folders) > 1 else ("", folders[0])
 
 
-def said_part(group: str) -> str | None:
-    """Return train, val or test for a group that is called so, as ``train`` or ``test_2``."""
-    match = PART.fullmatch(group)
-    return match[1].lower() if match else None
-
-
-def said_parts(classes: Sequence[Class]) -> dict[str, str] | None:
-    """Return the part of every group where the groups' names say it; None where none does.
-
-    Raises:
-        InputError: some say it and others do not, a part is missing, or a class that is trained
-            on is tested.
-    """
-    said = {group: said_part(group) for group, _ in classes}
-    if not any(said.values()):
-        return None
-    if set(said.values()) != set(PARTS):
-        raise InputError(
-            "Groups called train, val and test must be there all three, and no others, but there "
-            f"are {', '.join(sorted(said))}. Rename them, or divide with --split-by class."
-        )
-    alone = Counter(name for group, name in classes if group.lower() in PARTS)
-    if twice := sorted(name for name, n in alone.items() if n > 1):
-        raise InputError(
-            f"Class '{twice[0]}' is in more than one of train, val and test, but a one-shot test "
-            "asks for classes that were never trained on. Put each class into one of them."
-        )
-    return {group: str(part) for group, part in said.items()}
-
-
-def parts_of(names: Sequence[str], least: int) -> dict[str, str]:
-    """Return the part of every name, of each part ``least`` names or more.
-
-    A hash orders the names, so that the division hangs neither on their order nor on chance.
-
-    Raises:
-        InputError: there are too few.
-    """
-    if len(names) < len(PARTS) * least:
-        raise InputError(
-            f"Train, val and test need {least} each, but there are {len(names)} in all: "
-            f"{', '.join(sorted(names)[:5])} … Add some, or divide otherwise with --split-by."
-        )
-    ordered = sorted(names, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
-    n = max(least, round(TEST_SHARE * len(names)))
-    part = ["test"] * n + ["val"] * n + ["train"] * (len(names) - 2 * n)
-    return dict(zip(ordered, part, strict=True))
-
-
-def alphabets_of(tree: Tree, classes: Sequence[Class]) -> dict[Class, str]:
-    """Return every class's alphabet, named after its part: ``train``, or ``train/its group``."""
-    if tree.by_class:
-        named = {c: "/".join(filter(None, c)) for c in classes}
-        part = parts_of(list(named.values()), 2)
-        return {c: part[name] for c, name in named.items()}
-    part = said_parts(classes) or parts_of(sorted({group for group, _ in classes}), 1)
-    return {(group, name): f"{part[group]}/{group}" for group, name in classes}
-
-
-def check_numbers(n_images: dict[Class, int], alphabet: dict[Class, str]) -> None:
-    """Pass if every class has two images and every alphabet two classes.
-
-    Raises:
-        InputError: else.
-    """
-    for (group, name), n in n_images.items():
-        if n < 2:
-            raise InputError(
-                f"A class has two images or more, but '{name}' of group '{group}' has {n}. Add "
-                "one, or take the class away."
-            )
-    for found, n in Counter(alphabet.values()).items():
-        if n < 2:
-            raise InputError(
-                f"A group has two classes or more, but '{found}' has {n}. Add one, or divide "
-                "otherwise with --split-by."
-            )
-
-
 def pixels(path: Path, image_size: int, *, colour: bool) -> Tensor:
     """Return an image as uint8, H×W or 3×H×W, in the middle of a square.
 
@@ -214,7 +131,7 @@ def read(root: Path, tree: Tree, image_size: int) -> Packed:
     """
     class_of = {file: place(root, file) for file in image_files(root)}
     n_images = Counter(class_of.values())
-    alphabet = alphabets_of(tree, sorted(n_images))
+    alphabet = alphabets_of(sorted(n_images), by_class=tree.by_class)
     check_numbers(n_images, alphabet)
     files = sorted(class_of, key=lambda file: (alphabet[class_of[file]], class_of[file], file))
     of_file = [alphabet[class_of[file]] for file in files]

@@ -15,7 +15,8 @@ from data.episodes import dense_validation
 from data.errors import InputError
 from data.load import load, name_of
 from data.splits import split
-from data.tree import Tree, parts_of, read, said_part, tree_at, tree_named
+from data.tree import Tree, read, tree_at, tree_named
+from data.tree_parts import parts_of, said_part
 
 SHAPES = 10  # polygons of 3 to 12 corners
 
