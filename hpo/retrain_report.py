@@ -139,7 +139,7 @@ def sections(
         ),
         Section(
             "Confusion within each alphabet",
-            "20-way random episodes, all fits together. Choose an alphabet from the list.",
+            "The widest random episodes, all fits together. Choose an alphabet from the list.",
             figures=[result_figures.confusion(confusions)],
         ),
         Section(

@@ -35,7 +35,7 @@ def survey(net: SiameseNet, drawings: Drawings) -> tuple[pd.DataFrame, pd.DataFr
         drawings: of the alphabets in question.
 
     Returns:
-        ``alphabet``, ``n_way``, ``accuracy``; and from the 20-way episodes ``alphabet``,
+        ``alphabet``, ``n_way``, ``accuracy``; and from the widest episodes ``alphabet``,
         ``character``, ``answer`` (numbered within the alphabet from 0) and ``count``. An N is left
         out if an alphabet has fewer characters.
     """
@@ -50,7 +50,7 @@ def survey(net: SiameseNet, drawings: Drawings) -> tuple[pd.DataFrame, pd.DataFr
         by_alphabet = right_RQ.view(len(drawings.alphabets), -1).mean(1).tolist()
         for alphabet, accuracy in zip(drawings.alphabets, by_alphabet, strict=True):
             rows.append({"alphabet": alphabet, "n_way": n_way, "accuracy": accuracy})
-        if n_way == N_WAY_CONFUSED:
+        if n_way == min(N_WAY_CONFUSED, limit):
             answers = episodes.support_RS.gather(1, logits_RQS.argmax(-1))
             confusions = _confusions(drawings, episodes.query_RQ, answers)
     return pd.DataFrame(rows, columns=["alphabet", "n_way", "accuracy"]), confusions

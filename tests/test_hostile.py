@@ -85,7 +85,7 @@ def test_a_study_may_be_called_anything(name: str, tmp_path: Path, parts: Split)
     export(url(tmp_path), name, out / "report.html")
     text = (out / "report.html").read_text()
     assert "<img src=x" not in text
-    assert html.escape(name.split("\n")[0]) in text or html.escape(printable(name)) in text
+    assert name.split("\n")[0] in html.unescape(text)
     job = RetrainJob(
         url(tmp_path),
         name,
