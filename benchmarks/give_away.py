@@ -24,8 +24,8 @@ KEPT = (
     "provenance",
 )
 LIMITS = """\
-- It compares two drawings of characters: dark ink or light, thin strokes, centred, one character
-  filling most of a square image. It has seen drawings made with a mouse, and no photograph.
+- It compares two drawings of characters, ink on paper, one character in a square image, as
+  `compare.py` makes them of pictures. It was trained on drawings made with a mouse alone.
 - A similarity is no probability that two drawings are of one character anywhere else than among
   pairs like the test's; the threshold below was chosen on validation pairs, half of them same.
 - Who draws like none of the twenty drawers of Omniglot's background set may be served worse, and

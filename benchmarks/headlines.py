@@ -4,8 +4,9 @@
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -27,6 +28,7 @@ def headline(name: str, result: dict[str, Any]) -> dict[str, Any]:
         "official_sd": official["sd"],
         "official_averaged_mean": averaged["mean"],
         "validation_mean": validation and validation["mean"],
+        "study_seconds": result["study_seconds"],
         "wall_seconds_total": round(seconds, 1),
         "n_cores": made["n_cores"],
         "device": f"{made['cpu']}, {made['device']} {made['precision']}",
@@ -35,10 +37,40 @@ def headline(name: str, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def together(alone: dict[str, Any], found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what several of a retraining's fits come to when they answer together.
+
+    Args:
+        alone: the retraining's headline.
+        found: of benchmarks/ensemble.py; the subsets of a few fits share fits, so the deviation
+            over them is no deviation over independent ensembles.
+    """
+    by_kind = {
+        (line["fits together"], line["episodes"]): line["accuracies"] for line in found["each"]
+    }
+    for n in sorted({n for n, _ in by_kind} - {1}):
+        official, validation = by_kind[n, "official"], by_kind[n, "validation"]
+        fit = alone["wall_seconds_total"] - alone["study_seconds"]
+        yield alone | {
+            "name": f"{alone['name']}, {n} fits together",
+            "official_mean": fmean(official),
+            "official_sd": stdev(official) if len(official) > 1 else None,
+            "official_averaged_mean": None,
+            "validation_mean": fmean(validation),
+            "wall_seconds_total": round(alone["study_seconds"] + n * fit, 1),
+            "commit": found["provenance"]["commit"],
+            "command": found["provenance"]["command"],
+        }
+
+
 def headlines() -> list[dict[str, Any]]:
     """Return a headline per committed result, the best first."""
-    paths = sorted(RESULTS.glob("*/result.json"))
-    found = [headline(path.parent.name, json.loads(path.read_text())) for path in paths]
+    found = []
+    for path in sorted(RESULTS.glob("*/result.json")):
+        alone = headline(path.parent.name, json.loads(path.read_text()))
+        found.append(alone)
+        if (ensemble := path.with_name("ensemble.json")).exists():
+            found += together(alone, json.loads(ensemble.read_text()))
     return sorted(found, key=lambda line: -line["official_mean"])
 
 
@@ -49,12 +81,15 @@ def table(lines: list[dict[str, Any]]) -> list[str]:
     for line in lines:
         sd = "" if line["official_sd"] is None else f" ± {100 * line['official_sd']:.1f}"
         known = line["validation_mean"] is not None
+        folder = line["name"].partition(",")[0]
+        file = "ensemble" if "," in line["name"] else "result"
+        averaged = line["official_averaged_mean"]
         cells = [
-            f"[{line['name']}](results/{line['name']}/result.json)",
+            f"[{line['name']}](results/{folder}/{file}.json)",
             line["train_on"],
             str(line["image_size"]),
             f"**{100 * line['official_mean']:.1f}{sd} %** ({line['n_seeds']} seeds)",
-            f"{line['official_averaged_mean']:.1%}",
+            "–" if averaged is None else f"{averaged:.1%}",
             f"{line['validation_mean']:.1%}" if known else "–",
             f"{line['wall_seconds_total'] / 60:.0f} min",
         ]
