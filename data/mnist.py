@@ -94,4 +94,8 @@ def load_mnist(image_size: int = 35, data_root: Path | None = None) -> Drawings:
 
 def mnist_episodes(digits: Drawings) -> Episodes:
     """Return 400 fixed 10-way episodes: 40 support sets, each asked one query per digit."""
-    return random_episodes(digits, n_way=N_DIGITS, n_blocks=N_BLOCKS, seed=SEED)
+    alike = range(int(digits.count_C.min()))  # as if the same people had drawn all digits
+    episodes = random_episodes(
+        digits.only(drawers=alike), n_way=N_DIGITS, n_blocks=N_BLOCKS, seed=SEED
+    )
+    return episodes.renumbered(digits.positions(drawers=alike))

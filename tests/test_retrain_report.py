@@ -94,7 +94,7 @@ def test_the_n_way_curve_is_the_random_episodes(shown: Shown) -> None:
         pytest.approx({n: each["mean"] for n, each in expected.items()})
     )
     assert len(expected) == 19
-    official = trace(shown, "ours, official")
+    official = trace(shown, "ours, test")
     assert decoded(official["y"]) == [shown[0]["summary"]["official"]["mean"]]
 
 
