@@ -17,7 +17,7 @@ from model.evaluate import one_shot_accuracy
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-DOCS = (ROOT / "docs/results.md").read_text()
+DOCS = "".join((ROOT / f"docs/{page}.md").read_text() for page in ("results", "use"))
 PRETRAINED = RESULTS / "pretrained"
 
 
@@ -82,9 +82,11 @@ def test_the_pretrained_network_answers_what_its_card_says(omniglot_105: Packed)
     [
         ("ablation.json", "Validation accuracy", ("", "mean", "sd", "difference")),
         ("search_pays.json", "Refitted at equal compute", ("", "validation", "official")),
+        ("preparation.json", "20-way validation", ("", "20-way")),
+        ("preparation.json", "MNIST", ("", "10-way")),
     ],
 )
-def test_the_results_page_shows_the_committed_tables(
+def test_the_documentation_shows_the_committed_tables(
     name: str, title: str, cells: tuple[str, ...]
 ) -> None:
     for row in json.loads((RESULTS / name).read_text())[title]:
