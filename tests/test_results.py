@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from headlines import RESULTS, headlines, table
+from tables import tables
 
 from data import cache
 from data.episodes import Packed
@@ -91,3 +92,10 @@ def test_the_documentation_shows_the_committed_tables(
 ) -> None:
     for row in json.loads((RESULTS / name).read_text())[title]:
         assert "| " + " | ".join(str(row[cell]) for cell in cells) + " |" in DOCS
+
+
+def test_the_papers_tables_are_those_of_the_files() -> None:
+    found = tables()
+    assert len(found) == 3
+    for lines in found:
+        assert "\n".join(lines) in DOCS

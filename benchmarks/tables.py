@@ -1,0 +1,30 @@
+"""The documentation's copies of the paper's tables, from ``results/reduced/``, in Markdown."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parents[1] / "results" / "reduced"
+
+
+def table(made: dict[str, Any]) -> list[str]:
+    """Return one table: the paper's figure, ours, its interval."""
+    lines = [f"| {made['title']} | paper | ours | 95 % interval |", "|---|---|---|---|"]
+    for row in made["rows"]:
+        paper = "–" if row["paper"] is None else f"{row['paper']:.1%}"
+        ours = interval = "–"
+        if row["mean"] is not None:
+            sd = "" if row["sd"] is None else f" ± {100 * row['sd']:.1f}"
+            ours = f"{100 * row['mean']:.1f}{sd} % ({len(row['ours'])})"
+            interval = "{:.1%}–{:.1%}".format(*row["interval"])
+        lines.append(f"| {row['name']} | {paper} | {ours} | {interval} |")
+    return lines
+
+
+def tables() -> list[list[str]]:
+    """Return all three."""
+    return [table(json.loads(path.read_text())) for path in sorted(FOLDER.glob("table-*.json"))]
+
+
+if __name__ == "__main__":
+    print("\n\n".join("\n".join(lines) for lines in tables()))
