@@ -96,7 +96,13 @@ def _cached(name: str, image_size: int, source: str, make: Callable[[], Packed])
     return packed
 
 
-def load(name: str = "omniglot", data_root: Path | None = None, image_size: int = 35) -> Packed:
+def load(
+    name: str = "omniglot",
+    data_root: Path | None = None,
+    image_size: int = 35,
+    *,
+    or_glyphs: bool = True,
+) -> Packed:
     """Return a data set and its official test at one image size.
 
     Args:
@@ -104,6 +110,7 @@ def load(name: str = "omniglot", data_root: Path | None = None, image_size: int 
         data_root: folder of the archives; else ``$OMNIGLOT_ROOT``, else ``var``, where they are
             downloaded to when they are nowhere.
         image_size: pixels; 105 is the paper's, 35 its reduced model's.
+        or_glyphs: whether the built-in glyphs may take Omniglot's place.
 
     Raises:
         InputError: what was found is torn, incomplete or something else.
@@ -121,6 +128,8 @@ def load(name: str = "omniglot", data_root: Path | None = None, image_size: int 
             download(root)
         except InputError as error:
             if not containers(root):  # else reading says what is missing, if anything is
+                if not or_glyphs:
+                    raise
                 text = f"{error} Using the built-in glyphs instead of Omniglot."
                 warnings.warn(text, stacklevel=2)
                 return load("glyphs", image_size=image_size)

@@ -112,7 +112,7 @@ def make_plan(job: RetrainJob) -> Plan:
     machine = choose_machine(job.device, job.precision, job.compile)
     mirrors = job.mirrors and settings.recipe == "episode"
     config = retrain_config(settings, trial, job.max_epochs, job.image_size, mirrors)
-    packed = load(settings.data, job.data_root, config.model.image_size)
+    packed = load(settings.data, job.data_root, config.model.image_size, or_glyphs=False)
     check_digest(packed.drawings.digest, digest)
     parts = split(packed).to(machine.device)
     both = job.train_on == "train+val"

@@ -147,7 +147,7 @@ def evaluate_checkpoint(
     if isinstance(config.model, DenseConfig):
         raise InputError(f"{path} has no convolutions to report on. Name a convolutional network.")
     net.precision = machine.precision
-    packed = load(facts["data"], data_root, config.model.image_size)
+    packed = load(facts["data"], data_root, config.model.image_size, or_glyphs=False)
     check_digest(packed.drawings.digest, facts["data_digest"])
     parts = split(packed).to(machine.device)
     held_out = facts["train_on"] == "train"

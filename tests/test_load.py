@@ -75,6 +75,17 @@ def test_without_data_and_network_the_glyphs_are_used_with_one_warning(
     assert packed.drawings.name == "glyphs"
 
 
+def test_what_was_trained_on_omniglot_is_offered_nothing_else(
+    in_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(root: Path) -> None:
+        raise InputError("no network")
+
+    monkeypatch.setattr(load, "download", refuse)
+    with pytest.raises(InputError, match="no network"):
+        load.load("omniglot", or_glyphs=False)
+
+
 def test_a_data_set_that_is_there_in_part_is_no_reason_to_use_another(
     in_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
