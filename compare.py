@@ -44,9 +44,8 @@ def main() -> None:
     """Compare, print, and write the page."""
     args = flags().parse_args()
     from data.ink import Preparation
-    from hpo.answers import as_json, as_text, comparison_page
+    from hpo.answers import as_json, as_text
     from hpo.comparison import PRETRAINED, compare, require_two
-    from hpo.report import write
     from model.device import choose_machine
 
     queries, support = require_two(args.images, args.support)
@@ -55,7 +54,10 @@ def main() -> None:
     machine = choose_machine(args.device, args.precision)
     found = compare(queries, support, checkpoint, how=how, on=machine)
     print(as_json(found, args.top) if args.json else as_text(found, args.top))
-    if args.html:
+    if args.html:  # plotly's import takes half a second
+        from hpo.comparison_page import comparison_page
+        from hpo.report import write
+
         write(args.html, comparison_page(found, checkpoint, args.top))
 
 

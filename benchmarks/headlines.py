@@ -55,6 +55,7 @@ def together(alone: dict[str, Any], found: dict[str, Any]) -> Iterator[dict[str,
             "name": f"{alone['name']}, {n} fits together",
             "official_mean": fmean(official),
             "official_sd": stdev(official) if len(official) > 1 else None,
+            "n_subsets": len(official),
             "official_averaged_mean": None,
             "validation_mean": fmean(validation),
             "wall_seconds_total": round(alone["study_seconds"] + n * fit, 1),
@@ -84,11 +85,15 @@ def table(lines: list[dict[str, Any]]) -> list[str]:
         folder = line["name"].partition(",")[0]
         file = "ensemble" if "," in line["name"] else "result"
         averaged = line["official_averaged_mean"]
+        fits = f"{line['n_seeds']} seeds"
+        if "n_subsets" in line:
+            plural = "" if line["n_subsets"] == 1 else "s"
+            fits = f"{line['n_subsets']} choice{plural} from {line['n_seeds']} fits"
         cells = [
             f"[{line['name']}](results/{folder}/{file}.json)",
             line["train_on"],
             str(line["image_size"]),
-            f"**{100 * line['official_mean']:.1f}{sd} %** ({line['n_seeds']} seeds)",
+            f"**{100 * line['official_mean']:.1f}{sd} %** ({fits})",
             "–" if averaged is None else f"{averaged:.1%}",
             f"{line['validation_mean']:.1%}" if known else "–",
             f"{line['wall_seconds_total'] / 60:.0f} min",

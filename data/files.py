@@ -1,11 +1,17 @@
 """Files that are written whole or not at all."""
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from data.errors import InputError
+
+
+def safe_name(text: str) -> str:
+    """Return a name for a file or a folder: what might lead elsewhere becomes an underscore."""
+    return re.sub(r"[^\w.-]", "_", text)
 
 
 def make_folder(path: Path) -> None:

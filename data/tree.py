@@ -8,7 +8,6 @@ Tensor suffixes: N images, H W pixels.
 import hashlib
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from torch import Tensor
 from data.drawings import Drawings
 from data.episodes import Episodes, Packed, random_episodes, widest
 from data.errors import InputError
+from data.files import safe_name
 from data.images import border, image_files, read_brightness, read_colours, scaled, squared
 from data.tree_parts import Class, alphabets_of, check_numbers, said_part
 
@@ -77,7 +77,7 @@ def tree_at(root: Path, split_by: str | None, colour: bool) -> Tree:
     groups = {place(root, file)[0] for file in image_files(root)}
     divided = len(groups) >= MIN_GROUPS or any(map(said_part, groups))
     by_class = split_by == "class" or (split_by is None and not divided)
-    folder = re.sub(r"[^\w.-]", "_", root.resolve().name) or "images"
+    folder = safe_name(root.resolve().name) or "images"
     return Tree(folder if tree_named(folder) else f"{folder}-images", by_class, colour)
 
 

@@ -1,6 +1,5 @@
 """The files of a study's trials: checkpoints of those under way, networks of the best."""
 
-import re
 import tempfile
 import time
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from data.errors import InputError
-from data.files import make_folder
+from data.files import make_folder, safe_name
 from hpo.retry import origin
 
 FOLDER = "folder"
@@ -53,7 +52,7 @@ class Keeping:
 
     def course(self, trial: Trial) -> Path | None:
         """Return the folder of a trial's course for TensorBoard, or None."""
-        name = re.sub(r"[^\w.-]", "_", trial.study.study_name)
+        name = safe_name(trial.study.study_name)
         return self.tensorboard and self.tensorboard / name / f"{trial.number:04}"
 
     def deserves_its_network_kept(self, study: Study, value: float) -> bool:

@@ -1,6 +1,5 @@
 """What a retraining shall fit: the job that was asked for, and the plan that follows from it."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from data.drawings import Drawings
 from data.episodes import VALIDATIONS
 from data.errors import InputError
+from data.files import safe_name
 from data.load import load
 from data.splits import Split, split, train_and_val
 from hpo.budget import worked_seconds
@@ -145,8 +145,7 @@ def default_folder(study_name: str, trial: int, job: RetrainJob) -> Path:
     mirrors = "" if job.mirrors else "-no-mirrors"
     part = job.train_on.replace("+", "-")
     name = f"{study_name}-{trial}-{part}{pixels}{epochs}{mirrors}"
-    name = re.sub(r"[^\w.-]", "_", name)
-    return Path("var/retrain") / name
+    return Path("var/retrain") / safe_name(name)
 
 
 def check_digest(found: str, expected: str) -> None:

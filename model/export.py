@@ -51,7 +51,7 @@ class _Compare(nn.Module):
 def graphs_of(net: SiameseNet) -> dict[str, ExportedProgram]:
     """Return the graphs ``embed`` and ``compare`` of a float32 network on the CPU."""
     size, units, batch = net.config.image_size, net.config.units, {0: Dim("batch", min=1)}
-    images = torch.zeros(2, getattr(net.config, "channels", 1), size, size)
+    images = torch.zeros(2, net.config.channels, size, size)
     pair = torch.zeros(2, units), torch.ones(2, units)  # one tensor twice would be one input
     return {
         "embed": torch.export.export(_Embed(net), (images,), dynamic_shapes=(batch,)),

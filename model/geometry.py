@@ -116,6 +116,7 @@ class DenseConfig:
     units: int = 2048
     init: str = "scaled"
 
+    channels: ClassVar[int] = 1
     layers: ClassVar[tuple[str, ...]] = ("fc1", "fc2", "head")
     rectified: ClassVar[tuple[str, ...]] = ("fc1",)
 
