@@ -20,31 +20,21 @@ def finalists_of(storage: RDBStorage, study: Study) -> pd.DataFrame | None:
     return pd.concat(parts, ignore_index=True) if parts else None
 
 
-def sections(storage: RDBStorage, study: Study, url: str) -> list[Section]:
-    """Return the report's parts."""
-    frame = records.trials(study)
-    names, log = records.parameters(frame), records.log_parameters(study)
-    ranked = analysis.importances(study)
-    n_complete = int(frame["state"].isin(["complete", "died"]).sum())
-    order = [*ranked["parameter"]] or names
+def course(
+    storage: RDBStorage, study: Study, frame: pd.DataFrame, spent: pd.DataFrame
+) -> list[Section]:
+    """Return the parts that say how the search went, and what it spent."""
     peers = analysis.random_peers(storage, study)
-    peers_by_number, peers_by_cost = (
-        analysis.best_over_peers(peers, by) for by in ("trial", "end")
-    )
-    spent = records.spending(frame, finalists_of(storage, study))
-    done = frame[frame["state"] == "complete"]
-    few = records.thinned(done, MOST)
-    every = "" if len(few) == len(done) else f" ({len(few)} of {len(done)}, evenly chosen)"
-    beside = "" if peers_by_cost.empty else " Dotted: random search in the same space."
-    parts = [
-        Section("What was run", facts=facts(study, frame, spent["seconds"].sum(), url)),
+    by_trial, by_cost = (analysis.best_over_peers(peers, by) for by in ("trial", "end"))
+    beside = "" if by_cost.empty else " Dotted: random search in the same space."
+    return [
         Section(
             "Optimisation history",
             "Validation accuracy of every trial, a pruned one's last, and the best so far: by "
             "trial, then by the training time spent." + beside,
             figures=[
-                figures.history(records.progress(frame, by="trial"), peers_by_number),
-                figures.history(records.progress(frame), peers_by_cost, against="cost", full=False),
+                figures.history(records.progress(frame, by="trial"), by_trial),
+                figures.history(records.progress(frame), by_cost, against="cost", full=False),
             ],
         ),
         Section(
@@ -53,6 +43,17 @@ def sections(storage: RDBStorage, study: Study, url: str) -> list[Section]:
             figures=[figures.learning_curves(records.curves(study))],
         ),
         Section("Where the budget went", figures=[figures.spending(spent)]),
+    ]
+
+
+def parameters(study: Study, frame: pd.DataFrame) -> list[Section]:
+    """Return the parts that say which values are good ones."""
+    names, log = records.parameters(frame), records.log_parameters(study)
+    ranked = analysis.importances(study)
+    order = [*ranked["parameter"]] or names
+    n_complete = int(frame["state"].isin(["complete", "died"]).sum())
+    few, every = few_of(frame)
+    parts = [
         Section(
             "Importance of the parameters",
             "PED-ANOVA (Watanabe et al., 2023): how the best trials' values differ from all "
@@ -80,24 +81,30 @@ def sections(storage: RDBStorage, study: Study, url: str) -> list[Section]:
             wide=True,
         ),
     ]
-    if len(order) >= 2:
-        x, y = order[:2]
-        grid = analysis.surface(frame, x, y, log)
-        drawn = maps.contour(frame, grid, x, y, log)
-        note = "Interpolated between the complete trials (white); outside of them nothing is said."
-        parts.append(Section("The two most important parameters", note, figures=[drawn]))
-    parts += [
-        Section(
-            "Accuracy against cost",
-            figures=[maps.pareto(records.pareto(frame))],
-        ),
-        Section(
-            f"The best {N_BEST} trials",
-            "“Fitted again”: mean (least–most) over fresh seeds and fresh validation episodes.",
-            table=best_table(study, frame),
-        ),
+    return parts if len(order) < 2 else [*parts, landscape(frame, order[0], order[1], log)]
+
+
+def landscape(frame: pd.DataFrame, x: str, y: str, log: set[str]) -> Section:
+    """Return the part that shows the accuracy over two parameters."""
+    drawn = maps.contour(frame, analysis.surface(frame, x, y, log), x, y, log)
+    note = "Interpolated between the complete trials (white); outside of them nothing is said."
+    return Section("The two most important parameters", note, figures=[drawn])
+
+
+def few_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return complete trials for many small figures, and which ones they are if not all."""
+    done = frame[frame["state"] == "complete"]
+    few = records.thinned(done, MOST)
+    return few, "" if len(few) == len(done) else f" ({len(few)} of {len(done)}, evenly chosen)"
+
+
+def best(study: Study, frame: pd.DataFrame) -> list[Section]:
+    """Return the parts that say what the best trials are."""
+    again = "“Fitted again”: mean (least–most) over fresh seeds and fresh validation episodes."
+    return [
+        Section("Accuracy against cost", figures=[maps.pareto(records.pareto(frame))]),
+        Section(f"The best {N_BEST} trials", again, table=best_table(study, frame)),
     ]
-    return parts
 
 
 def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
@@ -115,4 +122,12 @@ def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
     if said := caution(str(settings_of(study).get("data"))):
         lead.append(said)
     title = f"Study {study.study_name}"
-    return Page(title, headline(study), lead, sections(storage, study, url))
+    frame = records.trials(study)
+    spent = records.spending(frame, finalists_of(storage, study))
+    shown = [
+        Section("What was run", facts=facts(study, frame, spent["seconds"].sum(), url)),
+        *course(storage, study, frame, spent),
+        *parameters(study, frame),
+        *best(study, frame),
+    ]
+    return Page(title, headline(study), lead, shown)

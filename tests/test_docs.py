@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import reference
-from test_scripts import here
+from commands import here
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

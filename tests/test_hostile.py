@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from commands import here
 from PIL import Image
 from test_matching import Compare, compare, drawn  # noqa: F401
-from test_scripts import here
 from tiny import objective, opened, url
 
 from data.errors import InputError, printable

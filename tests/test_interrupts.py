@@ -11,7 +11,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.study import Study
 
 from hpo import storage
-from hpo.interrupts import end_on_first_signal
+from hpo.interrupts import PATIENCE_SECONDS, end_on_first_signal
 from hpo.storage import open_storage, storage_errors
 
 
@@ -66,12 +66,23 @@ def strike() -> None:
 def test_a_library_that_never_returns_does_not_hold_up_a_signal(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hpo.interrupts.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setitem(PATIENCE_SECONDS, "sqlalchemy", 0.2)
     end_on_first_signal()
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         exec("strike()\nwhile True: pass", {"__name__": "sqlalchemy.waits", "strike": strike})
     assert 0.2 <= time.monotonic() - began < 5
+
+
+def test_a_signal_that_strikes_an_import_waits_for_its_end(study: Study) -> None:
+    end_on_first_signal()
+    seen: list[int] = []
+    code = "strike()\nfor i in range(10**5): seen.append(i)"
+    with pytest.raises(KeyboardInterrupt):
+        exec(code, {"__name__": "importlib._bootstrap", "strike": strike, "seen": seen})
+        for _ in range(1000):
+            time.sleep(0.01)
+    assert len(seen) == 10**5
 
 
 def test_an_interruption_that_a_library_could_not_bear_is_still_one() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from commands import here
 from PIL import Image
-from test_scripts import here
 
 from data.episodes import Packed
 from data.pictures import as_image

@@ -17,8 +17,8 @@ from data.splits import Split, split
 from hpo import report, result_records
 from hpo.publish import publish
 from hpo.result import percent
+from hpo.result_facts import headline, table_2
 from hpo.retrain import of_seed
-from hpo.retrain_report import headline, table_2
 from model.config import Config, FitConfig, LayerRates
 from model.device import Machine
 from model.geometry import ModelConfig

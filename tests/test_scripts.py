@@ -1,59 +1,17 @@
 """The commands as a person types them, on the built-in glyphs, in an empty folder."""
 
 import json
-import os
-import runpy
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-import warnings
 from pathlib import Path
 
-import optuna
 import pandas as pd
 import pytest
+from commands import OTHER, REFIT, ROOT, STUDY, environment, here, script, trials
 from optuna.trial import TrialState
-
-from hpo.storage import open_storage
-
-ROOT = Path(__file__).parents[1]
-SMALL = ["--data", "glyphs", "--image-size", "20", "--validation", "paper", "--finalists", "0"]
-OTHER = ["--storage", "sqlite:///other.db"]
-REFIT = ["--max-epochs", "2", "--precision", "float32"]
-STUDY = [*SMALL, "--epoch-steps", "2", "--max-epochs", "2", "--seed", "1"]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
-
-
-def script(folder: Path, name: str, *flags: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / name), *flags]
-    return subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=170
-    )
-
-
-def here(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, *flags: str
-) -> SystemExit | None:
-    """Run a script in this process, which has imported torch already; return how it exited."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", [name, *flags])
-    handlers = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
-    shown = warnings.formatwarning
-    try:
-        runpy.run_path(str(ROOT / name), run_name="__main__")
-    except SystemExit as end:
-        return end
-    finally:
-        warnings.formatwarning = shown
-        for number, handler in handlers:
-            signal.signal(number, handler)
-    return None
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +25,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "winner   trial" in done.stdout, "of two finalists"
     assert "\r" not in done.stdout + done.stderr, "a progress bar where there is no terminal"
     return folder
-
-
-def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
-    storage = open_storage(f"sqlite:///{folder}/study.db")
-    return optuna.load_study(study_name="glyphs-20-episode", storage=storage).trials
 
 
 def test_repeating_the_command_says_finished_and_more_trials_resume(
@@ -167,51 +120,6 @@ def test_the_winner_is_refitted_at_another_size_with_its_kernels_grown(
     params = trials(home)[json.loads(path.read_text())["trial"]].params
     assert model["image_size"] == 30
     assert model["kernels"][0] == round(params["conv1.kernel"] * 30 / 20)
-
-
-def wait_for(text: str, log: Path) -> None:
-    for _ in range(600):
-        if text in log.read_text():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{text!r} never came: {log.read_text()}")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_study_that_is_stopped_or_killed_goes_on(
-    number: signal.Signals, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "var").symlink_to(home / "var")
-    flags = [*SMALL, "--epoch-steps", "2", "--max-epochs", "10", "--pruner", "none"]
-    log = tmp_path / "log"
-    command = [sys.executable, str(ROOT / "run_study.py"), *flags, "--search", "lr"]
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [*command, "--n-trials", "9"], cwd=tmp_path, env=environment(), stdout=out, stderr=out
-        )
-        try:
-            wait_for("trial   0", log)
-            time.sleep(0.5)  # into a later trial
-            process.send_signal(number)
-            code = process.wait(timeout=60)
-        finally:
-            process.kill()
-            process.wait()
-    finished = [t for t in trials(tmp_path) if t.state == TrialState.COMPLETE]
-    n = len(finished)
-    assert n >= 1
-    if number == signal.SIGKILL:
-        assert code == -signal.SIGKILL
-    else:
-        assert code == 130
-        assert "run the same command again to resume" in log.read_text()
-        assert "Traceback" not in log.read_text()
-    flags = [*command[2:], "--n-trials", str(n + 1)]
-    assert here(tmp_path, monkeypatch, "run_study.py", *flags) is None
-    after = trials(tmp_path)
-    assert [t.value for t in after[:n]] == [t.value for t in finished]
-    assert not [t for t in after if t.state == TrialState.RUNNING]
-    assert len([t for t in after if t.state == TrialState.COMPLETE]) == n + 1
 
 
 def test_two_workers_share_a_study(home: Path, tmp_path: Path) -> None:

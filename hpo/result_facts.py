@@ -1,0 +1,76 @@
+"""What a retraining's report says in words and tables."""
+
+from hpo.report import command_shown, storage_shown
+from hpo.result import SEED_FIGURES, percent
+from hpo.result_records import Result
+from hpo.wording import whose_episodes
+
+TABLE_2 = (
+    ("humans", "95.5 %"),
+    ("hierarchical Bayesian program learning", "95.2 %"),
+    ("convolutional siamese net (the paper's)", "92.0 %"),
+    ("affine model", "81.8 %"),
+    ("hierarchical deep", "65.2 %"),
+    ("deep Boltzmann machine", "62.0 %"),
+    ("siamese net without convolutions", "58.3 %"),
+    ("simple stroke", "35.2 %"),
+    ("1-nearest neighbour", "21.7 %"),
+)
+
+
+def headline(result: Result) -> str:
+    """Return the official figure with its spread over fits and its interval."""
+    low, high = result["official_interval"]
+    n, official = len(result["seeds"]), result["baseline"]["official"]["n_episodes"]
+    adjective = whose_episodes(result["data"])
+    whose = f"Lake's official {official}" if adjective == "official" else f"{official} {adjective}"
+    fits = "1 fit" if n == 1 else f"mean ± standard deviation of {n} fits"
+    return (
+        f"{percent(result['summary']['official'])} of {whose} episodes ({fits}; "
+        f"95\u00a0% interval of one network {low:.1%} to {high:.1%})"
+    )
+
+
+def facts(result: Result) -> dict[str, str]:
+    """Return what was fitted, on what, by what, a line each."""
+    made, config = result["provenance"], result["config"]
+    model, fit = config["model"], config["fit"]
+    held = ("study", "trial", "study_value", "train_on", "storage")
+    given = {name: str(result[name]) for name in held if name in result}
+    if "study_value" in given:
+        given["study_value"] = f"{result['study_value']:.1%} of the study's validation episodes"
+    rates = [f"{r['lr']:.3g}/{r['momentum']:.3g}/{r['l2_penalty']:.2g}" for r in fit["rates"]]
+    return given | {
+        "storage": storage_shown(given.get("storage", "–")),
+        "network": " · ".join(f"{name} {value}" for name, value in model.items()),
+        "lr/momentum/l2": "conv1 … conv4, fc1, head: " + ", ".join(rates),
+        "fit": " · ".join(f"{n} {v}" for n, v in fit.items() if n != "rates"),
+        "seconds per fit": ", ".join(
+            f"{s['seconds']:.0f}" for s in result["seeds"] if "seconds" in s
+        ),
+        "data": f"{result['data']}, digest {result['data_digest'][:12]}",
+        "versions": " · ".join(f"{n} {v}" for n, v in made["versions"].items()),
+        "machine": " · ".join(str(made[n]) for n in ("cpu", "device", "precision")),
+        "commit": f"{made['commit']}{' with changes' if made['dirty'] else ''}",
+        "command": command_shown(made["command"]),
+    }
+
+
+def headline_table(result: Result) -> list[list[str]]:
+    """Return mean ± deviation and every fit's figure, a row each."""
+    rows = [["", "ours", *(f"seed {s['seed']}" for s in result["seeds"]), "1-NN on pixels"]]
+    for name, (mean, of_seed, of_base) in SEED_FIGURES.items():
+        if (figure := mean(result["summary"])) is None:
+            continue
+        each = [f"{of_seed(seed):.1%}" for seed in result["seeds"]]
+        base = of_base(result["baseline"])
+        name = name.replace("official episodes", f"{whose_episodes(result['data'])} episodes")
+        rows.append([name, percent(figure), *each, "–" if base is None else f"{base:.1%}"])
+    return rows
+
+
+def table_2(result: Result) -> list[list[str]]:
+    """Return the paper's Table 2 with our row where it belongs."""
+    ours = ("ours", percent(result["summary"]["official"]))
+    rows = sorted([*TABLE_2, ours], key=lambda row: -float(row[1].split()[0]))
+    return [["20-way one-shot, official episodes", "right"], *map(list, rows)]
