@@ -6,7 +6,8 @@
 import argparse
 from pathlib import Path
 
-from hpo.console import add_device, positive, run_script
+from hpo.console import add_device, positive
+from hpo.script import run_script
 
 
 def flags() -> argparse.ArgumentParser:
@@ -44,8 +45,9 @@ def main() -> None:
     """Compare, print, and write the page."""
     args = flags().parse_args()
     from data.ink import Preparation
-    from hpo.answers import as_json, as_text
-    from hpo.comparison import PRETRAINED, compare, require_two
+    from hpo.answers import as_json, as_text, require_all_read
+    from hpo.comparison import PRETRAINED, compare
+    from hpo.given_images import require_two
     from model.device import choose_machine
 
     queries, support = require_two(args.images, args.support)
@@ -59,6 +61,7 @@ def main() -> None:
         from hpo.report import write
 
         write(args.html, comparison_page(found, checkpoint, args.top))
+    require_all_read(found)
 
 
 if __name__ == "__main__":

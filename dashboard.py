@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from hpo.console import add_storage, run_script, whole
+from hpo.console import add_storage, whole
+from hpo.script import run_script
 
 
 def flags() -> argparse.ArgumentParser:

@@ -4,7 +4,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from hpo.console import add_machine, positive, run_script
+from hpo.console import add_machine, positive
+from hpo.script import run_script
 
 SCALES = ("smoke", "reduced", "full")
 

@@ -6,14 +6,17 @@
 import argparse
 from pathlib import Path
 
-from hpo.console import add_machine, add_storage, add_tensorboard, positive, run_script
+from hpo.console import add_machine, add_storage, add_tensorboard, positive
+from hpo.script import run_script
 
 
 def flags() -> argparse.ArgumentParser:
     """Return the command line's flags."""
     parser = argparse.ArgumentParser(description="Refit and evaluate the best trial of a study.")
     add_storage(parser)
-    parser.add_argument("--trial", type=int, metavar="N", help="default: the best one")
+    parser.add_argument(
+        "--trial", type=int, metavar="N", help="default: the finalists' winner, else the best"
+    )
     parser.add_argument(
         "--image-size", type=positive, help="pixels; kernels grow with it (default: the study's)"
     )
@@ -48,12 +51,32 @@ def flags() -> argparse.ArgumentParser:
     return parser
 
 
+FOR_FITS = (
+    *("storage", "study_name", "trial", "image_size", "seeds", "max_epochs", "train_on"),
+    *("mirrors", "tensorboard", "compile"),
+)
+
+
+def parsed() -> argparse.Namespace:
+    """Return the flags; those that a checkpoint would leave unheeded are refused."""
+    parser = flags()
+    args = parser.parse_args()
+    idle = [name for name in FOR_FITS if getattr(args, name) != parser.get_default(name)]
+    if args.checkpoint and idle:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+        parser.error(f"--checkpoint trains nothing; leave out {named}")
+    return args
+
+
 def main() -> None:
     """Evaluate a checkpoint, or refit the best trial."""
-    args = flags().parse_args()
+    args = parsed()
     from hpo.plan import RetrainJob
     from hpo.retrain import evaluate_checkpoint, print_exported, retrain
+    from model.export import require_libraries
 
+    if args.export:
+        require_libraries(args.export)
     if args.checkpoint:
         if args.export:
             print_exported([args.checkpoint], args.export, args.out)

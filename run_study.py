@@ -6,8 +6,17 @@ Repeat the same command to resume; a finished study says so. See README.md.
 import argparse
 import time
 
-from hpo.console import add_machine, add_storage, add_tensorboard, positive, run_script, whole
+from hpo.console import (
+    add_machine,
+    add_storage,
+    add_tensorboard,
+    number,
+    positive,
+    positive_number,
+    whole,
+)
 from hpo.preload import preload
+from hpo.script import run_script
 from model.config import RECIPES
 from model.geometry import INITS
 
@@ -17,7 +26,7 @@ def flags() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Start or resume a study that tunes a siamese network for one-shot recognition."
     )
-    add_storage(parser)
+    add_storage(parser, "named after its data and what is searched")
     parser.add_argument("--seed", type=int, default=0, help="of the study and of every fit")
     add_budget(parser)
     add_workers(parser)
@@ -33,7 +42,7 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n-trials", type=positive, default=30, help="trials of the study in all")
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=positive_number,
         metavar="SECONDS",
         help="of work on the study in all, whichever run did it; then no further trial begins",
     )
@@ -69,14 +78,14 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--gpus-per-worker",
-        type=float,
+        type=number,
         default=0.0,
         metavar="F",
         help="of a Ray cluster; a fraction shares a GPU (default: 0, CPUs)",
     )
     parser.add_argument(
         "--trial-timeout",
-        type=float,
+        type=positive_number,
         default=3600.0,
         metavar="SECONDS",
         help="without a finished epoch, after which a worker is replaced (default: 3600)",
@@ -89,7 +98,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--checkpoint-seconds",
-        type=float,
+        type=number,
         default=10.0,
         metavar="SECONDS",
         help="between two checkpoints of a trial under way (default: 10)",

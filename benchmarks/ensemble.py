@@ -18,9 +18,9 @@ from data.episodes import Episodes, dense_validation
 from data.errors import InputError
 from data.load import load
 from data.splits import split
-from hpo.console import run_script
 from hpo.official_log import log_official
 from hpo.result import mean_and_sd, percent
+from hpo.script import run_script
 from model.checkpoint import load_network
 from model.evaluate import credit, episode_logits
 

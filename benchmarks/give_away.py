@@ -12,8 +12,9 @@ from typing import Any
 from data.errors import InputError
 from data.load import load
 from data.splits import split
-from hpo.console import add_machine, run_script
+from hpo.console import add_machine
 from hpo.official_log import log_official
+from hpo.script import run_script
 from model.checkpoint import load_network, save_network
 from model.device import choose_machine
 from model.score import score_network

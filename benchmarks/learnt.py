@@ -8,8 +8,9 @@ from harness import finish, machine_of, parser
 from optuna.study import Study
 
 from hpo import analysis, records
-from hpo.console import add_storage, run_script
+from hpo.console import add_storage
 from hpo.reference import own_or_reference
+from hpo.script import run_script
 from hpo.stored import stored_study
 
 MOST = 8  # parameters in the table

@@ -170,16 +170,18 @@ def dense_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
     With ten alphabets and four drawers: 240 blocks, 4,800 episodes that use every drawing many
     times, so their accuracy varies several times less than that of 320 random episodes, and cost
     hardly more, because each drawing is embedded once. Where characters have different numbers of
-    drawings, as many random episodes.
+    drawings, or so many that there would be more, as many random episodes.
     """
-    rng, n_way = torch.Generator().manual_seed(seed), widest(drawings)
-    if not _same_drawers(drawings):
-        n_blocks = math.ceil(N_DENSE / (n_way * len(drawings.alphabets)))
-        return random_episodes(drawings, n_way=n_way, n_blocks=n_blocks, seed=seed)
+    rng = torch.Generator().manual_seed(seed)
+    n_way, n_alphabets = widest(drawings), len(drawings.alphabets)
+    n_most = math.ceil(N_DENSE / (n_way * n_alphabets))  # blocks of an alphabet
+    pairs = _drawer_pairs(drawings)
+    if not _same_drawers(drawings) or 2 * len(pairs) > n_most:
+        return random_episodes(drawings, n_way=n_way, n_blocks=n_most, seed=seed)
     return _stack(
         _block(drawings, alphabet, n_way, pair, rng)
-        for alphabet in range(len(drawings.alphabets))
-        for pair in _drawer_pairs(drawings)
+        for alphabet in range(n_alphabets)
+        for pair in pairs
         for _ in range(2)
     )
 

@@ -11,7 +11,7 @@ from data.errors import InputError
 
 def safe_name(text: str) -> str:
     """Return a name for a file or a folder: what might lead elsewhere becomes an underscore."""
-    return re.sub(r"[^\w.-]", "_", text)
+    return re.sub(r"[^\w.+-]", "_", text)
 
 
 def make_folder(path: Path) -> None:
@@ -32,10 +32,14 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it.
 
     Raises:
-        InputError: the folder cannot be written or the disk is full; ``path`` is as it was.
+        InputError: ``path`` is a folder or a device, its folder cannot be written, or the disk is
+            full; ``path`` is as it was.
     """
     temporary = None
     try:
+        path = path.resolve()  # what a link leads to is written, not the link
+        if path.exists() and not path.is_file():
+            raise OSError("it is there, and no file")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)

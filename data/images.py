@@ -3,7 +3,8 @@
 Array suffixes: H W pixels.
 """
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,17 +28,13 @@ WHITES = (1.0, 255.0, 65535.0)  # of images whose greys are numbers of any kind
 def image_files(folder: Path) -> list[Path]:
     """Return the images under a folder, of any depth, by their suffixes, in the names' order.
 
-    What is hidden, or lies in a hidden folder, is left out.
+    What is hidden, or lies in a hidden folder, is left out; links are followed.
 
     Raises:
-        InputError: there is none, or the folder cannot be read.
+        InputError: there is none, or a folder cannot be read.
     """
-
-    def shown(path: Path) -> bool:
-        return not any(part.startswith(".") for part in path.relative_to(folder).parts)
-
     try:
-        inside = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and shown(p))
+        inside = sorted(path for path in _files(folder) if path.suffix.lower() in SUFFIXES)
         found = [path for path in inside if path.is_file()]
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error}). Make it readable.") from error
@@ -46,16 +43,40 @@ def image_files(folder: Path) -> list[Path]:
     return found
 
 
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield what is not hidden under a folder.
+
+    Raises:
+        OSError: a folder cannot be read; none is left out in silence.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for at, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        here = Path(at)
+        within = [here / name for name in folders if not name.startswith(".")]
+        folders[:] = [path.name for path in within if not _leads_back(path)]
+        yield from (here / name for name in names if not name.startswith("."))
+
+
+def _leads_back(path: Path) -> bool:
+    """Return whether a link leads to a folder that it lies in."""
+    return path.is_symlink() and path.parent.resolve().is_relative_to(path.resolve())
+
+
 def expand(paths: Iterable[Path]) -> list[Path]:
     """Return the paths, each folder replaced by the images under it.
 
     Raises:
-        InputError: a path does not exist, or a folder holds no image.
+        InputError: a path does not exist or is a device, or a folder holds no image.
     """
     found: list[Path] = []
     for path in paths:
         if not path.exists():
             raise InputError(f"{path} does not exist. Correct the path.")
+        if not (path.is_dir() or path.is_file()):
+            raise InputError(f"{path} is neither a file nor a folder. Correct the path.")
         found += image_files(path) if path.is_dir() else [path]
     return found
 

@@ -12,8 +12,9 @@ from data.archive import PARTS, containers, holds_omniglot
 from data.drawings import FULL_SIZE
 from data.episodes import Packed
 from data.errors import InputError
+from data.files import safe_name
 from data.images import image_files
-from data.tree import VERSION, Tree, read, tree_at, tree_named
+from data.tree import VERSION, Tree, folder_name, read, tree_at, tree_named
 
 VAR = Path("var")
 ALL_RUNS = ("one-shot-classification/all_runs.zip", "e8996daecdf12afeeb4a53a179f06b19")
@@ -82,7 +83,7 @@ def omniglot_files(root: Path) -> Iterator[Path]:
 
 def packed_file(name: str, image_size: int) -> Path:
     """Return where a data set is kept packed."""
-    return VAR / "cache" / f"{name}-{image_size}.npz"
+    return VAR / "cache" / f"{safe_name(name)}-{image_size}.npz"
 
 
 def _cached(name: str, image_size: int, source: str, make: Callable[[], Packed]) -> Packed:
@@ -160,12 +161,23 @@ def name_of(data: str, data_root: Path | None, split_by: str | None, colour: boo
     return data
 
 
+def folder_of(data_root: Path | None) -> str | None:
+    """Return the name of a folder of images of one's own, None for Omniglot's or none.
+
+    Raises:
+        InputError: the folder does not exist.
+    """
+    return (
+        folder_name(data_root) if data_root and not holds_omniglot(find_root(data_root)) else None
+    )
+
+
 def _load_tree(tree: Tree, data_root: Path | None, image_size: int) -> Packed:
     """Return the images under a folder; unlike Omniglot's they are not enlarged from a cache."""
     if data_root is None or not data_root.is_dir():
         raise InputError(
             f"Data set '{tree.name}' is a folder of images, but --data-root names "
-            f"{data_root or 'none'}. Name its folder."
+            f"{data_root or 'none'}. Name its folder, or another --study-name."
         )
     source = f"version {VERSION}, {fingerprint(data_root, image_files(data_root))}"
     path = packed_file(tree.name, image_size)

@@ -77,8 +77,13 @@ def tree_at(root: Path, split_by: str | None, colour: bool) -> Tree:
     groups = {place(root, file)[0] for file in image_files(root)}
     divided = len(groups) >= MIN_GROUPS or any(map(said_part, groups))
     by_class = split_by == "class" or (split_by is None and not divided)
-    folder = safe_name(root.resolve().name) or "images"
-    return Tree(folder if tree_named(folder) else f"{folder}-images", by_class, colour)
+    return Tree(folder_name(root), by_class, colour)
+
+
+def folder_name(root: Path) -> str:
+    """Return what a folder is called in the names of data sets; never as one of the others."""
+    folder = safe_name(root.resolve().name).replace("+", "_") or "images"
+    return folder if tree_named(folder) else f"{folder}-images"
 
 
 def place(root: Path, file: Path) -> Class:

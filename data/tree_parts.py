@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from data.errors import InputError
 
 PARTS = ("train", "val", "test")
-PART = re.compile(r"(train|val|test)(?:ing|id|idation)?(?:\d*|[-_. ].*)", re.IGNORECASE)
+PART = re.compile(r"(train|val|test)(?:ing|id|idation)?(\d*|[-_. ].*)", re.IGNORECASE)
 TEST_SHARE = 0.2  # of groups or classes; validation has as many
 
 Class = tuple[str, str]
@@ -22,6 +22,12 @@ def said_part(group: str) -> str | None:
     """Return train, val or test for a group that is called so, as ``train`` or ``test_2``."""
     match = PART.fullmatch(group)
     return match[1].lower() if match else None
+
+
+def says_no_more(group: str) -> bool:
+    """Return whether a group is called as a part and nothing else, as ``training``."""
+    match = PART.fullmatch(group)
+    return match is not None and not match[2]
 
 
 def said_parts(classes: Sequence[Class]) -> dict[str, str] | None:
@@ -39,7 +45,7 @@ def said_parts(classes: Sequence[Class]) -> dict[str, str] | None:
             "Groups called train, val and test must be there all three, and no others, but there "
             f"are {', '.join(sorted(said))}. Rename them, or divide with --split-by class."
         )
-    alone = Counter(name for group, name in classes if group.lower() in PARTS)
+    alone = Counter(name for group, name in classes if says_no_more(group))
     if twice := sorted(name for name, n in alone.items() if n > 1):
         raise InputError(
             f"Class '{twice[0]}' is in more than one of train, val and test, but a one-shot test "

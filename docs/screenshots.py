@@ -16,9 +16,10 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from data.load import VAR
-from hpo.console import add_storage, run_script
+from hpo.console import add_storage
 from hpo.keeping import ARTIFACTS
 from hpo.looking import export
+from hpo.script import run_script
 from hpo.serve import HOST, make_dashboard
 from hpo.stored import stored_study
 

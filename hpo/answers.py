@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from data.errors import printable
+from data.errors import InputError, printable
 from hpo.comparison import Comparison, Match
 
 
@@ -13,7 +13,22 @@ def as_json(found: Comparison, top: int) -> str:
         {"query": str(query), "ranking": [vars(match) for match in ranking[:top]]}
         for query, ranking in zip(found.queries, found.rankings, strict=True)
     ]
+    answers += [{"query": str(query), "error": why} for query, why in found.unread.items()]
     return json.dumps({"threshold": found.threshold, "answers": answers}, indent=1)
+
+
+def require_all_read(found: Comparison) -> None:
+    """Pass if every query could be read; said after the others have been answered.
+
+    Raises:
+        InputError: else; it tells the first of them.
+    """
+    if found.unread:
+        n, first = len(found.unread), next(iter(found.unread.values()))
+        more = f"; and {n - 1} more, all told by --json" if n > 1 else ""
+        raise InputError(
+            f"The other queries are answered, but {n} could not be read: {first}{more}"
+        )
 
 
 def as_text(found: Comparison, top: int) -> str:

@@ -3,29 +3,23 @@
 Tensor suffixes: N images, Q queries, S support drawings, C classes, H W pixels.
 """
 
-import os
-import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from data.cache import resized_images
 from data.errors import InputError
-from data.images import expand, image_files, read_brightness
-from data.ink import Preparation, prepare
-from data.tree import pixels, tree_named
+from data.ink import Preparation
+from data.tree import tree_named
+from hpo.given_images import classes_of, read_images, reader
 from model.checkpoint import load_network
 from model.device import Machine
 from model.matching import class_logits, embed_images, similarity
 from model.siamese import SiameseNet
 
-MOST_THREADS = 4  # each may hold a large photograph
 PRETRAINED = Path(__file__).parents[1] / "results" / "pretrained" / "network.pt"
 
 
@@ -67,11 +61,12 @@ class Comparison:
     """Queries and their answers.
 
     Args:
-        queries: files.
+        queries: files, but for those that could not be read.
         rankings: for each, the classes, likeliest first.
         query_QHW: the queries before they were made as small as the network wants them.
         shown: for each class its first drawing.
         threshold: logit at which similarity is 1/2; None where the checkpoint has none.
+        unread: the other queries, and what is wrong with each.
     """
 
     queries: list[Path]
@@ -79,62 +74,7 @@ class Comparison:
     query_QHW: Tensor
     shown: dict[str, Tensor]
     threshold: float | None
-
-
-def classes_of(paths: Sequence[Path]) -> dict[str, list[Path]]:
-    """Return the support's classes: of a folder its subfolders, else every image is one.
-
-    Raises:
-        InputError: a path does not exist, or a folder holds no image.
-    """
-    found: dict[str, list[Path]] = {}
-    for path in paths:
-        for name, files in (
-            _of_folder(path).items() if path.is_dir() else [(str(path), expand([path]))]
-        ):
-            # Equal names in different folders are different classes.
-            found[name if name not in found else f"{path}/{name}"] = files
-    return found
-
-
-def _of_folder(folder: Path) -> dict[str, list[Path]]:
-    """Return the classes of one folder."""
-    found: dict[str, list[Path]] = {}
-    for file in image_files(folder):
-        if file.parent != folder:
-            found.setdefault(file.parent.relative_to(folder).as_posix(), []).append(file)
-        else:
-            found[file.stem if file.stem not in found else file.name] = [file]
-    return found
-
-
-def reader(net: Comparer, how: Preparation) -> Callable[[Path], Tensor]:
-    """Return what makes a file the uint8 image that a network has been trained on the like of.
-
-    Raises:
-        InputError: a preparation is asked for where the images were trained on as they are.
-    """
-    if tree := tree_named(net.data):
-        if how != Preparation():
-            raise InputError(
-                f"The network was trained on images of '{net.data}' as they are, and sees others "
-                "alike. Leave out --invert, --greys and --as-is."
-            )
-        return lambda file: pixels(file, net.image_size, colour=tree.colour)
-    return lambda file: prepare(read_brightness(file), how, str(file))
-
-
-def read_images(files: Sequence[Path], read: Callable[[Path], Tensor]) -> Tensor:
-    """Return the uint8 images of files, all of one size, read by some threads.
-
-    Raises:
-        InputError: a file is no image, or shows no ink.
-    """
-    bar = partial(tqdm, total=len(files), unit="image", file=sys.stderr, leave=False)
-    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
-        drawn = pool.map(read, files)
-        quiet = len(files) < 50 or not sys.stderr.isatty()
-        return torch.stack(list(bar(drawn, disable=quiet)))
+    unread: dict[Path, str]
 
 
 def load_comparer(path: Path, machine: Machine) -> Comparer:
@@ -147,6 +87,9 @@ def load_comparer(path: Path, machine: Machine) -> Comparer:
     net.precision = machine.precision
     threshold = facts.get("threshold", (facts.get("verification") or {}).get("threshold"))
     data = str(facts.get("data", "omniglot"))
+    tree = tree_named(data)
+    if config.model.channels != (tree.channels if tree else 1):
+        raise InputError(f"{path} was trained on other images than '{data}'. Name another.")
     return Comparer(net.to(machine.device), config.model.image_size, threshold, data)
 
 
@@ -155,7 +98,7 @@ def compare(
 ) -> Comparison:
     """Return the classes of the support by their similarity to each query.
 
-    Every image is read and embedded once.
+    Every image is read and embedded once. Queries that cannot be read leave the others alone.
 
     Args:
         queries: image files.
@@ -165,24 +108,31 @@ def compare(
         on: what the network computes.
 
     Raises:
-        InputError: something is not there or not usable.
+        InputError: something is not there or not usable: a support image, or every query.
     """
     comparer = load_comparer(checkpoint, on)
-    net = comparer.net
     classes = classes_of(support)
     files = [file for of_class in classes.values() for file in of_class]
-    drawn = read_images([*queries, *files], reader(comparer, how))
-    h_NE = embed_images(net, resized_images(drawn, comparer.image_size))
+    drawn, unread = read_images(
+        list(dict.fromkeys([*files, *queries])), reader(comparer.data, comparer.image_size, how)
+    )
+    read = [query for query in queries if query in drawn]
+    if wrong := [file for file in files if file in unread] or ([] if read else queries):
+        raise InputError(unread[wrong[0]])
+    stacked = [torch.stack([drawn[file] for file in each]) for each in (read, files)]
+    h_QE, h_SE = (
+        embed_images(comparer.net, resized_images(images, comparer.image_size))
+        for images in stacked
+    )
     class_S = torch.tensor([i for i, found in enumerate(classes.values()) for _ in found])
-    n = len(queries)
-    logits_QC = class_logits(net, h_NE[:n], h_NE[n:], class_S).cpu()
-    firsts = [int((class_S == i).nonzero()[0]) for i in range(len(classes))]
+    logits_QC = class_logits(comparer.net, h_QE, h_SE, class_S).cpu()
     return Comparison(
-        queries=queries,
+        queries=read,
         rankings=ranked(logits_QC, list(classes), comparer.threshold),
-        query_QHW=drawn[:n],
-        shown={name: drawn[n + at] for name, at in zip(classes, firsts, strict=True)},
+        query_QHW=stacked[0],
+        shown={name: drawn[of_class[0]] for name, of_class in classes.items()},
         threshold=comparer.threshold,
+        unread={query: why for query, why in unread.items() if query not in files},
     )
 
 
@@ -194,20 +144,3 @@ def ranked(logits_QC: Tensor, names: list[str], threshold: float | None) -> list
         matches = map(Match, names, known, logits.tolist())
         rankings.append(sorted(matches, key=lambda match: -match.logit))
     return rankings
-
-
-def require_two(queries: Sequence[Path], support: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Return queries and support; without a support, two images are compared with each other.
-
-    Raises:
-        InputError: neither.
-    """
-    files = expand(queries)
-    if support:
-        return files, list(support)
-    if len(files) != 2:
-        raise InputError(
-            f"Without --support two images are compared, but {len(files)} are named. Name two, or "
-            "say with --support what the others shall be compared with."
-        )
-    return files[:1], files[1:]

@@ -31,7 +31,9 @@ def comparison_page(found: Comparison, checkpoint: Path, top: int) -> Page:
         if found.threshold is None
         else "From 50 % on its verification calls two drawings the same character."
     )
-    lead = [f"Images as {checkpoint.name} saw them, and how similar. {meaning}{left_out}"]
+    lead = [
+        f"Images as {printable(checkpoint.name)} saw them, and how similar. {meaning}{left_out}"
+    ]
     headline = f"{len(found.queries)} queries, {len(found.shown)} classes"
     section = Section("Likeliest first", pictures=pictures)
     return Page("Compared drawings", headline, lead, [section])

@@ -1,13 +1,9 @@
-"""What the scripts share: common flags, one-line errors, exit status."""
+"""The flags that scripts share."""
 
 import argparse
-import sys
-import warnings
-from collections.abc import Callable
+import math
 from pathlib import Path
 
-from data.errors import InputError, printable
-from hpo.interrupts import end_on_first_signal
 from model.config import PRECISIONS
 
 DEFAULT_STORAGE = "sqlite:///study.db"
@@ -29,12 +25,28 @@ def whole(text: str) -> int:
     return number
 
 
-def add_storage(parser: argparse.ArgumentParser) -> None:
+def positive_number(text: str) -> float:
+    """Return a finite number above 0, for argparse."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0 and finite, not {text}")
+    return number
+
+
+def number(text: str) -> float:
+    """Return a finite number of at least 0, for argparse."""
+    found = float(text)
+    if not 0 <= found < math.inf:
+        raise argparse.ArgumentTypeError(f"must be at least 0 and finite, not {text}")
+    return found
+
+
+def add_storage(parser: argparse.ArgumentParser, default: str = "the one last worked on") -> None:
     """Add the flags that name a study."""
     parser.add_argument(
         "--storage", default=DEFAULT_STORAGE, metavar="URL", help="database (default: %(default)s)"
     )
-    parser.add_argument("--study-name", metavar="NAME", help="default: named after its data")
+    parser.add_argument("--study-name", metavar="NAME", help=f"default: {default}")
 
 
 def add_machine(parser: argparse.ArgumentParser, data: str = "Omniglot") -> None:
@@ -57,32 +69,3 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", default="auto", choices=PRECISIONS, help="auto: bfloat16 where it is fast"
     )
-
-
-def _one_line(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    line: str | None = None,
-) -> str:
-    return f"warning: {message}\n"
-
-
-def run_script(main: Callable[[], None], resume_hint: str) -> None:
-    """Run a script's main; what the user can mend becomes one line and exit status 2.
-
-    Args:
-        main: the script.
-        resume_hint: said after Ctrl-C or SIGTERM, with exit status 130.
-    """
-    end_on_first_signal()
-    warnings.formatwarning = _one_line
-    try:
-        main()
-    except InputError as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print(f"\nstopped. {resume_hint}", file=sys.stderr)
-        raise SystemExit(130) from None

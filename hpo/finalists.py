@@ -6,6 +6,7 @@ share them and a killed one is taken up again.
 """
 
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import optuna
@@ -135,6 +136,25 @@ def judge(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any] | None
     found = {"accuracies": accuracies, "winner": winner, "first": first}
     study.set_user_attr(FINALISTS, found)
     return found
+
+
+def accuracies(study: Study) -> dict[int, list[float]]:
+    """Return the accuracies of every finalist's fits on the fresh episodes; empty without any."""
+    found = study.user_attrs.get(FINALISTS, {"accuracies": {}})["accuracies"]
+    return {int(number): each for number, each in found.items()}
+
+
+def value_of(study: Study, trial: FrozenTrial) -> str:
+    """Return what a trial is worth: as a finalist, where luck did not choose it, and in the search.
+
+    ``75.4% of fresh validation episodes, mean of 2 fits (75.8% in the search)``.
+    """
+    if winner(study) is None or trial.number not in accuracies(study):
+        return f"{trial.value:.1%} of the validation episodes"
+    each = accuracies(study)[trial.number]
+    fits = f"mean of {len(each)} fits" if len(each) > 1 else "one fit"
+    again = f"{fmean(each):.1%} of fresh validation episodes, {fits}"
+    return f"{again} ({trial.value:.1%} in the search)"
 
 
 def winner(study: Study) -> FrozenTrial | None:

@@ -44,7 +44,7 @@ def _strike_again(later: SimpleQueue[int]) -> None:
     while True:
         number = later.get()
         time.sleep(AGAIN_SECONDS)
-        _thread.interrupt_main(number)
+        _thread.interrupt_main(signal.Signals(number))
 
 
 def patience(frame: FrameType | None) -> float:

@@ -8,10 +8,10 @@ from data.drawings import Drawings
 from data.episodes import VALIDATIONS
 from data.errors import InputError
 from data.files import safe_name
-from data.load import load
+from data.load import folder_of, load
 from data.splits import Split, split, train_and_val
 from hpo.budget import worked_seconds
-from hpo.finalists import finalist_studies
+from hpo.finalists import finalist_studies, value_of
 from hpo.reference import own_or_reference
 from hpo.report import storage_shown
 from hpo.stored import stored_study
@@ -105,9 +105,11 @@ def make_plan(job: RetrainJob) -> Plan:
         InputError: no such study or trial, other data than the study's, or no such device.
     """
     url = own_or_reference(job.storage)
-    with stored_study(url, job.study_name) as (storage, study, settings):
+    folder = folder_of(job.data_root)
+    with stored_study(url, job.study_name, folder=folder) as (storage, study, settings):
         trial = choose_trial(study, job.trial)
         digest = study.user_attrs[IDENTITY]["data_digest"]
+        worth = value_of(study, trial)
         seconds = worked_seconds(study) + sum(map(worked_seconds, finalist_studies(storage, study)))
     machine = choose_machine(job.device, job.precision, job.compile)
     mirrors = job.mirrors and settings.recipe == "episode"
@@ -132,6 +134,7 @@ def make_plan(job: RetrainJob) -> Plan:
             "study": study.study_name,
             "trial": trial.number,
             "study_value": trial.value,
+            "worth": worth,
             "study_seconds": round(seconds, 1),
             "train_on": job.train_on,
         },

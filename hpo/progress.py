@@ -33,6 +33,7 @@ class Progress:
         n_trials: trials in all.
         max_epochs: epochs of a trial at most.
         name: of a trial.
+        then: what follows, which the time left does not count; or nothing.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class Progress:
         n_trials: int,
         max_epochs: int,
         name: Callable[[FrozenTrial], str] = name_of_trial,
+        then: str = "",
     ) -> None:
         """Draw the bar, if standard error is a terminal."""
         self.study, self._n_trials, self._max_epochs, self._name = study, n_trials, max_epochs, name
+        self._then = f", then {then}" if then else ""
         self._shown = {t.number for t in self._ended()}
         self._started, self._ended_before = time.monotonic(), count_ended(study)
         self._bar = tqdm(
@@ -105,7 +108,7 @@ class Progress:
         done = ended - self._ended_before
         if done > 0 and ended < self._n_trials:
             seconds = (time.monotonic() - self._started) / done * (self._n_trials - ended)
-            outlook.append(f"about {seconds / 60:.0f} min left")
+            outlook.append(f"about {seconds / 60:.0f} min left{self._then}")
         return outlook
 
     def close(self) -> None:

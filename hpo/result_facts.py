@@ -35,7 +35,7 @@ def facts(result: Result) -> dict[str, str]:
     """Return what was fitted, on what, by what, a line each."""
     made, config = result["provenance"], result["config"]
     model, fit = config["model"], config["fit"]
-    held = ("study", "trial", "study_value", "train_on", "storage")
+    held = ("study", "trial", "study_value", "worth", "train_on", "storage")
     given = {name: str(result[name]) for name in held if name in result}
     if "study_value" in given:
         given["study_value"] = f"{result['study_value']:.1%} of the study's validation episodes"

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from model.matching import similarity
 from model.score import SHOWN_WAYS
 
 Result = dict[str, Any]
@@ -56,14 +57,24 @@ def _with_history(result: Result) -> list[dict[str, Any]]:
     return [seed for seed in result["seeds"] if seed.get("history")]
 
 
-def errors(predictions: pd.DataFrame) -> pd.DataFrame:
+def thresholds(result: Result) -> dict[int, float]:
+    """Return the logit from which on each seed's verification says "same", where one was chosen."""
+    return {s["seed"]: s["verification"]["threshold"] for s in result["seeds"] if s["verification"]}
+
+
+def errors(predictions: pd.DataFrame, threshold: dict[int, float]) -> pd.DataFrame:
     """Return the official episodes that some fit answered wrongly, the surest error first.
+
+    Args:
+        predictions: content of predictions.csv.
+        threshold: of each seed; see :func:`thresholds`. Without one it is 0.
 
     Columns beside those of predictions.csv (of the fit that was surest): ``n_wrong`` of ``n_fits``,
     and the two drawings' similarities ``p_right`` and ``p_answer`` in (0, 1).
     """
     logits = torch.tensor(predictions[["logit_right", "logit_answer"]].to_numpy())
-    p = torch.sigmoid(logits).numpy()
+    zero = torch.tensor([threshold.get(seed, 0.0) for seed in predictions["seed"]])
+    p = similarity(logits, zero[:, None]).numpy()
     frame = predictions.assign(p_right=p[:, 0], p_answer=p[:, 1], n_fits=predictions.seed.nunique())
     wrong = frame[frame["character"] != frame["answer"]]
     wrong = wrong.assign(margin=wrong["logit_answer"] - wrong["logit_right"])

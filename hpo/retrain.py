@@ -16,6 +16,7 @@ from hpo.official_log import log_official
 from hpo.plan import Plan, RetrainJob, check_digest, make_plan
 from hpo.publish import publish
 from hpo.result import table
+from hpo.wording import whose_episodes
 from model.checkpoint import load_network, save_network
 from model.device import choose_machine
 from model.epoch_log import logged
@@ -64,7 +65,8 @@ def fit_and_score(plan: Plan) -> list[Score]:
         save_network(plan.network(state.seed), net, plan.config, about)
         log_official(f"retrain_best.py, {described(plan)}", official_accuracies([score]))
         accuracy, seconds = score.figures["official"]["accuracy"], facts["seconds"]
-        print(f"seed {state.seed}   {accuracy:.1%} official, {seconds:.0f} s", flush=True)
+        whose = whose_episodes(plan.split.test.name)
+        print(f"seed {state.seed}   {accuracy:.1%} {whose}, {seconds:.0f} s", flush=True)
     return scores
 
 
@@ -96,8 +98,9 @@ def retrain(job: RetrainJob) -> list[Path]:
     plan = make_plan(job)
     facts, epochs = plan.facts, plan.config.fit.max_epochs
     print(f"study    {facts['study']} in {facts['storage']}")
-    print(f"trial    {facts['trial']}, {facts['study_value']:.1%} of the validation episodes")
-    print(f"refit    {job.n_seeds} seeds on {job.train_on}, {epochs} epochs", flush=True)
+    print(f"trial    {facts['trial']}, {facts['worth']}")
+    seeds = ", ".join(map(str, plan.seeds))
+    print(f"refit    on {job.train_on}, {epochs} epochs, seeds {seeds}", flush=True)
     scores = fit_and_score(plan)
     about = facts | {
         "config": plan.config.to_dict(),
@@ -144,6 +147,8 @@ def evaluate_checkpoint(
     """
     machine = choose_machine(device_name, precision)
     net, config, facts = load_network(path)
+    if lacking := {"data", "data_digest", "train_on", "seed"} - facts.keys():
+        raise InputError(f"{path} does not say its {min(lacking)}. Name one of retrain_best.py's.")
     if isinstance(config.model, DenseConfig):
         raise InputError(f"{path} has no convolutions to report on. Name a convolutional network.")
     net.precision = machine.precision

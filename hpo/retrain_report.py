@@ -9,7 +9,7 @@ from hpo.report import Page, Section
 from hpo.result import n_way
 from hpo.result_facts import facts, headline, headline_table, table_2
 from hpo.result_records import Result
-from hpo.wording import caution
+from hpo.wording import caution, whose_episodes
 
 MOST_ERRORS = 120
 CHOSE = "The validation alphabets (orange) chose configuration and epoch."
@@ -21,8 +21,8 @@ VERIFIED = (
     "validation pairs."
 )
 HOW_SURE = (
-    "The surest error comes first; under each drawing, its similarity to the query. The episode "
-    "recipe trains similarities to rank, not to be probabilities: both may be small."
+    "The surest error comes first; under each drawing, its similarity to the query: 50\u00a0% is "
+    "where verification begins to say “same”, if validation pairs have chosen it."
 )
 CHOSEN = (
     "Nothing was chosen on the test alphabets: configuration, epoch and verification threshold "
@@ -39,7 +39,7 @@ def held_out(result: Result) -> bool:
     return result["summary"]["verification"] is not None
 
 
-def accuracy(result: Result) -> list[Section]:
+def accuracies(result: Result) -> list[Section]:
     """Return the parts that say how often the networks are right, and where."""
     omniglot, official = result["data"] == "omniglot", result["summary"]["official"]["mean"]
     ways = result_records.ways(result)
@@ -74,12 +74,13 @@ def mistakes(
     result: Result, predictions: pd.DataFrame, confusions: pd.DataFrame, full_size: Split
 ) -> list[Section]:
     """Return the parts that show what is taken for what."""
-    errors = result_records.errors(predictions)
+    errors = result_records.errors(predictions, result_records.thresholds(result))
     top = result_records.top_confusions(confusions)
     n_episodes = result["baseline"]["official"]["n_episodes"]
+    whose = whose_episodes(result["data"])
     return [
         Section(
-            "Every official error" if len(errors) <= MOST_ERRORS else "The surest official errors",
+            f"Every {whose} error" if len(errors) <= MOST_ERRORS else f"The surest {whose} errors",
             f"{len(errors)} of {n_episodes} episodes were answered wrongly by at least one fit. "
             + HOW_SURE,
             pictures=drawings_shown.error_pictures(errors.head(MOST_ERRORS), full_size.test),
@@ -93,11 +94,11 @@ def mistakes(
     ]
 
 
-def as_in_the_paper(filters_NHW: Tensor, full_size: Split) -> list[Section]:
+def as_in_the_paper(whose: str, filters_NHW: Tensor, full_size: Split) -> list[Section]:
     """Return the pictures that the paper has, too."""
     return [
         Section(
-            "An official episode",
+            f"A block of {whose} episodes",
             "As the paper's Figure 1: which of the support drawings shows the query's character?",
             pictures=[drawings_shown.episode_picture(full_size)],
         ),
@@ -137,10 +138,10 @@ def retrain_page(
     if "trial" in result:
         title += f", trial {result['trial']}"
     shown = [
-        *accuracy(result),
+        *accuracies(result),
         Section("Training", figures=[fit_figures.training(result_records.fits(result))]),
         *mistakes(result, predictions, confusions, full_size),
-        *as_in_the_paper(filters_NHW, full_size),
+        *as_in_the_paper(whose_episodes(result["data"]), filters_NHW, full_size),
     ]
     if result["data"] == "omniglot":
         shown.append(Section("The paper's Table 2, with our row", table=table_2(result)))

@@ -99,6 +99,11 @@ def open_storage(
             pool = {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 2}
             return _first_or_later(lambda: Storage(url, engine_kwargs=pool, **beats))
         path = Path(parsed.database or "")
+        if str(path) in (".", ":memory:"):
+            raise InputError(
+                "--storage must be a file that outlasts the command, but is "
+                f"'{hide_password(url)}'. Name one, as sqlite:///study.db."
+            )
         if not path.parent.is_dir():
             raise InputError(f"The folder of {path} does not exist. Make it, or correct --storage.")
         busy = {"connect_args": {"timeout": BUSY_SECONDS}}

@@ -13,14 +13,16 @@ from hpo.budget import ENDED
 from hpo.keeping import FOLDER
 from hpo.sampler import make_pruner, make_sampler
 from hpo.settings import StudySettings, base_config, differences
-from hpo.space import anchors, distributions
+from hpo.space import GROUPS, anchors, distributions
 
 IDENTITY = "identity"
+N_EPISODES = "n_episodes"  # of its validation
 
 
 def default_name(settings: StudySettings) -> str:
-    """Return a study name that tells data, size and recipe apart."""
-    return f"{settings.data}-{settings.image_size}-{settings.recipe}"
+    """Return a study name that tells data, size, recipe and a part of the space apart."""
+    searched = [] if settings.search == GROUPS else settings.search
+    return "-".join([settings.data, str(settings.image_size), settings.recipe, *searched])
 
 
 def open_study(
@@ -68,7 +70,9 @@ def check_identity(study: Study, identity: dict[str, Any]) -> None:
             f"Study '{study.study_name}' was not made by run_study.py (direction: "
             f"{study.direction.name.lower()}). Name another --study-name."
         )
-    if lines := differences(stored, identity):
+    lines = differences(stored, identity)
+    # What follows from the settings, as the space, is told only where they say nothing.
+    if lines := [line for line in lines if line.startswith("settings.")] or lines:
         shown = "; ".join(lines[:8]) + (f"; and {len(lines) - 8} more" if len(lines) > 8 else "")
         raise InputError(
             f"Study '{study.study_name}' was made otherwise (stored → asked): {shown}. Give the "

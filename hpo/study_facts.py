@@ -10,11 +10,12 @@ from hpo import figures, records
 from hpo.finalists import winner
 from hpo.keeping import best_trials
 from hpo.report import storage_shown
-from hpo.study import IDENTITY
+from hpo.study import IDENTITY, N_EPISODES
 from model.evaluate import wilson_interval
 
 N_BEST = 10
-EPISODES = {"dense": 480, "paper": 32}  # of an alphabet; see data.episodes
+# Of an alphabet of Omniglot, for studies that do not say it: those before 0.5.0.
+EPISODES = {"dense": 480, "paper": 32}
 INTERVAL = "95\u00a0% interval over the episodes"
 
 
@@ -30,9 +31,7 @@ def headline(study: Study) -> str:
         return "No trial is complete yet."
     if best[0].user_attrs.get("died"):
         return "No fit has learned anything yet: all that were complete had died."
-    identity = study.user_attrs.get(IDENTITY, {})
-    kind, alphabets = settings_of(study).get("validation"), identity.get("val_alphabets", [])
-    n_episodes = EPISODES[str(kind)] * len(alphabets) or 1
+    n_episodes = n_episodes_of(study)
     chosen, scores = winner(study), records.finalist_scores(study)
     if chosen is None or scores.empty:
         low, high = wilson_interval(best[0].value or 0.0, n_episodes)
@@ -48,6 +47,13 @@ def headline(study: Study) -> str:
         f"Winner: trial {chosen.number} with {row['mean']:.1%} of fresh validation episodes, "
         f"{several if row['n'] > 1 else 'one fit'} ({INTERVAL} {low:.1%} to {high:.1%})."
     )
+
+
+def n_episodes_of(study: Study) -> int:
+    """Return the number of validation episodes that each trial was asked."""
+    identity = study.user_attrs.get(IDENTITY, {})
+    kind, alphabets = settings_of(study).get("validation"), identity.get("val_alphabets", [])
+    return study.user_attrs.get(N_EPISODES) or EPISODES[str(kind)] * len(alphabets) or 1
 
 
 def facts(study: Study, frame: pd.DataFrame, spent: float, url: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What run_study.py prints before and after its trials."""
 
+import shlex
 from collections import Counter
 from dataclasses import asdict
 from statistics import mean
@@ -9,11 +10,13 @@ from optuna.trial import TrialState
 
 from data.errors import hide_password
 from hpo.budget import count_ended
-from hpo.finalists import FINALISTS, winner
+from hpo.console import DEFAULT_STORAGE
+from hpo.finalists import accuracies, value_of, winner
 from hpo.job import Job
 from hpo.keeping import best_trials, keeping_of
 from hpo.owner import read_owner
 from hpo.storage import storage_errors
+from hpo.study import default_name
 from hpo.wording import caution
 
 
@@ -40,16 +43,15 @@ def print_summary(study: Study, job: Job, seconds: float) -> None:
         _print_finalists(study)
         _print_winner(study)
         print(f"kept     {keeping_of(study, job.var).describe()}")
-        _print_next(study, finished=ended >= wanted)
+        _print_next(study, job, finished=ended >= wanted)
 
 
 def _print_finalists(study: Study) -> None:
     """Print what the finalists came to, if they have been fitted since the search ended."""
     if winner(study) is None:
         return
-    accuracies = study.user_attrs[FINALISTS]["accuracies"]
     print("finalists, fitted again with fresh seeds and asked fresh validation episodes:")
-    for number, each in sorted(accuracies.items(), key=lambda item: -mean(item[1])):
+    for number, each in sorted(accuracies(study).items(), key=lambda item: -mean(item[1])):
         values = ", ".join(f"{value:.1%}" for value in each)
         print(f"         trial {number:>3} · mean {mean(each):.1%} ({values})")
 
@@ -57,12 +59,12 @@ def _print_finalists(study: Study) -> None:
 def _print_winner(study: Study) -> None:
     for trial in [winner(study) or t for t in best_trials(study, 1)]:
         won = "winner" if winner(study) else "best"
-        print(f"{won:8} trial {trial.number}: {trial.value:.1%} of the validation episodes")
+        print(f"{won:8} trial {trial.number}: {value_of(study, trial)}")
         for name, value in trial.params.items():
             print(f"         {name:15} {value:.4g}")
 
 
-def _print_next(study: Study, *, finished: bool) -> None:
+def _print_next(study: Study, job: Job, *, finished: bool) -> None:
     if finished:
         print("The study is finished; a larger --n-trials goes on with it.")
     else:
@@ -70,4 +72,18 @@ def _print_next(study: Study, *, finished: bool) -> None:
             host, pid, _ = read_owner(trial)
             print(f"waiting  trial {trial.number} is running on {host} (process {pid})")
         print("Run the same command again to go on.")
-    print("next     uv run dashboard.py · uv run retrain_best.py")
+    print(f"next     {' · '.join(next_commands(job))}")
+
+
+def next_commands(job: Job) -> list[str]:
+    """Return what looks at a study and what refits its winner, with the flags that name them."""
+    flags = []
+    if job.storage != DEFAULT_STORAGE:
+        flags += ["--storage", hide_password(job.storage)]
+    if job.study_name != default_name(job.settings):
+        flags += ["--study-name", job.study_name]
+    where = ["--data-root", str(job.data_root)] if job.data_root else []
+    return [
+        shlex.join(["uv", "run", "dashboard.py", *flags]),
+        shlex.join(["uv", "run", "retrain_best.py", *flags, *where]),
+    ]

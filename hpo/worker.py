@@ -25,7 +25,7 @@ from hpo.objective import Objective
 from hpo.retry import Goal, put_back_orphans, take_one, was_put_back
 from hpo.settings import identity
 from hpo.storage import open_storage, storage_errors
-from hpo.study import open_study
+from hpo.study import N_EPISODES, open_study
 from model.device import choose_machine
 from model.provenance import provenance
 from model.train import Validation
@@ -72,6 +72,7 @@ def search(job: Job, index: int = 0) -> Work:
     machine = choose_machine(place(job.device, index), job.precision)
     storage, study, parts, episodes = open_job(job)
     study.set_user_attr("provenance", provenance(machine))
+    study.set_user_attr(N_EPISODES, len(episodes))
     seconds, n_best, courses = job.checkpoint_seconds, job.n_finalists, job.tensorboard
     keeping = keeping_of(study, job.var, seconds, n_best, courses)
     objective = Objective(

@@ -60,7 +60,9 @@ def run(job: Job, launcher: Launcher) -> Study:
         storage, study, _, _ = open_job(job)
         job = replace(job, budget=replace(job.budget, stop_requests=stop_requests(study)))
         study.set_user_attr(N_TRIALS, job.budget.n_trials)
-        progress = Progress(study, job.budget.n_trials, job.settings.max_epochs)
+        progress = Progress(
+            study, job.budget.n_trials, job.settings.max_epochs, then=finalists_to_come(job)
+        )
         supervise(job, "search", job.budget, launcher, progress)
         fits = finalist_fits(study, job)
         if fits and count_ended(study) >= job.budget.n_trials:
@@ -71,6 +73,12 @@ def run(job: Job, launcher: Launcher) -> Study:
             if count_ended(finalists) >= len(fits):
                 judge(study, finalists, job.n_finalist_seeds)
         return study
+
+
+def finalists_to_come(job: Job) -> str:
+    """Return how many fits follow the search, in words; nothing where there is no choice."""
+    n = min(job.n_finalists, job.budget.n_trials)
+    return f"{n * job.n_finalist_seeds} fits of finalists" if n > 1 else ""
 
 
 def supervise(

@@ -1,12 +1,14 @@
 """Files of networks and of fits under way: written whole, and loaded without executing code."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from data.errors import InputError
+from data.errors import InputError, first_line
 from data.files import write_atomically
 from model.config import Config
 from model.siamese import SiameseNet, build_net
@@ -36,10 +38,14 @@ def load(path: Path, format_name: str) -> dict[str, Any]:
     Raises:
         InputError: no such file, a torn one, or one of another format.
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"Checkpoint {path} is no file. Correct the path.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"Checkpoint {path} does not exist. Correct the path.") from error
+    except OSError as error:
+        raise InputError(f"Checkpoint {path} cannot be read ({error}). Mend its rights.") from error
     except Exception as error:  # an unpickler that is fed arbitrary bytes raises arbitrary things
         raise InputError(
             f"Checkpoint {path} is torn or not one of ours. Delete it, or name another."
@@ -55,6 +61,25 @@ def save_network(path: Path, net: SiameseNet, config: Config, facts: dict[str, A
     save(path, NETWORK, {"about": text, "net": net.state_dict()})
 
 
+def check_network(net: nn.Module, facts: dict[str, Any]) -> None:
+    """Pass if a network and what is said of it can be what :func:`save_network` wrote.
+
+    Raises:
+        ValueError: a weight or a threshold is no finite number, or a fact is of another kind.
+    """
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in net.state_dict().values()):
+        raise ValueError("not every weight is a finite number")
+    verification = facts.get("verification") or {}
+    for threshold in (facts.get("threshold"), verification.get("threshold")):
+        if threshold is not None and not math.isfinite(float(threshold)):
+            raise ValueError("its threshold is no finite number")
+    for name in ("data", "data_digest", "train_on"):
+        if not isinstance(facts.get(name, ""), str) or "\0" in facts.get(name, ""):
+            raise ValueError(f"its {name} is no text")
+    if not isinstance(facts.get("seed", 0), int):
+        raise ValueError("its seed is no whole number")
+
+
 def load_network(path: Path) -> tuple[SiameseNet, Config, dict[str, Any]]:
     """Return a network written by :func:`save_network`, its configuration and its facts.
 
@@ -67,6 +92,16 @@ def load_network(path: Path) -> tuple[SiameseNet, Config, dict[str, Any]]:
         config, facts = Config.from_dict(about["config"]), dict(about["facts"])
         net = build_net(config.model)
         net.load_state_dict(content["net"])
-    except (KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
-        raise InputError(f"Checkpoint {path} does not fit this version. Name another.") from error
+        check_network(net, facts)
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:
+        raise InputError(
+            f"Checkpoint {path} does not fit this version ({first_line(error)}). Name another."
+        ) from error
     return net.eval(), config, facts

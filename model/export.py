@@ -11,6 +11,7 @@ import io
 import warnings
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -59,11 +60,17 @@ def graphs_of(net: SiameseNet) -> dict[str, ExportedProgram]:
     }
 
 
+def require_libraries(form: str) -> None:
+    """Pass if a form can be written; asked before long fits, not after them.
+
+    Raises:
+        InputError: its libraries are not there.
+    """
+    if form == "onnx" and not find_spec("onnxscript"):
+        raise InputError("ONNX needs two more libraries. Run: uv sync --extra onnx")
+
+
 def _save_onnx(program: ExportedProgram, output: str, path: Path) -> None:
-    try:
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise InputError("ONNX needs two more libraries. Run: uv sync --extra onnx") from error
     # The exporter reports on itself: steps on the output, and its libraries' deprecations.
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
@@ -97,6 +104,7 @@ def export(network: Path, form: str, folder: Path | None = None) -> list[Path]:
     Raises:
         InputError: no such network, no libraries for ONNX, or the folder cannot be written.
     """
+    require_libraries(form)
     net = load_network(network)[0].to(memory_format=torch.contiguous_format)
     suffix, save = FORMATS[form]
     paths = []

@@ -46,12 +46,12 @@ def _compared(net: SiameseNet, h_QE: Tensor, h_SE: Tensor) -> Iterator[Tensor]:
         yield net.compare(part.unsqueeze(0), h_SE.unsqueeze(0)).squeeze(0)
 
 
-def similarity(logits: Tensor, threshold: float) -> Tensor:
+def similarity(logits: Tensor, threshold: float | Tensor) -> Tensor:
     """Return similarities in [0, 1]: 1/2 where verification begins to say "same".
 
     Args:
         logits: of any shape.
-        threshold: a logit; the episode recipe trains logits to rank, and where they lie is
-            arbitrary until verification has chosen it on validation pairs.
+        threshold: a logit, or some that fit ``logits``; the episode recipe trains logits to rank,
+            and where they lie is arbitrary until verification has chosen it on validation pairs.
     """
     return torch.sigmoid(logits - threshold)

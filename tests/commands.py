@@ -50,6 +50,6 @@ def here(
     return None
 
 
-def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
+def trials(folder: Path, name: str = "glyphs-20-episode") -> list[optuna.trial.FrozenTrial]:
     storage = open_storage(f"sqlite:///{folder}/study.db")
-    return optuna.load_study(study_name="glyphs-20-episode", storage=storage).trials
+    return optuna.load_study(study_name=name, storage=storage).trials

@@ -92,7 +92,7 @@ def trials(folder: Path) -> list[FrozenTrial]:
     url = f"sqlite:///{folder}/study.db"
     try:
         storage = open_storage(url, create=False, reading=True)
-        return optuna.load_study(study_name="glyphs-20-episode", storage=storage).trials
+        return optuna.load_study(study_name="glyphs-20-episode-lr-momentum", storage=storage).trials
     except (InputError, KeyError):
         return []
 

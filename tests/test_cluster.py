@@ -53,7 +53,7 @@ def test_a_killed_node_costs_no_trial(
     assert process.returncode == 0, said
     assert "another takes its place" in said
     assert "goes on as trial" in said
-    study = optuna.load_study(study_name="glyphs-20-episode", storage=storage)
+    study = optuna.load_study(study_name="glyphs-20-episode-lr", storage=storage)
     owners = {read_owner(trial)[1] for trial in running}
     states = [trial.state for trial in study.trials]
     assert len(owners) == 2, "two actors"
@@ -67,7 +67,7 @@ def wait_for_two(storage: Any) -> list[optuna.trial.FrozenTrial]:
     for _ in range(900):
         time.sleep(0.1)
         try:
-            study = optuna.load_study(study_name="glyphs-20-episode", storage=storage)
+            study = optuna.load_study(study_name="glyphs-20-episode-lr", storage=storage)
         except KeyError:
             continue
         running = study.get_trials(states=(TrialState.RUNNING,))

@@ -35,6 +35,21 @@ def test_dense_validation_uses_every_drawer_pair_and_every_drawing(parts: Split)
     assert len(episodes.query_RQ.unique()) == len(parts.val)
 
 
+def test_dense_validation_stays_as_large_where_there_are_many_drawings() -> None:
+    many = Drawings(
+        name="x",
+        digest="x",
+        alphabets=("val",),
+        images_NHW=torch.zeros(600, 5, 5, dtype=torch.uint8),
+        alphabet_N=torch.zeros(600, dtype=torch.int64),
+        character_N=torch.arange(20).repeat_interleave(30),
+        drawer_N=torch.arange(30).repeat(20),
+    )
+    episodes = dense_validation(many)
+    assert len(episodes) == 4800, "not 2 × 30 × 29 × 20"
+    check(episodes, many)
+
+
 def test_the_papers_validation_has_16_queries_a_block(parts: Split) -> None:
     episodes = paper_validation(parts.val)
     assert episodes.query_RQ.shape == (4, 16)

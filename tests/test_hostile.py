@@ -2,6 +2,7 @@
 
 import html
 import io
+import json
 import os
 import pickle
 import zipfile
@@ -15,14 +16,20 @@ from test_matching import Compare, compare, drawn  # noqa: F401
 from tiny import objective, opened, url
 
 from data.errors import InputError, printable
+from data.files import write_atomically
+from data.images import expand
+from data.load import VAR, packed_file
 from data.omniglot import collect
 from data.splits import Split
+from hpo.comparison import PRETRAINED, load_comparer
 from hpo.keeping import Keeping
 from hpo.looking import export
 from hpo.plan import RetrainJob, default_folder
 from model import checkpoint
-from model.checkpoint import load_network
+from model.checkpoint import load_network, save_network
+from model.device import Machine
 
+CPU = Machine(torch.device("cpu"))
 NAMES = [
     "</script><img src=x onerror=alert(1)>",
     "' OR 1=1; DROP TABLE studies; --",
@@ -52,6 +59,62 @@ def test_a_pickled_checkpoint_is_refused_and_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "struck").exists()
     pickle.loads((tmp_path / "plain.pt").read_bytes())
     assert (tmp_path / "struck").exists(), "else this test could not fail"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"threshold": "x"},
+        {"threshold": 10**400},
+        {"threshold": float("nan")},
+        {"verification": "x"},
+        {"verification": {"threshold": [1]}},
+        {"data": ["omniglot"]},
+        {"data": "a\0b+class"},
+        {"data": "x+colour"},
+        {"seed": "1"},
+        "ab",
+    ],
+    ids=lambda facts: str(facts)[:30],
+)
+def test_a_checkpoint_that_says_nonsense_is_refused(facts: object, tmp_path: Path) -> None:
+    net, config, _ = load_network(PRETRAINED)
+    about = json.dumps({"config": config.to_dict(), "facts": facts})
+    content = {"about": about, "net": net.state_dict()}
+    checkpoint.save(tmp_path / "a.pt", checkpoint.NETWORK, content)
+    with pytest.raises(InputError, match=r"a\.pt"):
+        load_comparer(tmp_path / "a.pt", CPU)
+
+
+def test_a_checkpoint_of_no_numbers_is_refused(tmp_path: Path) -> None:
+    net, config, facts = load_network(PRETRAINED)
+    torch.nn.init.constant_(net.head.bias, float("nan"))
+    save_network(tmp_path / "a.pt", net, config, facts)
+    with pytest.raises(InputError, match="not every weight is a finite number"):
+        load_network(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("name", ["../../outside+class", "/outside+class", "..+class"])
+def test_the_name_of_a_data_set_leads_nowhere_else(name: str) -> None:
+    assert packed_file(name, 52).parent == VAR / "cache"
+
+
+def test_a_device_is_not_replaced_and_a_link_stays_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="no file"):
+        write_atomically(tmp_path / "pipe", lambda path: path.write_text("x"))
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_atomically(tmp_path / "link", lambda path: path.write_text("x"))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "x"
+
+
+def test_a_pipe_is_no_image_and_no_checkpoint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(InputError, match="neither a file nor a folder"):
+        expand([tmp_path / "a.png"])
+    with pytest.raises(InputError, match="is no file"):
+        load_network(tmp_path / "a.png")
 
 
 def test_an_archive_writes_nothing(tmp_path: Path) -> None:

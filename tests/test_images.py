@@ -118,6 +118,15 @@ def test_what_is_no_image_is_named(content: bytes, message: str, tmp_path: Path)
     assert "a.png" in str(error.value)
 
 
+def test_links_are_followed_and_lead_not_in_circles(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/1.png").write_bytes(good_png())
+    (tmp_path / "data/a").mkdir(parents=True)
+    (tmp_path / "data/b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data/a/back").symlink_to(tmp_path / "data")
+    assert image_files(tmp_path / "data") == [tmp_path / "data/b/1.png"]
+
+
 def test_a_folder_stands_for_its_images(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / ".cache").mkdir()

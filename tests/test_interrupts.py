@@ -74,14 +74,18 @@ def test_a_library_that_never_returns_does_not_hold_up_a_signal(
     assert 0.2 <= time.monotonic() - began < 5
 
 
+def import_and_wait(code: str, names: dict[str, object]) -> None:
+    exec(code, names)
+    time.sleep(10)
+
+
 def test_a_signal_that_strikes_an_import_waits_for_its_end(study: Study) -> None:
     end_on_first_signal()
     seen: list[int] = []
     code = "strike()\nfor i in range(10**5): seen.append(i)"
+    names = {"__name__": "importlib._bootstrap", "strike": strike, "seen": seen}
     with pytest.raises(KeyboardInterrupt):
-        exec(code, {"__name__": "importlib._bootstrap", "strike": strike, "seen": seen})
-        for _ in range(1000):
-            time.sleep(0.01)
+        import_and_wait(code, names)
     assert len(seen) == 10**5
 
 

@@ -1,6 +1,7 @@
 """Comparing one's own drawings, and the command that does it."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from PIL import Image
 from data.episodes import Packed
 from data.pictures import as_image
 from data.splits import split
-from hpo.comparison import PRETRAINED, classes_of
+from hpo.comparison import PRETRAINED
+from hpo.given_images import classes_of
 from model.checkpoint import load_network
 from model.evaluate import episode_logits
 from model.geometry import ModelConfig
@@ -130,6 +132,30 @@ def test_equal_names_of_different_files_stay_different_classes(drawn: Path) -> N
     assert len(classes_of([drawn / "one", drawn / "two"])) == 2
 
 
+def test_a_name_made_longer_may_be_taken_as_well(drawn: Path) -> None:
+    for folder in ("one/k", "two/k", "one/two/k"):
+        (drawn / folder).mkdir(parents=True)
+        (drawn / folder / "1.png").write_bytes((drawn / "support/c1.png").read_bytes())
+    relative = [Path(os.path.relpath(drawn / name)) for name in ("one", "two")]
+    inner = f"{relative[1]}/k"
+    (relative[0] / inner).mkdir(parents=True, exist_ok=True)
+    assert len(classes_of(relative)) == 3
+
+
+def test_a_query_that_cannot_be_read_leaves_the_others_alone(drawn: Path, compare: Compare) -> None:
+    as_image(torch.zeros(20, 20)).save(drawn / "queries/blank.png")
+    (drawn / "queries/text.png").write_text("no image")
+    status, out, err = compare("queries", "--support", "support", "--json")
+    assert status == 2
+    assert "2 could not be read" in err
+    assert len(err.splitlines()) == 1
+    answers = json.loads(out)["answers"]
+    assert [Path(a["query"]).name for a in answers if "error" in a] == ["blank.png", "text.png"]
+    assert len([a for a in answers if "ranking" in a]) == 10
+    status, out, err = compare("queries/c1.png", "--support", "queries")
+    assert (status, out) == (2, "")
+
+
 def test_the_page_shows_queries_and_answers(drawn: Path, compare: Compare) -> None:
     compare("queries", "--support", "support", "--html", "page.html")
     page = (drawn / "page.html").read_text()
@@ -150,7 +176,7 @@ def test_a_light_drawing_on_dark_paper_is_the_same(drawn: Path, compare: Compare
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["queries/c1.png"], "two images are compared, but 1 are named"),
+        (["queries/c1.png"], "two images are compared, not 1"),
         (["queries/c1.png", "nowhere.png"], "nowhere.png does not exist"),
         (["queries/c1.png", "text.png"], "text.png is no image"),
         (["queries/c1.png", "blank.png"], "No ink is to be seen on blank.png"),

@@ -93,7 +93,7 @@ def test_processes_that_start_at_once_share_one_study_and_show_no_password(
     processes = [start(folder, url, "--n-trials", "7") for folder in folders]
     said = [process.communicate(timeout=300)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * 2, said
-    study = optuna.load_study(study_name="glyphs-20-episode", storage=storage_at(url))
+    study = optuna.load_study(study_name="glyphs-20-episode-lr", storage=storage_at(url))
     ended = [t for t in study.trials if t.state.is_finished()]
     assert 7 <= len(ended) <= 8, "no more than were under way"
     assert len({tuple(t.params.values()) for t in ended}) == len(ended), "none twice"

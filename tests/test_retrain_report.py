@@ -135,7 +135,7 @@ def test_every_error_is_pictured_once_and_sorted(shown: Shown) -> None:
             "seed": [1, 1, 1, 2],
         }
     )
-    found = result_records.errors(predictions)
+    found = result_records.errors(predictions, {1: 0.0})
     assert found[["lake_run", "item", "answer", "n_wrong", "n_fits"]].to_numpy().tolist() == [
         [2, 1, 5, 1, 2],
         [1, 1, 4, 2, 2],

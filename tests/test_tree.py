@@ -45,15 +45,16 @@ def test_classes_are_divided_where_groups_are_few_or_absent(tmp_path: Path) -> N
 
 
 def test_folders_that_say_their_part_are_believed(tmp_path: Path) -> None:
-    root = make(tmp_path / "mine", ["train1", "train2", "validation", "test"], n_classes=3)
+    root = make(tmp_path / "mine", ["train1", "train2", "validation_a", "test_a"], n_classes=3)
     parts = split(read(root, tree_at(root, None, False), 28))
     assert parts.train.alphabets == ("train/train1", "train/train2")
-    assert parts.val.alphabets == ("val/validation",)
-    assert parts.test.alphabets == ("test/test",)
+    assert parts.val.alphabets == ("val/validation_a",)
+    assert parts.test.alphabets == ("test/test_a",)
 
 
-def test_a_class_that_is_trained_on_is_not_tested(tmp_path: Path) -> None:
-    root = make(tmp_path / "mine", ["train", "val", "test"], n_classes=3, n_images=2)
+@pytest.mark.parametrize("called", [("train", "val", "test"), ("Training", "valid", "testing")])
+def test_a_class_that_is_trained_on_is_not_tested(called: tuple[str, ...], tmp_path: Path) -> None:
+    root = make(tmp_path / "mine", list(called), n_classes=3, n_images=2)
     with pytest.raises(InputError, match="Class 'corners03' is in more than one of train"):
         read(root, tree_at(root, None, False), 28)
     other = make(tmp_path / "other", ["train", "test"], n_classes=3, n_images=2)
