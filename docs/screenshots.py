@@ -9,19 +9,25 @@ import io
 import os
 import shutil
 import threading
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from data.ink import Preparation
 from data.load import VAR
+from hpo.comparison import PRETRAINED, compare
+from hpo.comparison_page import comparison_page
 from hpo.console import add_storage
 from hpo.keeping import ARTIFACTS
 from hpo.looking import export
+from hpo.report import write
 from hpo.script import run_script
 from hpo.serve import HOST, make_dashboard
 from hpo.stored import stored_study
+from model.device import choose_machine
 
 WIDTH, QUALITY = 1200, 80
 
@@ -39,7 +45,7 @@ def shoot(browser: Any, address: str, path: Path, height: int, heading: str | No
     """Write a page, from its top or from a heading on, as WebP."""
     page = browser.new_page(viewport={"width": WIDTH, "height": height})
     page.goto(address)
-    page.wait_for_selector(".js-plotly-plot, img[src*=artifacts]")
+    page.wait_for_selector(".js-plotly-plot, img")
     page.wait_for_timeout(3000)  # until the figures stand still
     if heading:
         page.get_by_role("heading", name=heading).evaluate("h => h.scrollIntoView()")
@@ -49,7 +55,20 @@ def shoot(browser: Any, address: str, path: Path, height: int, heading: str | No
     print(f"wrote    {path}, {path.stat().st_size / 1e3:.0f} kB")
 
 
-def shoot_all(live: str, best: int, report: Path, retrained: Path, out: Path) -> None:
+def comparison(folder: Path) -> Path:
+    """Write what compare.py shows of the three drawings that the tutorial compares."""
+    how, machine = Preparation(), choose_machine("cpu", "float32")
+    support = [Path("b.png"), Path("c.jpg")]
+    with chdir(folder):  # files are shown as they are named
+        found = compare([Path("a.jpg")], support, PRETRAINED, how=how, on=machine)
+    path = folder / "compare.html"
+    write(path, comparison_page(found, PRETRAINED, len(support)))
+    return path
+
+
+def shoot_all(
+    live: str, best: int, report: Path, retrained: Path, compared: Path, out: Path
+) -> None:
     """Take every picture in one browser."""
     found = retrained.resolve().as_uri()
     with sync_playwright() as playwright:
@@ -60,6 +79,7 @@ def shoot_all(live: str, best: int, report: Path, retrained: Path, out: Path) ->
         shoot(browser, report.resolve().as_uri(), out / "study.webp", 1500, "Optimisation history")
         shoot(browser, found, out / "retrain.webp", 1700)
         shoot(browser, found, out / "errors.webp", 900, "official error")
+        shoot(browser, compared.resolve().as_uri(), out / "compare.webp", 480)
         browser.close()
 
 
@@ -67,16 +87,17 @@ def main() -> None:
     """Serve, export, and take the pictures."""
     args = parse()
     args.out.mkdir(parents=True, exist_ok=True)
-    report = args.out / "study.html"
+    report, compared = args.out / "study.html", comparison(args.out)
     export(args.storage, args.study_name, report)
     with stored_study(args.storage, args.study_name) as (storage, study, _):
         server = make_dashboard(storage, 0, VAR / ARTIFACTS)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         live = f"http://{HOST}:{server.server_port}/dashboard/studies/{study._study_id}"
         best = study.best_trial.number
-        shoot_all(live, best, report, args.retrain / "report.html", args.out)
+        shoot_all(live, best, report, args.retrain / "report.html", compared, args.out)
         server.shutdown()
     report.unlink()
+    compared.unlink()
 
 
 if __name__ == "__main__":

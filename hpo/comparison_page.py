@@ -34,7 +34,9 @@ def comparison_page(found: Comparison, checkpoint: Path, top: int) -> Page:
     lead = [
         f"Images as {printable(checkpoint.name)} saw them, and how similar. {meaning}{left_out}"
     ]
-    headline = f"{len(found.queries)} queries, {len(found.shown)} classes"
+    n_queries, n_classes = len(found.queries), len(found.shown)
+    headline = f"{n_queries} {'query' if n_queries == 1 else 'queries'}, "
+    headline += f"{n_classes} {'class' if n_classes == 1 else 'classes'}"
     section = Section("Likeliest first", pictures=pictures)
     return Page("Compared drawings", headline, lead, [section])
 

@@ -8,6 +8,7 @@ from data.drawings import Drawings
 from data.episodes import Episodes
 from data.mnist import load_mnist, mnist_episodes
 from data.splits import Split
+from hpo import paper
 from hpo.fits import Fits
 from hpo.scales import Scale, episode_recipe, paper_recipe
 from model.config import Config
@@ -35,36 +36,17 @@ class Row:
     note: str = ""
 
 
-# Table 1: pairs as the paper calls them, distorted or not, its accuracy.
-TABLE_1 = (
-    ("30k", False, 0.9061),
-    ("90k", False, 0.9154),
-    ("150k", False, 0.9163),
-    ("30k", True, 0.9190),
-    ("90k", True, 0.9315),
-    ("150k", True, 0.9342),
-)
-CITED = (
-    ("humans", 0.955),
-    ("hierarchical Bayesian program learning", 0.952),
-    ("affine model", 0.818),
-    ("hierarchical deep", 0.652),
-    ("deep Boltzmann machine", 0.620),
-    ("simple stroke", 0.352),
-)
-
-
 def table_1(scale: Scale, fits: Fits, full_size: Split) -> Iterator[Row]:
     """Yield verification accuracies on test pairs; checkpoint and threshold from validation."""
     counts = dict(zip(("30k", "90k", "150k"), scale.pairs, strict=True))
-    for pairs, distort, paper in TABLE_1:
+    for pairs, distort, share in paper.TABLE_1:
         config = paper_recipe(scale, counts[pairs], distort=distort)
         networks = fits.networks(config, scale.n_seeds)
         found = [verification_figures(net, fits.parts) for net in networks]
         ours = [figures["test_accuracy"] for figures in found]
         name = f"{pairs} pairs, {'affine distortions ×8' if distort else 'no distortions'}"
         few = "" if pairs == f"{counts[pairs] // 1000}k" else f"{counts[pairs]} pairs"
-        yield Row(name, paper, ours, found[0]["n_pairs"], few)
+        yield Row(name, share, ours, found[0]["n_pairs"], few)
 
 
 def one_shot_rows(
@@ -89,19 +71,19 @@ def one_shot_rows(
 
 def table_2(scale: Scale, fits: Fits, full_size: Split) -> Iterator[Row]:
     """Yield accuracies on the official 20-way episodes; those without a network at 105 pixels."""
-    yield from (Row(name, paper, note="cited") for name, paper in CITED)
+    yield from (Row(name, share, note="cited") for name, share in paper.CITED.items())
     rows = one_shot_rows(scale, fits, fits.parts.test, fits.parts.official)
-    for row, paper in zip(rows, (0.920, 0.583, None, None), strict=True):
-        row.paper = paper
+    for row, share in zip(rows, (paper.CONVNET, paper.DENSE_NET, None, None), strict=True):
+        row.paper = share
         yield row
     baselines = (
-        ("1-NN on pixels, cosine", 0.217, nearest_neighbour_scores),
+        ("1-NN on pixels, cosine", paper.NEAREST, nearest_neighbour_scores),
         ("1-NN on pixels, Euclidean", None, pixel_distance_scores),
-        ("modified Hausdorff distance (Lake's demonstration)", 0.612, hausdorff_scores),
+        ("modified Hausdorff distance (Lake's demonstration)", paper.HAUSDORFF, hausdorff_scores),
     )
-    for name, paper, scorer in baselines:
-        share = accuracy(scorer, full_size.test, full_size.official)
-        yield Row(name, paper, [share], len(full_size.official))
+    for name, share, scorer in baselines:
+        ours = accuracy(scorer, full_size.test, full_size.official)
+        yield Row(name, share, [ours], len(full_size.official))
 
 
 def table_3(scale: Scale, fits: Fits, full_size: Split) -> Iterator[Row]:
@@ -109,12 +91,12 @@ def table_3(scale: Scale, fits: Fits, full_size: Split) -> Iterator[Row]:
     digits = load_mnist(fits.parts.test.image_size).to(fits.machine.device)
     episodes = mnist_episodes(digits)
     rows = one_shot_rows(scale, fits, digits, episodes)
-    for row, paper in zip(rows, (0.703, None, None, None), strict=True):
-        row.paper = paper
+    for row, share in zip(rows, (paper.MNIST_CONVNET, None, None, None), strict=True):
+        row.paper = share
         yield row
     note = "the paper does not say how its episodes or its distance are made"
     share = accuracy(nearest_neighbour_scores, digits, episodes)
-    yield Row("1-NN on pixels, cosine", 0.265, [share], len(episodes), note)
+    yield Row("1-NN on pixels, cosine", paper.MNIST_NEAREST, [share], len(episodes), note)
     share = accuracy(pixel_distance_scores, digits, episodes)
     yield Row("1-NN on pixels, Euclidean", None, [share], len(episodes))
 

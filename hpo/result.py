@@ -12,12 +12,12 @@ import pandas as pd
 from data.episodes import N_WAY
 from data.files import write_atomically
 from data.splits import Split
+from hpo import paper
 from hpo.wording import whose_episodes
 from model.evaluate import N_COPIES, wilson_interval
 from model.score import SHOWN_WAYS
 
 Figure = Callable[[dict[str, Any]], Any]
-PAPER = ("92.0 %", "21.7 %")  # Koch 2015 Table 2: its network, its 1-NN
 
 
 def mean_and_sd(values: list[float]) -> dict[str, float | None]:
@@ -140,10 +140,11 @@ def table(result: dict[str, Any]) -> str:
     n_episodes = base["official"]["n_episodes"]
     omniglot = result["data"] == "omniglot"
     title = f"{whose_episodes(result['data'])} {n_episodes} episodes, {n_way(result)}-way"
-    paper = PAPER if omniglot else ("–", "–")
+    theirs = (f"{100 * share:.1f} %" for share in (paper.CONVNET, paper.NEAREST))
+    beside = tuple(theirs) if omniglot else ("–", "–")
     rows = [
         ("", f"ours ({len(result['seeds'])} seeds)", "1-NN pixels", "paper", "its 1-NN"),
-        (title, percent(ours["official"]), f"{base['official']['accuracy']:.1%}", *paper),
+        (title, percent(ours["official"]), f"{base['official']['accuracy']:.1%}", *beside),
         (f"with {N_COPIES} distorted copies averaged", percent(ours["averaged"]), "–", "–", "–"),
     ]
     for n, accuracy in base["random_episodes"].items():  # some of those that we have

@@ -7,9 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from hpo import theme
-
-PAPER, HUMAN = 0.92, 0.955  # Koch 2015 Table 2, on the official episodes
+from hpo import paper, theme
 
 
 def _hover(before: str) -> str:
@@ -59,8 +57,8 @@ def n_way(frame: pd.DataFrame, official: float, at: int, omniglot: bool) -> go.F
     whose = "official" if omniglot else "test"
     points = [(f"ours, {whose}", official, theme.BLUE, "diamond-open")]
     if omniglot:
-        points.insert(0, ("paper, official", PAPER, theme.ORANGE, "square"))
-        points.insert(0, ("people, official", HUMAN, theme.GREEN, "star"))
+        points.insert(0, ("paper, official", paper.CONVNET, theme.ORANGE, "square"))
+        points.insert(0, ("people, official", paper.HUMAN, theme.GREEN, "star"))
     for name, y, colour, symbol in points:
         figure.add_scatter(
             x=[at],
