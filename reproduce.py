@@ -7,7 +7,7 @@ from pathlib import Path
 from hpo.console import add_machine, positive
 from hpo.script import run_script
 
-SCALES = ("smoke", "reduced", "full")
+SCALE_NAMES = ("smoke", "reduced", "full")
 
 
 def flags() -> argparse.ArgumentParser:
@@ -23,7 +23,7 @@ def flags() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--scale",
-        choices=SCALES,
+        choices=SCALE_NAMES,
         default="reduced",
         help="smoke: a minute; reduced: 35 pixels, for two CPU cores (default); "
         "full: 105 pixels, the paper's pairs and filters",

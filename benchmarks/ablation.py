@@ -19,6 +19,7 @@ from data.load import load
 from data.splits import Split, split
 from hpo.console import add_storage
 from hpo.reference import own_or_reference
+from hpo.script import run_script
 from hpo.space import resized
 from hpo.stored import stored_study
 from hpo.winner import choose_trial, retrain_config
@@ -160,4 +161,4 @@ def table(found: dict[str, list[float]]) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

@@ -11,6 +11,7 @@ from typing import Any
 
 from hpo import paper
 from hpo.result import percent
+from hpo.script import run_script
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -139,4 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

@@ -1,4 +1,4 @@
-"""What preparing pictures costs and brings: one-shot accuracy of the pretrained network.
+"""What preparing pictures is worth and brings: one-shot accuracy of the pretrained network.
 
 Validation episodes of Omniglot, whose drawings are shown as they are, prepared by ``data/ink.py``,
 and as simulated photographs (a thicker pen, grey paper, a shadow, noise, somewhere on a larger
@@ -26,6 +26,7 @@ from data.load import load
 from data.mnist import load_mnist
 from data.splits import split
 from hpo.comparison import PRETRAINED
+from hpo.script import run_script
 from model.checkpoint import load_network
 from model.evaluate import one_shot_accuracy
 from model.siamese import SiameseNet
@@ -113,4 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

@@ -25,11 +25,12 @@ from data.files import write_atomically
 from data.load import load
 from data.splits import Split, split
 from hpo.sampler import make_pruner, make_sampler
+from hpo.script import run_script
 from hpo.settings import StudySettings, base_config
 from hpo.space import anchors, distributions, suggest_config
 from model.config import Config
 from model.device import Machine
-from model.state import FitState
+from model.state import FORMAT, FitState
 from model.train import CHANCE, Validation, fit
 
 PRUNED = optuna.trial.TrialState.PRUNED
@@ -53,7 +54,9 @@ class Curves:
 
     def epochs(self, config: Config, seed: int) -> Iterator[float]:
         """Yield the accuracy after each epoch; train only when nobody knows it yet."""
-        key = json.dumps([self.parts.train.digest, asdict(config), seed], sort_keys=True)
+        how = [FORMAT, self.machine.device.type, self.machine.precision]
+        what = [self.parts.train.digest, asdict(config), seed, *how]
+        key = json.dumps(what, sort_keys=True)
         known = self.known.setdefault(key, [])
         yield from list(known)
         if len(known) == config.fit.max_epochs or (known and known[-1] == CHANCE):
@@ -194,4 +197,4 @@ def draw(figure: go.Figure, args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

@@ -11,6 +11,7 @@ from scipy.optimize import nnls
 
 from data.load import load
 from data.splits import split
+from hpo.script import run_script
 from hpo.settings import StudySettings, base_config
 from model.config import Config
 from model.device import Machine
@@ -105,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

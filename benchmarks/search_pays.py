@@ -21,6 +21,7 @@ from hpo.fits import Fits
 from hpo.official_log import log_official
 from hpo.reference import own_or_reference
 from hpo.result import mean_and_sd, percent
+from hpo.script import run_script
 from hpo.settings import StudySettings, base_config
 from hpo.space import GROUPS, anchors, suggest_config
 from hpo.stored import stored_study
@@ -110,4 +111,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

@@ -19,6 +19,7 @@ from harness import finish, machine_of, parser
 from hpo.keeping import keeping_of
 from hpo.objective import record
 from hpo.retry import put_back_orphans, take_one
+from hpo.script import run_script
 from hpo.settings import StudySettings, base_config
 from hpo.space import suggest_config
 from hpo.storage import open_storage, storage_errors
@@ -99,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

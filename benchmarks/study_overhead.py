@@ -22,6 +22,7 @@ from hpo.budget import Budget
 from hpo.job import Job
 from hpo.launcher import Processes
 from hpo.objective import record
+from hpo.script import run_script
 from hpo.settings import StudySettings, base_config
 from hpo.space import anchors, suggest_config
 from hpo.storage import open_storage
@@ -182,4 +183,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

@@ -1,8 +1,10 @@
-"""The README's tables, from the committed results: ``uv run benchmarks/summary.py``."""
+"""The tables of docs/speed.md, from the committed results: ``uv run benchmarks/summary.py``."""
 
 import json
 from pathlib import Path
 from typing import Any
+
+from hpo.script import run_script
 
 RESULTS = Path(__file__).parent / "results"
 PLAIN, PAIRS, OURS = "plain loop", "+ freed memory kept", "+ each drawing embedded once: ours"
@@ -62,4 +64,4 @@ def table() -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

@@ -19,6 +19,7 @@ from step import where_a_step_goes
 
 from data.load import load
 from data.splits import split
+from hpo.script import run_script
 from model.config import Config
 from model.device import Machine
 from model.evaluate import one_shot_accuracy
@@ -95,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

@@ -21,6 +21,7 @@ from data.episodes import dense_validation
 from data.load import load
 from data.splits import Split, split
 from hpo.official_log import log_official
+from hpo.script import run_script
 from hpo.settings import StudySettings, base_config
 from hpo.space import anchors, suggest_config
 from hpo.winner import EPOCHS_FACTOR
@@ -164,4 +165,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, "Run the same command again.")

@@ -152,10 +152,10 @@ def read(root: Path, tree: Tree, image_size: int) -> Packed:
         character_N=torch.tensor([number[class_of[file]] for file in files]),
         drawer_N=torch.cat([torch.arange(n_images[c]) for c in classes]),
     )
-    return Packed(drawings, test_episodes(drawings))
+    return Packed(drawings, fixed_test_episodes(drawings))
 
 
-def test_episodes(drawings: Drawings) -> Episodes:
+def fixed_test_episodes(drawings: Drawings) -> Episodes:
     """Return fixed random episodes of the test alphabets, by positions in all drawings."""
     names = [name for name in drawings.alphabets if name.startswith("test")]
     test = drawings.only(names)

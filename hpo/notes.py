@@ -13,7 +13,7 @@ WHY = {
     "pruned": "The pruner found it hopeless beside earlier trials.",
     "interrupted": "Its process ended, and it was put back into the queue.",
     "failed": "It failed, and is not tried again; see what run_study.py printed.",
-    "died": "Its fit could not learn ({why}); it counts as chance, 1/20.",
+    "died": "Its fit could not learn ({why}); it counts as chance.",
 }
 
 NOT_BEGUN = "It was not begun: all had been given out."

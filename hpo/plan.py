@@ -13,10 +13,10 @@ from data.splits import Split, split, train_and_val
 from hpo.budget import worked_seconds
 from hpo.finalists import finalist_studies, value_of
 from hpo.reference import own_or_reference
-from hpo.report import storage_shown
 from hpo.stored import stored_study
 from hpo.study import IDENTITY
 from hpo.winner import choose_trial, retrain_config
+from hpo.wording import storage_shown
 from model.config import Config
 from model.device import Machine, choose_machine
 from model.train import Validation

@@ -1,7 +1,6 @@
 """A page of sections as one HTML file: no other file, no network, no text that is run as markup."""
 
 import base64
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from markupsafe import Markup
 from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
-from data.errors import hide_password
 from data.files import write_atomically
 
 CONFIG = {"responsive": True, "displaylogo": False}
@@ -80,23 +78,6 @@ def _drawn(figure: go.Figure, number: int) -> Markup:
     """Return a figure's element; its texts are harmless, for plotly writes < as an escape."""
     name = f"figure-{number}"
     return Markup(to_html(figure, CONFIG, include_plotlyjs=False, full_html=False, div_id=name))
-
-
-def storage_shown(url: str) -> str:
-    """Return a database address without password and, for a report is mailed, without folders."""
-    if url.startswith("sqlite"):
-        return f"sqlite:///{Path(url).name}"
-    return hide_password(url).partition("?")[0]
-
-
-def command_shown(words: list[str]) -> str:
-    """Return a command line whose paths have lost their folders."""
-    return " ".join(map(_word_shown, words))
-
-
-def _word_shown(word: str) -> str:
-    flag, value = re.fullmatch(r"(--?[\w-]+=)?(.*)", word, re.DOTALL).groups("")  # type: ignore[union-attr]
-    return flag + (storage_shown(value) if "://" in value else Path(value).name or value)
 
 
 def _shown(section: Section, first: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The files of a retraining: result.json, predictions.csv, and the table on the terminal."""
+"""A retraining's result.json, predictions.csv and confusions.csv, and its table as text."""
 
 import json
 from collections.abc import Callable

@@ -1,10 +1,9 @@
 """What a retraining's report says in words and tables."""
 
 from hpo.paper import ADDED, CITED
-from hpo.report import command_shown, storage_shown
 from hpo.result import SEED_FIGURES, percent
 from hpo.result_records import Result
-from hpo.wording import whose_episodes
+from hpo.wording import command_shown, storage_shown, whose_episodes
 
 
 def headline(result: Result) -> str:

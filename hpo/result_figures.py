@@ -25,18 +25,34 @@ def n_way(frame: pd.DataFrame, official: float, at: int, omniglot: bool) -> go.F
         at: their number of candidates.
         omniglot: whether the paper's and people's figures may stand beside it.
     """
-    x = frame["n_way"]
     figure = go.Figure()
+    _band(figure, frame)
+    figure.add_scatter(
+        x=frame["n_way"],
+        y=1 / frame["n_way"],
+        line={"color": theme.GREY, "dash": "dot"},
+        name="chance",
+        mode="lines",
+        hovertemplate="chance %{y:.1%}<extra></extra>",
+    )
+    if omniglot:
+        _mark(figure, at, "people, official", paper.HUMAN, theme.GREEN, "star")
+        _mark(figure, at, "paper, official", paper.CONVNET, theme.ORANGE, "square")
+    whose = "official" if omniglot else "test"
+    _mark(figure, at, f"ours, {whose}", official, theme.BLUE, "diamond-open")
+    axis = {"title": {"text": "N, candidates per episode"}, "dtick": 2}
+    return theme.styled(
+        figure, height=480, xaxis=axis, yaxis=theme.percent_axis("one-shot accuracy")
+    )
+
+
+def _band(figure: go.Figure, frame: pd.DataFrame) -> None:
+    """Draw the mean over the fits, and what lies between the least and the most of them."""
+    x = frame["n_way"]
     edge: dict[str, Any] = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
     figure.add_scatter(x=x, y=frame["most"], showlegend=False, **edge)
-    figure.add_scatter(
-        x=x,
-        y=frame["least"],
-        fill="tonexty",
-        fillcolor="rgba(0,114,178,0.25)",
-        name="least to most over the fits",
-        **edge,
-    )
+    filled = {"fill": "tonexty", "fillcolor": "rgba(0,114,178,0.25)"}
+    figure.add_scatter(x=x, y=frame["least"], name="least to most over the fits", **edge, **filled)
     figure.add_scatter(
         x=x,
         y=frame["mean"],
@@ -46,32 +62,28 @@ def n_way(frame: pd.DataFrame, official: float, at: int, omniglot: bool) -> go.F
         customdata=frame[["mean", "least", "most"]],
         hovertemplate=_hover("%{x}-way: "),
     )
+
+
+def _mark(figure: go.Figure, x: int, name: str, y: float, colour: str, symbol: str) -> None:
+    """Draw one figure that is known of one number of candidates alone."""
     figure.add_scatter(
-        x=x,
-        y=1 / x,
-        line={"color": theme.GREY, "dash": "dot"},
-        name="chance",
-        mode="lines",
-        hovertemplate="chance %{y:.1%}<extra></extra>",
+        x=[x],
+        y=[y],
+        mode="markers",
+        marker={"color": colour, "symbol": symbol, "size": 12, "line": {"width": 2}},
+        name=name,
+        hovertemplate=f"{name}: %{{y:.1%}}<extra></extra>",
     )
-    whose = "official" if omniglot else "test"
-    points = [(f"ours, {whose}", official, theme.BLUE, "diamond-open")]
-    if omniglot:
-        points.insert(0, ("paper, official", paper.CONVNET, theme.ORANGE, "square"))
-        points.insert(0, ("people, official", paper.HUMAN, theme.GREEN, "star"))
-    for name, y, colour, symbol in points:
-        figure.add_scatter(
-            x=[at],
-            y=[y],
-            mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": 12, "line": {"width": 2}},
-            name=name,
-            hovertemplate=f"{name}: %{{y:.1%}}<extra></extra>",
-        )
-    axis = {"title": {"text": "N, candidates per episode"}, "dtick": 2}
-    return theme.styled(
-        figure, height=480, xaxis=axis, yaxis=theme.percent_axis("one-shot accuracy")
-    )
+
+
+def _error_bars(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return fine bars from the least to the most of the fits."""
+    return {
+        "array": rows["most"] - rows["mean"],
+        "arrayminus": rows["mean"] - rows["least"],
+        "thickness": 1,
+        "color": theme.GREY,
+    }
 
 
 def alphabets(frame: pd.DataFrame) -> go.Figure:
@@ -108,12 +120,7 @@ def alphabets(frame: pd.DataFrame) -> go.Figure:
                 name=name,
                 legendgroup=part,
                 showlegend=i == 0 and len(rows) > 0,
-                error_x={
-                    "array": rows["most"] - rows["mean"],
-                    "arrayminus": rows["mean"] - rows["least"],
-                    "thickness": 1,
-                    "color": theme.GREY,
-                },
+                error_x=_error_bars(rows),
                 customdata=rows[["mean", "least", "most"]],
                 hovertemplate=_hover("%{y}<br>"),
                 row=1,
@@ -138,12 +145,7 @@ def lake_runs(frame: pd.DataFrame) -> go.Figure:
             x=frame["lake_run"],
             y=frame["mean"],
             marker={"color": theme.BLUE},
-            error_y={
-                "array": frame["most"] - frame["mean"],
-                "arrayminus": frame["mean"] - frame["least"],
-                "thickness": 1,
-                "color": theme.GREY,
-            },
+            error_y=_error_bars(frame),
             customdata=frame[["mean", "least", "most"]],
             hovertemplate=_hover("%{x}: "),
         )
@@ -152,43 +154,29 @@ def lake_runs(frame: pd.DataFrame) -> go.Figure:
     return theme.styled(figure, height=360, xaxis_title="block of episodes", yaxis=axis)
 
 
-def confusion(confusions: pd.DataFrame) -> go.Figure:
+def confusion(shares: dict[str, np.ndarray]) -> go.Figure:
     """Return the confusion matrix of one alphabet at a time, chosen from a list.
 
     Args:
-        confusions: ``alphabet``, ``character``, ``answer``, ``count``.
+        shares: of :func:`hpo.result_records.confusion_shares`.
     """
-    if confusions.empty:
-        return theme.empty("No alphabet has twenty characters.")
-    names = sorted(confusions["alphabet"].unique())
+    if not shares:
+        return theme.empty("Nothing was asked of any alphabet.")
     figure = go.Figure()
-    for i, name in enumerate(names):
-        rows = confusions[confusions["alphabet"] == name]
-        n = int(rows[["character", "answer"]].to_numpy().max()) + 1
-        counts = np.zeros((n, n), "float32")
-        np.add.at(counts, (rows["character"], rows["answer"]), rows["count"])
-        shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    for name, shares_CC in shares.items():
+        number = np.arange(1, len(shares_CC) + 1, dtype="int16")
         figure.add_heatmap(
-            x=np.arange(1, n + 1, dtype="int16"),
-            y=np.arange(1, n + 1, dtype="int16"),
-            z=shares.astype("float32"),
+            x=number,
+            y=number,
+            z=shares_CC,
             zmin=0,
             zmax=1,
             colorscale=theme.SCALE,
             colorbar=theme.colour_bar("share"),
-            visible=i == 0,
+            visible=name == next(iter(shares)),
             hovertemplate="character %{y} taken for %{x}: %{z:.1%}<extra></extra>",
         )
-    buttons = [
-        {
-            "label": theme.plain(name),
-            "method": "update",
-            "args": [{"visible": [name == n for n in names]}],
-        }
-        for name in names
-    ]
-    menu = {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.14, "yanchor": "top"}
-    figure = theme.styled(figure, height=560, updatemenus=[menu])
+    figure = theme.styled(figure, height=560, updatemenus=[_one_of(list(shares))])
     figure.update_layout(margin={"t": 80})
     figure.update_xaxes(title={"text": "answer (number of the character)"}, constrain="domain")
     figure.update_yaxes(
@@ -198,3 +186,16 @@ def confusion(confusions: pd.DataFrame) -> go.Figure:
         constrain="domain",
     )
     return figure
+
+
+def _one_of(names: list[str]) -> dict[str, Any]:
+    """Return the list from which one of a figure's traces is chosen."""
+    buttons = [
+        {
+            "label": theme.plain(name),
+            "method": "update",
+            "args": [{"visible": [name == n for n in names]}],
+        }
+        for name in names
+    ]
+    return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.14, "yanchor": "top"}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -82,6 +83,21 @@ def errors(predictions: pd.DataFrame, threshold: dict[int, float]) -> pd.DataFra
     counts = wrong.groupby(["lake_run", "item"]).size().rename("n_wrong")
     first = wrong.drop_duplicates(["lake_run", "item"])
     return first.merge(counts, on=["lake_run", "item"]).reset_index(drop=True)
+
+
+def confusion_shares(confusions: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return by alphabet a C×C float32 matrix: how often each character was taken for each.
+
+    Args:
+        confusions: ``alphabet``, ``character``, ``answer``, ``count``.
+    """
+    found = {}
+    for name, rows in confusions.groupby("alphabet"):
+        n = int(rows[["character", "answer"]].to_numpy().max()) + 1
+        counts_CC = np.zeros((n, n), "float32")
+        np.add.at(counts_CC, (rows["character"], rows["answer"]), rows["count"])
+        found[str(name)] = counts_CC / np.maximum(counts_CC.sum(1, keepdims=True), 1)
+    return found
 
 
 def top_confusions(confusions: pd.DataFrame, n: int = 12) -> pd.DataFrame:

@@ -21,7 +21,6 @@ from model.checkpoint import load_network, save_network
 from model.device import choose_machine
 from model.epoch_log import logged
 from model.export import export
-from model.geometry import DenseConfig
 from model.provenance import provenance
 from model.score import Score, score_network
 from model.state import FitState
@@ -149,8 +148,6 @@ def evaluate_checkpoint(
     net, config, facts = load_network(path)
     if lacking := {"data", "data_digest", "train_on", "seed"} - facts.keys():
         raise InputError(f"{path} does not say its {min(lacking)}. Name one of retrain_best.py's.")
-    if isinstance(config.model, DenseConfig):
-        raise InputError(f"{path} has no convolutions to report on. Name a convolutional network.")
     net.precision = machine.precision
     packed = load(facts["data"], data_root, config.model.image_size, or_glyphs=False)
     check_digest(packed.drawings.digest, facts["data_digest"])

@@ -88,15 +88,15 @@ def mistakes(
         Section(
             "Confusion within each alphabet",
             "The widest random episodes, all fits together. Choose an alphabet from the list.",
-            figures=[result_figures.confusion(confusions)],
+            figures=[result_figures.confusion(result_records.confusion_shares(confusions))],
         ),
         Section("Confused most often", pictures=drawings_shown.confusion_pictures(top, full_size)),
     ]
 
 
-def as_in_the_paper(whose: str, filters_NHW: Tensor, full_size: Split) -> list[Section]:
+def as_in_the_paper(whose: str, filters_NHW: Tensor | None, full_size: Split) -> list[Section]:
     """Return the pictures that the paper has, too."""
-    return [
+    parts = [
         Section(
             f"A block of {whose} episodes",
             "As the paper's Figure 1: which of the support drawings shows the query's character?",
@@ -107,19 +107,19 @@ def as_in_the_paper(whose: str, filters_NHW: Tensor, full_size: Split) -> list[S
             "As the paper's Figure 5: what training sees of one drawing.",
             pictures=[drawings_shown.distortion_picture(full_size)],
         ),
-        Section(
-            "First-layer filters",
-            "As the paper's Figure 7: the first fit's.",
-            pictures=[drawings_shown.filter_picture(filters_NHW)],
-        ),
     ]
+    if filters_NHW is None:
+        return parts
+    pictures = [drawings_shown.filter_picture(filters_NHW)]
+    note = "As the paper's Figure 7: the first fit's."
+    return [*parts, Section("First-layer filters", note, pictures=pictures)]
 
 
 def retrain_page(
     result: Result,
     predictions: pd.DataFrame,
     confusions: pd.DataFrame,
-    filters_NHW: Tensor,
+    filters_NHW: Tensor | None,
     full_size: Split,
 ) -> Page:
     """Return the report of a retraining, or of one network's evaluation.
@@ -128,7 +128,7 @@ def retrain_page(
         result: content of result.json.
         predictions: content of predictions.csv.
         confusions: content of confusions.csv.
-        filters_NHW: the first layer's, of the first fit.
+        filters_NHW: the first layer's, of the first fit, if it is convolutional.
         full_size: the split of the same data at 105 pixels, for the pictures.
     """
     lead = [CHOSEN if held_out(result) else CONFIGURED]

@@ -1,5 +1,6 @@
 """Open, fill and count a study; refuse to resume it as something else."""
 
+import time
 import uuid
 from typing import Any
 
@@ -17,6 +18,7 @@ from hpo.space import GROUPS, anchors, distributions
 
 IDENTITY = "identity"
 N_EPISODES = "n_episodes"  # of its validation
+MAKER_POLLS, POLL_SECONDS = 20, 0.1
 
 
 def default_name(settings: StudySettings) -> str:
@@ -50,6 +52,7 @@ def open_study(
         )
     except DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
+        await_maker(study)
         check_identity(study, identity)
     if IDENTITY not in study.user_attrs:  # new, or its maker was killed before this line
         if FOLDER not in study.user_attrs:
@@ -57,6 +60,17 @@ def open_study(
         study.set_user_attr(IDENTITY, identity)
         check_identity(study, identity)  # another may have made it otherwise meanwhile
     return study
+
+
+def await_maker(study: Study) -> None:
+    """Wait until another process that has just made a study has said what it is, or was killed.
+
+    Two that say it would give the study two folders, and each its workers another one.
+    """
+    for _ in range(MAKER_POLLS):
+        if IDENTITY in study.user_attrs or study.get_trials(deepcopy=False):
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def check_identity(study: Study, identity: dict[str, Any]) -> None:

@@ -1,5 +1,9 @@
-"""What is said of a data set, so that nobody compares what does not compare."""
+"""What is said of data, addresses and commands: nothing that does not compare or is private."""
 
+import re
+from pathlib import Path
+
+from data.errors import hide_password
 from data.tree import tree_named
 
 
@@ -15,3 +19,21 @@ def caution(data: str) -> str:
 def whose_episodes(data: str) -> str:
     """Return the adjective of the test episodes."""
     return "official" if data == "omniglot" else "glyph" if data == "glyphs" else "test"
+
+
+def storage_shown(url: str) -> str:
+    """Return a database address without password and, for a report is mailed,
+    without folders."""
+    if url.startswith("sqlite"):
+        return f"sqlite:///{Path(url).name}"
+    return hide_password(url).partition("?")[0]
+
+
+def command_shown(words: list[str]) -> str:
+    """Return a command line whose paths have lost their folders."""
+    return " ".join(map(_word_shown, words))
+
+
+def _word_shown(word: str) -> str:
+    flag, value = re.fullmatch(r"(--?[\w-]+=)?(.*)", word, re.DOTALL).groups("")  # type: ignore[union-attr]
+    return flag + (storage_shown(value) if "://" in value else Path(value).name or value)

@@ -59,8 +59,8 @@ class FitConfig:
         ramp_epochs: epochs over which momentum rises from 0.5 to μ (Deviation D5).
         nesterov: whether the momentum is Nesterov's.
         distort: whether training drawings are distorted.
-        turns: whether alphabets turned by 90, 180 and 270 degrees train as further alphabets.
-        mirrors: whether mirrored alphabets do, too (episode recipe).
+        turns: whether alphabets turned by 90, 180 and 270 degrees train, too (episode recipe).
+        mirrors: whether mirrored alphabets do (episode recipe).
         ema: decay per step of the averaged weights; 0 for none.
     """
 

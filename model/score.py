@@ -26,7 +26,7 @@ from model.evaluate import (
     verification_accuracy,
     wilson_interval,
 )
-from model.siamese import SiameseNet
+from model.siamese import DenseNet, SiameseNet
 from model.survey import EPISODE_SEED, roc, survey, survey_episodes
 
 SHOWN_WAYS = (2, 5, 10, 15, 20)
@@ -43,13 +43,13 @@ class Score:
         figures: JSON values; accuracies are shares in [0, 1].
         predictions: one row per official episode.
         confusions: of :func:`model.survey.survey`, over the alphabets that were not trained on.
-        filters_NHW: the first layer's weights.
+        filters_NHW: the first layer's weights, if it is convolutional.
     """
 
     figures: dict[str, Any]
     predictions: pd.DataFrame
     confusions: pd.DataFrame
-    filters_NHW: Tensor
+    filters_NHW: Tensor | None
 
 
 def prediction_table(scores_RQS: Tensor, test: Drawings, official: Episodes) -> pd.DataFrame:
@@ -98,19 +98,14 @@ def accuracy(scorer: Scorer, drawings: Drawings, episodes: Episodes) -> float:
     return credit(scorer(drawings, episodes), episodes.target_RQ).mean().item()
 
 
-def one_shot_figures(scorer: Scorer, split: Split) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Return the official and the validation figures, and the official episodes' predictions.
-
-    Args:
-        scorer: answers for the drawings' image size; asked once about each official episode.
-        split: nothing is chosen on its ``test``.
-    """
-    table = prediction_table(scorer(split.test, split.official), split.test, split.official)
-    validation = accuracy(scorer, split.val, dense_validation(split.val))
-    return {"official": official_figures(table), "validation_accuracy": validation}, table
+def official_predictions(scorer: Scorer, split: Split) -> pd.DataFrame:
+    """Return the answers to the official episodes, each asked once, at the drawings' size."""
+    return prediction_table(scorer(split.test, split.official), split.test, split.official)
 
 
-def survey_figures(net: SiameseNet, parts: dict[str, Drawings]) -> tuple[dict[str, Any], Any]:
+def survey_figures(
+    net: SiameseNet, parts: dict[str, Drawings]
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """Return N-way accuracies on random episodes, in all (test) and by alphabet, and confusions.
 
     Args:
@@ -170,28 +165,45 @@ def score_network(net: SiameseNet, split: Split, *, val_is_held_out: bool = True
         val_is_held_out: False for a network that was trained on the validation alphabets; then
             what they would say (validation accuracy, verification threshold) is None.
     """
-    figures, predictions = one_shot_figures(partial(episode_logits, net), split)
+    alone, averaged = partial(episode_logits, net), partial(averaged_logits, net)
+    predictions = official_predictions(alone, split)
     parts = {"test": split.test} | ({"val": split.val} if val_is_held_out else {})
     surveyed, confusions = survey_figures(net, parts)
-    averaged = partial(averaged_logits, net)
-    figures |= surveyed | {"verification": None, "averaged": {"validation_accuracy": None}}
-    figures["averaged"]["official"] = accuracy(averaged, split.test, split.official)
+    official = accuracy(averaged, split.test, split.official)
+    figures: dict[str, Any] = {
+        "official": official_figures(predictions),
+        "validation_accuracy": None,
+        **surveyed,
+        "verification": None,
+        "averaged": {"validation_accuracy": None, "official": official},
+    }
     if val_is_held_out:
+        dense = dense_validation(split.val)
+        figures["validation_accuracy"] = accuracy(alone, split.val, dense)
+        figures["averaged"]["validation_accuracy"] = accuracy(averaged, split.val, dense)
         figures["verification"] = verification_figures(net, split)
-        dense = accuracy(averaged, split.val, dense_validation(split.val))
-        figures["averaged"]["validation_accuracy"] = dense
-    else:
-        figures["validation_accuracy"] = None
-    return Score(figures, predictions, confusions, net.conv1.weight.mean(1).detach().cpu())
+    return Score(figures, predictions, confusions, first_filters(net))
+
+
+def first_filters(net: SiameseNet) -> Tensor | None:
+    """Return the first layer's N×H×W weights, the mean over colours; None of a network without."""
+    if isinstance(net, DenseNet):
+        return None
+    return net.conv1.weight.mean(1).detach().cpu()
 
 
 def score_baseline(split: Split) -> dict[str, Any]:
     """Return the figures of 1-NN on pixels, by cosine, on the same episodes."""
-    figures, _ = one_shot_figures(nearest_neighbour_scores, split)
+    predictions = official_predictions(nearest_neighbour_scores, split)
+    validation = accuracy(nearest_neighbour_scores, split.val, dense_validation(split.val))
     test, limit = split.test, int(split.test.count_A.min())
     ways = {
         str(n): accuracy(nearest_neighbour_scores, test, survey_episodes(test, n))
         for n in SHOWN_WAYS
         if n <= limit
     }
-    return figures | {"random_episodes": ways}
+    return {
+        "official": official_figures(predictions),
+        "validation_accuracy": validation,
+        "random_episodes": ways,
+    }

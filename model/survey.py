@@ -75,15 +75,18 @@ def _confusions(drawings: Drawings, query_RQ: Tensor, answer_RQ: Tensor) -> pd.D
 def roc(logits_B: Tensor, same_B: Tensor, n_points: int = 200) -> dict[str, list[float]]:
     """Return ``false`` and ``true`` positive rates of verification, thinned to some points.
 
+    A point for each threshold: pairs of equal logits are on one side of it.
+
     Args:
         logits_B: higher is likelier the same character.
         same_B: whether it is.
         n_points: at most.
     """
     order = logits_B.argsort(descending=True)
-    same = same_B[order].double().cpu()
+    logits, same = logits_B[order].cpu(), same_B[order].double().cpu()
     true, false = same.cumsum(0) / same.sum(), (1 - same).cumsum(0) / (1 - same).sum()
-    at = torch.linspace(0, len(same) - 1, n_points).round().long().unique()
+    last = torch.cat([logits[1:] != logits[:-1], torch.ones(1, dtype=torch.bool)]).nonzero()[:, 0]
+    at = last[torch.linspace(0, len(last) - 1, n_points).round().long().unique()]
     zero = torch.zeros(1, dtype=torch.float64)
     return {
         "false": torch.cat([zero, false[at]]).tolist(),

@@ -1,7 +1,9 @@
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import made
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -10,6 +12,7 @@ from ablation import equal_compute, one_rate
 from learnt import by_cost, values_of_the_good
 from made import SETTINGS
 from plain_loop import PlainNet, PlainPairs, plain_epochs
+from preparation import dark_on_light, photograph, prepared
 from rows import ROWS, Job
 from scaling import TERMS, line_through
 from search_pays import PAPER_RECIPE, contenders
@@ -17,6 +20,7 @@ from summary import results, sampler_lines, table
 from time_to_accuracy import first_time, levels
 
 from data.episodes import Packed
+from data.ink import Preparation
 from data.splits import split
 from hpo import records
 from hpo.settings import StudySettings, base_config
@@ -27,6 +31,7 @@ from model.config import (
     NS_PER_FLOP,
     NS_PER_STEP,
     NS_PER_WEIGHT,
+    Config,
     LayerRates,
 )
 from model.geometry import ModelConfig
@@ -106,15 +111,54 @@ def test_the_page_on_speed_shows_the_committed_results() -> None:
     assert "\n".join(sampler_lines()) in page
 
 
-def test_an_ablation_changes_one_thing_and_costs_the_same() -> None:
+def leaves(config: Config) -> dict[str, Any]:
+    """A configuration's values by their paths, those of the layers' rates by name alone."""
+    parts = asdict(config)
+    rates = parts["fit"].pop("rates")
+    found = {f"{n}s": tuple(each[n] for each in rates) for n in rates[0]}
+    return found | {f"{p}.{n}": v for p, values in parts.items() for n, v in values.items()}
+
+
+CHANGED: dict[str, set[str]] = {
+    "the winner": set(),
+    "pairs in place of episodes, no turns, 12 drawers": {"fit.recipe", "fit.turns", "fit.n_pairs"},
+    "one global rate, momentum and penalty": {"lrs", "momentums", "l2_penaltys"},
+    "no momentum ramp": {"fit.ramp_epochs"},
+    "no distortions": {"fit.distort"},
+    "no turned alphabets": {"fit.turns"},
+    "no averaged weights": {"fit.ema"},
+    "twice the characters a step": {"fit.n_characters"},
+    "the paper's initial weights": {"model.init"},
+    "28 pixels": {"model.image_size", "model.kernels"},
+    "52 pixels": {"model.image_size", "model.kernels"},
+}
+
+
+@pytest.mark.parametrize("name", ABLATION)
+def test_an_ablation_changes_one_thing_and_costs_the_same(name: str) -> None:
     base = base_config(StudySettings())
-    for name, change in ABLATION.items():
-        config = equal_compute(change(base), base)
-        changed = {n for n, v in asdict(config).items() if v != asdict(base)[n]}
-        assert changed or name in ("the winner", "one global rate, momentum and penalty")
-        if config.fit.recipe == "episode":
-            steps = config.fit.epoch_steps
-            assert steps * config.cost == pytest.approx(50 * base.cost, rel=0.5 / steps + 1e-3)
+    rates = tuple(LayerRates(0.01 * i, 0.1 * i, 1e-5 * i) for i in range(1, 7))
+    base = replace(base, fit=replace(base.fit, rates=rates))
+    config = equal_compute(ABLATION[name](base), base)
+    before, after = leaves(base), leaves(config)
+    changed = {n for n, v in after.items() if v != before[n]} - {"fit.epoch_steps"}
+    assert changed == CHANGED[name]
+    if config.fit.recipe == "episode":
+        steps = config.fit.epoch_steps
+        assert steps * config.cost == pytest.approx(50 * base.cost, rel=0.5 / steps + 1e-3)
+
+
+def test_a_simulated_photograph_holds_its_drawing_half_of_them_light(packed_105: Packed) -> None:
+    some = packed_105.drawings.only(packed_105.drawings.alphabets[:1])
+    found = [photograph(some.images_NHW[i], i) for i in range(40)]
+    assert np.array_equal(found[3], photograph(some.images_NHW[3], 3))
+    light = sum(np.median(image) < 0.5 for image in found)
+    assert 10 <= light <= 30
+    shown = prepared(some.only(drawers=range(1)), photograph, Preparation())
+    plain = prepared(some.only(drawers=range(1)), lambda x, _: dark_on_light(x), Preparation())
+    ink, expected = shown.images_NHW > 127, plain.images_NHW > 127
+    overlap = (ink & expected).sum((1, 2)) / (ink | expected).sum((1, 2))
+    assert overlap.median() > 0.5
 
 
 def test_one_rate_is_the_mean_of_the_layers() -> None:

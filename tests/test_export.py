@@ -1,6 +1,7 @@
 """The graphs for other programs answer as the network does."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 from data.errors import InputError
 from hpo.settings import StudySettings, base_config
 from model.checkpoint import load_network, save_network
+from model.config import Config
 from model.export import export
+from model.geometry import DenseConfig
 from model.siamese import build_net
 
 
@@ -52,6 +55,25 @@ def test_torch_export_answers_as_the_network_does(network: Path, tmp_path: Path)
     x, h, logits = two_batches(network, 7)
     torch.testing.assert_close(embed(x), h)
     torch.testing.assert_close(compare(h, h.flip(0)), logits)
+
+
+@pytest.mark.parametrize("form", ["onnx", "torch"])
+def test_a_network_without_convolutions_is_exported_too(form: str, tmp_path: Path) -> None:
+    base = base_config(StudySettings())
+    fit = replace(base.fit, rates=base.fit.rates[:3])
+    config = Config(DenseConfig(20, 16, 8), fit)
+    net = build_net(config.model, generator=torch.Generator().manual_seed(0)).eval()
+    save_network(tmp_path / "net.pt", net, config, {})
+    path, _ = export(tmp_path / "net.pt", form)
+    x = torch.rand(3, 1, 20, 20)
+    with torch.no_grad():
+        expected = net.embed(x)
+    if form == "torch":
+        found = torch.export.load(path).module()(x)
+    else:
+        [raw] = onnxruntime.InferenceSession(path).run(None, {"images": x.numpy()})
+        found = torch.from_numpy(np.asarray(raw))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_colours_are_exported_too(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The house rules: who may import what, and where words are written."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,7 @@ def test_no_module_is_much_over_200_lines() -> None:
 
 
 def test_every_deviation_named_in_the_code_is_listed_in_the_documentation() -> None:
-    readme = (ROOT / "docs/deviations.md").read_text()
-    for path in MODULES:
-        words = path.read_text().replace(":", " ").replace(")", " ").replace(".", " ").split()
-        for i, word in enumerate(words[:-1]):
-            if word.endswith("Deviation"):
-                assert f"**{words[i + 1]}**" in readme, f"{path}: {words[i + 1]}"
+    listed = set(re.findall(r"\*\*(D\d+)\*\*", (ROOT / "docs/deviations.md").read_text()))
+    named = {n for path in MODULES for n in re.findall(r"Deviation\s+(D\d+)", path.read_text())}
+    assert named <= listed
+    assert len(named) >= 10

@@ -14,9 +14,10 @@ from data.episodes import VALIDATIONS
 from data.splits import Split
 from hpo import records, report
 from hpo.finalists import FINALISTS
-from hpo.report import Page, Picture, Section, command_shown, render
+from hpo.report import Page, Picture, Section, render
 from hpo.study_facts import EPISODES, best_table, facts, headline
 from hpo.study_report import study_page
+from hpo.wording import command_shown
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 

@@ -21,10 +21,10 @@ from hpo.result_facts import headline, table_2
 from hpo.retrain import of_seed
 from model.config import Config, FitConfig, LayerRates
 from model.device import Machine
-from model.geometry import ModelConfig
+from model.geometry import DenseConfig, ModelConfig
 from model.provenance import provenance
 from model.score import SHOWN_WAYS, score_network
-from model.siamese import SiameseNet
+from model.siamese import SiameseNet, build_net
 
 MODEL = ModelConfig(filters=(8, 8, 8, 8), units=16)
 Shown = tuple[dict[str, Any], str, list[list[dict[str, Any]]]]
@@ -59,6 +59,20 @@ def shown(parts: Split, packed_105: Packed, tmp_path_factory: pytest.TempPathFac
     drawn = re.findall(r"Plotly\.newPlot\(\s*\"figure-\d+\",\s*(\[.*?\]),\s*\{", text, re.DOTALL)
     assert json.loads((folder / "result.json").read_text())["summary"] == result["summary"]
     return result, text, [json.loads(figure) for figure in drawn]
+
+
+def test_a_network_without_convolutions_has_a_report_too(
+    parts: Split, packed_105: Packed, tmp_path: Path
+) -> None:
+    net = build_net(DenseConfig(35, 16, 8), generator=torch.Generator().manual_seed(0)).eval()
+    score = of_seed(score_network(net, parts), 1)
+    fit = FitConfig("episode", (LayerRates(0.1, 0.9, 0.0),) * 3, 8, 50)
+    about = {"config": Config(DenseConfig(35, 16, 8), fit).to_dict()}
+    about["provenance"] = provenance(Machine(torch.device("cpu")))
+    publish(tmp_path, [score], parts, split(packed_105), about)
+    text = (tmp_path / "report.html").read_text()
+    assert "hidden 16" in text
+    assert "First-layer filters" not in text
 
 
 def trace(shown: Shown, name: str) -> dict[str, Any]:

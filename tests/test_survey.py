@@ -55,6 +55,8 @@ def test_a_small_alphabet_leaves_out_what_it_cannot(parts: Split) -> None:
 def test_roc_of_a_known_ranking() -> None:
     curve = roc(torch.tensor([3.0, 2.0, 1.0, 0.0]), torch.tensor([True, False, True, False]))
     assert curve == {"false": [0, 0, 0.5, 0.5, 1], "true": [0, 0.5, 0.5, 1, 1]}
+    tied = roc(torch.zeros(100), torch.arange(100) < 50)
+    assert tied == {"false": [0.0, 1.0], "true": [0.0, 1.0]}, "no threshold tells them apart"
     thin = roc(torch.randn(5000), torch.rand(5000) < 0.5, n_points=50)
     assert len(thin["true"]) == 51
     assert thin["true"][-1] == thin["false"][-1] == 1
