@@ -91,6 +91,7 @@ def open_storage(
                 f"--storage must be an address like sqlite:///study.db, but is "
                 f"'{hide_password(url)}'. Correct it."
             ) from error
+        _require_file(parsed)
         beats = _beats(heartbeat, max_retries)
         if not create:
             require_tables(parsed)
@@ -99,11 +100,6 @@ def open_storage(
             pool = {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 2}
             return _first_or_later(lambda: Storage(url, engine_kwargs=pool, **beats))
         path = Path(parsed.database or "")
-        if str(path) in (".", ":memory:"):
-            raise InputError(
-                "--storage must be a file that outlasts the command, but is "
-                f"'{hide_password(url)}'. Name one, as sqlite:///study.db."
-            )
         if not path.parent.is_dir():
             raise InputError(f"The folder of {path} does not exist. Make it, or correct --storage.")
         busy = {"connect_args": {"timeout": BUSY_SECONDS}}
@@ -111,6 +107,15 @@ def open_storage(
             return Storage(url, engine_kwargs=busy)
         use_wal(path, BUSY_SECONDS)
         return lock_early(_first_or_later(lambda: Storage(url, engine_kwargs=busy, **beats)))
+
+
+def _require_file(url: sqlalchemy.URL) -> None:
+    """Raise if an address means a database that ends with the process."""
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise InputError(
+            f"--storage must be a file that outlasts the command, but is '{url}'. Name one, as "
+            "sqlite:///study.db."
+        )
 
 
 def _beats(seconds: int | None, max_retries: int) -> dict[str, Any]:

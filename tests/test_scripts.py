@@ -143,6 +143,8 @@ def test_two_workers_share_a_study(home: Path, tmp_path: Path) -> None:
         ("retrain_best.py", ["--checkpoint", "var/cache/glyphs-20.npz"], "torn or not one of"),
         ("run_study.py", ["--data", "glyphs", "--seed", "5000000000"], "0 <= seed"),
         ("dashboard.py", OTHER, "other.db does not exist"),
+        ("dashboard.py", ["--storage", "sqlite:///:memory:"], "outlasts the command"),
+        ("run_study.py", ["--data", "glyphs", "--storage", "sqlite://"], "outlasts the command"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
@@ -161,6 +163,30 @@ def test_bad_input_is_one_line_and_status_2(
     assert end.code == 2
     assert message in error
     assert len(error.splitlines()) == 1, error
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "message"),
+    [
+        ("retrain_best.py", ["--checkpoint", "x.pt", "--seeds", "2"], "leave out --seeds"),
+        ("retrain_best.py", ["--checkpoint", "x.pt", "--no-mirrors"], "leave out --mirrors"),
+        ("run_study.py", ["--trial-timeout", "-1"], "must be above 0 and finite"),
+        ("run_study.py", ["--timeout", "nan"], "must be above 0 and finite"),
+        ("run_study.py", ["--checkpoint-seconds", "inf"], "must be at least 0 and finite"),
+    ],
+)
+def test_flags_that_cannot_be_are_refused_with_the_usage(
+    name: str,
+    flags: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    end = here(tmp_path, monkeypatch, name, *flags)
+    assert end is not None
+    assert end.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_an_error_reaches_the_shell_as_one_line_and_status_2(tmp_path: Path) -> None:

@@ -67,6 +67,15 @@ def test_a_study_of_a_folder_wants_that_folder(
     assert end is not None
     assert end.code == 2
     assert "Data set 'shapes+class' is a folder of images" in capsys.readouterr().err
+    flags = ["--data", "glyphs", "--validation", "paper"]
+    assert here(tmp_path, monkeypatch, "run_study.py", *flags, *study[:-4], *study[-2:]) is None
+    said = capsys.readouterr().out
+    assert "study    glyphs-20-episode" in said, "the study last worked on"
+    folder = ["--data-root", "shapes", "--seeds", "1", "--max-epochs", "1", "--out", "out"]
+    assert here(tmp_path, monkeypatch, "retrain_best.py", *folder) is None
+    said = capsys.readouterr().out
+    assert "study    shapes+class-20-episode" in said, "the last one of that folder"
+    assert "% test, " in said, "nothing official"
     (tmp_path / "shapes/corners03/1.png").unlink()
     Image.new("L", (9, 9), 255).save(tmp_path / "shapes/corners03/1.png")
     end = here(tmp_path, monkeypatch, "retrain_best.py", "--seeds", "1", "--data-root", "shapes")
