@@ -82,8 +82,8 @@ def headlines() -> list[dict[str, Any]]:
 # The README's choice among the headlines: what a reader does to get there.
 COMMANDS = {
     "default": "`run_study.py`, then `retrain_best.py`",
-    "52px": "… `--image-size 52 --max-epochs 240`",
-    "52px, 2 fits together": "… two of these fits together",
+    "52px": "`retrain_best.py --image-size 52 --max-epochs 240`",
+    "52px, 2 fits together": "two of these fits together",
 }
 
 

@@ -19,12 +19,13 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from data.drawings import Drawings
 from data.episodes import VALIDATIONS, Episodes
 from hpo.job import Job
-from hpo.keeping import FOLDER, best_trials
+from hpo.keeping import FOLDER
 from hpo.objective import Objective
 from hpo.retry import slot
 from hpo.sampler import make_sampler
 from hpo.settings import StudySettings, base_config
 from hpo.space import suggest_config
+from hpo.trials import best_trials
 from model.evaluate import one_shot_accuracy
 
 FINALISTS = "finalists"

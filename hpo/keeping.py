@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial
 
 from data.errors import InputError
 from data.files import make_folder, safe_name
 from hpo.retry import origin
+from hpo.trials import best_trials
 
 FOLDER = "folder"
 ARTIFACTS = "artifacts"  # one folder for all studies: its files have names of their own
@@ -115,9 +116,3 @@ def keeping_of(
     folder = var / "trials" / str(study.user_attrs[FOLDER])
     make_folder(folder)
     return Keeping(folder, seconds, n_best, var / ARTIFACTS, tensorboard)
-
-
-def best_trials(study: Study, n: int) -> list[FrozenTrial]:
-    """Return the ``n`` complete trials of the highest values, the first of equals first."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return sorted(complete, key=lambda trial: -(trial.value or 0.0))[:n]

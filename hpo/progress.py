@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from hpo.budget import count_ended
-from hpo.keeping import best_trials
 from hpo.retry import retried
+from hpo.trials import best_trials
 
 
 def name_of_trial(trial: FrozenTrial) -> str:

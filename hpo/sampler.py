@@ -10,8 +10,8 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.keeping import best_trials
 from hpo.retry import slot
+from hpo.trials import best_trials
 
 N_STARTUP_TRIALS = 10
 CHANGED_SHARE = 0.25  # of the parameters of a local trial

@@ -12,9 +12,9 @@ from hpo import records
 from hpo.budget import N_TRIALS
 from hpo.figures import said
 from hpo.finalists import winner
-from hpo.keeping import best_trials
 from hpo.owner import is_orphan
 from hpo.study_facts import headline
+from hpo.trials import best_trials
 
 
 def orphans(study: Study) -> set[int]:

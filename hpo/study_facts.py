@@ -8,8 +8,8 @@ from optuna.study import Study
 
 from hpo import figures, records
 from hpo.finalists import winner
-from hpo.keeping import best_trials
 from hpo.study import IDENTITY, N_EPISODES
+from hpo.trials import best_trials
 from hpo.wording import storage_shown
 from model.evaluate import wilson_interval
 

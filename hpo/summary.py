@@ -13,10 +13,11 @@ from hpo.budget import count_ended
 from hpo.console import DEFAULT_STORAGE
 from hpo.finalists import accuracies, value_of, winner
 from hpo.job import Job
-from hpo.keeping import best_trials, keeping_of
+from hpo.keeping import keeping_of
 from hpo.owner import read_owner
 from hpo.storage import storage_errors
 from hpo.study import default_name
+from hpo.trials import best_trials
 from hpo.wording import caution
 
 

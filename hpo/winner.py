@@ -7,9 +7,9 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from data.errors import InputError
 from hpo.finalists import winner
-from hpo.keeping import best_trials
 from hpo.settings import StudySettings, base_config
 from hpo.space import resized, suggest_config
+from hpo.trials import best_trials
 from model.config import Config
 
 # A trial is short so that many can be tried; the winner is worth a longer fit.
