@@ -1,7 +1,8 @@
 """A retraining's result.json, predictions.csv and confusions.csv, and its table as text."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
@@ -17,7 +18,7 @@ from hpo.wording import whose_episodes
 from model.evaluate import N_COPIES, wilson_interval
 from model.score import SHOWN_WAYS
 
-Figure = Callable[[dict[str, Any]], Any]
+Keys = tuple[str, ...]
 
 
 def mean_and_sd(values: list[float]) -> dict[str, float | None]:
@@ -64,43 +65,52 @@ def summarise(per_seed: list[dict[str, Any]]) -> dict[str, Any]:
     return summary
 
 
-def _ways(n: int) -> tuple[Figure, Figure, Figure]:
-    """Return how the N-way figure is found in a summary, a seed's and a baseline's figures."""
-    return (
-        lambda summary: summary["random_episodes"].get(str(n)),
-        lambda seed: seed["random_episodes"][str(n)],
-        lambda base: base["random_episodes"].get(str(n)),
-    )
+@dataclass(frozen=True)
+class Line:
+    """A headline figure, and the keys under which it is found.
+
+    Args:
+        name: of the figure.
+        summary: keys in a result's summary, of a mean and a standard deviation.
+        seed: keys in one fit's figures.
+        baseline: keys in those of 1-NN; none where it has no such figure.
+    """
+
+    name: str
+    summary: Keys
+    seed: Keys
+    baseline: Keys = ()
 
 
-SEED_FIGURES: dict[str, tuple[Figure, Figure, Figure]] = {
-    "official episodes": (
-        lambda summary: summary["official"],
-        lambda seed: seed["official"]["accuracy"],
-        lambda base: base["official"]["accuracy"],
+AVERAGED = f"with {N_COPIES} distorted copies averaged"
+WAYS = [("random_episodes", str(n)) for n in SHOWN_WAYS]
+LINES = (
+    Line("official", ("official",), ("official", "accuracy"), ("official", "accuracy")),
+    Line(AVERAGED, ("averaged",), ("averaged", "official")),
+    *(Line(f"random within-alphabet, {keys[1]}-way", keys, keys, keys) for keys in WAYS),
+    Line("verification", ("verification",), ("verification", "test_accuracy")),
+    Line(
+        "validation episodes", ("validation",), ("validation_accuracy",), ("validation_accuracy",)
     ),
-    f"the same, logits averaged with {N_COPIES} distorted copies'": (
-        lambda summary: summary["averaged"],
-        lambda seed: seed["averaged"]["official"],
-        lambda base: None,
-    ),
-    **{f"random within-alphabet, {n}-way": _ways(n) for n in SHOWN_WAYS},
-    "verification": (
-        lambda summary: summary["verification"],
-        lambda seed: seed["verification"]["test_accuracy"],
-        lambda base: None,
-    ),
-    "validation episodes": (
-        lambda summary: summary["validation"],
-        lambda seed: seed["validation_accuracy"],
-        lambda base: base["validation_accuracy"],
-    ),
-    f"validation episodes, averaged with {N_COPIES} copies'": (
-        lambda summary: summary["averaged_validation"],
-        lambda seed: seed["averaged"]["validation_accuracy"],
-        lambda base: None,
-    ),
-}
+    Line(AVERAGED, ("averaged_validation",), ("averaged", "validation_accuracy")),
+)
+
+
+def at(values: dict[str, Any], keys: Keys) -> Any:
+    """Return what lies under some keys, None where nothing does."""
+    found: Any = values if keys else None
+    for key in keys:
+        found = (found or {}).get(key)
+    return found
+
+
+def lines(result: dict[str, Any]) -> Iterator[tuple[str, Line]]:
+    """Yield the headline figures that a result has, and what they are called in it."""
+    n_episodes = result["baseline"]["official"]["n_episodes"]
+    title = f"{whose_episodes(result['data'])} {n_episodes} episodes, {n_way(result)}-way"
+    for line in LINES:
+        if at(result["summary"], line.summary):
+            yield title if line.name == "official" else line.name, line
 
 
 def compose(
@@ -135,30 +145,19 @@ def percent(figure: dict[str, Any] | None) -> str:
 
 def table(result: dict[str, Any]) -> str:
     """Return the headline figures as text: ours, the baseline's, the paper's."""
-    ours, base = result["summary"], result["baseline"]
     low, high = result["official_interval"]
-    n_episodes = base["official"]["n_episodes"]
-    omniglot = result["data"] == "omniglot"
-    title = f"{whose_episodes(result['data'])} {n_episodes} episodes, {n_way(result)}-way"
-    theirs = (f"{100 * share:.1f} %" for share in (paper.CONVNET, paper.NEAREST))
-    beside = tuple(theirs) if omniglot else ("–", "–")
-    rows = [
-        ("", f"ours ({len(result['seeds'])} seeds)", "1-NN pixels", "paper", "its 1-NN"),
-        (title, percent(ours["official"]), f"{base['official']['accuracy']:.1%}", *beside),
-        (f"with {N_COPIES} distorted copies averaged", percent(ours["averaged"]), "–", "–", "–"),
-    ]
-    for n, accuracy in base["random_episodes"].items():  # some of those that we have
-        row = f"random within-alphabet, {n}-way"
-        rows.append((row, percent(ours["random_episodes"][n]), f"{accuracy:.1%}", "–", "–"))
-    rows.append(("verification", percent(ours["verification"]), "–", "–", "–"))
-    validation = f"{base['validation_accuracy']:.1%}"
-    rows.append(("validation episodes", percent(ours["validation"]), validation, "–", "–"))
-    averaged = percent(ours["averaged_validation"])
-    rows.append((f"with {N_COPIES} distorted copies averaged", averaged, "–", "–", "–"))
+    n = len(result["seeds"])
+    rows = [("", f"ours ({n} seed{'s' * (n > 1)})", "1-NN pixels", "paper", "its 1-NN")]
+    for name, line in lines(result):
+        first = line is LINES[0] and result["data"] == "omniglot"
+        theirs = [f"{100 * share:.1f} %" for share in (paper.CONVNET, paper.NEAREST)]
+        base = at(result["baseline"], line.baseline)
+        cells = percent(at(result["summary"], line.summary)), "–" if base is None else f"{base:.1%}"
+        rows.append((name, *cells, *(theirs if first else ("–", "–"))))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
-    lines.append(f"95 % interval of the first line for one network: {low:.1%} to {high:.1%}")
-    return "\n".join(lines)
+    shown = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+    shown.append(f"95 % interval of the first line for one network: {low:.1%} to {high:.1%}")
+    return "\n".join(shown)
 
 
 def write(

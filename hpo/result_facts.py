@@ -1,7 +1,7 @@
 """What a retraining's report says in words and tables."""
 
 from hpo.paper import ADDED, CITED
-from hpo.result import SEED_FIGURES, percent
+from hpo.result import at, lines, percent
 from hpo.result_records import Result
 from hpo.wording import command_shown, storage_shown, whose_episodes
 
@@ -47,13 +47,11 @@ def facts(result: Result) -> dict[str, str]:
 def headline_table(result: Result) -> list[list[str]]:
     """Return mean ± deviation and every fit's figure, a row each."""
     rows = [["", "ours", *(f"seed {s['seed']}" for s in result["seeds"]), "1-NN on pixels"]]
-    for name, (mean, of_seed, of_base) in SEED_FIGURES.items():
-        if (figure := mean(result["summary"])) is None:
-            continue
-        each = [f"{of_seed(seed):.1%}" for seed in result["seeds"]]
-        base = of_base(result["baseline"])
-        name = name.replace("official episodes", f"{whose_episodes(result['data'])} episodes")
-        rows.append([name, percent(figure), *each, "–" if base is None else f"{base:.1%}"])
+    for name, line in lines(result):
+        each = [f"{at(seed, line.seed):.1%}" for seed in result["seeds"]]
+        base = at(result["baseline"], line.baseline)
+        mean = percent(at(result["summary"], line.summary))
+        rows.append([name, mean, *each, "–" if base is None else f"{base:.1%}"])
     return rows
 
 
