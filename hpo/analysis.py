@@ -2,21 +2,17 @@
 
 from typing import Any
 
-import numpy as np
 import optuna
 import pandas as pd
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import TrialState
-from scipy.interpolate import griddata
-from scipy.spatial import QhullError
 
 from hpo import records
 from hpo.study import IDENTITY
 
 AT_LEAST = 4  # complete trials, below which an importance says nothing
-CELLS = 24
 
 
 def importances(study: Study) -> pd.DataFrame:
@@ -33,37 +29,6 @@ def importances(study: Study) -> pd.DataFrame:
     found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
     frame = pd.DataFrame(found.items(), columns=["parameter", "importance"])
     return frame.sort_values("importance", ascending=False, ignore_index=True)
-
-
-def surface(
-    frame: pd.DataFrame, x: str, y: str, log: set[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return what lies between the complete trials, as a grid over two parameters.
-
-    Args:
-        frame: of :func:`hpo.records.trials`.
-        x: a parameter.
-        y: another.
-        log: those of the two that are interpolated on a log scale.
-
-    Returns:
-        Values of x, values of y, and a matrix of shares (rows y, columns x; NaN outside of the
-        trials' hull); None where the trials span no area.
-    """
-    done = frame[frame["state"] == "complete"]
-    points = [np.log(done[p]) if p in log else done[p].astype(float) for p in (x, y)]
-    span = [np.ptp(p) if len(p) else 0.0 for p in points]
-    if min(span) == 0 or len(done) < AT_LEAST:
-        return None
-    scaled = [(p - p.min()) / s for p, s in zip(points, span, strict=True)]
-    steps = np.linspace(0, 1, CELLS)
-    try:
-        inside = griddata(np.stack(scaled, 1), done["value"], tuple(np.meshgrid(steps, steps)))
-    except QhullError:  # all trials lie on one line
-        return None
-    axes = [p.min() + steps * s for p, s in zip(points, span, strict=True)]
-    xs, ys = (np.exp(a) if p in log else a for a, p in zip(axes, (x, y), strict=True))
-    return xs, ys, inside
 
 
 def random_peers(storage: RDBStorage, study: Study) -> list[Study]:

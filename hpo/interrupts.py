@@ -1,6 +1,7 @@
 """What Ctrl-C and SIGTERM do to a process."""
 
 import _thread
+import os
 import signal
 import threading
 import time
@@ -8,19 +9,24 @@ from queue import SimpleQueue
 from types import FrameType
 
 AGAIN_SECONDS = 0.001  # until a signal that struck where it must not comes again
+IMPORTS = ("importlib", "_frozen_importlib")
 PATIENCE_SECONDS = {
     "sqlalchemy": 5.0,  # a transaction, which a locked database holds up for long
-    "importlib": 60.0,  # an import: numpy and torch bear no second one after a half one
-    "_frozen_importlib": 60.0,
+    **dict.fromkeys(IMPORTS, 1.0),
 }
+STOPPED = 130  # exit status
 
 
-def end_on_first_signal() -> None:
+def end_on_first_signal(last_words: str = "") -> None:
     """Let Ctrl-C and SIGTERM end the process alike: cleanly, not twice, and not in a transaction.
 
     A database's library that is interrupted inside a transaction keeps it open, and with it the
-    lock, or swallows the interruption, and so does an import; so one that strikes there comes
-    again a moment later.
+    lock, or swallows the interruption; so one that strikes there comes again a moment later. Nor
+    does an import bear it: numpy and torch cannot be imported again, and may hang. One that takes
+    long is ended with the process at once, which costs no more than ``kill -9``: nothing.
+
+    Args:
+        last_words: said where an import is ended so.
     """
     struck: float | None = None
     later: SimpleQueue[int] = SimpleQueue()  # unlike a lock, it may be interrupted by itself
@@ -32,6 +38,9 @@ def end_on_first_signal() -> None:
         if time.monotonic() - struck < patience(frame):
             later.put(number)
             return
+        if is_within(frame, IMPORTS):
+            os.write(2, last_words.encode())
+            os._exit(STOPPED)
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)  # a second one would break off the cleaning up
         raise KeyboardInterrupt
@@ -49,12 +58,16 @@ def _strike_again(later: SimpleQueue[int]) -> None:
 
 def patience(frame: FrameType | None) -> float:
     """Return the seconds for which a frame, or one that called it, may keep a signal waiting."""
-    seconds = 0.0
+    return max((s for name, s in PATIENCE_SECONDS.items() if is_within(frame, (name,))), default=0)
+
+
+def is_within(frame: FrameType | None, libraries: tuple[str, ...]) -> bool:
+    """Return whether a frame, or one that called it, is of one of some libraries' code."""
     while frame is not None:
-        library = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        seconds = max(seconds, PATIENCE_SECONDS.get(library, 0.0))
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in libraries:
+            return True
         frame = frame.f_back
-    return seconds
+    return False
 
 
 def is_interruption(error: BaseException | None) -> bool:

@@ -85,7 +85,7 @@ def contour(
 
     Args:
         frame: of :func:`hpo.records.trials`.
-        grid: of :func:`hpo.analysis.surface`.
+        grid: of :func:`hpo.surface.surface`.
         x: name of a parameter.
         y: name of another.
         log: those of the two on a log scale.

@@ -17,7 +17,8 @@ def preload() -> None:
     """
     if not FORKSERVER:
         return
-    set_forkserver_preload(["hpo.worker"])
+    # torch._dynamo takes two seconds, and the first optimiser of each process imports it.
+    set_forkserver_preload(["hpo.worker", "torch._dynamo"])
     handlers = [signal.signal(each, signal.SIG_IGN) for each in TO_THE_GROUP]  # inherited
     try:
         forkserver.ensure_running()

@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import NoReturn
 
 from data.errors import InputError, printable
-from hpo.interrupts import end_on_first_signal
+from hpo.interrupts import STOPPED, end_on_first_signal
 
-MENDABLE, STOPPED, UNREAD = 2, 130, 141  # exit status; 1 is a bug's, with its traceback
+MENDABLE, UNREAD = 2, 141  # exit status; 1 is a bug's, with its traceback
 
 
 def run_script(main: Callable[[], None], resume_hint: str) -> None:
@@ -22,7 +22,8 @@ def run_script(main: Callable[[], None], resume_hint: str) -> None:
         main: the script.
         resume_hint: said after Ctrl-C or SIGTERM, with exit status 130.
     """
-    end_on_first_signal()
+    stopped = f"\nstopped. {resume_hint}"
+    end_on_first_signal(f"{stopped}\n")
     warnings.formatwarning = _one_line
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that a terminal cannot show is no error
@@ -43,7 +44,7 @@ def run_script(main: Callable[[], None], resume_hint: str) -> None:
         what = printable(str(error.filename or "The output"))
         _end(f"error: {what}: {error.strerror}. Mend its path, rights or disk.", MENDABLE)
     except KeyboardInterrupt:
-        _end(f"\nstopped. {resume_hint}", STOPPED)
+        _end(stopped, STOPPED)
 
 
 def _end(words: str, status: int) -> NoReturn:

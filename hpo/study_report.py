@@ -8,6 +8,7 @@ from hpo import analysis, figures, maps, records, space_figures
 from hpo.finalists import finalist_studies
 from hpo.report import Page, Section
 from hpo.study_facts import N_BEST, best_table, facts, headline, settings_of
+from hpo.surface import surface
 from hpo.wording import caution
 
 N_AXES = 8
@@ -86,7 +87,7 @@ def parameters(study: Study, frame: pd.DataFrame) -> list[Section]:
 
 def landscape(frame: pd.DataFrame, x: str, y: str, log: set[str]) -> Section:
     """Return the part that shows the accuracy over two parameters."""
-    drawn = maps.contour(frame, analysis.surface(frame, x, y, log), x, y, log)
+    drawn = maps.contour(frame, surface(frame, x, y, log), x, y, log)
     note = "Interpolated between the complete trials (white); outside of them nothing is said."
     return Section("The two most important parameters", note, figures=[drawn])
 

@@ -10,11 +10,28 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
 from model.device import autocast
 from model.geometry import CONVS, DenseConfig, ModelConfig
 from model.weighted_l1 import weighted_l1
+
+
+class _Bare:
+    """Leaves the weights to :func:`initialise`; torch's would draw from the global random state.
+
+    ``torch.nn.utils.skip_init`` does the same, and imports sympy for it: 1.5 s.
+    """
+
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
+class Linear(_Bare, nn.Linear):
+    """A fully connected layer, its weights not drawn yet."""
+
+
+class Conv2d(_Bare, nn.Conv2d):
+    """A convolution, its weights not drawn yet."""
 
 
 class SiameseNet(nn.Module):
@@ -41,7 +58,7 @@ class SiameseNet(nn.Module):
         self.config = config
         self.precision = precision
         self._build()
-        self.head: nn.Linear = skip_init(nn.Linear, config.units, 1)
+        self.head: nn.Linear = Linear(config.units, 1)
         if generator is not None:
             initialise(self, generator=generator)
         self.to(memory_format=torch.channels_last)
@@ -51,12 +68,11 @@ class SiameseNet(nn.Module):
         assert isinstance(self.config, ModelConfig)
         f1, f2, f3, f4 = self.config.filters
         k1, k2, k3, k4 = self.config.kernels
-        # torch's own initialisation would draw from the global random state, to be overwritten.
-        self.conv1: nn.Conv2d = skip_init(nn.Conv2d, self.config.channels, f1, k1)
-        self.conv2: nn.Conv2d = skip_init(nn.Conv2d, f1, f2, k2)
-        self.conv3: nn.Conv2d = skip_init(nn.Conv2d, f2, f3, k3)
-        self.conv4: nn.Conv2d = skip_init(nn.Conv2d, f3, f4, k4)
-        self.fc1: nn.Linear = skip_init(nn.Linear, self.config.n_flat, self.config.units)
+        self.conv1: nn.Conv2d = Conv2d(self.config.channels, f1, k1)
+        self.conv2: nn.Conv2d = Conv2d(f1, f2, k2)
+        self.conv3: nn.Conv2d = Conv2d(f2, f3, k3)
+        self.conv4: nn.Conv2d = Conv2d(f3, f4, k4)
+        self.fc1: nn.Linear = Linear(self.config.n_flat, self.config.units)
 
     def compile_training(self) -> None:
         """Let ``torch.compile`` translate what is trained, on a GPU into CUDA graphs.
@@ -121,8 +137,8 @@ class DenseNet(SiameseNet):
         """Build fc1 and fc2."""
         config = self.config
         assert isinstance(config, DenseConfig)
-        self.fc1: nn.Linear = skip_init(nn.Linear, config.image_size**2, config.hidden)
-        self.fc2: nn.Linear = skip_init(nn.Linear, config.hidden, config.units)
+        self.fc1: nn.Linear = Linear(config.image_size**2, config.hidden)
+        self.fc2: nn.Linear = Linear(config.hidden, config.units)
 
     def embed(self, x_B1HW: Tensor) -> Tensor:
         """Return the embeddings h, as :meth:`SiameseNet.embed` does."""

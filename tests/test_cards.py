@@ -16,9 +16,10 @@ from tiny import objective, opened
 
 from data.episodes import dense_validation
 from data.splits import Split
-from hpo import cards
+from hpo import card_figures, cards
 from hpo.artifacts import worst_errors
-from hpo.cards import Cards, save_cards
+from hpo.card_figures import save_cards
+from hpo.cards import Cards
 from hpo.notes import note, save_notes
 from hpo.retry import RETRY_OF, retried
 from model.evaluate import episode_logits
@@ -97,12 +98,12 @@ def test_the_cards_are_three_small_figures_with_titles() -> None:
     assert any(title.startswith("Progress") for title in titles)
     assert any(title.startswith("Learning rates and momenta") for title in titles)
     assert any(title.startswith("Importance") for title in titles)
-    assert {figure["layout"]["height"] for figure in drawn} == {cards.HEIGHT}
+    assert {figure["layout"]["height"] for figure in drawn} == {card_figures.HEIGHT}
 
 
 def test_cards_are_saved_at_once_and_then_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[optuna.Study] = []
-    monkeypatch.setattr(cards, "save_cards", saved.append)
+    monkeypatch.setattr(card_figures, "save_cards", saved.append)
     kept = Cards(made.study())
     for _ in range(5):
         kept.update(news=True)
@@ -119,7 +120,7 @@ def test_a_fault_in_a_card_ends_no_study(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(_: optuna.Study) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(cards, "save_cards", fail)
+    monkeypatch.setattr(card_figures, "save_cards", fail)
     with pytest.warns(UserWarning, match="cards were not saved: oh"):
         Cards(made.study()).finish()
 

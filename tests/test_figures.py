@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import pytest
 
 from hpo import analysis, figures, maps, records, space_figures, theme
+from hpo.surface import surface
 
 
 def titles(figure: go.Figure) -> list[str]:
@@ -28,7 +29,7 @@ def every(study: optuna.Study) -> dict[str, go.Figure]:
     frame, log = records.trials(study), records.log_parameters(study)
     params = records.parameters(frame)
     x, y = params[:2] if params else ("conv1.lr", "conv1.momentum")
-    grid = analysis.surface(frame, x, y, log) if params else None
+    grid = surface(frame, x, y, log) if params else None
     return {
         "history": figures.history(records.progress(frame)),
         "cost": figures.history(records.progress(frame), against="cost"),

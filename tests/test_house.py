@@ -21,7 +21,7 @@ ONLY_IN = {
 
 # Who draws knows no study, and who reads a study draws nothing.
 DRAWS = {"theme", "figures", "space_figures", "maps", "result_figures", "fit_figures", "report"}
-CARRIES = {"cards"}  # hands figures over to the dashboard
+CARRIES = {"card_figures"}  # hands figures over to the dashboard
 
 
 def imported(path: Path) -> set[str]:

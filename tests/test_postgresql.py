@@ -18,7 +18,7 @@ import pytest
 from optuna.trial import TrialState
 
 from data.errors import InputError
-from hpo.cards import save_cards
+from hpo.card_figures import save_cards
 from hpo.looking import export, print_status
 from hpo.owner import OWNER
 from hpo.retry import put_back_orphans

@@ -10,6 +10,7 @@ import pytest
 
 from hpo import analysis, records
 from hpo.finalists import FINALISTS
+from hpo.surface import surface
 
 
 def test_every_kind_of_trial_is_a_row() -> None:
@@ -182,16 +183,16 @@ def test_the_surface_passes_through_the_trials_on_a_log_scale() -> None:
     value = 0.1 * (np.log10(x) + 4) + 0.2 * y
     frame = pd.DataFrame({"x": x.ravel(), "y": y.ravel(), "value": value.ravel()})
     frame["state"] = "complete"
-    grid = analysis.surface(frame, "x", "y", {"x"})
+    grid = surface(frame, "x", "y", {"x"})
     assert grid is not None
     xs, ys, values = grid
     assert (xs[0], xs[-1]) == pytest.approx((1e-4, 1e-2))
     expected = 0.1 * (np.log10(xs)[None] + 4) + 0.2 * ys[:, None]
     np.testing.assert_allclose(values, expected, atol=1e-6)
-    assert analysis.surface(frame[frame["y"] == 0.5], "x", "y", {"x"}) is None
-    assert analysis.surface(frame.head(3), "x", "y", {"x"}) is None
+    assert surface(frame[frame["y"] == 0.5], "x", "y", {"x"}) is None
+    assert surface(frame.head(3), "x", "y", {"x"}) is None
     line = frame[frame.index.isin([0, 4, 8])]
-    assert analysis.surface(pd.concat([line, line]), "x", "y", {"x"}) is None
+    assert surface(pd.concat([line, line]), "x", "y", {"x"}) is None
 
 
 def test_random_search_in_the_same_space_stands_beside_a_study() -> None:
