@@ -1,4 +1,6 @@
 import os
+import threading
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from data.splits import Split
 from hpo import worker
 from hpo.budget import Budget, request_stop
 from hpo.job import Job
-from hpo.launcher import Outcome, WorkerBug, WorkerDied
+from hpo.launcher import Outcome, Processes, WorkerBug, WorkerDied
 from hpo.owner import OWNER, Owner, owner_of
 from hpo.progress import Progress
 from hpo.storage import open_storage
@@ -111,6 +113,23 @@ class Script:
     def stop(self) -> set[Owner]:
         self.stopped = True
         return set()
+
+
+def beat_for_ever(*_: object) -> None:
+    threading.Thread(target=threading.Event().wait).start()  # as a heartbeat cut off at its start
+    raise KeyboardInterrupt
+
+
+def test_a_worker_whose_heart_goes_on_beating_ends(
+    in_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "work", beat_for_ever)
+    launcher = Processes()
+    launcher._context = get_context("fork")  # type: ignore[assignment]  # sees what is patched
+    launcher.start(job_in(in_tmp), "search", 0)
+    ended = launcher.wait(20)
+    assert str(ended[0]) == "by SIGTERM"
+    assert not launcher.running()
 
 
 @pytest.mark.parametrize(
