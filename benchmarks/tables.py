@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hpo.result import percent
+
 FOLDER = Path(__file__).parents[1] / "results" / "reduced"
 
 
@@ -14,8 +16,7 @@ def table(made: dict[str, Any]) -> list[str]:
         paper = "–" if row["paper"] is None else f"{row['paper']:.1%}"
         ours = interval = "–"
         if row["mean"] is not None:
-            sd = "" if row["sd"] is None else f" ± {100 * row['sd']:.1f}"
-            ours = f"{100 * row['mean']:.1f}{sd} % ({len(row['ours'])})"
+            ours = f"{percent(row)} ({len(row['ours'])})"
             interval = "{:.1%}–{:.1%}".format(*row["interval"])
         lines.append(f"| {row['name']} | {paper} | {ours} | {interval} |")
     return lines

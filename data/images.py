@@ -61,8 +61,10 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _leads_back(path: Path) -> bool:
-    """Return whether a link leads to a folder that it lies in."""
-    return path.is_symlink() and path.parent.resolve().is_relative_to(path.resolve())
+    """Return whether a link leads to a folder that it lies in, be it by way of other links."""
+    return path.is_symlink() and any(
+        parent.resolve().is_relative_to(path.resolve()) for parent in path.parents
+    )
 
 
 def expand(paths: Iterable[Path]) -> list[Path]:

@@ -27,10 +27,10 @@ def whole(text: str) -> int:
 
 def positive_number(text: str) -> float:
     """Return a finite number above 0, for argparse."""
-    number = float(text)
-    if not 0 < number < math.inf:
+    found = float(text)
+    if not 0 < found < math.inf:
         raise argparse.ArgumentTypeError(f"must be above 0 and finite, not {text}")
-    return number
+    return found
 
 
 def number(text: str) -> float:

@@ -17,7 +17,7 @@ def preload() -> None:
     """
     if not FORKSERVER:
         return
-    # torch._dynamo takes two seconds, and the first optimiser of each process imports it.
+    # An optimiser imports torch._dynamo, which takes seconds: once, not in each worker.
     set_forkserver_preload(["hpo.worker", "torch._dynamo"])
     handlers = [signal.signal(each, signal.SIG_IGN) for each in TO_THE_GROUP]  # inherited
     try:

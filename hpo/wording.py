@@ -22,8 +22,7 @@ def whose_episodes(data: str) -> str:
 
 
 def storage_shown(url: str) -> str:
-    """Return a database address without password and, for a report is mailed,
-    without folders."""
+    """Return a database address without password and folders, for a report is mailed."""
     if url.startswith("sqlite"):
         return f"sqlite:///{Path(url).name}"
     return hide_password(url).partition("?")[0]

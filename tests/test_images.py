@@ -125,6 +125,8 @@ def test_links_are_followed_and_lead_not_in_circles(tmp_path: Path) -> None:
     (tmp_path / "data/b").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "data/a/back").symlink_to(tmp_path / "data")
     assert image_files(tmp_path / "data") == [tmp_path / "data/b/1.png"]
+    (tmp_path / "elsewhere/round").symlink_to(tmp_path / "data")
+    assert image_files(tmp_path / "data") == [tmp_path / "data/b/1.png"]
 
 
 def test_a_folder_stands_for_its_images(tmp_path: Path) -> None:

@@ -1,31 +1,17 @@
 """What a step of training shows the network."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
+from tiny import config
 
 from data.affine import IDENTITY, distort
 from data.drawings import Drawings
 from data.splits import Split
-from hpo.settings import StudySettings, base_config
-from model.config import Config
 from model.geometry import ModelConfig
 from model.recipes import LOSSES, draw_characters, episode_losses, pair_losses
 from model.siamese import SiameseNet
-
-
-def config(recipe: str = "episode", **changed: Any) -> Config:
-    base = base_config(StudySettings(recipe=recipe, max_epochs=4, epoch_steps=3, pairs=96))
-    fit_changes: dict[str, Any] = {
-        "n_characters": 16,
-        "batch_size": 32,
-        "ramp_epochs": 2,
-        **changed,
-    }
-    model = ModelConfig(filters=(16, 16, 16, 32), units=64)
-    return Config(model, replace(base.fit, **fit_changes))
 
 
 class Spy(SiameseNet):

@@ -15,7 +15,8 @@ from data.splits import Split
 from hpo import records, report
 from hpo.finalists import FINALISTS
 from hpo.report import Page, Picture, Section, render
-from hpo.study_facts import EPISODES, best_table, facts, headline
+from hpo.study import N_EPISODES
+from hpo.study_facts import EPISODES, best_table, facts, headline, n_episodes_of
 from hpo.study_report import study_page
 from hpo.wording import command_shown
 
@@ -132,6 +133,13 @@ def test_a_young_study_has_a_page(n: int) -> None:
 def test_the_interval_rests_on_as_many_episodes_as_there_are(parts: Split) -> None:
     for kind, validation in VALIDATIONS.items():
         assert len(validation(parts.val)) == EPISODES[kind] * len(parts.val.alphabets)
+
+
+def test_a_study_says_itself_how_many_episodes_its_trials_were_asked() -> None:
+    study = made.mixed()
+    before = n_episodes_of(study)
+    study.set_user_attr(N_EPISODES, 777)
+    assert n_episodes_of(study) == 777 != before
 
 
 def test_the_devices_are_those_of_the_trials() -> None:

@@ -165,30 +165,6 @@ def test_bad_input_is_one_line_and_status_2(
     assert len(error.splitlines()) == 1, error
 
 
-@pytest.mark.parametrize(
-    ("name", "flags", "message"),
-    [
-        ("retrain_best.py", ["--checkpoint", "x.pt", "--seeds", "2"], "leave out --seeds"),
-        ("retrain_best.py", ["--checkpoint", "x.pt", "--no-mirrors"], "leave out --mirrors"),
-        ("run_study.py", ["--trial-timeout", "-1"], "must be above 0 and finite"),
-        ("run_study.py", ["--timeout", "nan"], "must be above 0 and finite"),
-        ("run_study.py", ["--checkpoint-seconds", "inf"], "must be at least 0 and finite"),
-    ],
-)
-def test_flags_that_cannot_be_are_refused_with_the_usage(
-    name: str,
-    flags: list[str],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    end = here(tmp_path, monkeypatch, name, *flags)
-    assert end is not None
-    assert end.code == 2
-    assert message in capsys.readouterr().err
-
-
 def test_an_error_reaches_the_shell_as_one_line_and_status_2(tmp_path: Path) -> None:
     done = script(tmp_path, "retrain_best.py", *OTHER)
     assert done.returncode == 2

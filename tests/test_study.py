@@ -9,10 +9,12 @@ from tiny import TINY, identity_of, opened, url
 
 from data.errors import InputError
 from data.splits import Split
+from hpo.keeping import FOLDER
 from hpo.settings import StudySettings, base_config, differences
 from hpo.space import anchors, suggest_config
 from hpo.storage import open_storage
 from hpo.stored import load_study
+from hpo.study import IDENTITY
 
 
 def test_the_first_trials_are_the_anchors_and_reopening_adds_nothing(
@@ -73,3 +75,18 @@ def test_a_study_that_is_not_there_is_named_with_those_that_are(
     storage = open_storage(url(tmp_path))
     with pytest.raises(InputError, match="must hold study 'other', but it holds s"):
         load_study(storage, "other")
+
+
+def test_a_study_has_one_maker(
+    tmp_path: Path, parts: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = optuna.create_study(
+        storage=open_storage(url(tmp_path)), study_name="s", direction="maximize"
+    )
+
+    def its_maker_goes_on(_: float) -> None:
+        mine.set_user_attr(FOLDER, "its maker's")
+        mine.set_user_attr(IDENTITY, identity_of(TINY, parts))
+
+    monkeypatch.setattr("hpo.study.time.sleep", its_maker_goes_on)
+    assert opened(tmp_path, parts).user_attrs[FOLDER] == "its maker's"

@@ -1,38 +1,24 @@
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from tiny import config
 
 from data.episodes import dense_validation
 from data.errors import InputError
 from data.splits import Split
-from hpo.settings import StudySettings, base_config
 from model import train
 from model.config import Config, LayerRates
 from model.device import Machine
 from model.evaluate import one_shot_accuracy
-from model.geometry import ModelConfig
 from model.recipes import chance_loss
 from model.seeds import derive_seed
 from model.state import FitState
 from model.train import Validation, fit
 
 CPU = Machine(torch.device("cpu"))
-
-
-def config(recipe: str = "episode", **changed: Any) -> Config:
-    base = base_config(StudySettings(recipe=recipe, max_epochs=4, epoch_steps=3, pairs=96))
-    fit_changes: dict[str, Any] = {
-        "n_characters": 16,
-        "batch_size": 32,
-        "ramp_epochs": 2,
-        **changed,
-    }
-    model = ModelConfig(filters=(16, 16, 16, 32), units=64)
-    return Config(model, replace(base.fit, **fit_changes))
 
 
 @pytest.fixture(scope="module")

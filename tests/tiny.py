@@ -1,5 +1,6 @@
 """A study so small that a trial takes a fraction of a second."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ from data.episodes import dense_validation
 from data.splits import Split
 from hpo.keeping import Keeping
 from hpo.objective import Objective
-from hpo.settings import StudySettings, identity
+from hpo.settings import StudySettings, base_config, identity
 from hpo.storage import open_storage
 from hpo.study import open_study
+from model.config import Config
 from model.device import Machine
+from model.geometry import ModelConfig
 from model.train import Validation
 
 TINY = StudySettings(data="glyphs", max_epochs=2, epoch_steps=2, search=("lr", "units"))
@@ -37,3 +40,16 @@ def objective(
     validation = Validation(parts.val, dense_validation(parts.val))
     keeping = Keeping(folder, 0.0, n_best, artifacts)
     return Objective(TINY, parts.train, validation, Machine(torch.device("cpu")), keeping)
+
+
+def config(recipe: str = "episode", **changed: Any) -> Config:
+    """A fit of four epochs of three steps, and what is changed of it."""
+    base = base_config(StudySettings(recipe=recipe, max_epochs=4, epoch_steps=3, pairs=96))
+    fit_changes: dict[str, Any] = {
+        "n_characters": 16,
+        "batch_size": 32,
+        "ramp_epochs": 2,
+        **changed,
+    }
+    model = ModelConfig(filters=(16, 16, 16, 32), units=64)
+    return Config(model, replace(base.fit, **fit_changes))
