@@ -6,8 +6,8 @@
 import argparse
 from pathlib import Path
 
-from hpo.console import add_device, positive
-from hpo.script import run_script
+from hpo.console import add_device, positive_int
+from hpo.script import run_command
 
 
 def flags() -> argparse.ArgumentParser:
@@ -25,7 +25,7 @@ def flags() -> argparse.ArgumentParser:
         help="what queries are compared with: images, or a folder; a subfolder is a class",
     )
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: the pretrained")
-    parser.add_argument("--top", type=positive, default=5, help="classes shown (default: 5)")
+    parser.add_argument("--top", type=positive_int, default=5, help="classes shown (default: 5)")
     parser.add_argument("--json", action="store_true", help="answers for programs")
     parser.add_argument("--html", type=Path, metavar="FILE", help="a picture of the answers, too")
     parser.add_argument(
@@ -45,24 +45,24 @@ def main() -> None:
     """Compare, print, and write the page."""
     args = flags().parse_args()
     from data.ink import Preparation
-    from hpo.answers import as_json, as_text, require_all_read
-    from hpo.comparison import PRETRAINED, compare
-    from hpo.given_images import require_two
-    from model.device import choose_machine
+    from hpo.answers import comparison_json, comparison_text, require_all_readable
+    from hpo.comparison import PRETRAINED, compare_images
+    from hpo.given_images import split_inputs
+    from model.device import choose_compute
 
-    queries, support = require_two(args.images, args.support)
+    queries, support = split_inputs(args.images, args.support)
     checkpoint = args.checkpoint or PRETRAINED
     how = Preparation(args.invert, not args.greys, args.as_is)
-    machine = choose_machine(args.device, args.precision)
-    found = compare(queries, support, checkpoint, how=how, on=machine)
-    print(as_json(found, args.top) if args.json else as_text(found, args.top))
+    machine = choose_compute(args.device, args.precision)
+    found = compare_images(queries, support, checkpoint, how=how, on=machine)
+    print(comparison_json(found, args.top) if args.json else comparison_text(found, args.top))
     if args.html:  # plotly's import takes half a second
         from hpo.comparison_page import comparison_page
-        from hpo.report import write
+        from hpo.report import write_page
 
-        write(args.html, comparison_page(found, checkpoint, args.top))
-    require_all_read(found)
+        write_page(args.html, comparison_page(found, checkpoint, args.top))
+    require_all_readable(found)
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from hpo.console import add_storage, whole
-from hpo.script import run_script
+from hpo.console import add_storage, non_negative_int
+from hpo.script import run_command
 
 
 def flags() -> argparse.ArgumentParser:
@@ -18,7 +18,7 @@ def flags() -> argparse.ArgumentParser:
         "--export", type=Path, metavar="FILE", help="write the report as one HTML file"
     )
     what.add_argument("--status", action="store_true", help="print how the study stands")
-    parser.add_argument("--port", type=whole, default=8080, help="of 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--port", type=non_negative_int, default=8080, help="of 127.0.0.1; 0 takes a free one")
     parser.add_argument("--no-browser", action="store_true", help="open none")
     parser.add_argument(
         "--writable", action="store_true", help="let the pages change and delete studies"
@@ -29,14 +29,14 @@ def flags() -> argparse.ArgumentParser:
 def main() -> None:
     """Print, export or serve until Ctrl-C."""
     args = flags().parse_args()
-    from hpo.looking import export, look, print_status
+    from hpo.looking import export_report, serve_dashboard, print_status
 
     if args.status:
         print_status(args.storage, args.study_name)
     elif args.export:
-        export(args.storage, args.study_name, args.export)
+        export_report(args.storage, args.study_name, args.export)
     else:
-        look(
+        serve_dashboard(
             args.storage,
             args.study_name,
             args.port,
@@ -46,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "The dashboard has ended; the study is untouched.")
+    run_command(main, "The dashboard has ended; the study is untouched.")

@@ -4,8 +4,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from hpo.console import add_machine, positive
-from hpo.script import run_script
+from hpo.console import add_data_and_device, positive_int
+from hpo.script import run_command
 
 SCALE_NAMES = ("smoke", "reduced", "full")
 
@@ -28,28 +28,28 @@ def flags() -> argparse.ArgumentParser:
         help="smoke: a minute; reduced: 35 pixels, for two CPU cores (default); "
         "full: 105 pixels, the paper's pairs and filters",
     )
-    parser.add_argument("--seeds", type=positive, help="fits of each row (default: the scale's)")
+    parser.add_argument("--seeds", type=positive_int, help="fits of each row (default: the scale's)")
     parser.add_argument(
         "--out", type=Path, default=Path("var/reproduce"), metavar="DIR", help="of the tables"
     )
-    add_machine(parser)
+    add_data_and_device(parser)
     return parser
 
 
 def main() -> None:
     """Make the tables one after another."""
     args = flags().parse_args()
-    from hpo.reproduction import Reproduction, reproduce
+    from hpo.reproduction import ReproductionRequest, reproduce
     from hpo.scales import SCALES
-    from model.device import choose_machine
+    from model.device import choose_compute
 
     scale = SCALES[args.scale]
     scale = replace(scale, n_seeds=args.seeds or scale.n_seeds)
-    machine = choose_machine(args.device, args.precision)
-    asked = Reproduction(scale, args.data_root, machine, args.out, Path("var/reproduce/networks"))
+    machine = choose_compute(args.device, args.precision)
+    asked = ReproductionRequest(scale, args.data_root, machine, args.out, Path("var/reproduce/networks"))
     for number in args.table:
         reproduce(asked, number)
 
 
 if __name__ == "__main__":
-    run_script(main, "Finished fits are kept; run the same command again to go on.")
+    run_command(main, "Finished fits are kept; run the same command again to go on.")

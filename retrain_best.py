@@ -6,8 +6,8 @@
 import argparse
 from pathlib import Path
 
-from hpo.console import add_machine, add_storage, add_tensorboard, positive
-from hpo.script import run_script
+from hpo.console import add_data_and_device, add_storage, add_tensorboard, positive_int
+from hpo.script import run_command
 
 
 def flags() -> argparse.ArgumentParser:
@@ -18,10 +18,10 @@ def flags() -> argparse.ArgumentParser:
         "--trial", type=int, metavar="N", help="default: the finalists' winner, else the best"
     )
     parser.add_argument(
-        "--image-size", type=positive, help="pixels; kernels grow with it (default: the study's)"
+        "--image-size", type=positive_int, help="pixels; kernels grow with it (default: the study's)"
     )
-    parser.add_argument("--seeds", type=positive, default=3, help="number of fits")
-    parser.add_argument("--max-epochs", type=positive, help="default: 6 × the study's (episode)")
+    parser.add_argument("--seeds", type=positive_int, default=3, help="number of fits")
+    parser.add_argument("--max-epochs", type=positive_int, help="default: 6 × the study's (episode)")
     parser.add_argument(
         "--train-on",
         default="train",
@@ -43,7 +43,7 @@ def flags() -> argparse.ArgumentParser:
         choices=("onnx", "torch"),
         help="write every network's embedding and comparison as graphs, too",
     )
-    add_machine(parser, "Omniglot, or a folder of images of your own")
+    add_data_and_device(parser, "Omniglot, or a folder of images of your own")
     add_tensorboard(parser)
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile the network (CUDA graphs on a GPU)"
@@ -71,7 +71,7 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     """Evaluate a checkpoint, or refit the best trial."""
     args = parsed()
-    from hpo.plan import RetrainJob
+    from hpo.plan import RetrainRequest
     from hpo.retrain import evaluate_checkpoint, print_exported, retrain
     from model.export import require_libraries
 
@@ -84,7 +84,7 @@ def main() -> None:
         evaluate_checkpoint(args.checkpoint, args.data_root, args.device, args.precision, args.out)
         return
     networks = retrain(
-        RetrainJob(
+        RetrainRequest(
             storage=args.storage,
             study_name=args.study_name,
             trial=args.trial,
@@ -106,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "Fits under way are kept; run the same command again to go on.")
+    run_command(main, "Fits under way are kept; run the same command again to go on.")

@@ -7,16 +7,16 @@ import argparse
 import time
 
 from hpo.console import (
-    add_machine,
+    add_data_and_device,
     add_storage,
     add_tensorboard,
-    number,
-    positive,
-    positive_number,
-    whole,
+    non_negative_float,
+    positive_int,
+    positive_float,
+    non_negative_int,
 )
-from hpo.preload import preload
-from hpo.script import run_script
+from hpo.preload import start_forkserver
+from hpo.script import run_command
 from model.config import RECIPES
 from model.geometry import INITS
 
@@ -30,7 +30,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the study and of every fit")
     add_budget(parser)
     add_workers(parser)
-    add_machine(parser, "Omniglot, or a folder of images of your own")
+    add_data_and_device(parser, "Omniglot, or a folder of images of your own")
     add_tensorboard(parser)
     add_task(parser)
     add_search(parser)
@@ -39,10 +39,10 @@ def flags() -> argparse.ArgumentParser:
 
 def add_budget(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say how long the study goes on, and what is kept."""
-    parser.add_argument("--n-trials", type=positive, default=30, help="trials of the study in all")
+    parser.add_argument("--n-trials", type=positive_int, default=30, help="trials of the study in all")
     parser.add_argument(
         "--timeout",
-        type=positive_number,
+        type=positive_float,
         metavar="SECONDS",
         help="of work on the study in all, whichever run did it; then no further trial begins",
     )
@@ -53,21 +53,21 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--finalists",
-        type=whole,
+        type=non_negative_int,
         default=5,
         metavar="K",
         help="of a finished study, fit the best K trials again to choose the winner (default: 5); "
         "also so many networks are kept",
     )
     parser.add_argument(
-        "--finalist-seeds", type=positive, default=2, metavar="N", help="fits of each (default: 2)"
+        "--finalist-seeds", type=positive_int, default=2, metavar="N", help="fits of each (default: 2)"
     )
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say how many processes work, and when one is given up."""
     parser.add_argument(
-        "--workers", type=positive, default=1, help="training processes that share the cores"
+        "--workers", type=positive_int, default=1, help="training processes that share the cores"
     )
     parser.add_argument(
         "--ray",
@@ -78,34 +78,34 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--gpus-per-worker",
-        type=number,
+        type=non_negative_float,
         default=0.0,
         metavar="F",
         help="of a Ray cluster; a fraction shares a GPU (default: 0, CPUs)",
     )
     parser.add_argument(
         "--trial-timeout",
-        type=positive_number,
+        type=positive_float,
         default=3600.0,
         metavar="SECONDS",
         help="without a finished epoch, after which a worker is replaced (default: 3600)",
     )
     parser.add_argument(
         "--max-retries",
-        type=whole,
+        type=non_negative_int,
         default=2,
         help="of a trial whose worker died or was interrupted (default: 2)",
     )
     parser.add_argument(
         "--checkpoint-seconds",
-        type=number,
+        type=non_negative_float,
         default=10.0,
         metavar="SECONDS",
         help="between two checkpoints of a trial under way (default: 10)",
     )
     parser.add_argument(
         "--heartbeat",
-        type=positive,
+        type=positive_int,
         default=60,
         metavar="SECONDS",
         help="between two signs of life; after five missed ones other hosts take a trial over",
@@ -125,7 +125,7 @@ def add_task(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--colour", action="store_true", help="keep the colours of such images")
     parser.add_argument(
-        "--image-size", type=positive, default=35, metavar="PIXELS", help="105 is the paper's"
+        "--image-size", type=positive_int, default=35, metavar="PIXELS", help="105 is the paper's"
     )
     parser.add_argument(
         "--recipe",
@@ -134,12 +134,12 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         help="episode trains the one-shot task itself, paper on independent pairs",
     )
     parser.add_argument(
-        "--pairs", type=positive, default=30_000, help="pairs per epoch (paper recipe)"
+        "--pairs", type=positive_int, default=30_000, help="pairs per epoch (paper recipe)"
     )
-    parser.add_argument("--max-epochs", type=positive, help="default: 8 (episode), 200 (paper)")
+    parser.add_argument("--max-epochs", type=positive_int, help="default: 8 (episode), 200 (paper)")
     parser.add_argument(
         "--epoch-steps",
-        type=positive,
+        type=positive_int,
         default=50,
         help="steps per epoch of the base network; a costlier one gets fewer (episode recipe)",
     )
@@ -172,19 +172,19 @@ def main() -> None:
     """Run the study and say what came of it."""
     started, args = time.monotonic(), flags().parse_args()
     # After parsing: --help and a wrong flag need not wait for torch and optuna.
-    preload()
-    from hpo.commands import job_of, launcher_of, stop
+    start_forkserver()
+    from hpo.commands import run_config_from, launcher_from, stop_study
     from hpo.summary import print_start, print_summary
-    from hpo.workers import run
+    from hpo.workers import run_study
 
     if args.stop:
-        stop(args)
+        stop_study(args)
         return
-    job = job_of(args)
-    launcher = launcher_of(args)
+    job = run_config_from(args)
+    launcher = launcher_from(args)
     print_start(job)
-    print_summary(run(job, launcher), job, time.monotonic() - started)
+    print_summary(run_study(job, launcher), job, time.monotonic() - started)
 
 
 if __name__ == "__main__":
-    run_script(main, "Finished trials are kept; run the same command again to resume.")
+    run_command(main, "Finished trials are kept; run the same command again to resume.")

@@ -15,16 +15,16 @@ import torch
 from harness import finish, machine_of, parser
 
 from data.episodes import dense_validation
-from data.load import load
-from data.splits import Split, split
+from data.load import load_dataset
+from data.splits import Split, split_dataset
 from hpo.console import add_storage
-from hpo.reference import own_or_reference
-from hpo.script import run_script
-from hpo.space import resized
-from hpo.stored import stored_study
-from hpo.winner import choose_trial, retrain_config
+from hpo.reference import storage_or_reference
+from hpo.script import run_command
+from hpo.space import resize_model
+from hpo.stored import open_stored_study
+from hpo.winner import choose_trial, refit_config
 from model.config import Config, LayerRates
-from model.device import Machine
+from model.device import ComputeConfig
 from model.state import FitState
 from model.train import CHANCE, Validation, fit
 
@@ -64,7 +64,7 @@ def paper_start(config: Config) -> Config:
 
 def at_size(pixels: int) -> Change:
     """Return the change to another image size, the kernels scaled with it."""
-    return lambda config: replace(config, model=resized(config.conv, pixels))
+    return lambda config: replace(config, model=resize_model(config.conv, pixels))
 
 
 ROWS: dict[str, Change] = {
@@ -87,16 +87,16 @@ OTHER_PRECISION = "the other precision"
 class Bench:
     """Fits one configuration after another; data of each size is loaded once."""
 
-    machine: Machine
+    machine: ComputeConfig
     data_root: object
     loaded: dict[int, Split]
 
-    def accuracy(self, config: Config, seed: int, machine: Machine) -> float:
+    def accuracy(self, config: Config, seed: int, machine: ComputeConfig) -> float:
         """Return the best epoch's validation accuracy; chance for a fit that died."""
         size = config.model.image_size
         if size not in self.loaded:
-            packed = load("omniglot", self.data_root, size)  # type: ignore[arg-type]
-            self.loaded[size] = split(packed).to(machine.device)
+            packed = load_dataset("omniglot", self.data_root, size)  # type: ignore[arg-type]
+            self.loaded[size] = split_dataset(packed).to(machine.device)
         parts = self.loaded[size]
         state = FitState(config, seed, machine)
         validation = Validation(parts.val, dense_validation(parts.val))
@@ -112,7 +112,7 @@ def equal_compute(config: Config, base: Config) -> Config:
     return replace(config, fit=replace(config.fit, epoch_steps=steps))
 
 
-def other_precision(machine: Machine) -> Machine:
+def other_precision(machine: ComputeConfig) -> ComputeConfig:
     """Return the machine at bfloat16 where it was at float32, and the other way round."""
     other = "float32" if machine.precision == "bfloat16" else "bfloat16"
     return replace(machine, precision=other)
@@ -127,9 +127,9 @@ def main() -> None:
     flags.add_argument("--seeds", type=int, default=3, help="quick: 1")
     args = flags.parse_args()
     machine = machine_of(args)
-    with stored_study(own_or_reference(args.storage), args.study_name) as (_, study, settings):
+    with open_stored_study(storage_or_reference(args.storage), args.study_name) as (_, study, settings):
         epochs = 1 if args.quick else args.epochs or settings.max_epochs
-        base = retrain_config(settings, choose_trial(study, args.trial), epochs)
+        base = refit_config(settings, choose_trial(study, args.trial), epochs)
     if args.quick:
         base = replace(base, fit=replace(base.fit, epoch_steps=5))
     bench = Bench(machine, args.data_root, {})
@@ -161,4 +161,4 @@ def table(found: dict[str, list[float]]) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

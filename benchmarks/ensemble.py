@@ -16,18 +16,18 @@ from torch import Tensor
 
 from data.episodes import Episodes, dense_validation
 from data.errors import InputError
-from data.load import load
-from data.splits import split
-from hpo.official_log import log_official
-from hpo.result import mean_and_sd, percent
-from hpo.script import run_script
+from data.load import load_dataset
+from data.splits import split_dataset
+from hpo.official_log import log_test_evaluation
+from hpo.result import mean_and_sd, format_mean
+from hpo.script import run_command
 from model.checkpoint import load_network
-from model.evaluate import credit, episode_logits
+from model.evaluate import correctness, episode_logits
 
 
 def right(logits: list[Tensor], episodes: Episodes) -> float:
     """Return the share of episodes that the networks' mean logits answer rightly."""
-    return credit(torch.stack(logits).mean(0), episodes.target_RQ).mean().item()
+    return correctness(torch.stack(logits).mean(0), episodes.target_RQ).mean().item()
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
     for path in paths:
         net, config, _ = load_network(path)
         net.precision = machine.precision
-        parts = split(load(result["data"], args.data_root, config.model.image_size)).to(
+        parts = split_dataset(load_dataset(result["data"], args.data_root, config.model.image_size)).to(
             machine.device
         )
         asked = {"validation": (parts.val, dense_validation(parts.val))}
@@ -58,14 +58,14 @@ def main() -> None:
         row: dict[str, object] = {"fits together": n, "subsets": len(subsets)}
         for name, (_, episodes) in asked.items():
             shares = [right([found[name][i] for i in subset], episodes) for subset in subsets]
-            row[name] = percent(mean_and_sd(shares))
+            row[name] = format_mean(mean_and_sd(shares))
             each.append({"fits together": n, "episodes": name, "accuracies": shares})
         row["minutes of fitting"] = f"{n * sum(fits.values()) / len(fits) / 60:.0f}"
         rows.append(row)
     looks = [
         share for line in each if line["episodes"] == "official" for share in line["accuracies"]
     ]
-    log_official("benchmarks/ensemble.py", looks)
+    log_test_evaluation("benchmarks/ensemble.py", looks)
     table = {"Fits that answer together": pd.DataFrame(rows)}
     finish(args, machine, table, seeds=list(fits), each=each)
 
@@ -88,4 +88,4 @@ def result_of(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
-from data.load import load
-from data.splits import split
-from hpo.console import add_machine
-from hpo.official_log import log_official
-from hpo.script import run_script
+from data.load import load_dataset
+from data.splits import split_dataset
+from hpo.console import add_data_and_device
+from hpo.official_log import log_test_evaluation
+from hpo.script import run_command
 from model.checkpoint import load_network, save_network
-from model.device import choose_machine
-from model.score import score_network
+from model.device import choose_compute
+from model.score import evaluate_network
 
 FOLDER = Path(__file__).parents[1] / "results" / "pretrained"
 KEPT = (
@@ -39,7 +39,7 @@ def parse() -> argparse.Namespace:
     """Return the command line's flags."""
     parser = argparse.ArgumentParser(description="Choose, store and describe a pretrained network.")
     parser.add_argument("folder", type=Path, help="of a retraining: result.json, a network a seed")
-    add_machine(parser)
+    add_data_and_device(parser)
     return parser.parse_args()
 
 
@@ -106,13 +106,13 @@ def card(scores: dict[str, Any]) -> str:
 def main() -> None:
     """Store, evaluate and describe it."""
     args = parse()
-    machine = choose_machine(args.device, args.precision)
+    machine = choose_compute(args.device, args.precision)
     path = stored(args.folder)
     net, config, facts = load_network(path)
     net.precision = machine.precision
-    parts = split(load("omniglot", args.data_root, config.model.image_size)).to(machine.device)
-    scores = score_network(net.to(machine.device), parts).figures
-    log_official("benchmarks/give_away.py", [scores["official"]["accuracy"]])
+    parts = split_dataset(load_dataset("omniglot", args.data_root, config.model.image_size)).to(machine.device)
+    scores = evaluate_network(net.to(machine.device), parts).figures
+    log_test_evaluation("benchmarks/give_away.py", [scores["official"]["accuracy"]])
     size = {"megabytes": path.stat().st_size / 1e6}
     scores |= size | {"facts": facts, "config": config.to_dict(), "precision": machine.precision}
     scores["verification"].pop("roc")
@@ -122,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

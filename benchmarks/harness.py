@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import torch
 
-from hpo.console import add_machine
-from model.device import Machine, choose_machine
+from hpo.console import add_data_and_device
+from model.device import ComputeConfig, choose_compute
 from model.provenance import provenance
 
 MATRICES = (1024, 2048, 4096)  # rows and columns of the products that measure the ceiling
@@ -23,14 +23,14 @@ def parser(doc: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=doc.splitlines()[0])
     made.add_argument("--quick", action="store_true", help="a smaller run, under a minute")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
-    add_machine(made)
+    add_data_and_device(made)
     made.set_defaults(compile=False)
     return made
 
 
-def machine_of(args: argparse.Namespace) -> Machine:
+def machine_of(args: argparse.Namespace) -> ComputeConfig:
     """Return the machine that the flags name."""
-    return choose_machine(args.device, args.precision, args.compile)
+    return choose_compute(args.device, args.precision, args.compile)
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:
@@ -69,7 +69,7 @@ def ceiling(dtype: torch.dtype, device: torch.device, rounds: int = 7) -> float:
 
 
 def finish(
-    args: argparse.Namespace, machine: Machine, tables: dict[str, pd.DataFrame], **more: Any
+    args: argparse.Namespace, machine: ComputeConfig, tables: dict[str, pd.DataFrame], **more: Any
 ) -> None:
     """Print the tables and where they were measured; write them if a file is named."""
     about = provenance(machine)

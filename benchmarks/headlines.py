@@ -10,8 +10,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from hpo import paper
-from hpo.result import percent
-from hpo.script import run_script
+from hpo.result import format_mean
+from hpo.script import run_command
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -97,7 +97,7 @@ def ladder(lines: list[dict[str, Any]]) -> list[str]:
     ]
     for line in lines:
         if line["name"] in COMMANDS:
-            said = percent({"mean": line["official_mean"], "sd": line["official_sd"]})
+            said = format_mean({"mean": line["official_mean"], "sd": line["official_sd"]})
             minutes = f"{line['wall_seconds_total'] / 60:.0f} min"
             rows.append((line["official_mean"], COMMANDS[line["name"]], f"**{said}**", minutes))
     head = ["| | official 400 | study and one fit |", "|---|---|---|"]
@@ -110,7 +110,7 @@ def table(lines: list[dict[str, Any]]) -> list[str]:
     head = ["", "trained on", "pixels", "official", "averaged", "validation", "study and one fit"]
     rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for line in lines:
-        official = percent({"mean": line["official_mean"], "sd": line["official_sd"]})
+        official = format_mean({"mean": line["official_mean"], "sd": line["official_sd"]})
         known = line["validation_mean"] is not None
         folder = line["name"].partition(",")[0]
         file = "ensemble" if "," in line["name"] else "result"
@@ -140,4 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

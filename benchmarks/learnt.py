@@ -9,9 +9,9 @@ from optuna.study import Study
 
 from hpo import analysis, records
 from hpo.console import add_storage
-from hpo.reference import own_or_reference
-from hpo.script import run_script
-from hpo.stored import stored_study
+from hpo.reference import storage_or_reference
+from hpo.script import run_command
+from hpo.stored import open_stored_study
 
 MOST = 8  # parameters in the table
 COST_CLASSES = 3
@@ -19,7 +19,7 @@ COST_CLASSES = 3
 
 def importances(study: Study) -> pd.DataFrame:
     """Return the parameters in which the best trials differ most from the others."""
-    found = analysis.importances(study).head(MOST)
+    found = analysis.importance_frame(study).head(MOST)
     return found.assign(importance=[f"{share:.1%}" for share in found["importance"]])
 
 
@@ -53,7 +53,7 @@ def cost_row(group: pd.DataFrame) -> dict[str, object]:
 
 def finalists(study: Study) -> pd.DataFrame:
     """Return the best trials' values beside what fresh seeds and fresh episodes made of them."""
-    scores = records.finalist_scores(study)
+    scores = records.finalist_frame(study)
     values = {trial.number: trial.value for trial in study.get_trials(deepcopy=False)}
     return pd.DataFrame(
         {
@@ -70,19 +70,19 @@ def main() -> None:
     flags = parser(__doc__)
     add_storage(flags)
     args = flags.parse_args()
-    with stored_study(own_or_reference(args.storage), args.study_name) as (_, study, _):
-        frame = records.trials(study)
-        good = records.good(frame)
+    with open_stored_study(storage_or_reference(args.storage), args.study_name) as (_, study, _):
+        frame = records.trial_frame(study)
+        good = records.best_rows(frame)
         states = frame["state"].value_counts().rename_axis("state").reset_index(name="trials")
         tables = {
             "Trials": states,
             "Finalists": finalists(study),
             "Importance (PED-ANOVA)": importances(study),
-            f"The {len(good)} best trials": values_of_the_good(good, records.parameters(frame)),
+            f"The {len(good)} best trials": values_of_the_good(good, records.parameter_names(frame)),
             "Accuracy against cost": by_cost(frame),
         }
     finish(args, machine_of(args), tables)
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

@@ -18,15 +18,15 @@ import torch
 from harness import finish, machine_of, parser
 from torch import Tensor
 
-from data.cache import resized, resized_images
+from data.cache import resize_drawings, resize_images
 from data.drawings import FULL_SIZE, Drawings
 from data.episodes import Episodes, dense_validation, random_episodes
-from data.ink import Preparation, prepare
-from data.load import load
+from data.ink import Preparation, prepare_drawing
+from data.load import load_dataset
 from data.mnist import load_mnist
-from data.splits import split
+from data.splits import split_dataset
 from hpo.comparison import PRETRAINED
-from hpo.script import run_script
+from hpo.script import run_command
 from model.checkpoint import load_network
 from model.evaluate import one_shot_accuracy
 from model.siamese import SiameseNet
@@ -60,7 +60,7 @@ def prepared(
     """Return the drawings after they were shown and prepared."""
 
     def one(number: int) -> Tensor:
-        return prepare(seen(drawings.images_NHW[number], number), how, str(number))
+        return prepare_drawing(seen(drawings.images_NHW[number], number), how, str(number))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return replace(drawings, images_NHW=torch.stack(list(pool.map(one, range(len(drawings))))))
@@ -69,7 +69,7 @@ def prepared(
 def accuracy(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> str:
     """Return the share of episodes answered rightly, at the network's size."""
     size = net.config.image_size
-    small = replace(drawings, images_NHW=resized_images(drawings.images_NHW, size))
+    small = replace(drawings, images_NHW=resize_images(drawings.images_NHW, size))
     small = small.to(net.head.weight.device)
     return f"{100 * one_shot_accuracy(net, small, episodes):.1f}"
 
@@ -86,7 +86,7 @@ def main() -> None:
     machine = machine_of(args)
     net, _, _ = load_network(PRETRAINED)
     net.to(machine.device).precision = machine.precision
-    val = split(load("omniglot", args.data_root, FULL_SIZE)).val
+    val = split_dataset(load_dataset("omniglot", args.data_root, FULL_SIZE)).val
     if args.quick:
         val = val.only(val.alphabets[:1])
     episodes = dense_validation(val)
@@ -104,7 +104,7 @@ def main() -> None:
     ]
     some = digits(20 if args.quick else 100)
     asked = random_episodes(some, n_way=10, n_blocks=4 if args.quick else 40, seed=2015)
-    shown = {"enlarged": resized(some, FULL_SIZE)}
+    shown = {"enlarged": resize_drawings(some, FULL_SIZE)}
     shown["prepared"] = prepared(some, lambda x, _: dark_on_light(x), default)
     ten = [
         {"": f"MNIST's digits {name}", "10-way": accuracy(net, d, asked)}
@@ -114,4 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

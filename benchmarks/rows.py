@@ -9,11 +9,11 @@ import torch
 from harness import seconds
 
 from data.drawings import FULL_SIZE
-from data.load import load
-from data.splits import split
+from data.load import load_dataset
+from data.splits import split_dataset
 from hpo.settings import StudySettings, base_config
 from model.config import Config
-from model.device import Machine, keep_freed_memory
+from model.device import ComputeConfig, keep_freed_memory
 from model.evaluate import EMBED_BATCH
 from model.geometry import ModelConfig
 from model.recipes import images_per_epoch, to_input
@@ -80,7 +80,7 @@ def plain(job: Job, model: ModelConfig) -> Work:
 
     device = torch.device(job.device)
     net = PlainNet(model).to(device)
-    drawings = split(load("omniglot", job.data_root, FULL_SIZE)).train
+    drawings = split_dataset(load_dataset("omniglot", job.data_root, FULL_SIZE)).train
     pairs = PlainPairs(drawings, job.size, job.n_images // 2)
     still = PlainPairs(drawings, job.size, job.n_images // 2, distort=False)
 
@@ -95,13 +95,13 @@ def plain(job: Job, model: ModelConfig) -> Work:
 
 def ours(job: Job, row: Row) -> Work:
     """Return a round of the project's own training epoch and embedding."""
-    machine = Machine(torch.device(job.device), row.precision, row.compile)
+    machine = ComputeConfig(torch.device(job.device), row.precision, row.compile)
     if row.keep_memory:
         keep_freed_memory()
     state = FitState(job.config(), 0, machine)
     if not row.channels_last:
         state.net.to(memory_format=torch.contiguous_format)
-    drawings = split(load("omniglot", job.data_root, job.size)).train.to(machine.device)
+    drawings = split_dataset(load_dataset("omniglot", job.data_root, job.size)).train.to(machine.device)
 
     @torch.no_grad()
     def embed() -> None:

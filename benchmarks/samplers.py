@@ -22,15 +22,15 @@ from harness import finish, machine_of, parser
 
 from data.episodes import dense_validation
 from data.files import write_atomically
-from data.load import load
-from data.splits import Split, split
+from data.load import load_dataset
+from data.splits import Split, split_dataset
 from hpo.sampler import make_pruner, make_sampler
-from hpo.script import run_script
+from hpo.script import run_command
 from hpo.settings import StudySettings, base_config
-from hpo.space import anchors, distributions, suggest_config
+from hpo.space import starting_points, search_space, suggest_config
 from model.config import Config
-from model.device import Machine
-from model.state import FORMAT, FitState
+from model.device import ComputeConfig
+from model.state import FIT_FORMAT, FitState
 from model.train import CHANCE, Validation, fit
 
 PRUNED = optuna.trial.TrialState.PRUNED
@@ -43,7 +43,7 @@ class Curves:
     """Trains configurations, and remembers what each epoch of them came to."""
 
     parts: Split
-    machine: Machine
+    machine: ComputeConfig
     known: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -54,7 +54,7 @@ class Curves:
 
     def epochs(self, config: Config, seed: int) -> Iterator[float]:
         """Yield the accuracy after each epoch; train only when nobody knows it yet."""
-        how = [FORMAT, self.machine.device.type, self.machine.precision]
+        how = [FIT_FORMAT, self.machine.device.type, self.machine.precision]
         what = [self.parts.train.digest, asdict(config), seed, *how]
         key = json.dumps(what, sort_keys=True)
         known = self.known.setdefault(key, [])
@@ -74,8 +74,8 @@ class Curves:
 
 def search(settings: StudySettings, budget: int, curves: Curves) -> list[dict[str, Any]]:
     """Run a study of so many epochs; return a line per trial with the epochs spent so far."""
-    base, space = base_config(settings), distributions(settings.image_size, settings.search)
-    first = anchors(base, settings.search)
+    base, space = base_config(settings), search_space(settings.image_size, settings.search)
+    first = starting_points(base, settings.search)
     study = optuna.create_study(
         direction="maximize",
         sampler=make_sampler(settings.sampler, settings.seed, space, first),
@@ -173,7 +173,7 @@ def main() -> None:
     machine = machine_of(args)
     n_epochs, n_steps = (4, 3) if args.quick else (8, 12)
     budget = args.epochs or (16 if args.quick else 160)
-    parts = split(load("omniglot", args.data_root, 35)).to(machine.device)
+    parts = split_dataset(load_dataset("omniglot", args.data_root, 35)).to(machine.device)
     curves = Curves(parts, machine)
     runs = []
     for seed in range(1 if args.quick else args.seeds):
@@ -197,4 +197,4 @@ def draw(figure: go.Figure, args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

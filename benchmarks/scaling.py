@@ -9,15 +9,15 @@ import pandas as pd
 from harness import finish, interleaved, machine_of, parser
 from scipy.optimize import nnls
 
-from data.load import load
-from data.splits import split
-from hpo.script import run_script
+from data.load import load_dataset
+from data.splits import split_dataset
+from hpo.script import run_command
 from hpo.settings import StudySettings, base_config
 from model.config import Config
-from model.device import Machine
+from model.device import ComputeConfig
 from model.recipes import LOSSES
 from model.state import FitState
-from model.train import step
+from model.train import train_step
 
 SIZES, CHARACTERS, SHARES = (28, 35, 52, 70, 105), (16, 32, 64, 128, 256), (0.25, 0.5, 1.0, 2.0)
 KERNELS, UNITS = (1, 2, 3, 5), (512, 2048, 4096, 8192)
@@ -47,13 +47,13 @@ def variants(quick: bool) -> dict[str, dict[int, Config]]:
 
 
 def seconds_per_step(
-    config: Config, data_root: Path | None, machine: Machine, rounds: int
+    config: Config, data_root: Path | None, machine: ComputeConfig, rounds: int
 ) -> float:
     """Return the median over some steps on the real drawings."""
-    train = split(load("omniglot", data_root, config.model.image_size)).train.to(machine.device)
+    train = split_dataset(load_dataset("omniglot", data_root, config.model.image_size)).train.to(machine.device)
     state = FitState(config, 0, machine)
     losses = LOSSES["episode"](state.net, train, config.fit, generator=state.generator)
-    times = interleaved({"step": lambda: step(state, next(losses))}, rounds, machine.device)
+    times = interleaved({"step": lambda: train_step(state, next(losses))}, rounds, machine.device)
     return statistics.median(times["step"])
 
 
@@ -106,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

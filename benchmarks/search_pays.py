@@ -14,21 +14,21 @@ from harness import finish, machine_of, parser
 from optuna.trial import FixedTrial
 
 from data.episodes import dense_validation
-from data.load import load
-from data.splits import Split, split
+from data.load import load_dataset
+from data.splits import Split, split_dataset
 from hpo.console import add_storage
-from hpo.fits import Fits
-from hpo.official_log import log_official
-from hpo.reference import own_or_reference
-from hpo.result import mean_and_sd, percent
-from hpo.script import run_script
+from hpo.fits import NetworkCache
+from hpo.official_log import log_test_evaluation
+from hpo.reference import storage_or_reference
+from hpo.result import mean_and_sd, format_mean
+from hpo.script import run_command
 from hpo.settings import StudySettings, base_config
-from hpo.space import GROUPS, anchors, suggest_config
-from hpo.stored import stored_study
-from hpo.winner import choose_trial, retrain_config
+from hpo.space import GROUPS, starting_points, suggest_config
+from hpo.stored import open_stored_study
+from hpo.winner import choose_trial, refit_config
 from model.config import Config
 from model.evaluate import episode_logits, wilson_interval
-from model.score import accuracy
+from model.score import scorer_accuracy
 
 EPOCHS_FACTOR = 4  # a refit's length in trials
 PAPER_RECIPE = "paper's recipe on its architecture, as many drawings"
@@ -37,7 +37,7 @@ PAPER_RECIPE = "paper's recipe on its architecture, as many drawings"
 def fixed_rates(settings: StudySettings, epochs: int, which: int) -> Config:
     """Return an anchor: the paper's architecture (0) or half its width, and rates set by hand."""
     base = base_config(replace(settings, max_epochs=epochs))
-    return suggest_config(FixedTrial(anchors(base, GROUPS)[which]), base, GROUPS)
+    return suggest_config(FixedTrial(starting_points(base, GROUPS)[which]), base, GROUPS)
 
 
 def paper_recipe(settings: StudySettings, like: Config) -> Config:
@@ -49,16 +49,16 @@ def paper_recipe(settings: StudySettings, like: Config) -> Config:
 
 def contenders(url: str, name: str | None, rival: str | None, quick: bool) -> dict[str, Config]:
     """Return the configurations by name: winners of two studies, and what nobody searched."""
-    with stored_study(url, name) as (_, study, settings):
+    with open_stored_study(url, name) as (_, study, settings):
         epochs = 1 if quick else EPOCHS_FACTOR * settings.max_epochs
         found = {
-            f"winner of {study.study_name}": retrain_config(
+            f"winner of {study.study_name}": refit_config(
                 settings, choose_trial(study, None), epochs
             )
         }
     if rival is not None:
-        with stored_study(url, rival) as (_, study, theirs):
-            winner = retrain_config(theirs, choose_trial(study, None), epochs)
+        with open_stored_study(url, rival) as (_, study, theirs):
+            winner = refit_config(theirs, choose_trial(study, None), epochs)
             found[f"winner of {rival}, random search"] = winner
     found["paper's architecture, rates set by hand"] = fixed_rates(settings, epochs, 0)
     found["half its width, rates set by hand"] = fixed_rates(settings, epochs, 1)
@@ -66,14 +66,14 @@ def contenders(url: str, name: str | None, rival: str | None, quick: bool) -> di
     return found
 
 
-def shares(config: Config, fits: Fits, n_seeds: int) -> dict[str, list[float]]:
+def shares(config: Config, fits: NetworkCache, n_seeds: int) -> dict[str, list[float]]:
     """Fit a configuration over the seeds, and ask each network about validation and test once."""
     parts = fits.parts
     found: dict[str, list[float]] = {"validation": [], "official": []}
     for net in fits.networks(config, n_seeds):
         scorer = partial(episode_logits, net)
-        found["validation"].append(accuracy(scorer, parts.val, dense_validation(parts.val)))
-        found["official"].append(accuracy(scorer, parts.test, parts.official))
+        found["validation"].append(scorer_accuracy(scorer, parts.val, dense_validation(parts.val)))
+        found["official"].append(scorer_accuracy(scorer, parts.test, parts.official))
     return found
 
 
@@ -83,7 +83,7 @@ def line(name: str, found: dict[str, list[float]], n_official: int) -> dict[str,
     return {
         "": name,
         "seeds": len(found["official"]),
-        **{part: percent(mean_and_sd(values)) for part, values in found.items()},
+        **{part: format_mean(mean_and_sd(values)) for part, values in found.items()},
         "official, 95 % interval": f"{low:.1%}–{high:.1%}",
     }
 
@@ -96,19 +96,19 @@ def main() -> None:
     flags.add_argument("--seeds", type=int, default=3, help="quick: 1")
     args = flags.parse_args()
     machine, n_seeds = machine_of(args), 1 if args.quick else args.seeds
-    url = own_or_reference(args.storage)
+    url = storage_or_reference(args.storage)
     configs = contenders(url, args.study_name, args.rival, args.quick)
     size = next(iter(configs.values())).model.image_size
-    parts: Split = split(load("omniglot", args.data_root, size)).to(machine.device)
-    fits = Fits(parts, machine, Path("var/search_pays"))
+    parts: Split = split_dataset(load_dataset("omniglot", args.data_root, size)).to(machine.device)
+    fits = NetworkCache(parts, machine, Path("var/search_pays"))
     each: dict[str, dict[str, list[float]]] = {}
     for name, config in configs.items():
         each[name] = shares(config, fits, 1 if name == PAPER_RECIPE else n_seeds)
-        log_official(f"benchmarks/search_pays.py, {name}", each[name]["official"])
+        log_test_evaluation(f"benchmarks/search_pays.py, {name}", each[name]["official"])
         print(line(name, each[name], len(parts.official)), flush=True)
     table = pd.DataFrame([line(name, found, len(parts.official)) for name, found in each.items()])
     finish(args, machine, {"Refitted at equal compute": table}, each=each)
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

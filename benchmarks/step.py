@@ -16,11 +16,11 @@ from torch import Tensor
 
 from data.drawings import Drawings
 from model.config import Config
-from model.device import Machine, autocast
+from model.device import ComputeConfig, autocast
 from model.geometry import CONVS
 from model.recipes import LOSSES, draw_episode
 from model.state import FitState
-from model.train import average, step
+from model.train import update_average, train_step
 
 ROUNDS = 9
 WHOLE, OUTSIDE = "whole step", ("batch, distortion", "optimiser", "average")
@@ -60,7 +60,7 @@ def pool(x: Tensor) -> Tensor:
 
 
 def there_and_back(
-    f: Stage, x: Tensor, machine: Machine, weights: list[Tensor]
+    f: Stage, x: Tensor, machine: ComputeConfig, weights: list[Tensor]
 ) -> Callable[[], Any]:
     """Return a forward and backward pass through one stage; the images need no gradient."""
     x = x.detach().requires_grad_(x.shape[1] > 1)
@@ -75,7 +75,7 @@ def there_and_back(
 
 
 def where_a_step_goes(
-    config: Config, train: Drawings, machine: Machine, rounds: int = ROUNDS
+    config: Config, train: Drawings, machine: ComputeConfig, rounds: int = ROUNDS
 ) -> pd.DataFrame:
     """Return milliseconds, share of the step and share of the ceiling for every stage."""
     machine = replace(machine, compile=False)  # whose stages could not be told apart
@@ -91,7 +91,7 @@ def where_a_step_goes(
         F.cross_entropy(state.net.compare(a, b)[0], target).backward()
 
     losses = LOSSES["episode"](state.net, train, fit, generator=generator)
-    rows: dict[str, Callable[[], object]] = {WHOLE: lambda: step(state, next(losses))}
+    rows: dict[str, Callable[[], object]] = {WHOLE: lambda: train_step(state, next(losses))}
     network = {
         name: there_and_back(f, y, machine, weights_of(state, name))
         for name, (f, y) in stages(state, x).items()
@@ -100,7 +100,7 @@ def where_a_step_goes(
         "comparison, loss": compare,
         "batch, distortion": lambda: draw_episode(train, fit, generator=generator),
         "optimiser": state.optimizer.step,
-        "average": lambda: average(state),
+        "average": lambda: update_average(state),
     }
     times = interleaved(rows, rounds, machine.device)
     ms = {name: 1e3 * statistics.median(row) for name, row in times.items()}

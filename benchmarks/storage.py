@@ -16,15 +16,15 @@ import optuna
 import pandas as pd
 from harness import finish, machine_of, parser
 
-from hpo.keeping import keeping_of
+from hpo.keeping import trial_files
 from hpo.objective import record
-from hpo.retry import put_back_orphans, take_one
-from hpo.script import run_script
+from hpo.retry import requeue_orphans, run_one_trial
+from hpo.script import run_command
 from hpo.settings import StudySettings, base_config
 from hpo.space import suggest_config
 from hpo.storage import open_storage, storage_errors
 from hpo.study import open_study
-from model.device import Machine
+from model.device import ComputeConfig
 from model.state import EpochResult, FitState
 
 SETTINGS = StudySettings(data="glyphs", image_size=20, sampler="random")
@@ -42,19 +42,19 @@ def trial_without_training(trial: optuna.Trial, state: FitState) -> float:
     return trial.number % 7 / 10
 
 
-def take(url: str, n_trials: int, machine: Machine) -> None:
+def take(url: str, n_trials: int, machine: ComputeConfig) -> None:
     """Take so many trials, as a worker does."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = open_study(open_storage(url, heartbeat=60), "rate", SETTINGS, {})
     state = FitState(base_config(SETTINGS), 0, machine)
     state.history.append(EpochResult(1, 1.0, 0.5, 0, 0.0, None))
-    lock = keeping_of(study, Path(tempfile.gettempdir())).lock
+    lock = trial_files(study, Path(tempfile.gettempdir())).lock
     for _ in range(n_trials):
-        put_back_orphans(study, lock)
-        take_one(study, partial(trial_without_training, state=state), lock)
+        requeue_orphans(study, lock)
+        run_one_trial(study, partial(trial_without_training, state=state), lock)
 
 
-def rate(url: str, n_processes: int, n_trials: int, machine: Machine) -> float:
+def rate(url: str, n_processes: int, n_trials: int, machine: ComputeConfig) -> float:
     """Return the trials per second of some processes together, from the trials' own times."""
     storage = open_storage(url)
     open_study(storage, "rate", SETTINGS, {})
@@ -72,7 +72,7 @@ def rate(url: str, n_processes: int, n_trials: int, machine: Machine) -> float:
     return (len(middle) - 1) / (middle[-1] - middle[0]).total_seconds()
 
 
-def table(url: str, args: argparse.Namespace, machine: Machine) -> pd.DataFrame:
+def table(url: str, args: argparse.Namespace, machine: ComputeConfig) -> pd.DataFrame:
     """Return a line per number of processes."""
     lines = []
     n_trials = 20 if args.quick else 100
@@ -100,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

@@ -16,19 +16,19 @@ from harness import finish, interleaved, machine_of, parser
 from optuna.trial import FixedTrial, TrialState
 
 from data.episodes import dense_validation
-from data.load import load
-from data.splits import Split, split
+from data.load import load_dataset
+from data.splits import Split, split_dataset
 from hpo.budget import Budget
-from hpo.job import Job
-from hpo.launcher import Processes
+from hpo.job import RunConfig
+from hpo.launcher import ProcessLauncher
 from hpo.objective import record
-from hpo.script import run_script
+from hpo.script import run_command
 from hpo.settings import StudySettings, base_config
-from hpo.space import anchors, suggest_config
+from hpo.space import starting_points, suggest_config
 from hpo.storage import open_storage
 from hpo.study import open_study
-from hpo.workers import run
-from model.device import Machine
+from hpo.workers import run_study
+from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
 from model.state import EpochResult, FitState
 from model.train import train_epoch
@@ -54,7 +54,7 @@ class Laps:
         self.restart()
 
 
-def bookkeeping(study: optuna.Study, n_trials: int, machine: Machine, folder: Path) -> Laps:
+def bookkeeping(study: optuna.Study, n_trials: int, machine: ComputeConfig, folder: Path) -> Laps:
     """Take trials that learn nothing; return what each part of them cost."""
     settings, laps = StudySettings(), Laps()
     for _ in range(n_trials):
@@ -79,7 +79,7 @@ def bookkeeping(study: optuna.Study, n_trials: int, machine: Machine, folder: Pa
     return laps
 
 
-def per_storage(urls: list[str], n_trials: int, machine: Machine) -> pd.DataFrame:
+def per_storage(urls: list[str], n_trials: int, machine: ComputeConfig) -> pd.DataFrame:
     """Return milliseconds per part and seconds per trial for each storage, late in a study."""
     lines, n_epochs = [], StudySettings().max_epochs
     for url in urls:
@@ -96,11 +96,11 @@ def per_storage(urls: list[str], n_trials: int, machine: Machine) -> pd.DataFram
     return pd.DataFrame(lines)
 
 
-def epochs(parts: Split, machine: Machine, quick: bool) -> pd.DataFrame:
+def epochs(parts: Split, machine: ComputeConfig, quick: bool) -> pd.DataFrame:
     """Return what validation costs beside an epoch's training, in the first two default trials."""
     settings, lines = StudySettings(), []
     base, episodes = base_config(settings), dense_validation(parts.val)
-    for params in anchors(base, settings.search)[: 1 if quick else None]:
+    for params in starting_points(base, settings.search)[: 1 if quick else None]:
         config = suggest_config(FixedTrial(params), base, settings.search)
         state = FitState(config, 0, machine)
         rows: dict[str, Callable[[], object]] = {
@@ -120,8 +120,8 @@ def trials_per_hour(workers: int, n_trials: int, args: Any) -> dict[str, Any]:
     """Run a short study with some workers; return its rate from its own clock."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/study.db"
-        run(
-            Job(
+        run_study(
+            RunConfig(
                 SHORT,
                 url,
                 "rate",
@@ -132,7 +132,7 @@ def trials_per_hour(workers: int, n_trials: int, args: Any) -> dict[str, Any]:
                 workers,
                 n_finalists=0,
             ),
-            Processes(),
+            ProcessLauncher(),
         )
         trials = optuna.load_study(study_name="rate", storage=url).get_trials(
             states=(TrialState.COMPLETE,)
@@ -165,7 +165,7 @@ def main() -> None:
     flags.add_argument("--storage", nargs="*", default=[], metavar="URL", help="besides SQLite")
     args = flags.parse_args()
     machine = machine_of(args)
-    parts = split(load("omniglot", args.data_root, SHORT.image_size)).to(machine.device)
+    parts = split_dataset(load_dataset("omniglot", args.data_root, SHORT.image_size)).to(machine.device)
     starts = [start_up(args) for _ in range(1 if args.quick else 4)][-3:]
     urls = ["sqlite:///{folder}/study.db", *args.storage]
     n_trials = 20 if args.quick else 60
@@ -183,4 +183,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

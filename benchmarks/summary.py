@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hpo.script import run_script
+from hpo.script import run_command
 
 RESULTS = Path(__file__).parent / "results"
 PLAIN, PAIRS, OURS = "plain loop", "+ freed memory kept", "+ each drawing embedded once: ours"
@@ -64,4 +64,4 @@ def table() -> list[str]:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hpo.result import percent
+from hpo.result import format_mean
 
 FOLDER = Path(__file__).parents[1] / "results" / "reduced"
 
@@ -16,7 +16,7 @@ def table(made: dict[str, Any]) -> list[str]:
         paper = "–" if row["paper"] is None else f"{row['paper']:.1%}"
         ours = interval = "–"
         if row["mean"] is not None:
-            ours = f"{percent(row)} ({len(row['ours'])})"
+            ours = f"{format_mean(row)} ({len(row['ours'])})"
             interval = "{:.1%}–{:.1%}".format(*row["interval"])
         lines.append(f"| {row['name']} | {paper} | {ours} | {interval} |")
     return lines

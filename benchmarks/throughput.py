@@ -17,11 +17,11 @@ from harness import ceiling, finish, interleaved, machine_of, parser
 from rows import ON_PAIRS, OURS, PLAIN, ROWS, Job, prepare, run
 from step import where_a_step_goes
 
-from data.load import load
-from data.splits import split
-from hpo.script import run_script
+from data.load import load_dataset
+from data.splits import split_dataset
+from hpo.script import run_command
 from model.config import Config
-from model.device import Machine
+from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
 from model.state import FitState
 
@@ -53,11 +53,11 @@ def measure(jobs: list[Job], rounds: int) -> pd.DataFrame:
     return table.assign(**{"peak GiB": by_row["GiB"].max().round(2).to_numpy()})
 
 
-def official(configs: list[Config], args: argparse.Namespace, machine: Machine) -> pd.DataFrame:
+def official(configs: list[Config], args: argparse.Namespace, machine: ComputeConfig) -> pd.DataFrame:
     """Return the seconds that the official episodes take a loaded network, drawings resident."""
     lines = []
     for config in configs:
-        parts = split(load("omniglot", args.data_root, config.model.image_size)).to(machine.device)
+        parts = split_dataset(load_dataset("omniglot", args.data_root, config.model.image_size)).to(machine.device)
         net = FitState(config, 0, machine).candidate
         ask = partial(one_shot_accuracy, net, parts.test, parts.official)
         times = interleaved({"ask": ask}, 3, machine.device)["ask"]
@@ -83,7 +83,7 @@ def main() -> None:
         jobs = [Job(row, size, NETWORKS[network], args.data_root, device) for row in rows]
         tables[title] = measure(jobs, rounds=2 if args.quick else 3)
         config = Job(OURS, size, NETWORKS[network], args.data_root, device).config()
-        train = split(load("omniglot", args.data_root, size)).train.to(machine.device)
+        train = split_dataset(load_dataset("omniglot", args.data_root, size)).train.to(machine.device)
         configs.append(config)
         tables[f"{title}: where a step goes"] = where_a_step_goes(config, train, machine)
     tables["The official 400 episodes"] = official(configs, args, machine)
@@ -96,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

@@ -18,15 +18,15 @@ from plain_loop import BATCH, PlainNet, PlainPairs, plain_epochs
 
 from data.drawings import FULL_SIZE, Drawings
 from data.episodes import dense_validation
-from data.load import load
-from data.splits import Split, split
-from hpo.official_log import log_official
-from hpo.script import run_script
+from data.load import load_dataset
+from data.splits import Split, split_dataset
+from hpo.official_log import log_test_evaluation
+from hpo.script import run_command
 from hpo.settings import StudySettings, base_config
-from hpo.space import anchors, suggest_config
+from hpo.space import starting_points, suggest_config
 from hpo.winner import EPOCHS_FACTOR
 from model.config import Config
-from model.device import Machine
+from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
 from model.siamese import SiameseNet
 from model.state import FitState
@@ -39,7 +39,7 @@ PAPER_EPOCHS, PAPER_PAIRS = 200, 30_000  # the least that reimplementations set 
 Point = dict[str, float]
 
 
-def ours(config: Config, seed: int, parts: Split, machine: Machine) -> Iterator[Point]:
+def ours(config: Config, seed: int, parts: Split, machine: ComputeConfig) -> Iterator[Point]:
     """Yield clock, validation and official accuracy whenever validation finds a better network."""
     state, clock = FitState(config, seed, machine), 0.0
     validation = Validation(parts.val, dense_validation(parts.val))
@@ -136,14 +136,14 @@ def main() -> None:
     settings = StudySettings(image_size=args.image_size)
     epochs = args.epochs or (8 if args.quick else settings.max_epochs * EPOCHS_FACTOR["episode"])
     base = base_config(settings)
-    params = anchors(base, settings.search)[-1]
+    params = starting_points(base, settings.search)[-1]
     config = suggest_config(FixedTrial(params), base, settings.search)
     config = replace(config, fit=replace(config.fit, max_epochs=epochs))
-    parts = split(load("omniglot", args.data_root, args.image_size))
+    parts = split_dataset(load_dataset("omniglot", args.data_root, args.image_size))
     there = parts.to(machine.device)
     seeds = range(1, 2 if args.quick else 1 + args.seeds)
     curves = [list(ours(config, seed, there, machine)) for seed in seeds]
-    full = split(load("omniglot", args.data_root, FULL_SIZE)).train
+    full = split_dataset(load_dataset("omniglot", args.data_root, FULL_SIZE)).train
     limit = 60 * (0.25 if args.quick else args.plain_minutes)
     plain_curve, rate = plain(config, limit, full, parts)
     last = pd.DataFrame([curve[-1] for curve in curves]).round(4)
@@ -151,7 +151,7 @@ def main() -> None:
         f"Seconds to an official accuracy, {args.image_size} pixels": levels(curves, plain_curve),
         f"The validation-selected networks of {epochs} epochs": last,
     }
-    log_official("benchmarks/time_to_accuracy.py", [p["official"] for c in curves for p in c])
+    log_test_evaluation("benchmarks/time_to_accuracy.py", [p["official"] for c in curves for p in c])
     print(extrapolated(plain_curve, rate))
     finish(
         args,
@@ -165,4 +165,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "Run the same command again.")
+    run_command(main, "Run the same command again.")

@@ -25,7 +25,7 @@ def _on(device: torch.device, values: tuple[float, ...]) -> Tensor:
     return torch.tensor(values, device=device)
 
 
-def identity(device: torch.device) -> Tensor:
+def identity_parameters(device: torch.device) -> Tensor:
     """Return the 7 parameters that change nothing."""
     return _on(device, IDENTITY)
 
@@ -43,7 +43,7 @@ def draw_distortions(n: int, *, generator: torch.Generator) -> Tensor:
     low, high = _on(device, LOW), _on(device, HIGH)
     drawn = low + (high - low) * torch.rand(n, N_PARAMETERS, generator=generator, device=device)
     included = torch.rand(n, N_PARAMETERS, generator=generator, device=device) < 0.5
-    return torch.where(included, drawn, identity(device))
+    return torch.where(included, drawn, identity_parameters(device))
 
 
 def distort(x_B1HW: Tensor, T_B7: Tensor) -> Tensor:

@@ -18,9 +18,9 @@ from PIL import Image
 from data.drawings import FULL_SIZE
 from data.errors import InputError
 
-Array = npt.NDArray[np.uint8]
+Bitmap = npt.NDArray[np.uint8]
 
-PARTS = ("images_background", "images_evaluation", "all_runs")
+ARCHIVES = ("images_background", "images_evaluation", "all_runs")
 # images_background/Greek/character01/0394_01.png: alphabet, character, drawer
 DRAWING = re.compile(r"([^/]+)/(character\d+)/\d+_(\d\d)\.png$")
 # run01/test/item01.png, run01/training/class01.png, run01/class_labels.txt
@@ -28,21 +28,21 @@ RUN = re.compile(r"(run\d\d/(?:class_labels\.txt|test/item\d\d\.png|training/cla
 MAX_FILE_BYTES = 1 << 20  # a drawing has about 250 bytes; whatever is larger is none
 
 
-def containers(root: Path) -> list[Path]:
+def find_containers(root: Path) -> list[Path]:
     """Return the zips and the folders under ``root`` that may hold a part of Omniglot."""
     bases = [base for base in (root, root / "omniglot-py") if base.is_dir()]
     entries = [path for base in bases for path in sorted(base.iterdir())]
     return [
         path
         for path in entries
-        if (path.is_dir() and (path.name in PARTS or re.fullmatch(r"run\d\d", path.name)))
+        if (path.is_dir() and (path.name in ARCHIVES or re.fullmatch(r"run\d\d", path.name)))
         or (path.is_file() and path.suffix == ".zip")
     ]
 
 
 def holds_omniglot(root: Path) -> bool:
     """Return whether a folder holds a part of Omniglot, be it torn; other zips may lie anywhere."""
-    return any(path.is_dir() or path.stem in PARTS or _is_part(path) for path in containers(root))
+    return any(path.is_dir() or path.stem in ARCHIVES or _is_part(path) for path in find_containers(root))
 
 
 def _is_part(path: Path) -> bool:
@@ -57,7 +57,7 @@ def _wanted(name: str) -> bool:
     return bool(DRAWING.search(name) or RUN.search(name)) and not name.startswith("__MACOSX")
 
 
-def files(path: Path) -> Iterator[tuple[str, bytes]]:
+def read_entries(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of every drawing and every run file in one zip or folder.
 
     Raises:
@@ -85,7 +85,7 @@ def files(path: Path) -> Iterator[tuple[str, bytes]]:
         ) from error
 
 
-def decode(content: bytes, name: str) -> Array:
+def decode_drawing(content: bytes, name: str) -> Bitmap:
     """Return one 105×105 drawing as uint8, ink 255, paper 0 (Deviation D8).
 
     Raises:

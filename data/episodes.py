@@ -50,7 +50,7 @@ class Episodes:
 
 
 @dataclass(frozen=True)
-class Packed:
+class Dataset:
     """A data set with its official test.
 
     Args:
@@ -62,7 +62,7 @@ class Packed:
     official: Episodes
 
 
-def _block(
+def _draw_block(
     drawings: Drawings,
     alphabet: int,
     n_way: int,
@@ -141,13 +141,13 @@ def random_episodes(
         return query, other + (other >= query)
 
     return _stack(
-        _block(drawings, alphabet, n_way, drawers(), rng)
+        _draw_block(drawings, alphabet, n_way, drawers(), rng)
         for alphabet in range(len(drawings.alphabets))
         for _ in range(n_blocks)
     )
 
 
-def widest(drawings: Drawings) -> int:
+def max_n_way(drawings: Drawings) -> int:
     """Return the number of candidates: 20, or as many as the smallest alphabet has characters."""
     return min(N_WAY, int(drawings.count_A.min()))
 
@@ -160,7 +160,7 @@ def paper_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
 
     Source: Koch 2015 §4.2 ("320 one-shot recognition trials for validation").
     """
-    blocks = random_episodes(drawings, n_way=widest(drawings), seed=seed)
+    blocks = random_episodes(drawings, n_way=max_n_way(drawings), seed=seed)
     return Episodes(blocks.query_RQ[:, :16], blocks.support_RS, blocks.target_RQ[:, :16])
 
 
@@ -173,17 +173,17 @@ def dense_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
     drawings, or so many that there would be more, as many random episodes.
     """
     rng = torch.Generator().manual_seed(seed)
-    n_way, n_alphabets = widest(drawings), len(drawings.alphabets)
+    n_way, n_alphabets = max_n_way(drawings), len(drawings.alphabets)
     n_most = math.ceil(N_DENSE / (n_way * n_alphabets))  # blocks of an alphabet
     pairs = _drawer_pairs(drawings)
     if not _same_drawers(drawings) or 2 * len(pairs) > n_most:
         return random_episodes(drawings, n_way=n_way, n_blocks=n_most, seed=seed)
     return _stack(
-        _block(drawings, alphabet, n_way, pair, rng)
+        _draw_block(drawings, alphabet, n_way, pair, rng)
         for alphabet in range(n_alphabets)
         for pair in pairs
         for _ in range(2)
     )
 
 
-VALIDATIONS = {"dense": dense_validation, "paper": paper_validation}
+VALIDATION_EPISODES = {"dense": dense_validation, "paper": paper_validation}

@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.drawings import FULL_SIZE, N_DRAWERS, Drawings
-from data.episodes import N_WAY, Packed, random_episodes
+from data.episodes import N_WAY, Dataset, random_episodes
 
-Array = npt.NDArray[np.float64]
+Points = npt.NDArray[np.float64]
 Canvas = npt.NDArray[np.float32]
 
-VERSION = 1  # counted up when the pixels change
+GLYPHS_VERSION = 1  # counted up when the pixels change
 N_ALPHABETS = {"train": 10, "val": 4, "test": 4}
 N_CHARACTERS = 20
 POINTS_PER_STROKE = 160
@@ -31,7 +31,7 @@ def _style(rng: np.random.Generator) -> tuple[float, int]:
     return float(rng.uniform(0.4, 0.6)), int(rng.integers(2, 5))
 
 
-def _strokes(style: tuple[float, int], rng: np.random.Generator) -> Array:
+def _strokes(style: tuple[float, int], rng: np.random.Generator) -> Points:
     """Return the control points of one character, strokes × 4 points × (x, y), in [-0.9, 0.9]."""
     reach, most = style
     n_strokes = int(rng.integers(2, most, endpoint=True))
@@ -41,7 +41,7 @@ def _strokes(style: tuple[float, int], rng: np.random.Generator) -> Array:
     return np.asarray(np.clip(points, -0.9, 0.9))
 
 
-def _curve(points: Array) -> Array:
+def _curve(points: Points) -> Points:
     """Return points along the cubic Bézier curve of 4 control points."""
     t = np.linspace(0.0, 1.0, POINTS_PER_STROKE)[:, None]
     basis = np.concatenate([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], axis=1)
@@ -52,7 +52,7 @@ def _curve(points: Array) -> Array:
 class Hand:
     """How one drawer draws: a 2×2 map (slant and scale) and a pen of some pixels' width."""
 
-    matrix: Array
+    matrix: Points
     width: int
 
 
@@ -64,7 +64,7 @@ def _hand(rng: np.random.Generator) -> Hand:
     return Hand(turn @ np.array([[1.0, shear], [0.0, 1.0]]) @ scale, int(rng.integers(2, 5)))
 
 
-def _draw(strokes: Array, hand: Hand, rng: np.random.Generator, canvas: Canvas) -> None:
+def _draw(strokes: Points, hand: Hand, rng: np.random.Generator, canvas: Canvas) -> None:
     """Put one drawer's unsteady, misplaced version of a character on a canvas, one pixel wide."""
     shift = rng.normal(0.0, 0.1, 2)
     for stroke in strokes + rng.normal(0.0, 0.12, strokes.shape):
@@ -83,9 +83,9 @@ def _thicken(canvas_NHW: Tensor, width_N: Tensor) -> Tensor:
     return out
 
 
-def make(
+def make_glyphs(
     *, seed: int = 0, n_alphabets: dict[str, int] | None = None, n_characters: int = N_CHARACTERS
-) -> Packed:
+) -> Dataset:
     """Return glyphs at 105×105, with 2 official-like blocks per test alphabet.
 
     Args:
@@ -122,4 +122,4 @@ def make(
     test_names = [name for name in names if name.startswith("test")]
     at_test, test = drawings.positions(test_names), drawings.only(test_names)
     official = random_episodes(test, n_way=min(N_WAY, n_characters), seed=seed)
-    return Packed(drawings, official.renumbered(at_test))
+    return Dataset(drawings, official.renumbered(at_test))

@@ -13,11 +13,11 @@ from PIL import Image, ImageOps
 
 from data.errors import InputError
 
-Array = npt.NDArray[np.float32]
+FloatImage = npt.NDArray[np.float32]
 
 MAX_PIXELS = 80_000_000  # of an image; a photograph has some 12 to 50 million
 # Formats that are decoded by Pillow itself: PostScript, for example, would start a program.
-FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM")
+IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM")
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff"),
     *(".webp", ".bmp", ".pbm", ".pgm", ".ppm"),
@@ -67,7 +67,7 @@ def _leads_back(path: Path) -> bool:
     )
 
 
-def expand(paths: Iterable[Path]) -> list[Path]:
+def expand_folders(paths: Iterable[Path]) -> list[Path]:
     """Return the paths, each folder replaced by the images under it.
 
     Raises:
@@ -83,7 +83,7 @@ def expand(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def read_brightness(path: Path) -> Array:
+def read_brightness(path: Path) -> FloatImage:
     """Return an image as H×W float32 in [0, 1], 0 black, upright, the first of several frames.
 
     Transparent parts are white, or black if all else is white.
@@ -91,17 +91,17 @@ def read_brightness(path: Path) -> Array:
     Raises:
         InputError: no readable image, or one of absurdly many pixels.
     """
-    return _read(path, brightness)
+    return _read_image(path, to_brightness)
 
 
-def read_colours(path: Path) -> Array:
+def read_colours(path: Path) -> FloatImage:
     """Return an image as H×W×3 float32 in [0, 1]; else as :func:`read_brightness`."""
-    return _read(path, colours)
+    return _read_image(path, to_colours)
 
 
-def _read(path: Path, convert: Callable[[Image.Image], Array]) -> Array:
+def _read_image(path: Path, convert: Callable[[Image.Image], FloatImage]) -> FloatImage:
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=IMAGE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:  # known before it is decoded
                 raise Image.DecompressionBombError
             return convert(ImageOps.exif_transpose(image))
@@ -115,7 +115,7 @@ def _read(path: Path, convert: Callable[[Image.Image], Array]) -> Array:
         ) from error
 
 
-def brightness(image: Image.Image) -> Array:
+def to_brightness(image: Image.Image) -> FloatImage:
     """Return an image's H×W brightness in [0, 1].
 
     Raises:
@@ -137,7 +137,7 @@ def brightness(image: Image.Image) -> Array:
     return np.asarray(grey * alpha + (0.0 if all_white else 1.0) * (1 - alpha), dtype=np.float32)
 
 
-def colours(image: Image.Image) -> Array:
+def to_colours(image: Image.Image) -> FloatImage:
     """Return an image's H×W×3 red, green and blue in [0, 1]; transparent parts are white."""
     seen = image.convert("RGBA")
     white = Image.new("RGBA", seen.size, "white")
@@ -145,7 +145,7 @@ def colours(image: Image.Image) -> Array:
     return np.asarray(opaque).astype(np.float32) / np.float32(255)
 
 
-def scaled(image_HW: Array, longer_side: int) -> Array:
+def scale_to(image_HW: FloatImage, longer_side: int) -> FloatImage:
     """Return an image whose longer side has so many pixels."""
     height, width = image_HW.shape
     share = longer_side / max(height, width)
@@ -154,7 +154,7 @@ def scaled(image_HW: Array, longer_side: int) -> Array:
     return np.asarray(Image.fromarray(image_HW).resize(size, filtered), dtype=np.float32)
 
 
-def squared(image_HW: Array) -> Array:
+def pad_to_square(image_HW: FloatImage) -> FloatImage:
     """Return an image in the middle of a square of paper."""
     side = max(image_HW.shape)
     framed = np.zeros((side, side), dtype=np.float32)
@@ -163,7 +163,7 @@ def squared(image_HW: Array) -> Array:
     return framed
 
 
-def border(image_HW: Array) -> float:
+def border_brightness(image_HW: FloatImage) -> float:
     """Return the median of an image's outermost pixels, which are paper more often than not."""
     edges = (image_HW[0], image_HW[-1], image_HW[:, 0], image_HW[:, -1])
     return float(np.median(np.concatenate(edges)))

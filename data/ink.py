@@ -17,9 +17,9 @@ from torch import Tensor
 
 from data.drawings import FULL_SIZE
 from data.errors import InputError
-from data.images import border, scaled, squared
+from data.images import border_brightness, scale_to, pad_to_square
 
-Array = npt.NDArray[np.float32]
+FloatImage = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 WORK_SIZE = 4 * FULL_SIZE  # pixels of the longer side while ink is looked for
@@ -46,7 +46,7 @@ class Preparation:
     as_is: bool = False
 
 
-def prepare(brightness_HW: Array, preparation: Preparation, name: str) -> Tensor:
+def prepare_drawing(brightness_HW: FloatImage, preparation: Preparation, name: str) -> Tensor:
     """Return a picture as a drawing: uint8, 105×105, ink 255, paper 0 (Deviation D8).
 
     Args:
@@ -57,24 +57,24 @@ def prepare(brightness_HW: Array, preparation: Preparation, name: str) -> Tensor
     Raises:
         InputError: there is no ink on it.
     """
-    ink_HW = find_ink(scaled(brightness_HW, WORK_SIZE), preparation.light_ink)
+    ink_HW = find_ink(scale_to(brightness_HW, WORK_SIZE), preparation.light_ink)
     if (top := float(ink_HW.max())) < LEAST_CONTRAST:
         raise InputError(
             f"No ink is to be seen on {name}: its contrast is {top:.0%} and must be "
             f"{LEAST_CONTRAST:.0%}. Take a clearer picture."
         )
-    mask_HW = without_specks(ink_HW > otsu(ink_HW))
+    mask_HW = remove_specks(ink_HW > otsu_threshold(ink_HW))
     shown = mask_HW.astype(np.float32) if preparation.binarise else ink_HW / top * mask_HW
-    framed = squared(shown) if preparation.as_is else centred(shown, mask_HW)
+    framed = pad_to_square(shown) if preparation.as_is else centre_ink(shown, mask_HW)
     if not preparation.as_is and preparation.binarise:
-        thin_HW = with_pen(framed > 0.5)
-        framed = centred(thin_HW.astype(np.float32), thin_HW)  # thinning took from its size
+        thin_HW = set_pen_width(framed > 0.5)
+        framed = centre_ink(thin_HW.astype(np.float32), thin_HW)  # thinning took from its size
     small = F.interpolate(torch.from_numpy(framed)[None, None], FULL_SIZE, mode="area")[0, 0]
     small = (small >= 0.5).float() if preparation.binarise else small
     return small.clamp(0, 1).mul(255).round().to(torch.uint8)
 
 
-def find_ink(brightness_HW: Array, light_ink: bool | None) -> Array:
+def find_ink(brightness_HW: FloatImage, light_ink: bool | None) -> FloatImage:
     """Return how much each pixel differs from the paper around it, in [0, 1].
 
     The paper's own brightness is the grey closing of the picture: the picture without anything
@@ -86,12 +86,12 @@ def find_ink(brightness_HW: Array, light_ink: bool | None) -> Array:
     return np.asarray((paper - smooth).clip(0, 1), dtype=np.float32)
 
 
-def is_ink_light(brightness_HW: Array) -> bool:
+def is_ink_light(brightness_HW: FloatImage) -> bool:
     """Return whether the picture's border, which is paper, is the darker part."""
-    return border(brightness_HW) < otsu(brightness_HW)
+    return border_brightness(brightness_HW) < otsu_threshold(brightness_HW)
 
 
-def otsu(values: Array) -> float:
+def otsu_threshold(values: FloatImage) -> float:
     """Return the threshold that leaves the least variance on its two sides.
 
     Source: Otsu 1979, "A threshold selection method from gray-level histograms".
@@ -108,7 +108,7 @@ def otsu(values: Array) -> float:
     return float(edges[1:][best >= best.max() * (1 - 1e-9)].mean())
 
 
-def without_specks(mask_HW: Mask) -> Mask:
+def remove_specks(mask_HW: Mask) -> Mask:
     """Return the ink without blots that are tiny beside the rest."""
     label_HW, n = ndimage.label(mask_HW, structure=np.ones((3, 3)))
     area = np.bincount(label_HW.ravel(), minlength=n + 1)
@@ -116,10 +116,10 @@ def without_specks(mask_HW: Mask) -> Mask:
     return np.asarray((area >= SPECK * area.max())[label_HW] & mask_HW)
 
 
-def centred(image_HW: Array, mask_HW: Mask) -> Array:
+def centre_ink(image_HW: FloatImage, mask_HW: Mask) -> FloatImage:
     """Return the ink cropped, enlarged to ``INK_SHARE``, in the middle of a square."""
     box = ndimage.find_objects(mask_HW.astype(np.uint8))[0]
-    ink = scaled(image_HW[box], round(INK_SHARE * WORK_SIZE))
+    ink = scale_to(image_HW[box], round(INK_SHARE * WORK_SIZE))
     framed = np.zeros((WORK_SIZE, WORK_SIZE), dtype=np.float32)
     top, left = ((WORK_SIZE - n) // 2 for n in ink.shape)
     framed[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
@@ -131,7 +131,7 @@ def pen_width(mask_HW: Mask) -> float:
     return 4 * float(ndimage.distance_transform_edt(mask_HW)[mask_HW].mean())
 
 
-def with_pen(mask_HW: Mask) -> Mask:
+def set_pen_width(mask_HW: Mask) -> Mask:
     """Return the strokes drawn with Omniglot's pen: thinned, or widened, from their sides."""
     excess = (pen_width(mask_HW) - PEN) / 2
     if excess > 0:

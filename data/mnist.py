@@ -20,7 +20,7 @@ from data.errors import InputError
 from data.load import VAR
 
 SIZE, N_IMAGES, N_DIGITS = 28, 10_000, 10
-N_BLOCKS = 40  # of ten queries each: 400 episodes
+N_MNIST_BLOCKS = 40  # of ten queries each: 400 episodes
 SEED = 2015
 # File, size of its header in bytes, md5 of the official archive.
 IMAGES = ("t10k-images-idx3-ubyte.gz", 16, "9fb629c4189551a2d022fa330f9573f3")
@@ -54,7 +54,7 @@ def find_folder(data_root: Path | None = None) -> Path:
     )
 
 
-def _read(
+def _read_idx(
     folder: Path, name: str, header: int, md5: str
 ) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     packed = (folder / name).read_bytes()
@@ -74,7 +74,7 @@ def load_mnist(image_size: int = 35, data_root: Path | None = None) -> Drawings:
         InputError: the files are missing or torn.
     """
     folder = find_folder(data_root)
-    labels, pixels = _read(folder, *LABELS), _read(folder, *IMAGES)
+    labels, pixels = _read_idx(folder, *LABELS), _read_idx(folder, *IMAGES)
     order = torch.from_numpy(labels.astype(np.int64)).argsort(stable=True)
     digit_N = torch.from_numpy(labels.astype(np.int64))[order]
     images = torch.from_numpy(pixels.copy()).view(N_IMAGES, 1, SIZE, SIZE)[order]
@@ -96,6 +96,6 @@ def mnist_episodes(digits: Drawings) -> Episodes:
     """Return 400 fixed 10-way episodes: 40 support sets, each asked one query per digit."""
     alike = range(int(digits.count_C.min()))  # as if the same people had drawn all digits
     episodes = random_episodes(
-        digits.only(drawers=alike), n_way=N_DIGITS, n_blocks=N_BLOCKS, seed=SEED
+        digits.only(drawers=alike), n_way=N_DIGITS, n_blocks=N_MNIST_BLOCKS, seed=SEED
     )
     return episodes.renumbered(digits.positions(drawers=alike))

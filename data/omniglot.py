@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from data.alphabets import OMNIGLOT
-from data.archive import DRAWING, RUN, Array, containers, decode, files
+from data.archive import DRAWING, RUN, Bitmap, find_containers, decode_drawing, read_entries
 from data.drawings import N_DRAWERS, Drawings
-from data.episodes import N_WAY, Episodes, Packed
+from data.episodes import N_WAY, Episodes, Dataset
 from data.errors import InputError
 
 Key = tuple[str, str, int]  # alphabet, character, drawer from 0
@@ -18,23 +18,23 @@ Key = tuple[str, str, int]  # alphabet, character, drawer from 0
 N_RUNS = 20
 
 
-def collect(root: Path) -> tuple[dict[Key, Array], dict[str, bytes]]:
+def collect_files(root: Path) -> tuple[dict[Key, Bitmap], dict[str, bytes]]:
     """Decode every drawing under ``root`` and gather the files of the official runs."""
     counts = {name: n for part in OMNIGLOT.values() for name, n in part.items()}
-    drawings: dict[Key, Array] = {}
+    drawings: dict[Key, Bitmap] = {}
     runs: dict[str, bytes] = {}
-    for container in containers(root):
-        for name, content in files(container):
+    for container in find_containers(root):
+        for name, content in read_entries(container):
             if match := RUN.search(name):
                 runs[match[1]] = content
             elif (match := DRAWING.search(name)) and match[1] in counts:
                 key = (match[1], match[2], int(match[3]) - 1)
                 if key not in drawings:
-                    drawings[key] = decode(content, f"{name} in {container}")
+                    drawings[key] = decode_drawing(content, f"{name} in {container}")
     return drawings, runs
 
 
-def check_complete(drawings: dict[Key, Array], root: Path) -> None:
+def require_complete(drawings: dict[Key, Bitmap], root: Path) -> None:
     """Raise unless every drawer's drawing of every character of the 50 alphabets is there."""
     found = Counter(alphabet for alphabet, _, _ in drawings)
     for part, counts in OMNIGLOT.items():
@@ -48,7 +48,7 @@ def check_complete(drawings: dict[Key, Array], root: Path) -> None:
                 )
 
 
-def sort_out(drawings: dict[Key, Array]) -> Drawings:
+def to_drawings(drawings: dict[Key, Bitmap]) -> Drawings:
     """Return decoded drawings as one sorted array, with the digest of names and pixels."""
     keys = sorted(drawings)
     alphabets = sorted({alphabet for alphabet, _, _ in keys})
@@ -96,7 +96,7 @@ def official_runs(runs: dict[str, bytes], drawings: Drawings) -> Episodes:
     def find(name: str) -> int:
         if name not in runs:
             raise InputError(f"all_runs.zip must hold {name}, but it does not. Get it anew.")
-        at = where.get(decode(runs[name], name).tobytes())
+        at = where.get(decode_drawing(runs[name], name).tobytes())
         if at is None:
             raise InputError(f"{name} of all_runs.zip is no drawing of Omniglot. Get it anew.")
         return at
@@ -120,18 +120,18 @@ def official_runs(runs: dict[str, bytes], drawings: Drawings) -> Episodes:
     return episodes
 
 
-def read(root: Path) -> Packed:
+def read_omniglot(root: Path) -> Dataset:
     """Return all 32,460 drawings at 105×105 and the official 400 episodes found under ``root``.
 
     Raises:
         InputError: something is missing, torn or not Omniglot.
     """
-    drawings, runs = collect(root)
+    drawings, runs = collect_files(root)
     if not drawings:
         raise InputError(
             f"No drawing of Omniglot lies under {root}. Put images_background, images_evaluation "
             "and all_runs there, as zips or folders, or name another --data-root."
         )
-    check_complete(drawings, root)
-    every = sort_out(drawings)
-    return Packed(every, official_runs(runs, every))
+    require_complete(drawings, root)
+    every = to_drawings(drawings)
+    return Dataset(every, official_runs(runs, every))

@@ -34,15 +34,15 @@ class Pairs:
         return Pairs(self.left_B[part], self.right_B[part], self.same_B[part])
 
 
-def below(limit_B: Tensor, generator: torch.Generator) -> Tensor:
+def random_below(limit_B: Tensor, generator: torch.Generator) -> Tensor:
     """Return for each entry a uniform integer in [0, limit)."""
     u = torch.rand(limit_B.shape, generator=generator, device=limit_B.device, dtype=torch.float64)
     return (u * limit_B).long()
 
 
-def another(value_B: Tensor, count_B: Tensor, generator: torch.Generator) -> Tensor:
+def random_other(value_B: Tensor, count_B: Tensor, generator: torch.Generator) -> Tensor:
     """Return for each entry a uniform integer in [0, count) that differs from ``value_B``."""
-    return (value_B + 1 + below(count_B - 1, generator)) % count_B
+    return (value_B + 1 + random_below(count_B - 1, generator)) % count_B
 
 
 def draw_pairs(drawings: Drawings, n: int, *, generator: torch.Generator) -> Pairs:
@@ -66,13 +66,13 @@ def draw_pairs(drawings: Drawings, n: int, *, generator: torch.Generator) -> Pai
     n_full = n - n % (2 * n_alphabets)
     same = torch.where(order < n_full, order // n_alphabets, order) % 2 == 0
     count = drawings.count_A[alphabet]
-    left = below(count, generator)
-    right = torch.where(same, left, another(left, count, generator))
+    left = random_below(count, generator)
+    right = torch.where(same, left, random_other(left, count, generator))
     left_c, right_c = left + drawings.first_A[alphabet], right + drawings.first_A[alphabet]
-    left_d = below(drawings.count_C[left_c], generator)
+    left_d = random_below(drawings.count_C[left_c], generator)
     right_d = torch.where(
         same,
-        another(left_d, drawings.count_C[left_c], generator),
-        below(drawings.count_C[right_c], generator),
+        random_other(left_d, drawings.count_C[left_c], generator),
+        random_below(drawings.count_C[right_c], generator),
     )
     return Pairs(drawings.first_C[left_c] + left_d, drawings.first_C[right_c] + right_d, same)

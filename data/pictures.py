@@ -15,14 +15,14 @@ PAPER, INK, RULE, LINE = 255, 0, 200, (0, 114, 178)  # the line's blue is told a
 GAP = 2  # pixels between two tiles
 
 
-def encode(image: Image.Image) -> bytes:
+def encode_png(image: Image.Image) -> bytes:
     """Return an image as PNG."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 
-def as_image(ink_HW: Tensor) -> Image.Image:
+def to_image(ink_HW: Tensor) -> Image.Image:
     """Return ink on paper, black on white; colours as they are.
 
     Args:
@@ -34,14 +34,14 @@ def as_image(ink_HW: Tensor) -> Image.Image:
     return Image.fromarray((255 - ink.cpu()).numpy())
 
 
-def png(ink_HW: Tensor) -> bytes:
+def drawing_png(ink_HW: Tensor) -> bytes:
     """Return a drawing as PNG, black on white; two colours where it has no greys."""
-    image = as_image(ink_HW)
+    image = to_image(ink_HW)
     two = image.mode == "L" and set(np.unique(np.asarray(image))) <= {0, 255}
-    return encode(image.convert("1") if two else image)
+    return encode_png(image.convert("1") if two else image)
 
 
-def tiled(ink_NHW: Tensor, n_columns: int, zoom: int = 1) -> Image.Image:
+def tile(ink_NHW: Tensor, n_columns: int, zoom: int = 1) -> Image.Image:
     """Return N images in rows, on grey, each enlarged ``zoom`` times."""
     n, height, width = len(ink_NHW), *ink_NHW.shape[-2:]
     n_rows = -(-n // n_columns)
@@ -49,19 +49,19 @@ def tiled(ink_NHW: Tensor, n_columns: int, zoom: int = 1) -> Image.Image:
     mode, rule = ("L", RULE) if ink_NHW.dim() == 3 else ("RGB", (RULE,) * 3)
     sheet = Image.new(mode, (n_columns * step_x + GAP, n_rows * step_y + GAP), rule)
     for i, ink_HW in enumerate(ink_NHW):
-        tile = as_image(ink_HW).resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
+        tile = to_image(ink_HW).resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
         sheet.paste(tile, (i % n_columns * step_x + GAP, i // n_columns * step_y + GAP))
     return sheet
 
 
-def stretched(filters_NHW: Tensor) -> Tensor:
+def stretch_contrast(filters_NHW: Tensor) -> Tensor:
     """Return filters as ink in [0, 1]: each from its least to its greatest weight."""
     weights = filters_NHW.detach().float().cpu()
     low, high = weights.amin((1, 2), keepdim=True), weights.amax((1, 2), keepdim=True)
     return (weights - low) / (high - low).clamp(min=1e-12)
 
 
-def curve(values: Sequence[float], title: str, size: tuple[int, int] = (480, 270)) -> bytes:
+def curve_png(values: Sequence[float], title: str, size: tuple[int, int] = (480, 270)) -> bytes:
     """Return a line through shares, one per epoch from 1, with its axes, as PNG.
 
     Args:
@@ -85,4 +85,4 @@ def curve(values: Sequence[float], title: str, size: tuple[int, int] = (480, 270
         draw.ellipse([x - 3, y - 3, x + 3, y + 3], fill=LINE)
     draw.text(((left + right) / 2, size[1] - 4), "epoch", fill="black", anchor="mb")
     draw.text((left, 4), title, fill="black")
-    return encode(image)
+    return encode_png(image)

@@ -10,9 +10,9 @@ import torch
 
 from data.alphabets import OMNIGLOT
 from data.drawings import N_DRAWERS, Drawings
-from data.episodes import Episodes, Packed
+from data.episodes import Episodes, Dataset
 from data.errors import InputError
-from data.tree import tree_named
+from data.tree import parse_dataset_name
 
 # Of 20 drawers the paper trains on twelve, validates on four more and tests on the last four.
 TRAIN_DRAWERS, VAL_DRAWERS, TEST_DRAWERS = range(0, 12), range(12, 16), range(16, 20)
@@ -40,7 +40,7 @@ class Split:
         return Split(self.train, self.val.to(device), self.test.to(device), self.official)
 
 
-def alphabets_of(drawings: Drawings) -> dict[str, list[str]]:
+def alphabets_by_part(drawings: Drawings) -> dict[str, list[str]]:
     """Return the names of the train, val and test alphabets of a data set."""
     if drawings.name == "omniglot":
         return {part: list(names) for part, names in OMNIGLOT.items()}
@@ -55,14 +55,14 @@ def alphabets_of(drawings: Drawings) -> dict[str, list[str]]:
     return parts
 
 
-def split(packed: Packed) -> Split:
+def split_dataset(packed: Dataset) -> Split:
     """Return the three splits of a data set.
 
     Raises:
         InputError: an official episode lies outside the test alphabets.
     """
     drawings = packed.drawings
-    names = alphabets_of(drawings)
+    names = alphabets_by_part(drawings)
     at_test = drawings.positions(names["test"])
     position = torch.full((len(drawings),), -1, dtype=torch.int64)
     position[at_test] = torch.arange(len(at_test))
@@ -75,18 +75,18 @@ def split(packed: Packed) -> Split:
     return Split(
         train=drawings.only(names["train"]),
         # A dense validation compares drawings pair by pair: of a tree it takes 20 of a class.
-        val=of_drawers(drawings.only(names["val"], range(N_DRAWERS)), VAL_DRAWERS),
+        val=select_drawers(drawings.only(names["val"], range(N_DRAWERS)), VAL_DRAWERS),
         test=drawings.only(names["test"]),
         official=renumbered,
     )
 
 
-def of_drawers(drawings: Drawings, drawers: range) -> Drawings:
+def select_drawers(drawings: Drawings, drawers: range) -> Drawings:
     """Return the drawings by some of the paper's drawers; all of a tree, which has no drawers."""
-    return drawings if tree_named(drawings.name) else drawings.only(drawers=drawers)
+    return drawings if parse_dataset_name(drawings.name) else drawings.only(drawers=drawers)
 
 
-def train_and_val(drawings: Drawings) -> Drawings:
+def merge_train_and_val(drawings: Drawings) -> Drawings:
     """Return all drawers of the training and validation alphabets, for a fit without choices."""
-    names = alphabets_of(drawings)
+    names = alphabets_by_part(drawings)
     return drawings.only(names["train"] + names["val"])

@@ -18,19 +18,19 @@ import torch
 from torch import Tensor
 
 from data.drawings import Drawings
-from data.episodes import Episodes, Packed, random_episodes, widest
+from data.episodes import Episodes, Dataset, random_episodes, max_n_way
 from data.errors import InputError
 from data.files import safe_name
-from data.images import border, image_files, read_brightness, read_colours, scaled, squared
-from data.tree_parts import Class, alphabets_of, check_numbers, said_part
+from data.images import border_brightness, image_files, read_brightness, read_colours, scale_to, pad_to_square
+from data.tree_parts import Class, assign_alphabets, require_counts, part_in_name
 
-VERSION = 1  # counted up when the pixels or the split change
+FOLDER_VERSION = 1  # counted up when the pixels or the split change
 MIN_GROUPS = 3
-N_EPISODES = 400  # at least so many test episodes
+MIN_TEST_EPISODES = 400  # at least so many test episodes
 
 
 @dataclass(frozen=True)
-class Tree:
+class ImageFolder:
     """What a tree is read as; its name, as in ``digits+class+colour``, says all of it.
 
     Args:
@@ -54,15 +54,15 @@ class Tree:
         return 3 if self.colour else 1
 
 
-def tree_named(name: str) -> Tree | None:
+def parse_dataset_name(name: str) -> ImageFolder | None:
     """Return the tree of that name; None for Omniglot, the built-in glyphs and MNIST."""
     if name in ("omniglot", "glyphs", "mnist"):
         return None
     folder, *options = name.split("+")
-    return Tree(folder, "class" in options, "colour" in options)
+    return ImageFolder(folder, "class" in options, "colour" in options)
 
 
-def tree_at(root: Path, split_by: str | None, colour: bool) -> Tree:
+def inspect_folder(root: Path, split_by: str | None, colour: bool) -> ImageFolder:
     """Return how a folder is to be read.
 
     Args:
@@ -74,19 +74,19 @@ def tree_at(root: Path, split_by: str | None, colour: bool) -> Tree:
     Raises:
         InputError: it holds no images in folders.
     """
-    groups = {place(root, file)[0] for file in image_files(root)}
-    divided = len(groups) >= MIN_GROUPS or any(map(said_part, groups))
+    groups = {class_of(root, file)[0] for file in image_files(root)}
+    divided = len(groups) >= MIN_GROUPS or any(map(part_in_name, groups))
     by_class = split_by == "class" or (split_by is None and not divided)
-    return Tree(folder_name(root), by_class, colour)
+    return ImageFolder(folder_name(root), by_class, colour)
 
 
 def folder_name(root: Path) -> str:
     """Return what a folder is called in the names of data sets; never as one of the others."""
     folder = safe_name(root.resolve().name).replace("+", "_") or "images"
-    return folder if tree_named(folder) else f"{folder}-images"
+    return folder if parse_dataset_name(folder) else f"{folder}-images"
 
 
-def place(root: Path, file: Path) -> Class:
+def class_of(root: Path, file: Path) -> Class:
     """Return group and class of an image; a class that lies in no group is in group ``""``.
 
     Raises:
@@ -101,7 +101,7 @@ def place(root: Path, file: Path) -> Class:
     return (folders[0], "/".join(folders[1:])) if len(folders) > 1 else ("", folders[0])
 
 
-def pixels(path: Path, image_size: int, *, colour: bool) -> Tensor:
+def read_pixels(path: Path, image_size: int, *, colour: bool) -> Tensor:
     """Return an image as uint8, H×W or 3×H×W, in the middle of a square.
 
     A grey image with a light border is inverted, for paper is 0 and ink 255 (Deviation D8).
@@ -113,12 +113,12 @@ def pixels(path: Path, image_size: int, *, colour: bool) -> Tensor:
         planes = list(np.moveaxis(read_colours(path), -1, 0))
     else:
         grey = read_brightness(path)
-        planes = [1 - grey if border(grey) > 0.5 else grey]
-    framed = torch.from_numpy(np.stack([squared(scaled(p, image_size)) for p in planes]))
+        planes = [1 - grey if border_brightness(grey) > 0.5 else grey]
+    framed = torch.from_numpy(np.stack([pad_to_square(scale_to(p, image_size)) for p in planes]))
     return framed.clamp(0, 1).mul(255).round().to(torch.uint8).squeeze(0)
 
 
-def digest_of(root: Path, files: Sequence[Path], alphabets: Sequence[str]) -> str:
+def folder_digest(root: Path, files: Sequence[Path], alphabets: Sequence[str]) -> str:
     """Return the SHA-256 of all names, contents and alphabets, the identity of the data set."""
     digest = hashlib.sha256()
     for file, alphabet in zip(files, alphabets, strict=True):
@@ -128,16 +128,16 @@ def digest_of(root: Path, files: Sequence[Path], alphabets: Sequence[str]) -> st
     return digest.hexdigest()
 
 
-def read(root: Path, tree: Tree, image_size: int) -> Packed:
+def read_image_folder(root: Path, tree: ImageFolder, image_size: int) -> Dataset:
     """Return all images under a folder at one size, and 400 or more fixed test episodes.
 
     Raises:
         InputError: too few groups, classes or images, or a file that is no readable image.
     """
-    class_of = {file: place(root, file) for file in image_files(root)}
+    class_of = {file: class_of(root, file) for file in image_files(root)}
     n_images = Counter(class_of.values())
-    alphabet = alphabets_of(sorted(n_images), by_class=tree.by_class)
-    check_numbers(n_images, alphabet)
+    alphabet = assign_alphabets(sorted(n_images), by_class=tree.by_class)
+    require_counts(n_images, alphabet)
     files = sorted(class_of, key=lambda file: (alphabet[class_of[file]], class_of[file], file))
     of_file = [alphabet[class_of[file]] for file in files]
     names, alphabet_N = np.unique(of_file, return_inverse=True)
@@ -145,21 +145,21 @@ def read(root: Path, tree: Tree, image_size: int) -> Packed:
     number = {found: i for i, found in enumerate(classes)}
     drawings = Drawings(
         name=tree.name,
-        digest=digest_of(root, files, of_file),
+        digest=folder_digest(root, files, of_file),
         alphabets=tuple(map(str, names)),
-        images_NHW=torch.stack([pixels(f, image_size, colour=tree.colour) for f in files]),
+        images_NHW=torch.stack([read_pixels(f, image_size, colour=tree.colour) for f in files]),
         alphabet_N=torch.from_numpy(alphabet_N),
         character_N=torch.tensor([number[class_of[file]] for file in files]),
         drawer_N=torch.cat([torch.arange(n_images[c]) for c in classes]),
     )
-    return Packed(drawings, fixed_test_episodes(drawings))
+    return Dataset(drawings, fixed_test_episodes(drawings))
 
 
 def fixed_test_episodes(drawings: Drawings) -> Episodes:
     """Return fixed random episodes of the test alphabets, by positions in all drawings."""
     names = [name for name in drawings.alphabets if name.startswith("test")]
     test = drawings.only(names)
-    n_way = widest(test)
-    n_blocks = math.ceil(N_EPISODES / (n_way * len(names)))
+    n_way = max_n_way(test)
+    n_blocks = math.ceil(MIN_TEST_EPISODES / (n_way * len(names)))
     episodes = random_episodes(test, n_way=n_way, n_blocks=n_blocks)
     return episodes.renumbered(drawings.positions(names))

@@ -18,26 +18,26 @@ TEST_SHARE = 0.2  # of groups or classes; validation has as many
 Class = tuple[str, str]
 
 
-def said_part(group: str) -> str | None:
+def part_in_name(group: str) -> str | None:
     """Return train, val or test for a group that is called so, as ``train`` or ``test_2``."""
     match = PART.fullmatch(group)
     return match[1].lower() if match else None
 
 
-def says_no_more(group: str) -> bool:
+def is_bare_part_name(group: str) -> bool:
     """Return whether a group is called as a part and nothing else, as ``training``."""
     match = PART.fullmatch(group)
     return match is not None and not match[2]
 
 
-def said_parts(classes: Sequence[Class]) -> dict[str, str] | None:
+def parts_from_names(classes: Sequence[Class]) -> dict[str, str] | None:
     """Return the part of every group where the groups' names say it; None where none does.
 
     Raises:
         InputError: some say it and others do not, a part is missing, or a class that is trained
             on is tested.
     """
-    said = {group: said_part(group) for group, _ in classes}
+    said = {group: part_in_name(group) for group, _ in classes}
     if not any(said.values()):
         return None
     if set(said.values()) != set(PARTS):
@@ -45,7 +45,7 @@ def said_parts(classes: Sequence[Class]) -> dict[str, str] | None:
             "Groups called train, val and test must be there all three, and no others, but there "
             f"are {', '.join(sorted(said))}. Rename them, or divide with --split-by class."
         )
-    alone = Counter(name for group, name in classes if says_no_more(group))
+    alone = Counter(name for group, name in classes if is_bare_part_name(group))
     if twice := sorted(name for name, n in alone.items() if n > 1):
         raise InputError(
             f"Class '{twice[0]}' is in more than one of train, val and test, but a one-shot test "
@@ -54,7 +54,7 @@ def said_parts(classes: Sequence[Class]) -> dict[str, str] | None:
     return {group: str(part) for group, part in said.items()}
 
 
-def parts_of(names: Sequence[str], least: int) -> dict[str, str]:
+def assign_parts(names: Sequence[str], least: int) -> dict[str, str]:
     """Return the part of every name, of each part ``least`` names or more.
 
     A hash orders the names, so that the division hangs neither on their order nor on chance.
@@ -73,17 +73,17 @@ def parts_of(names: Sequence[str], least: int) -> dict[str, str]:
     return dict(zip(ordered, part, strict=True))
 
 
-def alphabets_of(classes: Sequence[Class], *, by_class: bool) -> dict[Class, str]:
+def assign_alphabets(classes: Sequence[Class], *, by_class: bool) -> dict[Class, str]:
     """Return every class's alphabet, named after its part: ``train``, or ``train/its group``."""
     if by_class:
         named = {c: "/".join(filter(None, c)) for c in classes}
-        part = parts_of(list(named.values()), 2)
+        part = assign_parts(list(named.values()), 2)
         return {c: part[name] for c, name in named.items()}
-    part = said_parts(classes) or parts_of(sorted({group for group, _ in classes}), 1)
+    part = parts_from_names(classes) or assign_parts(sorted({group for group, _ in classes}), 1)
     return {(group, name): f"{part[group]}/{group}" for group, name in classes}
 
 
-def check_numbers(n_images: dict[Class, int], alphabet: dict[Class, str]) -> None:
+def require_counts(n_images: dict[Class, int], alphabet: dict[Class, str]) -> None:
     """Pass if every class has two images and every alphabet two classes.
 
     Raises:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hpo.settings import StudySettings
-from hpo.space import GROUPS, distributions
+from hpo.space import GROUPS, search_space
 from model.config import FitConfig, LayerRates
 from model.geometry import ModelConfig
 
@@ -86,7 +86,7 @@ def space_lines(image_size: int = 35) -> list[str]:
     lines = [f"## What is searched, at {image_size} pixels", "", "| group | parameter | range |"]
     lines.append("|---|---|---|")
     for group in GROUPS:
-        found = distributions(image_size, (group,))
+        found = search_space(image_size, (group,))
         first = next(iter(found.values()))
         shown = f"{first.low} … {first.high}"  # type: ignore[attr-defined]
         shown += ", logarithmic" if getattr(first, "log", False) else ""

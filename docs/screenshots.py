@@ -18,16 +18,16 @@ from playwright.sync_api import sync_playwright
 
 from data.ink import Preparation
 from data.load import VAR
-from hpo.comparison import PRETRAINED, compare
+from hpo.comparison import PRETRAINED, compare_images
 from hpo.comparison_page import comparison_page
 from hpo.console import add_storage
 from hpo.keeping import ARTIFACTS
-from hpo.looking import export
-from hpo.report import write
-from hpo.script import run_script
-from hpo.serve import HOST, make_dashboard
-from hpo.stored import stored_study
-from model.device import choose_machine
+from hpo.looking import export_report
+from hpo.report import write_page
+from hpo.script import run_command
+from hpo.serve import HOST, make_dashboard_server
+from hpo.stored import open_stored_study
+from model.device import choose_compute
 
 WIDTH, QUALITY = 1200, 80
 
@@ -57,12 +57,12 @@ def shoot(browser: Any, address: str, path: Path, height: int, heading: str | No
 
 def comparison(folder: Path) -> Path:
     """Write what compare.py shows of the three drawings that the tutorial compares."""
-    how, machine = Preparation(), choose_machine("cpu", "float32")
+    how, machine = Preparation(), choose_compute("cpu", "float32")
     support = [Path("b.png"), Path("c.jpg")]
     with chdir(folder):  # files are shown as they are named
-        found = compare([Path("a.jpg")], support, PRETRAINED, how=how, on=machine)
+        found = compare_images([Path("a.jpg")], support, PRETRAINED, how=how, on=machine)
     path = folder / "compare.html"
-    write(path, comparison_page(found, PRETRAINED, len(support)))
+    write_page(path, comparison_page(found, PRETRAINED, len(support)))
     return path
 
 
@@ -88,9 +88,9 @@ def main() -> None:
     args = parse()
     args.out.mkdir(parents=True, exist_ok=True)
     report, compared = args.out / "study.html", comparison(args.out)
-    export(args.storage, args.study_name, report)
-    with stored_study(args.storage, args.study_name) as (storage, study, _):
-        server = make_dashboard(storage, 0, VAR / ARTIFACTS)
+    export_report(args.storage, args.study_name, report)
+    with open_stored_study(args.storage, args.study_name) as (storage, study, _):
+        server = make_dashboard_server(storage, 0, VAR / ARTIFACTS)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         live = f"http://{HOST}:{server.server_port}/dashboard/studies/{study._study_id}"
         best = study.best_trial.number
@@ -101,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_script(main, "Some pictures may be old.")
+    run_command(main, "Some pictures may be old.")

@@ -12,26 +12,26 @@ from optuna.trial import TrialState
 from hpo import records
 from hpo.study import IDENTITY
 
-AT_LEAST = 4  # complete trials, below which an importance says nothing
+MIN_TRIALS = 4  # complete trials, below which an importance says nothing
 
 
-def importances(study: Study) -> pd.DataFrame:
+def importance_frame(study: Study) -> pd.DataFrame:
     """Return ``parameter`` and ``importance`` (adding up to 1), the greatest first.
 
-    Empty where fewer than :data:`AT_LEAST` trials are complete, or all have one value.
+    Empty where fewer than :data:`MIN_TRIALS` trials are complete, or all have one value.
 
     Source: Watanabe, Bansal & Hutter (2023), PED-ANOVA: Efficiently Quantifying Hyperparameter
     Importance in Arbitrary Subspaces; how parameters of the best trials differ from the others'.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < AT_LEAST or len({trial.value for trial in complete}) == 1:
+    if len(complete) < MIN_TRIALS or len({trial.value for trial in complete}) == 1:
         return pd.DataFrame({"parameter": [], "importance": []})
     found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
     frame = pd.DataFrame(found.items(), columns=["parameter", "importance"])
     return frame.sort_values("importance", ascending=False, ignore_index=True)
 
 
-def random_peers(storage: RDBStorage, study: Study) -> list[Study]:
+def random_search_studies(storage: RDBStorage, study: Study) -> list[Study]:
     """Return the studies of the same storage that are alike but for random sampling.
 
     Their pruner and seed may differ: they show what chance finds in the same space.
@@ -56,13 +56,13 @@ def _comparable(identity: dict[str, Any] | None) -> dict[str, Any] | None:
     return {n: v for n, v in identity.items() if n not in free} | {"settings": settings}
 
 
-def best_over_peers(peers: list[Study], by: str = "end") -> pd.DataFrame:
+def best_so_far_frame(peers: list[Study], by: str = "end") -> pd.DataFrame:
     """Return ``study``, ``trial``, ``cost``, ``best`` of every ended trial of some studies.
 
     Args:
         peers: the studies.
-        by: their order, as :func:`hpo.records.progress` has it.
+        by: their order, as :func:`hpo.records.progress_frame` has it.
     """
-    parts = [records.progress(records.trials(p), by).assign(study=p.study_name) for p in peers]
+    parts = [records.progress_frame(records.trial_frame(p), by).assign(study=p.study_name) for p in peers]
     frame = pd.concat(parts) if parts else pd.DataFrame(columns=["study", "trial", "cost", "best"])
     return frame[["study", "trial", "cost", "best"]].dropna()

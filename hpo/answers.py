@@ -7,7 +7,7 @@ from data.errors import InputError, printable
 from hpo.comparison import Comparison, Match
 
 
-def as_json(found: Comparison, top: int) -> str:
+def comparison_json(found: Comparison, top: int) -> str:
     """Return the answers for programs."""
     answers: list[dict[str, Any]] = [
         {"query": str(query), "ranking": [vars(match) for match in ranking[:top]]}
@@ -17,7 +17,7 @@ def as_json(found: Comparison, top: int) -> str:
     return json.dumps({"threshold": found.threshold, "answers": answers}, indent=1)
 
 
-def require_all_read(found: Comparison) -> None:
+def require_all_readable(found: Comparison) -> None:
     """Pass if every query could be read; said after the others have been answered.
 
     Raises:
@@ -31,31 +31,31 @@ def require_all_read(found: Comparison) -> None:
         )
 
 
-def as_text(found: Comparison, top: int) -> str:
+def comparison_text(found: Comparison, top: int) -> str:
     """Return the answers for people."""
     lines = []
     for query, ranking in zip(found.queries, found.rankings, strict=True):
         if len(ranking) == 1:
             match = ranking[0]
-            lines.append(f"{query} and {match.name}: {likeness(match)}{verdict(found, match)}")
+            lines.append(f"{query} and {match.name}: {format_similarity(match)}{format_verdict(found, match)}")
             continue
         lines.append(str(query))
         width = max(len(match.name) for match in ranking[:top])
         lines += [
-            f"{place:4}. {match.name:{width}}  {likeness(match)}"
+            f"{place:4}. {match.name:{width}}  {format_similarity(match)}"
             for place, match in enumerate(ranking[:top], 1)
         ]
     return "\n".join(map(printable, lines))
 
 
-def likeness(match: Match) -> str:
+def format_similarity(match: Match) -> str:
     """Return how similar two images are, as text."""
     if match.similarity is None:
         return f"logit {match.logit:.2f}"
     return f"similarity {match.similarity:.2%}"
 
 
-def verdict(found: Comparison, match: Match) -> str:
+def format_verdict(found: Comparison, match: Match) -> str:
     """Return whether two images show the same character, if the network says so."""
     if found.threshold is None:
         return " · the higher, the likelier; no threshold was chosen for this network"

@@ -13,16 +13,16 @@ import torch
 from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from torch import Tensor
 
-from data.pictures import curve, encode, stretched, tiled
+from data.pictures import curve_png, encode_png, stretch_contrast, tile
 from model.evaluate import episode_logits
 from model.siamese import SiameseNet
 from model.state import FitState
 from model.train import Validation
 
-MOST_ERRORS = 24
+MAX_TRIAL_ERRORS = 24
 
 
-def worst_errors(net: SiameseNet, validation: Validation, most: int = MOST_ERRORS) -> Tensor:
+def most_confident_errors(net: SiameseNet, validation: Validation, most: int = MAX_TRIAL_ERRORS) -> Tensor:
     """Return K×3 positions of drawings, K ≤ ``most``: query, right and chosen support.
 
     The surest errors come first: those whose chosen logit is farthest above the right one's.
@@ -41,25 +41,25 @@ def worst_errors(net: SiameseNet, validation: Validation, most: int = MOST_ERROR
     return torch.stack([episodes.query_RQ.flatten()[order], *support_RQ], dim=1)
 
 
-def pictures(state: FitState, validation: Validation, *, pruned: bool) -> dict[str, bytes]:
+def trial_images(state: FitState, validation: Validation, *, pruned: bool) -> dict[str, bytes]:
     """Return PNGs by file name: the curve, the first layer's filters, and a full fit's errors."""
     scored = [result.accuracy for result in state.history if not math.isnan(result.accuracy)]
     net = state.best_net()
-    filters_NHW = stretched(net.conv1.weight.mean(1))
+    filters_NHW = stretch_contrast(net.conv1.weight.mean(1))
     n_columns = math.ceil(math.sqrt(2 * len(filters_NHW)))
     found = {
-        "curve.png": curve(scored, "validation accuracy"),
-        "filters.png": encode(tiled(filters_NHW, n_columns, zoom=8)),
+        "curve.png": curve_png(scored, "validation accuracy"),
+        "filters.png": encode_png(tile(filters_NHW, n_columns, zoom=8)),
     }
     if not pruned and not state.history[-1].died:
-        errors_K3 = worst_errors(net, validation)
+        errors_K3 = most_confident_errors(net, validation)
         images_NHW = validation.drawings.images_NHW[errors_K3.flatten()]
         if len(images_NHW):
-            found["errors (query, right, chosen).png"] = encode(tiled(images_NHW, 12))
+            found["errors (query, right, chosen).png"] = encode_png(tile(images_NHW, 12))
     return found
 
 
-def save_artifacts(trial: optuna.Trial, images: dict[str, bytes], folder: Path) -> None:
+def attach_images(trial: optuna.Trial, images: dict[str, bytes], folder: Path) -> None:
     """Attach pictures to a running trial; without room for them, it goes on without."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

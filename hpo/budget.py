@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from hpo.retry import retried
+from hpo.retry import retry_numbers
 
 STOP_REQUESTS = "stop_requests"
 N_TRIALS = "n_trials"  # that were asked for last, for those who look on
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # A trial that was interrupted ends when somebody notices: its time says nothing.
-WORKED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+BUSY = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Budget:
 
     Args:
         n_trials: trials of the study in all.
-        seconds: of work on it in all, or None; see :func:`worked_seconds`.
+        seconds: of work on it in all, or None; see :func:`busy_seconds`.
         stop_requests: how many there were when this run began; one more ends it.
     """
 
@@ -38,8 +38,8 @@ class Budget:
             asked: the one that is asked to stop, if it is another.
         """
         return (
-            count_taken(study) >= self.n_trials
-            or (self.seconds is not None and worked_seconds(study) >= self.seconds)
+            count_started(study) >= self.n_trials
+            or (self.seconds is not None and busy_seconds(study) >= self.seconds)
             or stop_requests(asked or study) > self.stop_requests
         )
 
@@ -54,27 +54,27 @@ def request_stop(study: Study) -> None:
     study.set_user_attr(STOP_REQUESTS, stop_requests(study) + 1)
 
 
-def count_ended(study: Study) -> int:
+def count_finished(study: Study) -> int:
     """Return how many trials have ended, those put back into the queue not counted."""
-    return len(study.get_trials(deepcopy=False, states=ENDED)) - len(retried(study))
+    return len(study.get_trials(deepcopy=False, states=FINISHED)) - len(retry_numbers(study))
 
 
-def count_taken(study: Study) -> int:
+def count_started(study: Study) -> int:
     """Return how many trials have ended or are running."""
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return count_ended(study) + len(running)
+    return count_finished(study) + len(running)
 
 
-def worked_seconds(study: Study) -> float:
+def busy_seconds(study: Study) -> float:
     """Return for how long at least one trial was running, interrupted ones left out, in seconds."""
     now = datetime.now()
-    trials = study.get_trials(deepcopy=False, states=WORKED)
-    return covered_seconds(
+    trials = study.get_trials(deepcopy=False, states=BUSY)
+    return union_seconds(
         (t.datetime_start, t.datetime_complete or now) for t in trials if t.datetime_start
     )
 
 
-def covered_seconds(spans: Iterable[tuple[datetime, datetime]]) -> float:
+def union_seconds(spans: Iterable[tuple[datetime, datetime]]) -> float:
     """Return how much time lies in at least one of the spans, in seconds."""
     total, until = timedelta(), datetime.min
     for start, end in sorted(spans):

@@ -7,11 +7,11 @@ from optuna.study import Study
 
 from data.errors import first_line
 
-SECONDS = 20.0  # between two updates
+UPDATE_INTERVAL = 20.0  # between two updates
 
 
-class Cards:
-    """Keeps a study's cards up to date, but no oftener than every :data:`SECONDS`."""
+class DashboardUpdates:
+    """Keeps a study's cards up to date, but no oftener than every :data:`UPDATE_INTERVAL`."""
 
     def __init__(self, study: Study) -> None:
         """Have saved nothing."""
@@ -26,11 +26,11 @@ class Cards:
     def finish(self) -> None:
         """Save now. What is only to be looked at ends no study."""
         try:
-            from hpo.card_figures import save_cards  # plotly: imported while workers train
+            from hpo.card_figures import save_dashboard  # plotly: imported while workers train
 
-            save_cards(self._study)
+            save_dashboard(self._study)
         except Exception as error:
             warnings.warn(
                 f"The dashboard's cards were not saved: {first_line(error)}", stacklevel=2
             )
-        self._stale, self._due = False, time.monotonic() + SECONDS
+        self._stale, self._due = False, time.monotonic() + UPDATE_INTERVAL

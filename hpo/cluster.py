@@ -17,16 +17,16 @@ from filelock import FileLock
 
 from data.errors import InputError, first_line
 from data.files import write_atomically
-from data.load import packed_file
-from hpo.interrupts import end_on_first_signal
-from hpo.job import Job
-from hpo.launcher import MAX_WORDS, Outcome, WorkerBug, WorkerDied
-from hpo.owner import Owner, owner_of
+from data.load import packed_path
+from hpo.interrupts import handle_signals
+from hpo.job import RunConfig
+from hpo.launcher import MAX_MESSAGE, Outcome, WorkerBug, WorkerCrash
+from hpo.owner import WorkerId, worker_id
 
-KNOCK_SECONDS = 10
+CONNECT_TIMEOUT = 10
 
 
-class RayActors:
+class RayLauncher:
     """Workers that are actors of a Ray cluster.
 
     Args:
@@ -49,14 +49,14 @@ class RayActors:
                 "--ray needs Ray. Install it: uv sync --extra cluster, or pip install 'ray'."
             ) from error
         try:
-            _knock(address)
+            _require_listening(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (OSError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"No Ray cluster answers at '{address}' ({first_line(error)}). Start one "
                 "with ray start --head, or correct --ray."
             ) from error
-        end_on_first_signal()  # Ray has put a handler of its own in its place
+        handle_signals()  # Ray has put a handler of its own in its place
         if gpus_per_worker > max(node["Resources"].get("GPU", 0) for node in ray.nodes()):
             raise InputError(
                 f"--gpus-per-worker is {gpus_per_worker:g}, but no node of the cluster has as many "
@@ -67,10 +67,10 @@ class RayActors:
         self._data: Any = None
         self._workers: dict[int, tuple[Any, Any, Any]] = {}  # actor, its owner, its outcome
 
-    def start(self, job: Job, phase: str, index: int) -> None:
+    def start(self, job: RunConfig, phase: str, index: int) -> None:
         """Place an actor on the least used node that has room, and let it work."""
         if self._data is None:
-            path = packed_file(job.settings.data, job.settings.image_size)
+            path = packed_path(job.settings.data, job.settings.image_size)
             self._data = self._ray.put(path.read_bytes())
         cpus = self._cpus(job.workers)
         options = {"num_cpus": cpus, "num_gpus": self._gpus, "scheduling_strategy": "SPREAD"}
@@ -97,14 +97,14 @@ class RayActors:
             found: Outcome = self._ray.get(outcome)
         except self._ray.exceptions.RayError as error:
             self._ray.kill(actor)  # it may only have been out of reach
-            found = WorkerDied(f"on the cluster ({first_line(error)})")
+            found = WorkerCrash(f"on the cluster ({first_line(error)})")
         return found
 
-    def running(self) -> dict[int, Owner]:
+    def running(self) -> dict[int, WorkerId]:
         """Return the actors; one that has not been placed yet signs nothing."""
         return {index: self._owner(worker[1]) for index, worker in self._workers.items()}
 
-    def _owner(self, reference: Any) -> Owner:
+    def _owner(self, reference: Any) -> WorkerId:
         ready, _ = self._ray.wait([reference], timeout=0)
         try:
             host, pid, started = self._ray.get(reference) if ready else ("not placed yet", 0, "")
@@ -116,7 +116,7 @@ class RayActors:
         """Kill an actor."""
         self._ray.kill(self._workers[index][0])
 
-    def stop(self) -> set[Owner]:
+    def stop(self) -> set[WorkerId]:
         """Kill all actors; return them, for they cannot put their trials back."""
         owners = set(self.running().values())
         for actor, _, _ in self._workers.values():
@@ -125,11 +125,11 @@ class RayActors:
         return owners
 
 
-def _knock(address: str) -> None:
+def _require_listening(address: str) -> None:
     """Raise OSError if nobody listens at ``host:port``; Ray itself would try for minutes."""
     host, _, port = address.rpartition("/")[2].rpartition(":")
     if host and port.isdecimal():
-        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT).close()
 
 
 class _Worker:
@@ -140,26 +140,26 @@ class _Worker:
 
         torch.set_num_threads(n_threads)
 
-    def owner(self) -> Owner:
+    def owner(self) -> WorkerId:
         """Return who signs the trials."""
-        return owner_of(os.getpid())
+        return worker_id(os.getpid())
 
-    def work(self, job: Job, phase: str, index: int, data: bytes) -> Outcome:
+    def work(self, job: RunConfig, phase: str, index: int, data: bytes) -> Outcome:
         """Take trials until nothing is left to do."""
-        from hpo.worker import work
+        from hpo.worker import run_worker
 
         try:
-            work(replace(job, packed=unpack(data, job)), phase, index)
+            run_worker(replace(job, packed=unpack_dataset(data, job)), phase, index)
         except InputError as error:
             return error
         except Exception:
-            return WorkerBug(traceback.format_exc()[-MAX_WORDS:])
+            return WorkerBug(traceback.format_exc()[-MAX_MESSAGE:])
         return None
 
 
-def unpack(data: bytes, job: Job) -> Path:
+def unpack_dataset(data: bytes, job: RunConfig) -> Path:
     """Write the packed data set into this node's temporary folder, once per node; return where."""
-    name = packed_file(job.settings.data, job.settings.image_size).name
+    name = packed_path(job.settings.data, job.settings.image_size).name
     digest = hashlib.sha256(data).hexdigest()[:16]
     path = Path(tempfile.gettempdir()) / f"siamese-hpo-{os.getuid()}" / f"{digest}-{name}"
     path.parent.mkdir(exist_ok=True)

@@ -3,25 +3,25 @@
 import argparse
 
 from data.errors import InputError
-from data.load import load, name_of
+from data.load import load_dataset, dataset_name
 from hpo.budget import Budget, request_stop
-from hpo.job import Job
-from hpo.launcher import Launcher, Processes
+from hpo.job import RunConfig
+from hpo.launcher import Launcher, ProcessLauncher
 from hpo.settings import DEFAULT_EPOCHS, StudySettings
-from hpo.space import parse_search
-from hpo.stored import stored_study
-from hpo.study import default_name
+from hpo.space import parse_groups
+from hpo.stored import open_stored_study
+from hpo.study import default_study_name
 
 
-def job_of(args: argparse.Namespace) -> Job:
+def run_config_from(args: argparse.Namespace) -> RunConfig:
     """Return what the flags ask for.
 
     Raises:
         InputError: they ask for what cannot be.
     """
-    name = name_of(args.data, args.data_root, args.split_by, args.colour)
+    name = dataset_name(args.data, args.data_root, args.split_by, args.colour)
     # The built-in glyphs take Omniglot's place where there is neither it nor a network.
-    data = load(name, args.data_root, args.image_size).drawings.name
+    data = load_dataset(name, args.data_root, args.image_size).drawings.name
     settings = StudySettings(
         data=data,
         image_size=args.image_size,
@@ -29,17 +29,17 @@ def job_of(args: argparse.Namespace) -> Job:
         max_epochs=args.max_epochs or DEFAULT_EPOCHS[args.recipe],
         epoch_steps=args.epoch_steps,
         pairs=args.pairs,
-        search=parse_search(args.search),
+        search=parse_groups(args.search),
         init=args.init,
         validation=args.validation,
         sampler=args.sampler,
         pruner=args.pruner or ("none" if args.sampler == "gp" else "median"),
         seed=args.seed,
     )
-    return Job(
+    return RunConfig(
         settings=settings,
         storage=args.storage,
-        study_name=args.study_name or default_name(settings),
+        study_name=args.study_name or default_study_name(settings),
         budget=Budget(args.n_trials, args.timeout),
         data_root=args.data_root,
         device=args.device,
@@ -55,30 +55,30 @@ def job_of(args: argparse.Namespace) -> Job:
     )
 
 
-def launcher_of(args: argparse.Namespace) -> Launcher:
+def launcher_from(args: argparse.Namespace) -> Launcher:
     """Return what starts the workers.
 
     Raises:
         InputError: a Ray cluster is asked for and cannot be had.
     """
     if args.ray is None:
-        return Processes()
+        return ProcessLauncher()
     if args.storage.startswith("sqlite"):
         raise InputError(
             "--ray needs a storage that every node reaches, but --storage is a SQLite file. Name "
             "a PostgreSQL database: --storage postgresql+psycopg://…"
         )
-    from hpo.cluster import RayActors
+    from hpo.cluster import RayLauncher
 
-    return RayActors(args.ray, args.gpus_per_worker)
+    return RayLauncher(args.ray, args.gpus_per_worker)
 
 
-def stop(args: argparse.Namespace) -> None:
+def stop_study(args: argparse.Namespace) -> None:
     """Ask every process of a study, by default the latest, to finish its trial and end.
 
     Raises:
         InputError: there is no such study.
     """
-    with stored_study(args.storage, args.study_name, reading=False) as (_, study, _):
+    with open_stored_study(args.storage, args.study_name, reading=False) as (_, study, _):
         request_stop(study)
         print(f"Every process that works on study '{study.study_name}' will end after its trial.")

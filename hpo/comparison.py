@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from data.cache import resized_images
+from data.cache import resize_images
 from data.errors import InputError
 from data.ink import Preparation
-from data.tree import tree_named
-from hpo.given_images import classes_of, read_images, reader
+from data.tree import parse_dataset_name
+from hpo.given_images import support_classes, read_images, image_reader
 from model.checkpoint import load_network
-from model.device import Machine
+from model.device import ComputeConfig
 from model.matching import class_logits, embed_images, similarity
 from model.siamese import SiameseNet
 
@@ -24,7 +24,7 @@ PRETRAINED = Path(__file__).parents[1] / "results" / "pretrained" / "network.pt"
 
 
 @dataclass(frozen=True)
-class Comparer:
+class LoadedNetwork:
     """A trained network.
 
     Args:
@@ -77,7 +77,7 @@ class Comparison:
     unread: dict[Path, str]
 
 
-def load_comparer(path: Path, machine: Machine) -> Comparer:
+def load_for_comparison(path: Path, machine: ComputeConfig) -> LoadedNetwork:
     """Return a saved network, ready on a machine.
 
     Raises:
@@ -87,14 +87,14 @@ def load_comparer(path: Path, machine: Machine) -> Comparer:
     net.precision = machine.precision
     threshold = facts.get("threshold", (facts.get("verification") or {}).get("threshold"))
     data = str(facts.get("data", "omniglot"))
-    tree = tree_named(data)
+    tree = parse_dataset_name(data)
     if config.model.channels != (tree.channels if tree else 1):
         raise InputError(f"{path} was trained on other images than '{data}'. Name another.")
-    return Comparer(net.to(machine.device), config.model.image_size, threshold, data)
+    return LoadedNetwork(net.to(machine.device), config.model.image_size, threshold, data)
 
 
-def compare(
-    queries: list[Path], support: Sequence[Path], checkpoint: Path, *, how: Preparation, on: Machine
+def compare_images(
+    queries: list[Path], support: Sequence[Path], checkpoint: Path, *, how: Preparation, on: ComputeConfig
 ) -> Comparison:
     """Return the classes of the support by their similarity to each query.
 
@@ -110,25 +110,25 @@ def compare(
     Raises:
         InputError: something is not there or not usable: a support image, or every query.
     """
-    comparer = load_comparer(checkpoint, on)
-    classes = classes_of(support)
+    comparer = load_for_comparison(checkpoint, on)
+    classes = support_classes(support)
     files = [file for of_class in classes.values() for file in of_class]
     drawn, unread = read_images(
-        list(dict.fromkeys([*files, *queries])), reader(comparer.data, comparer.image_size, how)
+        list(dict.fromkeys([*files, *queries])), image_reader(comparer.data, comparer.image_size, how)
     )
     read = [query for query in queries if query in drawn]
     if wrong := [file for file in files if file in unread] or ([] if read else queries):
         raise InputError(unread[wrong[0]])
     stacked = [torch.stack([drawn[file] for file in each]) for each in (read, files)]
     h_QE, h_SE = (
-        embed_images(comparer.net, resized_images(images, comparer.image_size))
+        embed_images(comparer.net, resize_images(images, comparer.image_size))
         for images in stacked
     )
     class_S = torch.tensor([i for i, found in enumerate(classes.values()) for _ in found])
     logits_QC = class_logits(comparer.net, h_QE, h_SE, class_S).cpu()
     return Comparison(
         queries=read,
-        rankings=ranked(logits_QC, list(classes), comparer.threshold),
+        rankings=rank_classes(logits_QC, list(classes), comparer.threshold),
         query_QHW=stacked[0],
         shown={name: drawn[of_class[0]] for name, of_class in classes.items()},
         threshold=comparer.threshold,
@@ -136,7 +136,7 @@ def compare(
     )
 
 
-def ranked(logits_QC: Tensor, names: list[str], threshold: float | None) -> list[list[Match]]:
+def rank_classes(logits_QC: Tensor, names: list[str], threshold: float | None) -> list[list[Match]]:
     """Return every query's classes, likeliest first."""
     rankings = []
     for logits in logits_QC.double():

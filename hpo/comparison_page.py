@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from data.errors import printable
-from data.pictures import png
-from hpo.answers import likeness
+from data.pictures import drawing_png
+from hpo.answers import format_similarity
 from hpo.comparison import Comparison, Match
 from hpo.report import Page, Picture, Section
 
@@ -22,7 +22,7 @@ def comparison_page(found: Comparison, checkpoint: Path, top: int) -> Page:
     shown = found.queries[:MOST_SHOWN]
     pictures = []
     for at, query in enumerate(shown):
-        images = [(f"{printable(query.name)}\nquery", png(found.query_QHW[at]))]
+        images = [(f"{printable(query.name)}\nquery", drawing_png(found.query_QHW[at]))]
         images += [_beside(found, match) for match in found.rankings[at][:top]]
         pictures.append(Picture(images))
     left_out = f" The first {MOST_SHOWN} are shown." if len(found.queries) > MOST_SHOWN else ""
@@ -42,4 +42,4 @@ def comparison_page(found: Comparison, checkpoint: Path, top: int) -> Page:
 
 
 def _beside(found: Comparison, match: Match) -> tuple[str, bytes]:
-    return f"{printable(match.name)}\n{likeness(match)}", png(found.shown[match.name])
+    return f"{printable(match.name)}\n{format_similarity(match)}", drawing_png(found.shown[match.name])

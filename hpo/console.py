@@ -9,7 +9,7 @@ from model.config import PRECISIONS
 DEFAULT_STORAGE = "sqlite:///study.db"
 
 
-def positive(text: str) -> int:
+def positive_int(text: str) -> int:
     """Return a whole number of at least 1, for argparse."""
     number = int(text)
     if number < 1:
@@ -17,7 +17,7 @@ def positive(text: str) -> int:
     return number
 
 
-def whole(text: str) -> int:
+def non_negative_int(text: str) -> int:
     """Return a whole number of at least 0, for argparse."""
     number = int(text)
     if number < 0:
@@ -25,7 +25,7 @@ def whole(text: str) -> int:
     return number
 
 
-def positive_number(text: str) -> float:
+def positive_float(text: str) -> float:
     """Return a finite number above 0, for argparse."""
     found = float(text)
     if not 0 < found < math.inf:
@@ -33,7 +33,7 @@ def positive_number(text: str) -> float:
     return found
 
 
-def number(text: str) -> float:
+def non_negative_float(text: str) -> float:
     """Return a finite number of at least 0, for argparse."""
     found = float(text)
     if not 0 <= found < math.inf:
@@ -49,7 +49,7 @@ def add_storage(parser: argparse.ArgumentParser, default: str = "the one last wo
     parser.add_argument("--study-name", metavar="NAME", help=f"default: {default}")
 
 
-def add_machine(parser: argparse.ArgumentParser, data: str = "Omniglot") -> None:
+def add_data_and_device(parser: argparse.ArgumentParser, data: str = "Omniglot") -> None:
     """Add the flags that say where the data is and where to compute."""
     where = f"{data} (default: $OMNIGLOT_ROOT, else var)"
     parser.add_argument("--data-root", type=Path, metavar="DIR", help=where)

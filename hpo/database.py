@@ -26,13 +26,13 @@ def require_tables(url: sqlalchemy.URL) -> None:
         engine.dispose()
 
 
-def use_wal(path: Path, seconds: float) -> None:
+def enable_wal(path: Path, seconds: float) -> None:
     """Let those who read a SQLite file and the one who writes it not wait for each other."""
     with closing(sqlite3.connect(path, timeout=seconds)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
-def lock_early(storage: AnyStorage) -> AnyStorage:
+def lock_on_begin(storage: AnyStorage) -> AnyStorage:
     """Let a SQLite storage take the write lock when a transaction begins, and return it.
 
     SQLite has no ``SELECT … FOR UPDATE``, so Optuna could hand one waiting trial to two processes.

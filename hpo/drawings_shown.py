@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from data.affine import distort, draw_distortions, identity
+from data.affine import distort, draw_distortions, identity_parameters
 from data.drawings import Drawings
-from data.pictures import encode, png, stretched, tiled
+from data.pictures import encode_png, drawing_png, stretch_contrast, tile
 from data.splits import Split
 from hpo.report import Picture
 from model.recipes import to_input
@@ -23,30 +23,30 @@ def _position(drawings: Drawings, character: int, drawer: int) -> int:
     return int(wanted.nonzero()[0, 0])
 
 
-def similarity(p: float) -> str:
+def format_probability(p: float) -> str:
     """Return a similarity in (0, 1) as percent with one decimal; a tiny one by its power of ten."""
     if p < 1e-30:
         return "<1e-30"
     return f"{p:.1%}" if p >= 0.0005 else f"{p:.0e}".replace("e-0", "e-")
 
 
-def error_pictures(errors: pd.DataFrame, test: Drawings) -> list[Picture]:
+def error_images(errors: pd.DataFrame, test: Drawings) -> list[Picture]:
     """Return a picture per error: query, right and chosen support drawing.
 
     Args:
-        errors: of :func:`hpo.result_records.errors`.
+        errors: of :func:`hpo.result_records.error_frame`.
         test: the test drawings, of any size.
     """
 
     def drawing(character: int, drawer: int) -> bytes:
-        return png(test.images_NHW[_position(test, character, drawer)])
+        return drawing_png(test.images_NHW[_position(test, character, drawer)])
 
     return [
         Picture(
             [
                 ("query", drawing(row.character, row.query_drawer)),
-                (f"right\n{similarity(row.p_right)}", drawing(row.character, row.support_drawer)),
-                (f"chosen\n{similarity(row.p_answer)}", drawing(row.answer, row.support_drawer)),
+                (f"right\n{format_probability(row.p_right)}", drawing(row.character, row.support_drawer)),
+                (f"chosen\n{format_probability(row.p_answer)}", drawing(row.answer, row.support_drawer)),
             ],
             f"{row.alphabet}, run {row.lake_run:02} item {row.item} · wrong in {row.n_wrong} of "
             f"{row.n_fits} fits",
@@ -55,7 +55,7 @@ def error_pictures(errors: pd.DataFrame, test: Drawings) -> list[Picture]:
     ]
 
 
-def episode_picture(split: Split) -> Picture:
+def episode_image(split: Split) -> Picture:
     """Return an official episode: the query, and the twenty drawings that it is one of.
 
     Source: Koch 2015 Figure 1.
@@ -66,13 +66,13 @@ def episode_picture(split: Split) -> Picture:
     right = int(official.target_RQ[0, 0]) + 1
     return Picture(
         [
-            ("query", png(images[official.query_RQ[0, 0]])),
-            (f"support; number {right} is right", encode(tiled(images[support], n_columns))),
+            ("query", drawing_png(images[official.query_RQ[0, 0]])),
+            (f"support; number {right} is right", encode_png(tile(images[support], n_columns))),
         ],
     )
 
 
-def distortion_picture(split: Split, n: int = 15) -> Picture:
+def distortion_image(split: Split, n: int = 15) -> Picture:
     """Return a training drawing and distorted copies of it.
 
     Source: Koch 2015 Figure 5.
@@ -80,24 +80,24 @@ def distortion_picture(split: Split, n: int = 15) -> Picture:
     x_1CHW = to_input(split.train.images_NHW[:1])
     generator = torch.Generator().manual_seed(0)
     T_N7 = torch.cat(
-        [identity(torch.device("cpu"))[None], draw_distortions(n, generator=generator)]
+        [identity_parameters(torch.device("cpu"))[None], draw_distortions(n, generator=generator)]
     )
     copies = distort(x_1CHW.expand(n + 1, -1, -1, -1), T_N7).squeeze(1)
-    return Picture([("a drawing (top left) and distorted copies", encode(tiled(copies, 4)))])
+    return Picture([("a drawing (top left) and distorted copies", encode_png(tile(copies, 4)))])
 
 
-def filter_picture(filters_NHW: Tensor) -> Picture:
+def filter_image(filters_NHW: Tensor) -> Picture:
     """Return the first layer's filters, each stretched from its least to its greatest weight.
 
     Source: Koch 2015 Figure 7.
     """
     n_columns = ceil(sqrt(2 * len(filters_NHW)))
     zoom = max(1, 32 // filters_NHW.shape[-1])
-    sheet = encode(tiled(stretched(filters_NHW), n_columns, zoom))
+    sheet = encode_png(tile(stretch_contrast(filters_NHW), n_columns, zoom))
     return Picture([("filters of conv1, greatest weight black", sheet)])
 
 
-def confusion_pictures(top: pd.DataFrame, split: Split) -> list[Picture]:
+def confusion_images(top: pd.DataFrame, split: Split) -> list[Picture]:
     """Return the characters that are taken for each other most often.
 
     Args:
@@ -109,7 +109,7 @@ def confusion_pictures(top: pd.DataFrame, split: Split) -> list[Picture]:
         part = split.test if row.alphabet in split.test.alphabets else split.val
         first = int(part.first_A[part.alphabets.index(row.alphabet)])
         images = [
-            png(part.images_NHW[int(part.first_C[first + number])])
+            drawing_png(part.images_NHW[int(part.first_C[first + number])])
             for number in (row.character, row.answer)
         ]
         labels = (f"character {row.character + 1}", f"taken for {row.answer + 1}")

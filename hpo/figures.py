@@ -10,26 +10,26 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from hpo import theme
-from hpo.records import parameters
+from hpo.records import parameter_names
 
 VALUE = "validation accuracy"
-MOST_EPOCHS = 40
+MAX_EPOCHS_DRAWN = 40
 NO_TRIALS = "No trial has ended yet."
 
 
-def said(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a parameter's value as people write it; frames make floats of integers."""
     if isinstance(value, float):
         return f"{value:.0f}" if value.is_integer() else f"{value:.3g}"
     return str(value)
 
 
-def hover(frame: pd.DataFrame, state: str = "", full: bool = False) -> dict[str, Any]:
+def trial_hover(frame: pd.DataFrame, state: str = "", full: bool = False) -> dict[str, Any]:
     """Return what a trace says of a trial: its number, state, accuracy, and parameters if ``full``.
 
     The values lie in one array of numbers, so that a thousand trials stay small.
     """
-    names = parameters(frame) if full else []
+    names = parameter_names(frame) if full else []
     said_of = [f"{name} %{{customdata[{i}]:.4~g}}" for i, name in enumerate(names, start=2)]
     lines = [", ".join(said_of[i : i + 3]) for i in range(0, len(said_of), 3)]
     first = f"<b>trial %{{customdata[0]:d}}</b> {state} · %{{customdata[1]:.1%}}"
@@ -39,7 +39,7 @@ def hover(frame: pd.DataFrame, state: str = "", full: bool = False) -> dict[str,
     }
 
 
-def history(
+def history_plot(
     progress: pd.DataFrame,
     peers: pd.DataFrame | None = None,
     against: str = "trial",
@@ -48,13 +48,13 @@ def history(
     """Return every ended trial's value and the best so far.
 
     Args:
-        progress: of :func:`hpo.records.progress`.
-        peers: of :func:`hpo.analysis.best_over_peers`: random search in the same space.
+        progress: of :func:`hpo.records.progress_frame`.
+        peers: of :func:`hpo.analysis.best_so_far_frame`: random search in the same space.
         against: ``"trial"``, or ``"cost"`` for the training time spent so far.
         full: whether the hover names the parameters.
     """
     if progress.empty:
-        return theme.empty(NO_TRIALS)
+        return theme.empty_figure(NO_TRIALS)
     figure = go.Figure()
     scale, unit = (3600, "h") if progress["cost"].max() > 7200 else (60, "min")
     scale = scale if against == "cost" else 1
@@ -64,15 +64,15 @@ def history(
             y=rows["value"].astype("float32"),
             mode="markers",
             name=str(state),
-            marker=theme.mark(str(state), 7),
-            **hover(rows, str(state), full),
+            marker=theme.state_marker(str(state), 7),
+            **trial_hover(rows, str(state), full),
         )
     for name, rows in [] if peers is None else peers.groupby("study"):
         figure.add_scatter(
             x=rows[against] / scale,
             y=rows["best"],
             mode="lines",
-            name=f"random search: {theme.plain(str(name))}",
+            name=f"random search: {theme.escape_markup(str(name))}",
             line={"color": theme.GREY, "shape": "hv", "dash": "dot"},
             hovertemplate="random search, best so far %{y:.1%}<extra></extra>",
         )
@@ -85,17 +85,17 @@ def history(
         hovertemplate="best so far %{y:.1%}<extra></extra>",
     )
     title = "trial" if against == "trial" else f"training time so far ({unit})"
-    return theme.styled(figure, xaxis_title=title, yaxis=theme.percent_axis(VALUE))
+    return theme.apply_style(figure, xaxis_title=title, yaxis=theme.percent_axis(VALUE))
 
 
-def learning_curves(curves: pd.DataFrame) -> go.Figure:
+def learning_curve_plot(curves: pd.DataFrame) -> go.Figure:
     """Return every trial's accuracy by epoch; its end is marked by what ended it.
 
     Args:
-        curves: of :func:`hpo.records.curves`.
+        curves: of :func:`hpo.records.curve_frame`.
     """
     if curves.empty:
-        return theme.empty("No epoch has been reported yet.")
+        return theme.empty_figure("No epoch has been reported yet.")
     figure = go.Figure()
     for state, rows in _coarse(curves).groupby("state", sort=False):
         parts = [
@@ -120,14 +120,14 @@ def learning_curves(curves: pd.DataFrame) -> go.Figure:
             y=ends["accuracy"],
             customdata=ends["trial"],
             mode="markers",
-            marker=theme.mark(str(state), 8),
+            marker=theme.state_marker(str(state), 8),
             name=str(state),
             legendgroup=str(state),
             showlegend=False,
             hovertemplate=f"trial %{{customdata}} {state} after epoch %{{x}} · %{{y:.1%}}"
             "<extra></extra>",
         )
-    return theme.styled(
+    return theme.apply_style(
         figure,
         xaxis={"title": {"text": "epoch"}, "dtick": _tick(curves["epoch"].max())},
         yaxis=theme.percent_axis(VALUE),
@@ -136,7 +136,7 @@ def learning_curves(curves: pd.DataFrame) -> go.Figure:
 
 def _coarse(curves: pd.DataFrame) -> pd.DataFrame:
     """Return of long curves every k-th epoch and the last, so that many of them stay small."""
-    every = -(-int(curves["epoch"].max()) // MOST_EPOCHS)
+    every = -(-int(curves["epoch"].max()) // MAX_EPOCHS_DRAWN)
     last = curves.groupby("trial")["epoch"].transform("max")
     return curves[(curves["epoch"] % every == 0) | (curves["epoch"] == last)]
 
@@ -145,14 +145,14 @@ def _tick(n_epochs: int) -> int:
     return max(1, round(n_epochs / 10))
 
 
-def spending(frame: pd.DataFrame) -> go.Figure:
+def cost_plot(frame: pd.DataFrame) -> go.Figure:
     """Return where the training time went.
 
     Args:
-        frame: of :func:`hpo.records.spending`.
+        frame: of :func:`hpo.records.cost_frame`.
     """
     if frame.empty:
-        return theme.empty(NO_TRIALS)
+        return theme.empty_figure(NO_TRIALS)
     share = frame["seconds"] / max(frame["seconds"].sum(), 1e-9)
     colours = [theme.STATE_COLOURS.get(on, theme.SKY) for on in frame["on"]]
     labels = [
@@ -168,4 +168,4 @@ def spending(frame: pd.DataFrame) -> go.Figure:
     )
     figure = go.Figure(bars)
     figure.update_yaxes(autorange="reversed")
-    return theme.styled(figure, height=120 + 48 * len(frame), xaxis_title="training time (min)")
+    return theme.apply_style(figure, height=120 + 48 * len(frame), xaxis_title="training time (min)")

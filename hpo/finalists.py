@@ -17,11 +17,11 @@ from optuna.study import Study
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from data.drawings import Drawings
-from data.episodes import VALIDATIONS, Episodes
-from hpo.job import Job
+from data.episodes import VALIDATION_EPISODES, Episodes
+from hpo.job import RunConfig
 from hpo.keeping import FOLDER
 from hpo.objective import Objective
-from hpo.retry import slot
+from hpo.retry import position_in_study
 from hpo.sampler import make_sampler
 from hpo.settings import StudySettings, base_config
 from hpo.space import suggest_config
@@ -38,17 +38,17 @@ SPACE: dict[str, BaseDistribution] = {
 
 def fresh_episodes(settings: StudySettings, val: Drawings) -> Episodes:
     """Return validation episodes like the study's, drawn anew; the same for all finalists."""
-    return VALIDATIONS[settings.validation](val, seed=1)
+    return VALIDATION_EPISODES[settings.validation](val, seed=1)
 
 
-def finalist_fits(study: Study, job: Job) -> list[dict[str, float | int]]:
+def finalist_fits(study: Study, job: RunConfig) -> list[dict[str, float | int]]:
     """Return which trial is fitted with which seed; nothing where there is nothing to choose."""
     best = best_trials(study, job.n_finalists)
     seeds = [job.settings.seed + FIRST_SEED + i for i in range(job.n_finalist_seeds)]
     return [{"trial": t.number, "seed": s} for t in best for s in seeds] if len(best) > 1 else []
 
 
-def open_finalists(storage: RDBStorage, study: Study, job: Job) -> Study:
+def open_finalists(storage: RDBStorage, study: Study, job: RunConfig) -> Study:
     """Return the study of the finalists' fits, making it if need be.
 
     It is named after them, so that processes that see other finalists do not mix theirs in.
@@ -103,7 +103,7 @@ class FinalistObjective:
         Raises:
             optuna.TrialPruned: all fits have been given out; two workers may ask for the last.
         """
-        if slot(trial.study.get_trials(deepcopy=False), trial.number) >= self.n_fits:
+        if position_in_study(trial.study.get_trials(deepcopy=False), trial.number) >= self.n_fits:
             raise optuna.TrialPruned
         number = trial.suggest_int("trial", 0, MAX_NUMBER)
         seed = trial.suggest_int("seed", 0, MAX_NUMBER)
@@ -117,7 +117,7 @@ class FinalistObjective:
         return one_shot_accuracy(state.best_net(), self.search.validation.drawings, self.fresh)
 
 
-def judge(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any] | None:
+def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any] | None:
     """Write down and return what came of the finalists, those left out of which a fit failed.
 
     Returns:
@@ -139,26 +139,26 @@ def judge(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any] | None
     return found
 
 
-def accuracies(study: Study) -> dict[int, list[float]]:
+def finalist_accuracies(study: Study) -> dict[int, list[float]]:
     """Return the accuracies of every finalist's fits on the fresh episodes; empty without any."""
     found = study.user_attrs.get(FINALISTS, {"accuracies": {}})["accuracies"]
     return {int(number): each for number, each in found.items()}
 
 
-def value_of(study: Study, trial: FrozenTrial) -> str:
+def describe_value(study: Study, trial: FrozenTrial) -> str:
     """Return what a trial is worth: as a finalist, where luck did not choose it, and in the search.
 
     ``75.4% of fresh validation episodes, mean of 2 fits (75.8% in the search)``.
     """
-    if winner(study) is None or trial.number not in accuracies(study):
+    if winning_trial(study) is None or trial.number not in finalist_accuracies(study):
         return f"{trial.value:.1%} of the validation episodes"
-    each = accuracies(study)[trial.number]
+    each = finalist_accuracies(study)[trial.number]
     fits = f"mean of {len(each)} fits" if len(each) > 1 else "one fit"
     again = f"{fmean(each):.1%} of fresh validation episodes, {fits}"
     return f"{again} ({trial.value:.1%} in the search)"
 
 
-def winner(study: Study) -> FrozenTrial | None:
+def winning_trial(study: Study) -> FrozenTrial | None:
     """Return the trial that won among the finalists, or None if they have not been fitted.
 
     A study that went on since and found a better trial has no winner until it is finished again.

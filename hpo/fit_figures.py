@@ -10,11 +10,11 @@ from plotly.subplots import make_subplots
 from hpo import theme
 
 
-def roc(seeds: list[dict[str, Any]]) -> go.Figure:
+def roc_plot(seeds: list[dict[str, Any]]) -> go.Figure:
     """Return each fit's ROC curve on 10,000 test pairs, and where the chosen threshold lies."""
     held_out = [seed for seed in seeds if seed["verification"]]
     if not held_out:
-        return theme.empty("Trained on the validation alphabets: no threshold could be chosen.")
+        return theme.empty_figure("Trained on the validation alphabets: no threshold could be chosen.")
     figure = go.Figure()
     for i, seed in enumerate(held_out):
         found, colour = seed["verification"], (theme.BLUE, theme.GREEN, theme.PURPLE)[i % 3]
@@ -38,7 +38,7 @@ def roc(seeds: list[dict[str, Any]]) -> go.Figure:
             hovertemplate=f"threshold {found['threshold']:.2f}: {found['test_accuracy']:.1%} right"
             "<extra></extra>",
         )
-    figure = theme.styled(figure, height=460)
+    figure = theme.apply_style(figure, height=460)
     chosen = [seed["verification"]["chosen"] for seed in held_out]
     right = max(0.5, *(1.05 * point["false"] for point in chosen))
     low = min(0.5, *(0.95 * point["true"] for point in chosen))
@@ -47,14 +47,14 @@ def roc(seeds: list[dict[str, Any]]) -> go.Figure:
     return figure
 
 
-def training(frame: pd.DataFrame) -> go.Figure:
+def training_plot(frame: pd.DataFrame) -> go.Figure:
     """Return loss and validation accuracy of every fit by epoch.
 
     Args:
-        frame: of :func:`hpo.result_records.fits`.
+        frame: of :func:`hpo.result_records.fit_frame`.
     """
     if frame.empty:
-        return theme.empty("A saved network does not know how it was trained.")
+        return theme.empty_figure("A saved network does not know how it was trained.")
     figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.08)
     for i, (seed, rows) in enumerate(frame.groupby("seed")):
         colour = (theme.BLUE, theme.ORANGE, theme.GREEN, theme.PURPLE, theme.SKY)[i % 5]
@@ -71,7 +71,7 @@ def training(frame: pd.DataFrame) -> go.Figure:
                 row=row,
                 col=1,
             )
-    figure = theme.styled(figure, height=520)
+    figure = theme.apply_style(figure, height=520)
     figure.update_yaxes(title={"text": "training loss (nats)"}, row=1, col=1)
     figure.update_yaxes(**theme.percent_axis("validation accuracy"), row=2, col=1)
     figure.update_xaxes(title={"text": "epoch"}, row=2, col=1)

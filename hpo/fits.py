@@ -10,15 +10,15 @@ from data.errors import InputError
 from data.splits import Split
 from model.checkpoint import load_network, save_network
 from model.config import Config
-from model.device import Machine
+from model.device import ComputeConfig
 from model.provenance import provenance
 from model.siamese import SiameseNet
-from model.state import FORMAT, FitState
+from model.state import FIT_FORMAT, FitState
 from model.train import Validation, fit
 
 
 @dataclass(frozen=True)
-class Fits:
+class NetworkCache:
     """Fits on the training alphabets; validation chooses the epoch.
 
     Args:
@@ -28,7 +28,7 @@ class Fits:
     """
 
     parts: Split
-    machine: Machine
+    machine: ComputeConfig
     folder: Path
 
     def networks(self, config: Config, n_seeds: int) -> Iterator[SiameseNet]:
@@ -51,7 +51,7 @@ class Fits:
 
     def _name(self, config: Config) -> str:
         """Return what tells fits apart beside their seeds, so that none is taken for another."""
-        made = (self.machine.device.type, self.machine.precision, self.parts.train.digest, FORMAT)
+        made = (self.machine.device.type, self.machine.precision, self.parts.train.digest, FIT_FORMAT)
         return f"{config.digest}-{hashlib.sha256(' '.join(made).encode()).hexdigest()[:12]}"
 
     def _fit(self, config: Config, seed: int, path: Path) -> None:

@@ -11,20 +11,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 from data.errors import InputError
-from data.images import expand, image_files, read_brightness
-from data.ink import Preparation, prepare
-from data.tree import pixels, tree_named
+from data.images import expand_folders, image_files, read_brightness
+from data.ink import Preparation, prepare_drawing
+from data.tree import read_pixels, parse_dataset_name
 
-MOST_THREADS = 4  # each may hold a large photograph
+MAX_THREADS = 4  # each may hold a large photograph
 
 
-def require_two(queries: Sequence[Path], support: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+def split_inputs(queries: Sequence[Path], support: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Return queries and support; without a support, two images are compared with each other.
 
     Raises:
         InputError: neither.
     """
-    files = expand(queries)
+    files = expand_folders(queries)
     if support:
         return files, list(support)
     if len(files) != 2:
@@ -35,7 +35,7 @@ def require_two(queries: Sequence[Path], support: Sequence[Path]) -> tuple[list[
     return files[:1], files[1:]
 
 
-def classes_of(paths: Sequence[Path]) -> dict[str, list[Path]]:
+def support_classes(paths: Sequence[Path]) -> dict[str, list[Path]]:
     """Return the support's classes: of a folder its subfolders, else every image is one.
 
     Raises:
@@ -44,7 +44,7 @@ def classes_of(paths: Sequence[Path]) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in paths:
         for name, files in (
-            _of_folder(path).items() if path.is_dir() else [(str(path), expand([path]))]
+            _of_folder(path).items() if path.is_dir() else [(str(path), expand_folders([path]))]
         ):
             while name in found:  # equal names in different folders are different classes
                 name = f"{path}/{name}"
@@ -63,7 +63,7 @@ def _of_folder(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def reader(data: str, image_size: int, how: Preparation) -> Callable[[Path], Tensor]:
+def image_reader(data: str, image_size: int, how: Preparation) -> Callable[[Path], Tensor]:
     """Return what makes a file the uint8 image that a network has been trained on the like of.
 
     Args:
@@ -74,14 +74,14 @@ def reader(data: str, image_size: int, how: Preparation) -> Callable[[Path], Ten
     Raises:
         InputError: a preparation is asked for where the images were trained on as they are.
     """
-    if tree := tree_named(data):
+    if tree := parse_dataset_name(data):
         if how != Preparation():
             raise InputError(
                 f"The network was trained on images of '{data}' as they are, and sees others "
                 "alike. Leave out --invert, --greys and --as-is."
             )
-        return lambda file: pixels(file, image_size, colour=tree.colour)
-    return lambda file: prepare(read_brightness(file), how, str(file))
+        return lambda file: read_pixels(file, image_size, colour=tree.colour)
+    return lambda file: prepare_drawing(read_brightness(file), how, str(file))
 
 
 def read_images(
@@ -99,7 +99,7 @@ def read_images(
             return str(error)
 
     bar = partial(tqdm, total=len(files), unit="image", file=sys.stderr, leave=False)
-    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
         found = pool.map(attempt, files)
         quiet = len(files) < 50 or not sys.stderr.isatty()
         outcomes = dict(zip(files, bar(found, disable=quiet), strict=True))

@@ -8,16 +8,16 @@ import time
 from queue import SimpleQueue
 from types import FrameType
 
-AGAIN_SECONDS = 0.001  # until a signal that struck where it must not comes again
+RETRY_SECONDS = 0.001  # until a signal that struck where it must not comes again
 IMPORTS = ("importlib", "_frozen_importlib")
-PATIENCE_SECONDS = {
+MAX_DELAYS = {
     "sqlalchemy": 5.0,  # a transaction, which a locked database holds up for long
     **dict.fromkeys(IMPORTS, 1.0),
 }
-STOPPED = 130  # exit status
+INTERRUPTED = 130  # exit status
 
 
-def end_on_first_signal(last_words: str = "") -> None:
+def handle_signals(last_words: str = "") -> None:
     """Let Ctrl-C and SIGTERM end the process alike: cleanly, not twice, and not in a transaction.
 
     A database's library that is interrupted inside a transaction keeps it open, and with it the
@@ -30,17 +30,17 @@ def end_on_first_signal(last_words: str = "") -> None:
     """
     struck: float | None = None
     later: SimpleQueue[int] = SimpleQueue()  # unlike a lock, it may be interrupted by itself
-    threading.Thread(target=_strike_again, args=(later,), daemon=True).start()
+    threading.Thread(target=_resend, args=(later,), daemon=True).start()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal struck
         struck = struck or time.monotonic()
-        if time.monotonic() - struck < patience(frame):
+        if time.monotonic() - struck < max_delay(frame):
             later.put(number)
             return
-        if is_within(frame, IMPORTS):
+        if is_inside(frame, IMPORTS):
             os.write(2, last_words.encode())
-            os._exit(STOPPED)
+            os._exit(INTERRUPTED)
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)  # a second one would break off the cleaning up
         raise KeyboardInterrupt
@@ -49,19 +49,19 @@ def end_on_first_signal(last_words: str = "") -> None:
         signal.signal(each, interrupt)
 
 
-def _strike_again(later: SimpleQueue[int]) -> None:
+def _resend(later: SimpleQueue[int]) -> None:
     while True:
         number = later.get()
-        time.sleep(AGAIN_SECONDS)
+        time.sleep(RETRY_SECONDS)
         _thread.interrupt_main(signal.Signals(number))
 
 
-def patience(frame: FrameType | None) -> float:
+def max_delay(frame: FrameType | None) -> float:
     """Return the seconds for which a frame, or one that called it, may keep a signal waiting."""
-    return max((s for name, s in PATIENCE_SECONDS.items() if is_within(frame, (name,))), default=0)
+    return max((s for name, s in MAX_DELAYS.items() if is_inside(frame, (name,))), default=0)
 
 
-def is_within(frame: FrameType | None, libraries: tuple[str, ...]) -> bool:
+def is_inside(frame: FrameType | None, libraries: tuple[str, ...]) -> bool:
     """Return whether a frame, or one that called it, is of one of some libraries' code."""
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).partition(".")[0] in libraries:
@@ -70,8 +70,8 @@ def is_within(frame: FrameType | None, libraries: tuple[str, ...]) -> bool:
     return False
 
 
-def is_interruption(error: BaseException | None) -> bool:
+def is_interrupt(error: BaseException | None) -> bool:
     """Return whether somebody told the process to end, be it inside a library that met it first."""
     if error is None or isinstance(error, KeyboardInterrupt):
         return error is not None
-    return is_interruption(error.__cause__ or error.__context__)
+    return is_interrupt(error.__cause__ or error.__context__)

@@ -10,7 +10,7 @@ from hpo.settings import StudySettings
 
 
 @dataclass(frozen=True)
-class Job:
+class RunConfig:
     """Plain values, so that they can be sent to another process or host.
 
     Args:

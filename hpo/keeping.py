@@ -10,17 +10,17 @@ from optuna.trial import Trial
 
 from data.errors import InputError
 from data.files import make_folder, safe_name
-from hpo.retry import origin
+from hpo.retry import original_number
 from hpo.trials import best_trials
 
 FOLDER = "folder"
 ARTIFACTS = "artifacts"  # one folder for all studies: its files have names of their own
-UNDER_WAY, NETWORK = ".fit.pt", ".network.pt"
-TORN_SECONDS = 600  # no file takes as long to write
+CHECKPOINT_SUFFIX, NETWORK_SUFFIX = ".fit.pt", ".network.pt"
+STALE_SECONDS = 600  # no file takes as long to write
 
 
 @dataclass(frozen=True)
-class Keeping:
+class TrialFiles:
     """What is kept of a study's trials, where, and how often it is written.
 
     Args:
@@ -44,12 +44,12 @@ class Keeping:
 
     def checkpoint(self, trial: Trial) -> Path:
         """Return the checkpoint of a trial under way; a retry finds that of its origin."""
-        first = origin(trial.study.get_trials(deepcopy=False), trial.number)
-        return self.folder / f"{first}{UNDER_WAY}"
+        first = original_number(trial.study.get_trials(deepcopy=False), trial.number)
+        return self.folder / f"{first}{CHECKPOINT_SUFFIX}"
 
     def network(self, number: int) -> Path:
         """Return the file of a complete trial's network."""
-        return self.folder / f"{number}{NETWORK}"
+        return self.folder / f"{number}{NETWORK_SUFFIX}"
 
     def course(self, trial: Trial) -> Path | None:
         """Return the folder of a trial's course for TensorBoard, or None."""
@@ -71,11 +71,11 @@ class Keeping:
         wanted = {self.network(trial.number).name for trial in best_trials(study, self.n_best)}
         for trial in trials:
             if not trial.state.is_finished():
-                wanted |= {f"{origin(trials, trial.number)}{UNDER_WAY}"}
+                wanted |= {f"{original_number(trials, trial.number)}{CHECKPOINT_SUFFIX}"}
                 wanted |= {self.network(trial.number).name}
         for path in self.folder.iterdir():
             torn = path.name.startswith(".")  # half a file, whose writer was killed
-            if (torn and _age(path) > TORN_SECONDS) or (not torn and path.name not in wanted):
+            if (torn and _age(path) > STALE_SECONDS) or (not torn and path.name not in wanted):
                 _delete(path)
 
     def describe(self) -> str:
@@ -101,13 +101,13 @@ def _delete(path: Path) -> None:
         )
 
 
-def keeping_of(
+def trial_files(
     study: Study,
     var: Path,
     seconds: float = 10.0,
     n_best: int = 0,
     tensorboard: Path | None = None,
-) -> Keeping:
+) -> TrialFiles:
     """Return what is kept of a study under ``var``; its folder exists.
 
     Raises:
@@ -115,4 +115,4 @@ def keeping_of(
     """
     folder = var / "trials" / str(study.user_attrs[FOLDER])
     make_folder(folder)
-    return Keeping(folder, seconds, n_best, var / ARTIFACTS, tensorboard)
+    return TrialFiles(folder, seconds, n_best, var / ARTIFACTS, tensorboard)

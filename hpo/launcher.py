@@ -13,16 +13,16 @@ from typing import NoReturn, Protocol
 import torch
 
 from data.errors import InputError
-from hpo.interrupts import end_on_first_signal
-from hpo.job import Job
-from hpo.owner import Owner, owner_of
+from hpo.interrupts import handle_signals
+from hpo.job import RunConfig
+from hpo.owner import WorkerId, worker_id
 from hpo.preload import CONTEXT
 
-END_SECONDS = 30  # for a worker to put its trial back
-MAX_WORDS = 20_000  # characters that a pipe takes from a worker that nobody listens to yet
+TERMINATE_TIMEOUT = 30  # for a worker to put its trial back
+MAX_MESSAGE = 20_000  # characters that a pipe takes from a worker that nobody listens to yet
 
 
-class WorkerDied(Exception):  # noqa: N818 - it is news
+class WorkerCrash(Exception):  # noqa: N818 - it is news
     """A worker ended without a word."""
 
 
@@ -36,23 +36,23 @@ Outcome = Exception | None  # None: it found nothing left to do, or was told to 
 class Launcher(Protocol):
     """Starts and ends workers, each known by its index."""
 
-    def start(self, job: Job, phase: str, index: int) -> None:
+    def start(self, job: RunConfig, phase: str, index: int) -> None:
         """Start a worker."""
 
     def wait(self, seconds: float) -> dict[int, Outcome]:
         """Return the workers that have ended, after so many seconds at most."""
 
-    def running(self) -> dict[int, Owner]:
+    def running(self) -> dict[int, WorkerId]:
         """Return the workers that have not been seen to end, as they sign their trials."""
 
     def kill(self, index: int) -> None:
         """End a worker that hangs."""
 
-    def stop(self) -> set[Owner]:
+    def stop(self) -> set[WorkerId]:
         """End all workers; return those that had no time to put their trials back."""
 
 
-class Processes:
+class ProcessLauncher:
     """Workers that are processes of this host."""
 
     def __init__(self) -> None:
@@ -60,10 +60,10 @@ class Processes:
         self._context = CONTEXT
         self._workers: dict[int, tuple[BaseProcess, Connection]] = {}
 
-    def start(self, job: Job, phase: str, index: int) -> None:
+    def start(self, job: RunConfig, phase: str, index: int) -> None:
         """Start a process."""
         ours, theirs = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=_worker, args=(job, phase, index, theirs))
+        process = self._context.Process(target=_run_process, args=(job, phase, index, theirs))
         process.start()
         theirs.close()
         self._workers[index] = process, ours
@@ -77,27 +77,27 @@ class Processes:
     def _outcome(self, index: int) -> Outcome:
         process, last_words = self._workers.pop(index)
         try:
-            outcome: Outcome = last_words.recv() if last_words.poll() else WorkerDied("unseen")
+            outcome: Outcome = last_words.recv() if last_words.poll() else WorkerCrash("unseen")
         except EOFError:
             code = process.exitcode or 0
             how = f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
-            outcome = WorkerDied(how)
+            outcome = WorkerCrash(how)
         return outcome
 
-    def running(self) -> dict[int, Owner]:
+    def running(self) -> dict[int, WorkerId]:
         """Return host, process and start time of each worker."""
-        return {i: owner_of(process.pid or 0) for i, (process, _) in self._workers.items()}
+        return {i: worker_id(process.pid or 0) for i, (process, _) in self._workers.items()}
 
     def kill(self, index: int) -> None:
         """Kill a process, also a suspended one."""
         self._workers[index][0].kill()
 
-    def stop(self) -> set[Owner]:
+    def stop(self) -> set[WorkerId]:
         """Tell all processes to end; kill those that do not, which anybody here can see."""
         for process, _ in self._workers.values():
             process.terminate()
         for process, _ in self._workers.values():
-            process.join(END_SECONDS)
+            process.join(TERMINATE_TIMEOUT)
             process.kill()
             process.join()
         self._workers.clear()
@@ -112,26 +112,26 @@ def _end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _worker(job: Job, phase: str, index: int, last_words: Connection) -> None:
-    end_on_first_signal()
+def _run_process(job: RunConfig, phase: str, index: int, last_words: Connection) -> None:
+    handle_signals()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's to pass on
     threading.Thread(target=_end_with_parent, daemon=True).start()
     outcome: Outcome = None
     try:
-        from hpo.worker import work
+        from hpo.worker import run_worker
 
         torch.set_num_threads(max(1, torch.get_num_threads() // job.workers))
-        work(job, phase, index)
+        run_worker(job, phase, index)
     except KeyboardInterrupt:
-        outcome = WorkerDied("by SIGTERM")  # unless all are told to end, another goes on
+        outcome = WorkerCrash("by SIGTERM")  # unless all are told to end, another goes on
     except InputError as error:
         outcome = error
     except Exception:
-        outcome = WorkerBug(traceback.format_exc()[-MAX_WORDS:])
-    _end(outcome, last_words)
+        outcome = WorkerBug(traceback.format_exc()[-MAX_MESSAGE:])
+    _report_and_exit(outcome, last_words)
 
 
-def _end(outcome: Outcome, last_words: Connection) -> NoReturn:
+def _report_and_exit(outcome: Outcome, last_words: Connection) -> NoReturn:
     """Say how a worker ended, and end it.
 
     At once, for a heartbeat whose start was interrupted by a signal would go on beating: its trial

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from hpo import theme
-from hpo.figures import VALUE, hover
+from hpo.figures import VALUE, trial_hover
 from hpo.space_figures import TOO_FEW
 
 
@@ -22,15 +22,15 @@ def _markers(rows: pd.DataFrame, show: bool) -> dict[str, object]:
     return marker | ({"colorbar": theme.colour_bar("accuracy")} if show else {})
 
 
-def layer_rates(frame: pd.DataFrame, n_columns: int = 3) -> go.Figure:
+def layer_rate_plot(frame: pd.DataFrame, n_columns: int = 3) -> go.Figure:
     """Return each layer's learning rate against its momentum, coloured by the trial's value.
 
     Args:
-        frame: of :func:`hpo.records.layer_rates`.
+        frame: of :func:`hpo.records.layer_rate_frame`.
         n_columns: of the small figures.
     """
     if frame.empty:
-        return theme.empty(
+        return theme.empty_figure(
             "Learning rates and momenta were not both searched, or no trial is complete."
         )
     frame = frame.sort_values("value")  # the best drawn last, on top
@@ -67,14 +67,14 @@ def layer_rates(frame: pd.DataFrame, n_columns: int = 3) -> go.Figure:
         )
         if row == n_rows - 1:
             figure.update_xaxes(title={"text": "learning rate"}, row=row + 1, col=column + 1)
-    figure = theme.styled(figure, height=120 + 230 * n_rows)
+    figure = theme.apply_style(figure, height=120 + 230 * n_rows)
     figure.update_xaxes(type="log", dtick=1, exponentformat="e")
     figure.update_yaxes(range=[-0.05, 1.05])
     figure.update_yaxes(title={"text": "momentum"}, col=1)
     return figure
 
 
-def contour(
+def contour_plot(
     frame: pd.DataFrame,
     grid: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
     x: str,
@@ -84,14 +84,14 @@ def contour(
     """Return the value over two parameters, interpolated between the complete trials.
 
     Args:
-        frame: of :func:`hpo.records.trials`.
-        grid: of :func:`hpo.surface.surface`.
+        frame: of :func:`hpo.records.trial_frame`.
+        grid: of :func:`hpo.surface.interpolate`.
         x: name of a parameter.
         y: name of another.
         log: those of the two on a log scale.
     """
     if grid is None:
-        return theme.empty(TOO_FEW)
+        return theme.empty_figure(TOO_FEW)
     done = frame[frame["state"] == "complete"]
     xs, ys, values = grid
     figure = go.Figure(
@@ -110,25 +110,25 @@ def contour(
         y=done[y],
         mode="markers",
         marker={"color": "white", "size": 6, "line": {"color": "black", "width": 1}},
-        **hover(done),
+        **trial_hover(done),
         showlegend=False,
     )
     kinds = {True: {"type": "log", "exponentformat": "e"}, False: {}}
-    return theme.styled(
+    return theme.apply_style(
         figure,
         xaxis={"title": {"text": x}, **kinds[x in log]},
         yaxis={"title": {"text": y}, **kinds[y in log]},
     )
 
 
-def pareto(frame: pd.DataFrame) -> go.Figure:
+def pareto_plot(frame: pd.DataFrame) -> go.Figure:
     """Return accuracy against the FLOPs of embedding an image, and the front of the best.
 
     Args:
-        frame: of :func:`hpo.records.pareto`.
+        frame: of :func:`hpo.records.pareto_frame`.
     """
     if frame.empty:
-        return theme.empty(TOO_FEW)
+        return theme.empty_figure(TOO_FEW)
     front = frame[frame["front"]]
     figure = go.Figure()
     figure.add_scatter(
@@ -137,7 +137,7 @@ def pareto(frame: pd.DataFrame) -> go.Figure:
         mode="markers",
         name="complete trials",
         marker={"color": theme.BLUE, "size": 7},
-        **hover(frame),
+        **trial_hover(frame),
     )
     figure.add_scatter(
         x=front["flops"] / 1e6,
@@ -146,7 +146,7 @@ def pareto(frame: pd.DataFrame) -> go.Figure:
         name="Pareto front",
         line={"color": theme.ORANGE, "shape": "hv"},
         marker={"size": 10, "symbol": "circle-open"},
-        **hover(front),
+        **trial_hover(front),
     )
     axis = {"title": {"text": "cost of embedding an image (MFLOP)"}, "type": "log", "dtick": "D2"}
-    return theme.styled(figure, xaxis=axis, yaxis=theme.percent_axis(VALUE))
+    return theme.apply_style(figure, xaxis=axis, yaxis=theme.percent_axis(VALUE))

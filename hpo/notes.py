@@ -5,10 +5,10 @@ from optuna.trial import FrozenTrial
 from optuna_dashboard._note import get_note_from_system_attrs, save_note_with_version
 
 from hpo import records
-from hpo.figures import said
-from hpo.retry import retried
+from hpo.figures import format_value
+from hpo.retry import retry_numbers
 
-WHY = {
+REASONS = {
     "complete": "It ran to its end.",
     "pruned": "The pruner found it hopeless beside earlier trials.",
     "interrupted": "Its process ended, and it was put back into the queue.",
@@ -19,10 +19,10 @@ WHY = {
 NOT_BEGUN = "It was not begun: all had been given out."
 
 
-def note(trial: FrozenTrial, again: dict[int, int]) -> str:
+def trial_note(trial: FrozenTrial, again: dict[int, int]) -> str:
     """Return a trial's note, as Markdown in which names and values are data."""
     state, attrs = records.state_of(trial, again), trial.user_attrs
-    why = WHY[state] if trial.intermediate_values or state != "pruned" else NOT_BEGUN
+    why = REASONS[state] if trial.intermediate_values or state != "pruned" else NOT_BEGUN
     lines = [f"**{state}** · " + why.format(why=attrs.get("died"))]
     if trial.number in again:
         lines[0] += f" It goes on as trial {again[trial.number]}."
@@ -37,19 +37,19 @@ def note(trial: FrozenTrial, again: dict[int, int]) -> str:
         size = f"{attrs['n_parameters']:,} weights, {attrs['flops_per_image'] / 1e6:.1f} MFLOP"
         lines.append(f"Cost: {cost}; {size} per image.")
     lines.append("| parameter | value |\n|---|---|")
-    table = "\n".join(f"| {name} | {said(value)} |" for name, value in trial.params.items())
+    table = "\n".join(f"| {name} | {format_value(value)} |" for name, value in trial.params.items())
     return "\n\n".join(lines) + ("\n" + table if table else "")
 
 
 def save_notes(study: Study) -> None:
     """Write the notes of the ended trials that have none; a person's own stays as it is."""
     trials = study.get_trials(deepcopy=False)
-    again, storage = retried(study), study._storage
+    again, storage = retry_numbers(study), study._storage
     written = storage.get_study_system_attrs(study._study_id)
     for trial in trials:
         if not trial.state.is_finished():
             continue
-        there, text = get_note_from_system_attrs(written, trial._trial_id), note(trial, again)
+        there, text = get_note_from_system_attrs(written, trial._trial_id), trial_note(trial, again)
         # Ours has version 1, a person's a higher one. What came of a trial may be known late.
         if there["version"] <= 1 and there["body"] != text:
             save_note_with_version(storage, study._study_id, trial._trial_id, 1, text)

@@ -11,14 +11,14 @@ import optuna
 
 from data.drawings import Drawings
 from data.errors import InputError
-from hpo.artifacts import pictures, save_artifacts
-from hpo.keeping import Keeping
+from hpo.artifacts import trial_images, attach_images
+from hpo.keeping import TrialFiles
 from hpo.settings import StudySettings, base_config
 from hpo.space import suggest_config
 from model.checkpoint import save_network
 from model.config import Config
-from model.device import Machine
-from model.epoch_log import logged
+from model.device import ComputeConfig
+from model.epoch_log import log_epochs
 from model.state import FitState
 from model.train import Validation, data_identity, fit
 
@@ -38,8 +38,8 @@ class Objective:
     settings: StudySettings
     train: Drawings
     validation: Validation
-    machine: Machine
-    keeping: Keeping
+    machine: ComputeConfig
+    keeping: TrialFiles
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Return the highest accuracy over the epochs; chance for a fit that died.
@@ -62,8 +62,8 @@ class Objective:
             facts |= {"data": self.train.name, "data_digest": self.train.digest}
             save_network(self.keeping.network(trial.number), state.best_net(), config, facts)
         if self.keeping.artifacts:
-            images = pictures(state, self.validation, pruned=pruned)
-            save_artifacts(trial, images, self.keeping.artifacts)
+            images = trial_images(state, self.validation, pruned=pruned)
+            attach_images(trial, images, self.keeping.artifacts)
         if pruned:
             raise optuna.TrialPruned
         return value
@@ -88,7 +88,7 @@ class Objective:
             checkpoint_path=path,
             checkpoint_seconds=self.keeping.seconds,
         )
-        for result in logged(epochs, self.keeping.course(trial)):
+        for result in log_epochs(epochs, self.keeping.course(trial)):
             trial.report(result.accuracy, step=result.epoch)
             if pruned := not result.stopped and trial.should_prune():
                 break

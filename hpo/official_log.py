@@ -7,10 +7,10 @@ from pathlib import Path
 from data.errors import InputError
 from data.load import VAR
 
-LOG = VAR / "official.jsonl"
+TEST_LOG = VAR / "official.jsonl"
 
 
-def log_official(what: str, accuracies: list[float], path: Path = LOG) -> None:
+def log_test_evaluation(what: str, accuracies: list[float], path: Path = TEST_LOG) -> None:
     """Add a line: when, by which command, and what the networks came to.
 
     Raises:

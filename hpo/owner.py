@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, Trial
 
 OWNER = "owner"
 
-Owner = tuple[str, int, str]
+WorkerId = tuple[str, int, str]
 
 
 def _start_time(pid: int) -> str:
@@ -41,17 +41,17 @@ def _host() -> str:
         return socket.gethostname()
 
 
-def owner_of(pid: int) -> Owner:
+def worker_id(pid: int) -> WorkerId:
     """Return host, process and start time of a process of this host."""
     return _host(), pid, _start_time(pid)
 
 
-def claim(trial: Trial) -> None:
+def sign(trial: Trial) -> None:
     """Write down that this process works on the trial."""
-    trial.set_user_attr(OWNER, owner_of(os.getpid()))
+    trial.set_user_attr(OWNER, worker_id(os.getpid()))
 
 
-def read_owner(trial: FrozenTrial) -> Owner:
+def worker_of(trial: FrozenTrial) -> WorkerId:
     """Return who works, or has worked, on a trial."""
     host, pid, started = trial.user_attrs.get(OWNER, ("an unknown host", 0, ""))
     return host, pid, started
@@ -59,7 +59,7 @@ def read_owner(trial: FrozenTrial) -> Owner:
 
 def is_orphan(trial: FrozenTrial) -> bool:
     """Return whether a process of this host worked on the trial and is gone."""
-    host, pid, started = read_owner(trial)
+    host, pid, started = worker_of(trial)
     if host != _host():
         return False  # another host's: its heartbeat tells
     return not _is_alive(pid) or _start_time(pid) != started

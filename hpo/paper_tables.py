@@ -9,16 +9,16 @@ from data.episodes import Episodes
 from data.mnist import load_mnist, mnist_episodes
 from data.splits import Split
 from hpo import paper
-from hpo.fits import Fits
+from hpo.fits import NetworkCache
 from hpo.scales import Scale, episode_recipe, paper_recipe
 from model.config import Config
 from model.evaluate import episode_logits, nearest_neighbour_scores, pixel_distance_scores
 from model.hausdorff import hausdorff_scores
-from model.score import accuracy, verification_figures
+from model.score import scorer_accuracy, verification_metrics
 
 
 @dataclass
-class Row:
+class TableRow:
     """A line of a table.
 
     Args:
@@ -36,22 +36,22 @@ class Row:
     note: str = ""
 
 
-def table_1(scale: Scale, fits: Fits, full_size: Split) -> Iterator[Row]:
+def table_1(scale: Scale, fits: NetworkCache, full_size: Split) -> Iterator[TableRow]:
     """Yield verification accuracies on test pairs; checkpoint and threshold from validation."""
     counts = dict(zip(("30k", "90k", "150k"), scale.pairs, strict=True))
     for pairs, distort, share in paper.TABLE_1:
         config = paper_recipe(scale, counts[pairs], distort=distort)
         networks = fits.networks(config, scale.n_seeds)
-        found = [verification_figures(net, fits.parts) for net in networks]
+        found = [verification_metrics(net, fits.parts) for net in networks]
         ours = [figures["test_accuracy"] for figures in found]
         name = f"{pairs} pairs, {'affine distortions ×8' if distort else 'no distortions'}"
         few = "" if pairs == f"{counts[pairs] // 1000}k" else f"{counts[pairs]} pairs"
-        yield Row(name, share, ours, found[0]["n_pairs"], few)
+        yield TableRow(name, share, ours, found[0]["n_pairs"], few)
 
 
 def one_shot_rows(
-    scale: Scale, fits: Fits, drawings: Drawings, episodes: Episodes
-) -> Iterator[Row]:
+    scale: Scale, fits: NetworkCache, drawings: Drawings, episodes: Episodes
+) -> Iterator[TableRow]:
     """Yield accuracies of four networks, of either kind and by either recipe, on episodes."""
     n_pairs = scale.pairs[-1]
     rows: list[tuple[str, Config]] = [
@@ -65,13 +65,13 @@ def one_shot_rows(
     ]
     for name, config in rows:
         networks = fits.networks(config, scale.n_seeds)
-        ours = [accuracy(partial(episode_logits, net), drawings, episodes) for net in networks]
-        yield Row(name, None, ours, len(episodes))
+        ours = [scorer_accuracy(partial(episode_logits, net), drawings, episodes) for net in networks]
+        yield TableRow(name, None, ours, len(episodes))
 
 
-def table_2(scale: Scale, fits: Fits, full_size: Split) -> Iterator[Row]:
+def table_2(scale: Scale, fits: NetworkCache, full_size: Split) -> Iterator[TableRow]:
     """Yield accuracies on the official 20-way episodes; those without a network at 105 pixels."""
-    yield from (Row(name, share, note="cited") for name, share in paper.CITED.items())
+    yield from (TableRow(name, share, note="cited") for name, share in paper.CITED.items())
     rows = one_shot_rows(scale, fits, fits.parts.test, fits.parts.official)
     for row, share in zip(rows, (paper.CONVNET, paper.DENSE_NET, None, None), strict=True):
         row.paper = share
@@ -82,11 +82,11 @@ def table_2(scale: Scale, fits: Fits, full_size: Split) -> Iterator[Row]:
         ("modified Hausdorff distance (Lake's demonstration)", paper.HAUSDORFF, hausdorff_scores),
     )
     for name, share, scorer in baselines:
-        ours = accuracy(scorer, full_size.test, full_size.official)
-        yield Row(name, share, [ours], len(full_size.official))
+        ours = scorer_accuracy(scorer, full_size.test, full_size.official)
+        yield TableRow(name, share, [ours], len(full_size.official))
 
 
-def table_3(scale: Scale, fits: Fits, full_size: Split) -> Iterator[Row]:
+def table_3(scale: Scale, fits: NetworkCache, full_size: Split) -> Iterator[TableRow]:
     """Yield accuracies on 10-way episodes of MNIST, of networks that have seen Omniglot alone."""
     digits = load_mnist(fits.parts.test.image_size).to(fits.machine.device)
     episodes = mnist_episodes(digits)
@@ -95,13 +95,13 @@ def table_3(scale: Scale, fits: Fits, full_size: Split) -> Iterator[Row]:
         row.paper = share
         yield row
     note = "the paper does not say how its episodes or its distance are made"
-    share = accuracy(nearest_neighbour_scores, digits, episodes)
-    yield Row("1-NN on pixels, cosine", paper.MNIST_NEAREST, [share], len(episodes), note)
-    share = accuracy(pixel_distance_scores, digits, episodes)
-    yield Row("1-NN on pixels, Euclidean", None, [share], len(episodes))
+    share = scorer_accuracy(nearest_neighbour_scores, digits, episodes)
+    yield TableRow("1-NN on pixels, cosine", paper.MNIST_NEAREST, [share], len(episodes), note)
+    share = scorer_accuracy(pixel_distance_scores, digits, episodes)
+    yield TableRow("1-NN on pixels, Euclidean", None, [share], len(episodes))
 
 
-Table = Callable[[Scale, Fits, Split], Iterator[Row]]
+Table = Callable[[Scale, NetworkCache, Split], Iterator[TableRow]]
 TABLES: dict[int, tuple[str, Table]] = {
     1: ("Table 1, verification", table_1),
     2: ("Table 2, 20-way one-shot on the official episodes", table_2),

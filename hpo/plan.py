@@ -5,25 +5,25 @@ from pathlib import Path
 from typing import Any
 
 from data.drawings import Drawings
-from data.episodes import VALIDATIONS
+from data.episodes import VALIDATION_EPISODES
 from data.errors import InputError
 from data.files import safe_name
-from data.load import folder_of, load
-from data.splits import Split, split, train_and_val
-from hpo.budget import worked_seconds
-from hpo.finalists import finalist_studies, value_of
-from hpo.reference import own_or_reference
-from hpo.stored import stored_study
+from data.load import image_folder_name, load_dataset
+from data.splits import Split, split_dataset, merge_train_and_val
+from hpo.budget import busy_seconds
+from hpo.finalists import finalist_studies, describe_value
+from hpo.reference import storage_or_reference
+from hpo.stored import open_stored_study
 from hpo.study import IDENTITY
-from hpo.winner import choose_trial, retrain_config
-from hpo.wording import storage_shown
+from hpo.winner import choose_trial, refit_config
+from hpo.wording import redact_storage
 from model.config import Config
-from model.device import Machine, choose_machine
+from model.device import ComputeConfig, choose_compute
 from model.train import Validation
 
 
 @dataclass(frozen=True)
-class RetrainJob:
+class RetrainRequest:
     """What was asked of retrain_best.py; see its flags.
 
     Args:
@@ -60,7 +60,7 @@ class RetrainJob:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RetrainPlan:
     """The fits of a retraining.
 
     Args:
@@ -80,7 +80,7 @@ class Plan:
     train: Drawings
     validation: Validation | None
     split: Split
-    machine: Machine
+    machine: ComputeConfig
     folder: Path
     tensorboard: Path | None
     facts: dict[str, Any]
@@ -98,39 +98,39 @@ class Plan:
         return self.folder / f"seed-{seed}.fit.pt"
 
 
-def make_plan(job: RetrainJob) -> Plan:
+def make_plan(job: RetrainRequest) -> RetrainPlan:
     """Return what to fit.
 
     Raises:
         InputError: no such study or trial, other data than the study's, or no such device.
     """
-    url = own_or_reference(job.storage)
-    folder = folder_of(job.data_root)
-    with stored_study(url, job.study_name, folder=folder) as (storage, study, settings):
+    url = storage_or_reference(job.storage)
+    folder = image_folder_name(job.data_root)
+    with open_stored_study(url, job.study_name, folder=folder) as (storage, study, settings):
         trial = choose_trial(study, job.trial)
         digest = study.user_attrs[IDENTITY]["data_digest"]
-        worth = value_of(study, trial)
-        seconds = worked_seconds(study) + sum(map(worked_seconds, finalist_studies(storage, study)))
-    machine = choose_machine(job.device, job.precision, job.compile)
+        worth = describe_value(study, trial)
+        seconds = busy_seconds(study) + sum(map(busy_seconds, finalist_studies(storage, study)))
+    machine = choose_compute(job.device, job.precision, job.compile)
     mirrors = job.mirrors and settings.recipe == "episode"
-    config = retrain_config(settings, trial, job.max_epochs, job.image_size, mirrors)
-    packed = load(settings.data, job.data_root, config.model.image_size, or_glyphs=False)
-    check_digest(packed.drawings.digest, digest)
-    parts = split(packed).to(machine.device)
+    config = refit_config(settings, trial, job.max_epochs, job.image_size, mirrors)
+    packed = load_dataset(settings.data, job.data_root, config.model.image_size, or_glyphs=False)
+    require_digest(packed.drawings.digest, digest)
+    parts = split_dataset(packed).to(machine.device)
     both = job.train_on == "train+val"
-    episodes = VALIDATIONS[settings.validation](parts.val)
-    return Plan(
+    episodes = VALIDATION_EPISODES[settings.validation](parts.val)
+    return RetrainPlan(
         config=config,
         # Not the study's own seed: the winner may owe a little of its rank to that one.
         seeds=[settings.seed + 1 + i for i in range(job.n_seeds)],
-        train=train_and_val(packed.drawings) if both else parts.train,
+        train=merge_train_and_val(packed.drawings) if both else parts.train,
         validation=None if both else Validation(parts.val, episodes),
         split=parts,
         machine=machine,
-        folder=job.out or default_folder(study.study_name, trial.number, job),
+        folder=job.out or default_out(study.study_name, trial.number, job),
         tensorboard=job.tensorboard,
         facts={
-            "storage": storage_shown(url),
+            "storage": redact_storage(url),
             "study": study.study_name,
             "trial": trial.number,
             "study_value": trial.value,
@@ -141,7 +141,7 @@ def make_plan(job: RetrainJob) -> Plan:
     )
 
 
-def default_folder(study_name: str, trial: int, job: RetrainJob) -> Path:
+def default_out(study_name: str, trial: int, job: RetrainRequest) -> Path:
     """Return where a retraining's files go unless --out says otherwise."""
     pixels = f"-{job.image_size}px" if job.image_size else ""
     epochs = f"-{job.max_epochs}epochs" if job.max_epochs else ""
@@ -151,7 +151,7 @@ def default_folder(study_name: str, trial: int, job: RetrainJob) -> Path:
     return Path("var/retrain") / safe_name(name)
 
 
-def check_digest(found: str, expected: str) -> None:
+def require_digest(found: str, expected: str) -> None:
     """Raise unless the data is what was trained on before."""
     if found != expected:
         raise InputError(

@@ -5,10 +5,10 @@ from multiprocessing import forkserver, get_all_start_methods, get_context, set_
 
 FORKSERVER = "forkserver" in get_all_start_methods()  # not on Windows
 CONTEXT = get_context("forkserver") if FORKSERVER else get_context("spawn")
-TO_THE_GROUP = (signal.SIGINT, signal.SIGTERM)  # a terminal or a scheduler sends them to all
+GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # a terminal or a scheduler sends them to all
 
 
-def preload() -> None:
+def start_forkserver() -> None:
     """Start the server from which workers are forked.
 
     It ignores what tells the process group to end, from its first moment on: the supervisor gets
@@ -19,9 +19,9 @@ def preload() -> None:
         return
     # An optimiser imports torch._dynamo, which takes seconds: once, not in each worker.
     set_forkserver_preload(["hpo.worker", "torch._dynamo"])
-    handlers = [signal.signal(each, signal.SIG_IGN) for each in TO_THE_GROUP]  # inherited
+    handlers = [signal.signal(each, signal.SIG_IGN) for each in GROUP_SIGNALS]  # inherited
     try:
         forkserver.ensure_running()
     finally:
-        for each, handler in zip(TO_THE_GROUP, handlers, strict=True):
+        for each, handler in zip(GROUP_SIGNALS, handlers, strict=True):
             signal.signal(each, handler)

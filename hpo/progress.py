@@ -9,17 +9,17 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
-from hpo.budget import count_ended
-from hpo.retry import retried
+from hpo.budget import count_finished
+from hpo.retry import retry_numbers
 from hpo.trials import best_trials
 
 
-def name_of_trial(trial: FrozenTrial) -> str:
+def trial_label(trial: FrozenTrial) -> str:
     """Return what a trial of the search is called."""
     return f"trial {trial.number:3}"
 
 
-def name_of_finalist(trial: FrozenTrial) -> str:
+def finalist_label(trial: FrozenTrial) -> str:
     """Return what a finalist's fit is called."""
     params = trial.params
     return f"final   trial {params.get('trial', '?'):3} seed {params.get('seed', '?')}"
@@ -41,14 +41,14 @@ class Progress:
         study: Study,
         n_trials: int,
         max_epochs: int,
-        name: Callable[[FrozenTrial], str] = name_of_trial,
+        name: Callable[[FrozenTrial], str] = trial_label,
         then: str = "",
     ) -> None:
         """Draw the bar, if standard error is a terminal."""
         self.study, self._n_trials, self._max_epochs, self._name = study, n_trials, max_epochs, name
         self._then = f", then {then}" if then else ""
         self._shown = {t.number for t in self._ended()}
-        self._started, self._ended_before = time.monotonic(), count_ended(study)
+        self._started, self._ended_before = time.monotonic(), count_finished(study)
         self._bar = tqdm(
             total=n_trials,
             initial=self._ended_before,
@@ -76,7 +76,7 @@ class Progress:
 
     def _draw(self) -> None:
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        self._bar.n = count_ended(self.study)
+        self._bar.n = count_finished(self.study)
         self._bar.set_description_str(" · ".join(self._epoch(trial) for trial in running))
         self._bar.set_postfix_str(" · ".join(self._outlook()))
 
@@ -98,13 +98,13 @@ class Progress:
             return f"{trial.value:6.1%} validation" + (f" ({died})" if died else "")
         if trial.state == TrialState.PRUNED:
             return f"{trial.value or 0:6.1%} pruned    "
-        again = retried(self.study).get(trial.number)
+        again = retry_numbers(self.study).get(trial.number)
         return "failed" if again is None else f"interrupted, goes on as trial {again}"
 
     def _outlook(self) -> list[str]:
         best = best_trials(self.study, 1)
         outlook = [f"best {t.value:.1%} ({' '.join(self._name(t).split())})" for t in best]
-        ended = count_ended(self.study)
+        ended = count_finished(self.study)
         done = ended - self._ended_before
         if done > 0 and ended < self._n_trials:
             seconds = (time.monotonic() - self._started) / done * (self._n_trials - ended)

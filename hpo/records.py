@@ -11,9 +11,9 @@ import pandas as pd
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.budget import covered_seconds
+from hpo.budget import union_seconds
 from hpo.finalists import FINALISTS
-from hpo.retry import retried
+from hpo.retry import retry_numbers
 
 STATES = ("complete", "pruned", "died", "interrupted", "failed", "running", "waiting")
 COLUMNS = ("trial", "state", "value", "why", "epochs", "seconds", "flops", "start", "end")
@@ -48,7 +48,7 @@ def _row(trial: FrozenTrial, again: dict[int, int]) -> dict[str, Any]:
     }
 
 
-def trials(study: Study) -> pd.DataFrame:
+def trial_frame(study: Study) -> pd.DataFrame:
     """Return a row per trial, by number: :data:`COLUMNS`, then the parameters.
 
     ``value`` is the validation accuracy, the last one for a pruned trial; ``seconds`` is what the
@@ -56,35 +56,35 @@ def trials(study: Study) -> pd.DataFrame:
     over (both end when somebody notices); ``flops`` are
     those of embedding one image.
     """
-    again = retried(study)
+    again = retry_numbers(study)
     rows = [_row(trial, again) for trial in study.get_trials(deepcopy=False)]
     names = dict.fromkeys(name for row in rows for name in row)
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *(n for n in names if n not in COLUMNS)])
     return frame.astype({"value": float, "seconds": float, "flops": float})
 
 
-def thinned(frame: pd.DataFrame, most: int) -> pd.DataFrame:
+def thin_rows(frame: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return every k-th row, so that at most so many are drawn."""
     return frame.iloc[:: max(1, -(-len(frame) // most))]
 
 
-def parameters(frame: pd.DataFrame) -> list[str]:
-    """Return the names of the parameters in a frame of :func:`trials`."""
+def parameter_names(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the parameters in a frame of :func:`trial_frame`."""
     return [name for name in frame.columns if name not in COLUMNS]
 
 
-def log_parameters(study: Study) -> set[str]:
+def log_scale_parameters(study: Study) -> set[str]:
     """Return the parameters that were sampled on a log scale."""
     seen = [t.distributions.items() for t in study.get_trials(deepcopy=False)]
     return {name for each in seen for name, d in each if getattr(d, "log", False)}
 
 
-def progress(frame: pd.DataFrame, by: str = "end") -> pd.DataFrame:
+def progress_frame(frame: pd.DataFrame, by: str = "end") -> pd.DataFrame:
     """Return the ended trials with best so far and cost so far, in the order in which they ended.
 
     With several workers that is not the order in which they were begun: ``by="trial"``.
 
-    Columns beside those of :func:`trials`: ``best`` (of complete trials; NaN before the first) and
+    Columns beside those of :func:`trial_frame`: ``best`` (of complete trials; NaN before the first) and
     ``cost`` (seconds of training up to and with this trial).
     """
     ended = frame[frame["state"].isin(STATES[:5])].sort_values([by, "trial"] if by == "end" else by)
@@ -92,9 +92,9 @@ def progress(frame: pd.DataFrame, by: str = "end") -> pd.DataFrame:
     return ended.assign(best=complete.cummax().ffill(), cost=ended["seconds"].fillna(0).cumsum())
 
 
-def curves(study: Study) -> pd.DataFrame:
+def curve_frame(study: Study) -> pd.DataFrame:
     """Return ``trial``, ``epoch``, ``accuracy``, ``state`` of every reported epoch."""
-    again = retried(study)
+    again = retry_numbers(study)
     rows = [
         (trial.number, epoch, accuracy, state_of(trial, again))
         for trial in study.get_trials(deepcopy=False)
@@ -103,7 +103,7 @@ def curves(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["trial", "epoch", "accuracy", "state"])
 
 
-def spending(frame: pd.DataFrame, finalists: pd.DataFrame | None = None) -> pd.DataFrame:
+def cost_frame(frame: pd.DataFrame, finalists: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return ``on``, ``trials`` and ``seconds``: where the budget went.
 
     What no fit accounts for, while at least one trial was running or the next was being begun, is
@@ -116,7 +116,7 @@ def spending(frame: pd.DataFrame, finalists: pd.DataFrame | None = None) -> pd.D
     return pd.DataFrame(rows, columns=["on", "trials", "seconds"])
 
 
-def pareto(frame: pd.DataFrame) -> pd.DataFrame:
+def pareto_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the complete trials by FLOPs, with ``front``: none is as cheap and better."""
     done = frame[(frame["state"] == "complete") & frame["flops"].notna()]
     done = done.sort_values(["flops", "value"], ascending=[True, False])
@@ -124,16 +124,16 @@ def pareto(frame: pd.DataFrame) -> pd.DataFrame:
     return done.assign(front=better)
 
 
-def good(frame: pd.DataFrame, share: float = 0.25, at_least: int = 5) -> pd.DataFrame:
+def best_rows(frame: pd.DataFrame, share: float = 0.25, at_least: int = 5) -> pd.DataFrame:
     """Return the best complete trials: a share of them, but at least so many."""
     done = frame[frame["state"] == "complete"].sort_values("value", ascending=False)
     return done.head(max(at_least, round(share * len(done))))
 
 
-def layer_rates(frame: pd.DataFrame) -> pd.DataFrame:
+def layer_rate_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return ``trial``, ``value``, ``layer``, ``lr``, ``momentum`` of the complete trials."""
     done = frame[frame["state"] == "complete"]
-    layers = [name[:-3] for name in parameters(frame) if name.endswith(".lr")]
+    layers = [name[:-3] for name in parameter_names(frame) if name.endswith(".lr")]
     layers = [layer for layer in layers if f"{layer}.momentum" in frame.columns]
     parts = [
         done[["trial", "value", f"{layer}.lr", f"{layer}.momentum"]]
@@ -144,7 +144,7 @@ def layer_rates(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def finalist_scores(study: Study) -> pd.DataFrame:
+def finalist_frame(study: Study) -> pd.DataFrame:
     """Return ``trial``, ``n``, ``mean``, ``sd``, ``least``, ``most`` of the finalists, best first.
 
     Empty while there are none; see :mod:`hpo.finalists`.
@@ -159,7 +159,7 @@ def _score(number: int, each: "pd.Series[float]") -> Iterable[Any]:
     return number, len(each), each.mean(), each.std(), each.min(), each.max()
 
 
-def rate_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
+def trials_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
     """Return how many of the latest ten trials ended per hour in which one was running."""
     ended = frame[frame["state"].isin(["complete", "pruned", "died"])].sort_values("end").tail(10)
     if len(ended) < 2:
@@ -167,5 +167,5 @@ def rate_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
     running = frame[frame["state"] == "running"].assign(end=now)
     running["start"] = running["start"].clip(lower=ended["start"].min())
     spans = pd.concat([ended, running])[["start", "end"]].itertuples(index=False)
-    hours = covered_seconds((start, end) for start, end in spans) / 3600
+    hours = union_seconds((start, end) for start, end in spans) / 3600
     return len(ended) / hours if hours > 0 else None

@@ -7,10 +7,10 @@ from data.load import VAR
 from hpo.console import DEFAULT_STORAGE
 from hpo.keeping import ARTIFACTS
 
-STUDY = Path(__file__).parents[1] / "results" / "reference" / "study.db"
+REFERENCE_STUDY = Path(__file__).parents[1] / "results" / "reference" / "study.db"
 
 
-def own_or_reference(url: str, *, writable: bool = False) -> str:
+def storage_or_reference(url: str, *, writable: bool = False) -> str:
     """Return the address of a database to look at: the reference's where there is no other.
 
     Args:
@@ -21,14 +21,14 @@ def own_or_reference(url: str, *, writable: bool = False) -> str:
         InputError: the reference would be changed.
     """
     own = Path(DEFAULT_STORAGE.removeprefix("sqlite:///"))
-    if url != DEFAULT_STORAGE or own.exists() or not STUDY.exists():
+    if url != DEFAULT_STORAGE or own.exists() or not REFERENCE_STUDY.exists():
         return url
     if writable:
         raise InputError(f"{own} does not exist, and the reference study is read-only. Run one.")
-    print(f"note     no {own} here yet: this is the reference study, {STUDY}, read-only")
-    return f"sqlite:///{STUDY}"
+    print(f"note     no {own} here yet: this is the reference study, {REFERENCE_STUDY}, read-only")
+    return f"sqlite:///{REFERENCE_STUDY}"
 
 
-def artifacts_of(url: str) -> Path:
+def artifact_folder(url: str) -> Path:
     """Return the folder of the pictures of a database's trials."""
-    return STUDY.parent / ARTIFACTS if url == f"sqlite:///{STUDY}" else VAR / ARTIFACTS
+    return REFERENCE_STUDY.parent / ARTIFACTS if url == f"sqlite:///{REFERENCE_STUDY}" else VAR / ARTIFACTS

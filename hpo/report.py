@@ -95,7 +95,7 @@ def _shown(section: Section, first: int) -> dict[str, Any]:
     }
 
 
-def render(page: Page) -> str:
+def render_page(page: Page) -> str:
     """Return the page as HTML; plotly's program is in it once, if there is a figure."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
@@ -115,11 +115,11 @@ def render(page: Page) -> str:
     return environment.get_template("page.html.jinja").render(page=shown, script=script)
 
 
-def write(path: Path, page: Page) -> None:
+def write_page(path: Path, page: Page) -> None:
     """Write the page, whole or not at all.
 
     Raises:
         InputError: the folder cannot be written, or the disk is full.
     """
-    text = render(page)
+    text = render_page(page)
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -9,15 +9,15 @@ from typing import Any
 
 from data.drawings import FULL_SIZE
 from data.files import write_atomically
-from data.load import load
-from data.splits import split
-from hpo.fits import Fits
-from hpo.official_log import log_official
-from hpo.paper_tables import TABLES, Row
-from hpo.result import mean_and_sd, percent
+from data.load import load_dataset
+from data.splits import split_dataset
+from hpo.fits import NetworkCache
+from hpo.official_log import log_test_evaluation
+from hpo.paper_tables import TABLES, TableRow
+from hpo.result import mean_and_sd, format_mean
 from hpo.scales import Scale
-from hpo.wording import caution
-from model.device import Machine
+from hpo.wording import data_caveat
+from model.device import ComputeConfig
 from model.evaluate import wilson_interval
 from model.provenance import provenance
 
@@ -27,7 +27,7 @@ HEAD = ("", "paper", "ours", "95 % interval", "")
 
 
 @dataclass(frozen=True)
-class Reproduction:
+class ReproductionRequest:
     """What was asked of reproduce.py; see its flags.
 
     Args:
@@ -40,12 +40,12 @@ class Reproduction:
 
     scale: Scale
     data_root: Path | None
-    machine: Machine
+    machine: ComputeConfig
     out: Path
     var: Path
 
 
-def reproduce(asked: Reproduction, number: int) -> None:
+def reproduce(asked: ReproductionRequest, number: int) -> None:
     """Make a table: print it row by row, then write it.
 
     Raises:
@@ -54,26 +54,26 @@ def reproduce(asked: Reproduction, number: int) -> None:
     started = time.monotonic()
     title, rows_of = TABLES[number]
     scale = replace(asked.scale, image_size=MNIST_SIZE) if number == 3 else asked.scale
-    packed = load("omniglot", asked.data_root, scale.image_size)
-    parts = split(packed).to(asked.machine.device)
-    full_size = split(load(packed.drawings.name, asked.data_root, FULL_SIZE))
-    print(f"{title}\n{describe(scale)}")
-    if said := caution(packed.drawings.name):
+    packed = load_dataset("omniglot", asked.data_root, scale.image_size)
+    parts = split_dataset(packed).to(asked.machine.device)
+    full_size = split_dataset(load_dataset(packed.drawings.name, asked.data_root, FULL_SIZE))
+    print(f"{title}\n{describe_scale(scale)}")
+    if said := data_caveat(packed.drawings.name):
         print(f"note     {said}")
-    print(line(HEAD), flush=True)
+    print(format_line(HEAD), flush=True)
     rows = []
-    for row in rows_of(scale, Fits(parts, asked.machine, asked.var), full_size):
+    for row in rows_of(scale, NetworkCache(parts, asked.machine, asked.var), full_size):
         rows.append(row)
         if number == OFFICIAL_TABLE and row.ours:
-            log_official(f"reproduce.py, scale {scale.name}, {row.name}", row.ours)
-        print(line(cells(row)), flush=True)
+            log_test_evaluation(f"reproduce.py, scale {scale.name}, {row.name}", row.ours)
+        print(format_line(row_cells(row)), flush=True)
     about = {
         "title": title,
         "scale": asdict(scale),
         "data": packed.drawings.name,
         "wall_seconds": round(time.monotonic() - started, 1),
         "provenance": provenance(asked.machine),
-        "rows": [as_json(row) for row in rows],
+        "rows": [row_json(row) for row in rows],
     }
     path = asked.out / f"table-{number}-{scale.name}.json"
     text = json.dumps(about, indent=1, allow_nan=False) + "\n"
@@ -81,7 +81,7 @@ def reproduce(asked: Reproduction, number: int) -> None:
     print(f"wrote    {path}\n")
 
 
-def describe(scale: Scale) -> str:
+def describe_scale(scale: Scale) -> str:
     """Return a scale in words."""
     length = f"{scale.visits:,} pairs seen" if scale.visits else "at most 200 epochs"
     width = "the paper's filters and units"
@@ -91,28 +91,28 @@ def describe(scale: Scale) -> str:
     )
 
 
-def interval(row: Row) -> tuple[float, float] | None:
+def row_interval(row: TableRow) -> tuple[float, float] | None:
     """Return the 95 % interval of one network at the mean of ours."""
     return wilson_interval(fmean(row.ours), row.n) if row.ours else None
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def row_cells(row: TableRow) -> tuple[str, ...]:
     """Return a row as text."""
     paper = "–" if row.paper is None else f"{row.paper:.1%}"
-    ours, found = "not run", interval(row)
+    ours, found = "not run", row_interval(row)
     if found:
-        ours = f"{percent(mean_and_sd(row.ours))} ({len(row.ours)})"
+        ours = f"{format_mean(mean_and_sd(row.ours))} ({len(row.ours)})"
     elif row.note == "cited":
         ours = "–"
     return row.name, paper, ours, f"{found[0]:.1%}–{found[1]:.1%}" if found else "", row.note
 
 
-def line(texts: tuple[str, ...]) -> str:
+def format_line(texts: tuple[str, ...]) -> str:
     """Return the cells of a row below those of the others."""
     return "  ".join(t.ljust(w) for t, w in zip(texts, (50, 6, 17, 13, 0), strict=True)).rstrip()
 
 
-def as_json(row: Row) -> dict[str, Any]:
+def row_json(row: TableRow) -> dict[str, Any]:
     """Return a row as JSON values."""
     summary = mean_and_sd(row.ours) if row.ours else {"mean": None, "sd": None}
-    return {**asdict(row), **summary, "interval": interval(row)}
+    return {**asdict(row), **summary, "interval": row_interval(row)}

@@ -14,9 +14,9 @@ from data.episodes import N_WAY
 from data.files import write_atomically
 from data.splits import Split
 from hpo import paper
-from hpo.wording import whose_episodes
+from hpo.wording import test_episodes_label
 from model.evaluate import N_COPIES, wilson_interval
-from model.score import SHOWN_WAYS
+from model.score import REPORTED_WAYS
 
 Keys = tuple[str, ...]
 
@@ -26,7 +26,7 @@ def mean_and_sd(values: list[float]) -> dict[str, float | None]:
     return {"mean": fmean(values), "sd": stdev(values) if len(values) > 1 else None}
 
 
-def summarise(per_seed: list[dict[str, Any]]) -> dict[str, Any]:
+def summarize_seeds(per_seed: list[dict[str, Any]]) -> dict[str, Any]:
     """Return mean and standard deviation over the seeds of every headline figure.
 
     None stands for what a fit on the validation alphabets cannot say.
@@ -66,7 +66,7 @@ def summarise(per_seed: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Line:
+class Metric:
     """A headline figure, and the keys under which it is found.
 
     Args:
@@ -83,20 +83,20 @@ class Line:
 
 
 AVERAGED = f"with {N_COPIES} distorted copies averaged"
-WAYS = [("random_episodes", str(n)) for n in SHOWN_WAYS]
-LINES = (
-    Line("official", ("official",), ("official", "accuracy"), ("official", "accuracy")),
-    Line(AVERAGED, ("averaged",), ("averaged", "official")),
-    *(Line(f"random within-alphabet, {keys[1]}-way", keys, keys, keys) for keys in WAYS),
-    Line("verification", ("verification",), ("verification", "test_accuracy")),
-    Line(
+WAY_KEYS = [("random_episodes", str(n)) for n in REPORTED_WAYS]
+METRICS = (
+    Metric("official", ("official",), ("official", "accuracy"), ("official", "accuracy")),
+    Metric(AVERAGED, ("averaged",), ("averaged", "official")),
+    *(Metric(f"random within-alphabet, {keys[1]}-way", keys, keys, keys) for keys in WAY_KEYS),
+    Metric("verification", ("verification",), ("verification", "test_accuracy")),
+    Metric(
         "validation episodes", ("validation",), ("validation_accuracy",), ("validation_accuracy",)
     ),
-    Line(AVERAGED, ("averaged_validation",), ("averaged", "validation_accuracy")),
+    Metric(AVERAGED, ("averaged_validation",), ("averaged", "validation_accuracy")),
 )
 
 
-def at(values: dict[str, Any], keys: Keys) -> Any:
+def lookup(values: dict[str, Any], keys: Keys) -> Any:
     """Return what lies under some keys, None where nothing does."""
     found: Any = values if keys else None
     for key in keys:
@@ -104,20 +104,20 @@ def at(values: dict[str, Any], keys: Keys) -> Any:
     return found
 
 
-def lines(result: dict[str, Any]) -> Iterator[tuple[str, Line]]:
+def reported_metrics(result: dict[str, Any]) -> Iterator[tuple[str, Metric]]:
     """Yield the headline figures that a result has, and what they are called in it."""
     n_episodes = result["baseline"]["official"]["n_episodes"]
-    title = f"{whose_episodes(result['data'])} {n_episodes} episodes, {n_way(result)}-way"
-    for line in LINES:
-        if at(result["summary"], line.summary):
+    title = f"{test_episodes_label(result['data'])} {n_episodes} episodes, {official_n_way(result)}-way"
+    for line in METRICS:
+        if lookup(result["summary"], line.summary):
             yield title if line.name == "official" else line.name, line
 
 
-def compose(
+def compose_result(
     figures: list[dict[str, Any]], split: Split, baseline: dict[str, Any], facts: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the content of result.json from the figures of every seed."""
-    summary = summarise(figures)
+    summary = summarize_seeds(figures)
     return {
         "data": split.test.name,
         "data_digest": split.test.digest,
@@ -130,12 +130,12 @@ def compose(
     }
 
 
-def n_way(result: dict[str, Any]) -> int:
+def official_n_way(result: dict[str, Any]) -> int:
     """Return the number of candidates of an official episode; older files do not say 20."""
     return int(result.get("n_way", N_WAY))
 
 
-def percent(figure: dict[str, Any] | None) -> str:
+def format_mean(figure: dict[str, Any] | None) -> str:
     """Return ``92.3 ± 0.4 %`` of a mean and a standard deviation in shares."""
     if figure is None:
         return "–"
@@ -143,16 +143,16 @@ def percent(figure: dict[str, Any] | None) -> str:
     return f"{100 * figure['mean']:.1f}{sd} %"
 
 
-def table(result: dict[str, Any]) -> str:
+def result_table(result: dict[str, Any]) -> str:
     """Return the headline figures as text: ours, the baseline's, the paper's."""
     low, high = result["official_interval"]
     n = len(result["seeds"])
     rows = [("", f"ours ({n} seed{'s' * (n > 1)})", "1-NN pixels", "paper", "its 1-NN")]
-    for name, line in lines(result):
-        first = line is LINES[0] and result["data"] == "omniglot"
+    for name, line in reported_metrics(result):
+        first = line is METRICS[0] and result["data"] == "omniglot"
         theirs = [f"{100 * share:.1f} %" for share in (paper.CONVNET, paper.NEAREST)]
-        base = at(result["baseline"], line.baseline)
-        cells = percent(at(result["summary"], line.summary)), "–" if base is None else f"{base:.1%}"
+        base = lookup(result["baseline"], line.baseline)
+        cells = format_mean(lookup(result["summary"], line.summary)), "–" if base is None else f"{base:.1%}"
         rows.append((name, *cells, *(theirs if first else ("–", "–"))))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     shown = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
@@ -160,7 +160,7 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(shown)
 
 
-def write(
+def write_result_files(
     folder: Path, result: dict[str, Any], predictions: pd.DataFrame, confusions: pd.DataFrame
 ) -> None:
     """Write ``result.json``, ``predictions.csv``, ``confusions.csv``, each whole or not at all."""

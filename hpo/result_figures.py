@@ -16,11 +16,11 @@ def _hover(before: str) -> str:
     )
 
 
-def n_way(frame: pd.DataFrame, official: float, at: int, omniglot: bool) -> go.Figure:
+def n_way_plot(frame: pd.DataFrame, official: float, at: int, omniglot: bool) -> go.Figure:
     """Return accuracy against N with its band over the fits.
 
     Args:
-        frame: of :func:`hpo.result_records.ways`.
+        frame: of :func:`hpo.result_records.n_way_frame`.
         official: mean accuracy on the official episodes.
         at: their number of candidates.
         omniglot: whether the paper's and people's figures may stand beside it.
@@ -41,7 +41,7 @@ def n_way(frame: pd.DataFrame, official: float, at: int, omniglot: bool) -> go.F
     whose = "official" if omniglot else "test"
     _mark(figure, at, f"ours, {whose}", official, theme.BLUE, "diamond-open")
     axis = {"title": {"text": "N, candidates per episode"}, "dtick": 2}
-    return theme.styled(
+    return theme.apply_style(
         figure, height=480, xaxis=axis, yaxis=theme.percent_axis("one-shot accuracy")
     )
 
@@ -86,13 +86,13 @@ def _error_bars(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def alphabets(frame: pd.DataFrame) -> go.Figure:
+def alphabet_plot(frame: pd.DataFrame) -> go.Figure:
     """Return bars per alphabet, one small figure for each N.
 
     Args:
-        frame: of :func:`hpo.result_records.alphabets`.
+        frame: of :func:`hpo.result_records.alphabet_frame`.
     """
-    frame = frame.assign(alphabet=frame["alphabet"].map(theme.plain))
+    frame = frame.assign(alphabet=frame["alphabet"].map(theme.escape_markup))
     all_n = sorted(frame["n_way"].unique())
     order = frame[frame["n_way"] == all_n[-1]].sort_values(["part", "mean"])["alphabet"].tolist()
     figure = make_subplots(
@@ -126,7 +126,7 @@ def alphabets(frame: pd.DataFrame) -> go.Figure:
                 row=1,
                 col=i + 1,
             )
-    figure = theme.styled(figure, height=160 + 24 * len(order))
+    figure = theme.apply_style(figure, height=160 + 24 * len(order))
     figure.update_layout(margin={"t": 90}, legend={"y": 1.06})
     figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0.25, 0.5, 0.75])
     figure.update_xaxes(title={"text": "accuracy (%)"}, col=(len(all_n) + 1) // 2)
@@ -134,11 +134,11 @@ def alphabets(frame: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def lake_runs(frame: pd.DataFrame) -> go.Figure:
+def lake_run_plot(frame: pd.DataFrame) -> go.Figure:
     """Return a bar per official run.
 
     Args:
-        frame: of :func:`hpo.result_records.lake_runs`.
+        frame: of :func:`hpo.result_records.lake_run_frame`.
     """
     figure = go.Figure(
         go.Bar(
@@ -151,17 +151,17 @@ def lake_runs(frame: pd.DataFrame) -> go.Figure:
         )
     )
     axis = theme.percent_axis("accuracy") | {"range": [0, 1.05]}
-    return theme.styled(figure, height=360, xaxis_title="block of episodes", yaxis=axis)
+    return theme.apply_style(figure, height=360, xaxis_title="block of episodes", yaxis=axis)
 
 
-def confusion(shares: dict[str, np.ndarray]) -> go.Figure:
+def confusion_plot(shares: dict[str, np.ndarray]) -> go.Figure:
     """Return the confusion matrix of one alphabet at a time, chosen from a list.
 
     Args:
         shares: of :func:`hpo.result_records.confusion_shares`.
     """
     if not shares:
-        return theme.empty("Nothing was asked of any alphabet.")
+        return theme.empty_figure("Nothing was asked of any alphabet.")
     figure = go.Figure()
     for name, shares_CC in shares.items():
         number = np.arange(1, len(shares_CC) + 1, dtype="int16")
@@ -176,7 +176,7 @@ def confusion(shares: dict[str, np.ndarray]) -> go.Figure:
             visible=name == next(iter(shares)),
             hovertemplate="character %{y} taken for %{x}: %{z:.1%}<extra></extra>",
         )
-    figure = theme.styled(figure, height=560, updatemenus=[_one_of(list(shares))])
+    figure = theme.apply_style(figure, height=560, updatemenus=[_one_of(list(shares))])
     figure.update_layout(margin={"t": 80})
     figure.update_xaxes(title={"text": "answer (number of the character)"}, constrain="domain")
     figure.update_yaxes(
@@ -192,7 +192,7 @@ def _one_of(names: list[str]) -> dict[str, Any]:
     """Return the list from which one of a figure's traces is chosen."""
     buttons = [
         {
-            "label": theme.plain(name),
+            "label": theme.escape_markup(name),
             "method": "update",
             "args": [{"visible": [name == n for n in names]}],
         }

@@ -7,12 +7,12 @@ import pandas as pd
 import torch
 
 from model.matching import similarity
-from model.score import SHOWN_WAYS
+from model.score import REPORTED_WAYS
 
 Result = dict[str, Any]
 
 
-def ways(result: Result) -> pd.DataFrame:
+def n_way_frame(result: Result) -> pd.DataFrame:
     """Return ``n_way``, ``mean``, ``least``, ``most`` over the fits: random test episodes."""
     names = list(result["seeds"][0]["random_episodes"])
     each = pd.DataFrame([seed["random_episodes"] for seed in result["seeds"]])[names]
@@ -27,18 +27,18 @@ def ways(result: Result) -> pd.DataFrame:
     )
 
 
-def alphabets(result: Result) -> pd.DataFrame:
+def alphabet_frame(result: Result) -> pd.DataFrame:
     """Return ``alphabet``, ``part`` (test or val), ``n_way``, ``mean``, ``least``, ``most``."""
     rows = []
     for part, found in result["summary"]["by_alphabet"].items():
         for name, means in found.items():
-            for n in (str(n) for n in SHOWN_WAYS if str(n) in means):
+            for n in (str(n) for n in REPORTED_WAYS if str(n) in means):
                 each = [seed["by_alphabet"][part][name][n] for seed in result["seeds"]]
                 rows.append((name, part, int(n), means[n], min(each), max(each)))
     return pd.DataFrame(rows, columns=["alphabet", "part", "n_way", "mean", "least", "most"])
 
 
-def lake_runs(result: Result) -> pd.DataFrame:
+def lake_run_frame(result: Result) -> pd.DataFrame:
     """Return ``lake_run``, ``mean``, ``least``, ``most``: the official runs of 20 episodes."""
     each = pd.DataFrame([seed["official"]["per_lake_run"] for seed in result["seeds"]])
     mean = pd.Series(result["summary"]["official_per_lake_run"])
@@ -46,7 +46,7 @@ def lake_runs(result: Result) -> pd.DataFrame:
     return frame.rename_axis("lake_run").reset_index()
 
 
-def fits(result: Result) -> pd.DataFrame:
+def fit_frame(result: Result) -> pd.DataFrame:
     """Return ``seed``, ``epoch``, ``loss``, ``accuracy`` (NaN without validation) of every fit."""
     parts = [pd.DataFrame(s["history"]).assign(seed=s["seed"]) for s in _with_history(result)]
     columns = ["seed", "epoch", "loss", "accuracy"]
@@ -63,7 +63,7 @@ def thresholds(result: Result) -> dict[int, float]:
     return {s["seed"]: s["verification"]["threshold"] for s in result["seeds"] if s["verification"]}
 
 
-def errors(predictions: pd.DataFrame, threshold: dict[int, float]) -> pd.DataFrame:
+def error_frame(predictions: pd.DataFrame, threshold: dict[int, float]) -> pd.DataFrame:
     """Return the official episodes that some fit answered wrongly, the surest error first.
 
     Args:

@@ -10,24 +10,24 @@ from pathlib import Path
 from data.drawings import FULL_SIZE
 from data.errors import InputError
 from data.files import make_folder
-from data.load import load
-from data.splits import split
-from hpo.official_log import log_official
-from hpo.plan import Plan, RetrainJob, check_digest, make_plan
-from hpo.publish import publish
-from hpo.result import table
-from hpo.wording import whose_episodes
+from data.load import load_dataset
+from data.splits import split_dataset
+from hpo.official_log import log_test_evaluation
+from hpo.plan import RetrainPlan, RetrainRequest, require_digest, make_plan
+from hpo.publish import write_results
+from hpo.result import result_table
+from hpo.wording import test_episodes_label
 from model.checkpoint import load_network, save_network
-from model.device import choose_machine
-from model.epoch_log import logged
-from model.export import export
+from model.device import choose_compute
+from model.epoch_log import log_epochs
+from model.export import export_network
 from model.provenance import provenance
-from model.score import Score, score_network
+from model.score import TestMetrics, evaluate_network
 from model.state import FitState
 from model.train import fit
 
 
-def refits(plan: Plan) -> Iterator[FitState]:
+def fit_seeds(plan: RetrainPlan) -> Iterator[FitState]:
     """Yield one finished fit per seed; a fit that was killed goes on where it was.
 
     Raises:
@@ -37,7 +37,7 @@ def refits(plan: Plan) -> Iterator[FitState]:
         state = FitState(plan.config, seed, plan.machine)
         path = plan.checkpoint(seed)
         epochs = fit(state, plan.train, plan.validation, checkpoint_path=path)
-        for result in logged(epochs, plan.course(seed)):
+        for result in log_epochs(epochs, plan.course(seed)):
             if sys.stderr.isatty():
                 known = not math.isnan(result.accuracy)
                 shown = f" · {result.accuracy:.1%} validation" if known else ""
@@ -50,26 +50,26 @@ def refits(plan: Plan) -> Iterator[FitState]:
         yield state
 
 
-def fit_and_score(plan: Plan) -> list[Score]:
+def fit_and_score(plan: RetrainPlan) -> list[TestMetrics]:
     """Fit every seed, keep its network, and evaluate it once on the test."""
     scores = []
-    for state in refits(plan):
+    for state in fit_seeds(plan):
         net, facts = state.best_net(), state.facts()
-        score = score_network(net, plan.split, val_is_held_out=plan.validation is not None)
-        figures = facts | {"history": history(state)} | score.figures
-        scores.append(of_seed(replace(score, figures=figures), state.seed))
+        score = evaluate_network(net, plan.split, val_is_held_out=plan.validation is not None)
+        figures = facts | {"history": history_records(state)} | score.figures
+        scores.append(with_seed(replace(score, figures=figures), state.seed))
         about = plan.facts | facts | {"verification": score.figures["verification"]}
         about |= {"data": plan.split.test.name, "data_digest": plan.split.test.digest}
         about["provenance"] = provenance(plan.machine)
         save_network(plan.network(state.seed), net, plan.config, about)
-        log_official(f"retrain_best.py, {described(plan)}", official_accuracies([score]))
+        log_test_evaluation(f"retrain_best.py, {describe_plan(plan)}", official_accuracies([score]))
         accuracy, seconds = score.figures["official"]["accuracy"], facts["seconds"]
-        whose = whose_episodes(plan.split.test.name)
+        whose = test_episodes_label(plan.split.test.name)
         print(f"seed {state.seed}   {accuracy:.1%} {whose}, {seconds:.0f} s", flush=True)
     return scores
 
 
-def history(state: FitState) -> list[dict[str, float | None]]:
+def history_records(state: FitState) -> list[dict[str, float | None]]:
     """Return loss and validation accuracy by epoch, as JSON values."""
     return [
         {
@@ -81,13 +81,13 @@ def history(state: FitState) -> list[dict[str, float | None]]:
     ]
 
 
-def of_seed(score: Score, seed: int) -> Score:
+def with_seed(score: TestMetrics, seed: int) -> TestMetrics:
     """Return a score whose rows bear the fit's seed."""
     frames = {n: getattr(score, n).assign(seed=seed) for n in ("predictions", "confusions")}
     return replace(score, figures={"seed": seed} | score.figures, **frames)
 
 
-def retrain(job: RetrainJob) -> list[Path]:
+def retrain(job: RetrainRequest) -> list[Path]:
     """Refit the winner over the seeds, evaluate, print the table; return the networks' files.
 
     Raises:
@@ -106,11 +106,11 @@ def retrain(job: RetrainJob) -> list[Path]:
         "provenance": provenance(plan.machine),
         "wall_seconds": round(time.monotonic() - started, 1),
     }
-    full_size = split(load(plan.split.test.name, job.data_root, FULL_SIZE))
-    result = publish(plan.folder, scores, plan.split, full_size, about)
+    full_size = split_dataset(load_dataset(plan.split.test.name, job.data_root, FULL_SIZE))
+    result = write_results(plan.folder, scores, plan.split, full_size, about)
     for seed in plan.seeds:
         plan.checkpoint(seed).unlink(missing_ok=True)
-    print(table(result))
+    print(result_table(result))
     print(f"wrote    {plan.folder}/report.html, result.json, two tables, a network per seed")
     return list(map(plan.network, plan.seeds))
 
@@ -120,10 +120,10 @@ def print_exported(networks: list[Path], form: str, folder: Path | None) -> None
     for network in networks:
         if folder:
             make_folder(folder)
-        print("wrote    " + ", ".join(map(str, export(network, form, folder))))
+        print("wrote    " + ", ".join(map(str, export_network(network, form, folder))))
 
 
-def described(plan: Plan) -> str:
+def describe_plan(plan: RetrainPlan) -> str:
     """Return what a retraining fits, in a few words."""
     facts, pixels = plan.facts, plan.config.model.image_size
     epochs, mirrors = plan.config.fit.max_epochs, plan.config.fit.mirrors
@@ -131,7 +131,7 @@ def described(plan: Plan) -> str:
     return f"{said}, {epochs} epochs, {'with' if mirrors else 'no'} mirrors"
 
 
-def official_accuracies(scores: list[Score]) -> list[float]:
+def official_accuracies(scores: list[TestMetrics]) -> list[float]:
     """Return the official figure of every network."""
     return [score.figures["official"]["accuracy"] for score in scores]
 
@@ -144,20 +144,20 @@ def evaluate_checkpoint(
     Raises:
         InputError: no such network, or it was trained on other data.
     """
-    machine = choose_machine(device_name, precision)
+    machine = choose_compute(device_name, precision)
     net, config, facts = load_network(path)
     if lacking := {"data", "data_digest", "train_on", "seed"} - facts.keys():
         raise InputError(f"{path} does not say its {min(lacking)}. Name one of retrain_best.py's.")
     net.precision = machine.precision
-    packed = load(facts["data"], data_root, config.model.image_size, or_glyphs=False)
-    check_digest(packed.drawings.digest, facts["data_digest"])
-    parts = split(packed).to(machine.device)
+    packed = load_dataset(facts["data"], data_root, config.model.image_size, or_glyphs=False)
+    require_digest(packed.drawings.digest, facts["data_digest"])
+    parts = split_dataset(packed).to(machine.device)
     held_out = facts["train_on"] == "train"
-    score = score_network(net.to(machine.device), parts, val_is_held_out=held_out)
-    score = of_seed(score, facts["seed"])
-    log_official(f"retrain_best.py --checkpoint {path.name}", official_accuracies([score]))
+    score = evaluate_network(net.to(machine.device), parts, val_is_held_out=held_out)
+    score = with_seed(score, facts["seed"])
+    log_test_evaluation(f"retrain_best.py --checkpoint {path.name}", official_accuracies([score]))
     about = {"config": config.to_dict(), "provenance": provenance(machine)}
-    full_size = split(load(facts["data"], data_root, FULL_SIZE))
-    print(table(publish(out, [score], parts, full_size, about)))
+    full_size = split_dataset(load_dataset(facts["data"], data_root, FULL_SIZE))
+    print(result_table(write_results(out, [score], parts, full_size, about)))
     if out is not None:
         print(f"wrote    {out}/report.html, result.json and two tables")

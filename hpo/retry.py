@@ -13,16 +13,16 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from data.errors import InputError
-from hpo.interrupts import is_interruption
-from hpo.owner import OWNER, Owner, claim, is_orphan, owner_of, read_owner
+from hpo.interrupts import is_interrupt
+from hpo.owner import OWNER, WorkerId, sign, is_orphan, worker_id, worker_of
 
-RETRY_OF, DIED = "retry_of", "died_before"
+RETRY_OF, CRASHED = "retry_of", "died_before"
 MAX_RETRIES = 2
 
-Goal = Callable[[Trial], float]
+TrialObjective = Callable[[Trial], float]
 
 
-def take_one(study: Study, goal: Goal, lock: Path) -> None:
+def run_one_trial(study: Study, goal: TrialObjective, lock: Path) -> None:
     """Run one trial, which bears this process's name from the moment at which it runs.
 
     A trial that Optuna makes by itself bears no name until it is claimed: whoever is killed in
@@ -35,12 +35,12 @@ def take_one(study: Study, goal: Goal, lock: Path) -> None:
 
     def claimed(trial: Trial) -> float:
         try:
-            claim(trial)
+            sign(trial)
             held.release()
             return goal(trial)
         except BaseException as error:
-            if isinstance(error, InputError) or is_interruption(error):
-                put_back(study, trial.number)
+            if isinstance(error, InputError) or is_interrupt(error):
+                requeue(study, trial.number)
             raise
 
     with held:
@@ -51,40 +51,40 @@ def take_one(study: Study, goal: Goal, lock: Path) -> None:
 def _sign_or_queue(study: Study) -> None:
     """Put this process's name on the waiting trials; queue one if none is waiting."""
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    me = owner_of(os.getpid())
+    me = worker_id(os.getpid())
     for trial in waiting[:1]:
         study._storage.set_trial_user_attr(trial._trial_id, OWNER, me)
     if not waiting:
         study.enqueue_trial({}, user_attrs={OWNER: me})
 
 
-def retried(study: Study) -> dict[int, int]:
+def retry_numbers(study: Study) -> dict[int, int]:
     """Return the numbers of interrupted trials that were put back, with their retries' numbers."""
     trials = study.get_trials(deepcopy=False)
     return {t.user_attrs[RETRY_OF]: t.number for t in trials if RETRY_OF in t.user_attrs}
 
 
-def origin(trials: list[FrozenTrial], number: int) -> int:
+def original_number(trials: list[FrozenTrial], number: int) -> int:
     """Return the number under which a trial's parameters were first tried."""
     earlier = trials[number].user_attrs.get(RETRY_OF)
-    return number if earlier is None else origin(trials, earlier)
+    return number if earlier is None else original_number(trials, earlier)
 
 
-def slot(trials: list[FrozenTrial], number: int) -> int:
+def position_in_study(trials: list[FrozenTrial], number: int) -> int:
     """Return which of a study's trials this is, an interrupted one and its retries counted once."""
-    first = origin(trials, number)
+    first = original_number(trials, number)
     return first - sum(RETRY_OF in trial.user_attrs for trial in trials[:first])
 
 
-def _n_deaths(trials: list[FrozenTrial], number: int) -> int:
+def _count_crashes(trials: list[FrozenTrial], number: int) -> int:
     """Return how often a process had died of a trial's parameters before it."""
     attributes = trials[number].user_attrs
     if RETRY_OF not in attributes:
         return 0
-    return int(attributes.get(DIED, 1)) + _n_deaths(trials, attributes[RETRY_OF])
+    return int(attributes.get(CRASHED, 1)) + _count_crashes(trials, attributes[RETRY_OF])
 
 
-def put_back(study: Study, number: int, max_retries: int | None = None) -> None:
+def requeue(study: Study, number: int, max_retries: int | None = None) -> None:
     """Queue the parameters of an interrupted trial, so that they are tried after all.
 
     Args:
@@ -95,26 +95,26 @@ def put_back(study: Study, number: int, max_retries: int | None = None) -> None:
     """
     trials = study.get_trials(deepcopy=False)
     died = max_retries is not None
-    if number in retried(study) or (died and _n_deaths(trials, number) >= (max_retries or 0)):
+    if number in retry_numbers(study) or (died and _count_crashes(trials, number) >= (max_retries or 0)):
         return
     trial = trials[number]
     params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-    attributes = {RETRY_OF: number, DIED: int(died), OWNER: owner_of(os.getpid())}
+    attributes = {RETRY_OF: number, CRASHED: int(died), OWNER: worker_id(os.getpid())}
     study.enqueue_trial(params, user_attrs=attributes)
 
 
-def was_put_back(study: Study) -> bool:
+def was_requeued(study: Study) -> bool:
     """Return whether somebody else has put back the trial that this process worked on."""
-    trials, me = study.get_trials(deepcopy=False), owner_of(os.getpid())
-    mine = [t.number for t in trials if read_owner(t) == me and t.datetime_start]
-    return bool(mine) and mine[-1] in retried(study)
+    trials, me = study.get_trials(deepcopy=False), worker_id(os.getpid())
+    mine = [t.number for t in trials if worker_of(t) == me and t.datetime_start]
+    return bool(mine) and mine[-1] in retry_numbers(study)
 
 
-def put_back_orphans(
+def requeue_orphans(
     study: Study,
     lock: Path,
     max_retries: int = MAX_RETRIES,
-    dead: Collection[Owner] = (),
+    dead: Collection[WorkerId] = (),
 ) -> list[int]:
     """End the trials of dead processes and put them back; return the numbers of this host's.
 
@@ -133,10 +133,10 @@ def put_back_orphans(
             optuna.storages.fail_stale_trials(study)  # the storage puts them back
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         orphans = [
-            trial.number for trial in running if is_orphan(trial) or read_owner(trial) in dead
+            trial.number for trial in running if is_orphan(trial) or worker_of(trial) in dead
         ]
         for number in orphans:
-            put_back(study, number, max_retries)
+            requeue(study, number, max_retries)
             with suppress(ValueError):  # another host has ended it meanwhile
                 study.tell(number, state=TrialState.FAIL)
     return orphans

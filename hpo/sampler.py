@@ -10,7 +10,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.retry import slot
+from hpo.retry import position_in_study
 from hpo.trials import best_trials
 
 N_STARTUP_TRIALS = 10
@@ -18,7 +18,7 @@ CHANGED_SHARE = 0.25  # of the parameters of a local trial
 N_BEST = 3  # a local trial is a neighbour of one of so many
 
 
-class PerTrialSeeded(BaseSampler):
+class PerTrialSampler(BaseSampler):
     """Gives every trial a fresh sampler whose seed follows from the trial's place in the study.
 
     A sampler seeded once starts over on resume and repeats its first trials, and several workers
@@ -62,7 +62,7 @@ class PerTrialSeeded(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Make the trial's sampler."""
-        which = slot(study.get_trials(deepcopy=False), trial.number)
+        which = position_in_study(study.get_trials(deepcopy=False), trial.number)
         sequence = np.random.SeedSequence([self._seed, which])
         seed = int(sequence.generate_state(1)[0])
         self._kept = self._keep(study, which, np.random.default_rng(seed))
@@ -152,10 +152,10 @@ def make_sampler(
     space: dict[str, BaseDistribution] | None = None,
     anchors: list[dict[str, float | int]] | None = None,
 ) -> BaseSampler:
-    """Return ``"tpe"``, ``"gp"`` or ``"random"``, seeded as :class:`PerTrialSeeded` has it."""
+    """Return ``"tpe"``, ``"gp"`` or ``"random"``, seeded as :class:`PerTrialSampler` has it."""
     arguments = sampler_arguments(name)
     made = SAMPLERS[arguments.pop("name")]
-    return PerTrialSeeded(
+    return PerTrialSampler(
         lambda s: made(seed=s, **arguments),
         seed,
         space or {},

@@ -10,12 +10,12 @@ from contextlib import suppress
 from typing import NoReturn
 
 from data.errors import InputError, printable
-from hpo.interrupts import STOPPED, end_on_first_signal
+from hpo.interrupts import INTERRUPTED, handle_signals
 
-MENDABLE, UNREAD = 2, 141  # exit status; 1 is a bug's, with its traceback
+INPUT_ERROR, BROKEN_PIPE = 2, 141  # exit status; 1 is a bug's, with its traceback
 
 
-def run_script(main: Callable[[], None], resume_hint: str) -> None:
+def run_command(main: Callable[[], None], resume_hint: str) -> None:
     """Run a script's main; what the user can mend becomes one line and exit status 2.
 
     Args:
@@ -23,7 +23,7 @@ def run_script(main: Callable[[], None], resume_hint: str) -> None:
         resume_hint: said after Ctrl-C or SIGTERM, with exit status 130.
     """
     stopped = f"\nstopped. {resume_hint}"
-    end_on_first_signal(f"{stopped}\n")
+    handle_signals(f"{stopped}\n")
     warnings.formatwarning = _one_line
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that a terminal cannot show is no error
@@ -32,22 +32,22 @@ def run_script(main: Callable[[], None], resume_hint: str) -> None:
         main()
         print(end="", flush=True)
     except InputError as error:
-        _end(f"error: {printable(str(error))}", MENDABLE)
+        _exit(f"error: {printable(str(error))}", INPUT_ERROR)
     except BrokenPipeError:  # as after ``| head``: who read the output has had enough
         _discard_output()
-        raise SystemExit(UNREAD) from None
+        raise SystemExit(BROKEN_PIPE) from None
     except OSError as error:
         if error.filename is None and error.errno != errno.ENOSPC:
             raise
         if error.filename is None:
             _discard_output()
         what = printable(str(error.filename or "The output"))
-        _end(f"error: {what}: {error.strerror}. Mend its path, rights or disk.", MENDABLE)
+        _exit(f"error: {what}: {error.strerror}. Mend its path, rights or disk.", INPUT_ERROR)
     except KeyboardInterrupt:
-        _end(stopped, STOPPED)
+        _exit(stopped, INTERRUPTED)
 
 
-def _end(words: str, status: int) -> NoReturn:
+def _exit(words: str, status: int) -> NoReturn:
     with suppress(OSError):
         print(words, file=sys.stderr, flush=True)
     raise SystemExit(status) from None

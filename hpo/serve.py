@@ -22,14 +22,14 @@ class Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
-class Quiet(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
     """A handler that does not report every request."""
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
 
-def make_dashboard(
+def make_dashboard_server(
     storage: RDBStorage, port: int, artifacts: Path, *, writable: bool = False
 ) -> WSGIServer:
     """Return the dashboard's server, listening but not yet serving.
@@ -46,14 +46,14 @@ def make_dashboard(
     store = FileSystemArtifactStore(artifacts)  # the folder may come with the first trial's end
     app = Guard(optuna_dashboard.wsgi(storage, artifact_store=store), writable=writable)
     try:
-        return make_server(HOST, port, app, Server, Quiet)
+        return make_server(HOST, port, app, Server, QuietHandler)
     except (OSError, OverflowError) as error:
         raise InputError(
             f"Port {port} of {HOST} cannot be used ({error}). Name another --port."
         ) from error
 
 
-def serve(server: WSGIServer, page: str | None) -> None:
+def serve_until_interrupt(server: WSGIServer, page: str | None) -> None:
     """Serve until Ctrl-C; open a page in a browser if one is named, and if there is a browser."""
     if page:
         threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()

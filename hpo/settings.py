@@ -10,9 +10,9 @@ from optuna.distributions import distribution_to_json
 
 from data.drawings import Drawings
 from data.episodes import Episodes
-from data.tree import tree_named
+from data.tree import parse_dataset_name
 from hpo.sampler import local_arguments, pruner_arguments, sampler_arguments
-from hpo.space import GROUPS, distributions, paper_model
+from hpo.space import GROUPS, search_space, paper_model
 from model.config import Config, FitConfig, LayerRates
 from model.geometry import LAYERS, require
 
@@ -25,7 +25,7 @@ class StudySettings:
     """The choices that make two studies comparable or not.
 
     Args:
-        data: ``"omniglot"``, ``"glyphs"``, or the name of a :class:`data.tree.Tree`.
+        data: ``"omniglot"``, ``"glyphs"``, or the name of a :class:`data.tree.ImageFolder`.
         image_size: pixels.
         recipe: ``"episode"`` or ``"paper"``.
         max_epochs: epochs of a trial at most.
@@ -81,19 +81,19 @@ def base_config(settings: StudySettings) -> Config:
         fit = replace(
             fit, schedule="exponential", ramp_epochs=10, nesterov=False, turns=False, ema=0.0
         )
-    tree = tree_named(settings.data)
+    tree = parse_dataset_name(settings.data)
     model = paper_model(settings.image_size, settings.init)
     return Config(replace(model, channels=tree.channels if tree else 1), fit)
 
 
-def identity(
+def study_identity(
     settings: StudySettings, train: Drawings, val: Drawings, episodes: Episodes
 ) -> dict[str, Any]:
     """Return all that must be equal for a study to be resumed, as JSON values."""
     asked = hashlib.sha256()
     for tensor in (episodes.query_RQ, episodes.support_RS, episodes.target_RQ):
         asked.update(tensor.cpu().numpy().tobytes())
-    space = distributions(settings.image_size, settings.search)
+    space = search_space(settings.image_size, settings.search)
     content = {
         "settings": asdict(settings),
         "base": base_config(settings).to_dict(),
@@ -111,13 +111,13 @@ def identity(
     return dict(json.loads(json.dumps(content)))
 
 
-def differences(stored: dict[str, Any], asked: dict[str, Any], prefix: str = "") -> list[str]:
+def identity_differences(stored: dict[str, Any], asked: dict[str, Any], prefix: str = "") -> list[str]:
     """Return one line ``name: stored → asked`` for every leaf in which two identities differ."""
     lines = []
     for name in sorted(stored.keys() | asked.keys()):
         ours, theirs = stored.get(name), asked.get(name)
         if isinstance(ours, dict) and isinstance(theirs, dict):
-            lines += differences(ours, theirs, f"{prefix}{name}.")
+            lines += identity_differences(ours, theirs, f"{prefix}{name}.")
         elif ours != theirs:
             lines.append(f"{prefix}{name}: {ours} → {theirs}")
     return lines

@@ -28,7 +28,7 @@ L2_FLOOR = 1e-5
 MAX_STEPS_SHARE = 4.0
 
 
-def parse_search(groups: list[str]) -> tuple[str, ...]:
+def parse_groups(groups: list[str]) -> tuple[str, ...]:
     """Return the searched groups in their fixed order; ``paper`` means all of them.
 
     Raises:
@@ -79,7 +79,7 @@ def paper_model(image_size: int, init: str) -> ModelConfig:
     return ModelConfig(image_size, PAPER_FILTERS, paper_kernels(image_size), PAPER_UNITS, init)
 
 
-def resized(model: ModelConfig, image_size: int) -> ModelConfig:
+def resize_model(model: ModelConfig, image_size: int) -> ModelConfig:
     """Return a network for images of another size, its kernels scaled with them.
 
     They are rounded, and lowered where no pixel would be left.
@@ -99,7 +99,7 @@ def kernel_range(image_size: int) -> tuple[int, int]:
     return low, max(3, round(20 * scale))
 
 
-def distributions(image_size: int, search: tuple[str, ...]) -> dict[str, BaseDistribution]:
+def search_space(image_size: int, search: tuple[str, ...]) -> dict[str, BaseDistribution]:
     """Return every searched parameter with its range, by name (``conv1.lr``, ``fc1.units``)."""
     low, high = kernel_range(image_size)
     per_layer: dict[str, tuple[tuple[str, ...], str, BaseDistribution]] = {
@@ -166,7 +166,7 @@ def suggest_config(trial: optuna.trial.BaseTrial, base: Config, search: tuple[st
     configuration that ``params`` stood for.
     """
     values = base_values(base)
-    for name, d in distributions(base.model.image_size, search).items():
+    for name, d in search_space(base.model.image_size, search).items():
         if isinstance(d, FloatDistribution):
             values[name] = trial.suggest_float(name, d.low, d.high, log=d.log)
         else:
@@ -175,11 +175,11 @@ def suggest_config(trial: optuna.trial.BaseTrial, base: Config, search: tuple[st
     return build_config(base, values)
 
 
-def anchors(base: Config, search: tuple[str, ...]) -> list[dict[str, float | int]]:
+def starting_points(base: Config, search: tuple[str, ...]) -> list[dict[str, float | int]]:
     """Return the parameters to try first: the paper's architecture, then half its width."""
     paper = base_values(base)
     widths = (*(f"{layer}.filters" for layer in CONVS), "fc1.units")
     narrow = paper | {name: paper[name] // 2 for name in widths}
-    names = distributions(base.model.image_size, search)
+    names = search_space(base.model.image_size, search)
     tried = [{name: values[name] for name in names} for values in (paper, narrow)]
     return tried if tried[0] != tried[1] else tried[:1]

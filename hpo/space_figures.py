@@ -15,15 +15,15 @@ from hpo import theme
 TOO_FEW = "Too few complete trials."
 
 
-def importances(frame: pd.DataFrame, n_trials: int) -> go.Figure:
+def importance_plot(frame: pd.DataFrame, n_trials: int) -> go.Figure:
     """Return bars, the greatest at the top.
 
     Args:
-        frame: of :func:`hpo.analysis.importances`.
+        frame: of :func:`hpo.analysis.importance_frame`.
         n_trials: complete trials that it rests on.
     """
     if frame.empty:
-        return theme.empty(f"{TOO_FEW} An importance would say nothing.")
+        return theme.empty_figure(f"{TOO_FEW} An importance would say nothing.")
     figure = go.Figure(
         go.Bar(
             x=frame["importance"],
@@ -35,25 +35,25 @@ def importances(frame: pd.DataFrame, n_trials: int) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed", title={"text": "parameter"}, dtick=1)
     axis = theme.percent_axis(f"importance, {n_trials} trials")
-    return theme.styled(figure, height=120 + 20 * len(frame), xaxis=axis)
+    return theme.apply_style(figure, height=120 + 20 * len(frame), xaxis=axis)
 
 
-def parallel(frame: pd.DataFrame, names: list[str], log: set[str]) -> go.Figure:
+def parallel_plot(frame: pd.DataFrame, names: list[str], log: set[str]) -> go.Figure:
     """Return the complete trials as lines through some of their parameters.
 
     Args:
-        frame: of :func:`hpo.records.trials`.
+        frame: of :func:`hpo.records.trial_frame`.
         names: of the parameters, from left to right.
         log: those on a log scale.
     """
     done = frame[frame["state"] == "complete"].sort_values("value")
     if len(done) < 2 or not names:
-        return theme.empty(TOO_FEW)
+        return theme.empty_figure(TOO_FEW)
     dimensions = [_dimension(done[name], name, name in log) for name in names]
     last = {"label": "accuracy (%)", "values": (100 * done["value"]).astype("float32").to_numpy()}
     line = {"color": done["value"].to_numpy(), "colorscale": theme.SCALE, "showscale": False}
     figure = go.Figure(go.Parcoords(dimensions=[*dimensions, last], line=line, labelangle=-20))
-    figure = theme.styled(figure)
+    figure = theme.apply_style(figure)
     return figure.update_layout(margin={"l": 60, "r": 60, "t": 90, "b": 30})
 
 
@@ -71,18 +71,18 @@ def _dimension(values: "pd.Series[float]", name: str, log: bool) -> dict[str, ob
     }
 
 
-def slices(frame: pd.DataFrame, names: list[str], log: set[str], n_columns: int = 3) -> go.Figure:
+def slice_plot(frame: pd.DataFrame, names: list[str], log: set[str], n_columns: int = 3) -> go.Figure:
     """Return the complete trials' value against each parameter.
 
     Args:
-        frame: of :func:`hpo.records.trials`.
+        frame: of :func:`hpo.records.trial_frame`.
         names: of the parameters.
         log: those on a log scale.
         n_columns: of the small figures.
     """
     done = frame[frame["state"] == "complete"]
     if done.empty or not names:
-        return theme.empty(TOO_FEW)
+        return theme.empty_figure(TOO_FEW)
     n_rows = -(-len(names) // n_columns)
     height = 110 + 190 * n_rows
     figure = make_subplots(
@@ -109,7 +109,7 @@ def slices(frame: pd.DataFrame, names: list[str], log: set[str], n_columns: int 
         ticks = {"dtick": 1, "exponentformat": "e"} if kind == "log" else {"nticks": 5}
         title = {"text": name, "standoff": 4}
         figure.update_xaxes(title=title, type=kind, row=row + 1, col=column + 1, **ticks)
-    figure = theme.styled(figure, height=height)
+    figure = theme.apply_style(figure, height=height)
     figure.update_yaxes(tickformat=".0%")
     figure.update_yaxes(title={"text": "accuracy (%)"}, col=1)
     return figure

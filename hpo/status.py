@@ -10,10 +10,10 @@ from optuna.trial import TrialState
 from data.errors import hide_password
 from hpo import records
 from hpo.budget import N_TRIALS
-from hpo.figures import said
-from hpo.finalists import winner
+from hpo.figures import format_value
+from hpo.finalists import winning_trial
 from hpo.owner import is_orphan
-from hpo.study_facts import headline
+from hpo.study_facts import study_headline
 from hpo.trials import best_trials
 
 
@@ -25,17 +25,17 @@ def orphans(study: Study) -> set[int]:
 
 def outlook(study: Study, left: int, now: datetime) -> str:
     """Return the rate of the latest trials, and how long the rest takes at that rate."""
-    frame = records.trials(study)
-    rate = records.rate_per_hour(frame[~frame["trial"].isin(orphans(study))], now)
+    frame = records.trial_frame(study)
+    rate = records.trials_per_hour(frame[~frame["trial"].isin(orphans(study))], now)
     if rate is None:
         return "too few trials have ended"
     text = f"{rate:.0f} trials an hour" if rate >= 10 else f"{rate:.1f} trials an hour"
     return f"{text} · about {60 * left / rate:.0f} min for the {left} left" if left > 0 else text
 
 
-def status(storage: RDBStorage, study: Study, url: str) -> str:
+def status_text(storage: RDBStorage, study: Study, url: str) -> str:
     """Return counts by state, trials under way, rate, time left, and the best trial."""
-    frame = records.trials(study)
+    frame = records.trial_frame(study)
     counts = Counter(frame["state"])
     shown = " · ".join(f"{counts[s]} {s}" for s in records.STATES if counts[s]) or "no trial yet"
     wanted = int(study.user_attrs.get(N_TRIALS, 0))
@@ -46,26 +46,26 @@ def status(storage: RDBStorage, study: Study, url: str) -> str:
         f"rate     {outlook(study, wanted - ended, datetime.now())}",
     ]
     running = frame[frame["state"] == "running"]
-    curves, gone = records.curves(study), orphans(study)
+    curves, gone = records.curve_frame(study), orphans(study)
     for number in running["trial"]:
         each = curves[curves["trial"] == number]
         last = f" · {each['accuracy'].iloc[-1]:.1%}" if len(each) else ""
         last += " · its process is gone; run_study.py takes it up" if number in gone else ""
         lines.append(f"running  trial {number} · {len(each)} epochs{last}")
-    lines.append(headline(study))
+    lines.append(study_headline(study))
     return "\n".join([*lines, *_best(study)])
 
 
 def _best(study: Study) -> list[str]:
     """Return the parameters of the winner, else of the best trial, as a table of layers."""
-    best = [winner(study) or trial for trial in best_trials(study, 1)]
+    best = [winning_trial(study) or trial for trial in best_trials(study, 1)]
     if not best or best[0].user_attrs.get("died"):
         return []
     params = best[0].params
     layers = list(dict.fromkeys(name.partition(".")[0] for name in params))
     kinds = list(dict.fromkeys(name.partition(".")[2] for name in params))
     rows = [["", *kinds]]
-    rows += [[x, *(said(params.get(f"{x}.{kind}", "–")) for kind in kinds)] for x in layers]
+    rows += [[x, *(format_value(params.get(f"{x}.{kind}", "–")) for kind in kinds)] for x in layers]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "         " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()

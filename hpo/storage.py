@@ -15,9 +15,9 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from data.errors import InputError, first_line, hide_password
-from hpo.database import lock_early, require_tables, use_wal
-from hpo.interrupts import is_interruption
-from hpo.retry import MAX_RETRIES, put_back
+from hpo.database import lock_on_begin, require_tables, enable_wal
+from hpo.interrupts import is_interrupt
+from hpo.retry import MAX_RETRIES, requeue
 
 BUSY_SECONDS = 60
 SCHEMA_ATTEMPTS = 20
@@ -47,7 +47,7 @@ def storage_errors(url: str) -> Iterator[None]:
     except ImportError as error:
         raise InputError(f"Storage {hide_password(url)} needs a driver: {error}.") from error
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
-        if is_interruption(error):
+        if is_interrupt(error):
             raise KeyboardInterrupt from error  # which the library could not bear
         cause = first_line(error.__cause__ or error)
         repair = (
@@ -105,8 +105,8 @@ def open_storage(
         busy = {"connect_args": {"timeout": BUSY_SECONDS}}
         if reading:
             return Storage(url, engine_kwargs=busy)
-        use_wal(path, BUSY_SECONDS)
-        return lock_early(_first_or_later(lambda: Storage(url, engine_kwargs=busy, **beats)))
+        enable_wal(path, BUSY_SECONDS)
+        return lock_on_begin(_first_or_later(lambda: Storage(url, engine_kwargs=busy, **beats)))
 
 
 def _require_file(url: sqlalchemy.URL) -> None:
@@ -123,7 +123,7 @@ def _beats(seconds: int | None, max_retries: int) -> dict[str, Any]:
     return {
         "heartbeat_interval": seconds,
         "grace_period": seconds and GRACE * seconds,
-        "heartbeat_stale_trial_callback": lambda study, trial: put_back(
+        "heartbeat_stale_trial_callback": lambda study, trial: requeue(
             study, trial.number, max_retries
         ),
     }

@@ -9,14 +9,14 @@ from optuna.storages import RDBStorage
 from optuna.study import Study, StudySummary
 
 from data.errors import InputError
-from data.tree import tree_named
+from data.tree import parse_dataset_name
 from hpo.settings import StudySettings
 from hpo.storage import open_storage, storage_errors
 from hpo.study import IDENTITY
 
 
 @contextmanager
-def stored_study(
+def open_stored_study(
     url: str, name: str | None, *, reading: bool = True, folder: str | None = None
 ) -> Iterator[tuple[RDBStorage, Study, StudySettings]]:
     """Open a storage and load a study, by default the latest; the connections end with the block.
@@ -42,7 +42,7 @@ def _last_start(study: Study) -> datetime:
 
 def _folder(summary: StudySummary) -> str | None:
     """Return the name of the folder whose images a study is of, None for Omniglot."""
-    tree = tree_named(summary.user_attrs[IDENTITY]["settings"]["data"])
+    tree = parse_dataset_name(summary.user_attrs[IDENTITY]["settings"]["data"])
     return tree.folder if tree else None
 
 
@@ -54,7 +54,7 @@ def load_study(
     Args:
         storage: holds it.
         name: of the study.
-        folder: see :func:`stored_study`.
+        folder: see :func:`open_stored_study`.
 
     Raises:
         InputError: there is no such study, or it was not made by ``run_study.py``.

@@ -7,13 +7,13 @@ import pandas as pd
 from optuna.study import Study
 
 from hpo import figures, records
-from hpo.finalists import winner
+from hpo.finalists import winning_trial
 from hpo.study import IDENTITY, N_EPISODES
 from hpo.trials import best_trials
-from hpo.wording import storage_shown
+from hpo.wording import redact_storage
 from model.evaluate import wilson_interval
 
-N_BEST = 10
+N_BEST_SHOWN = 10
 # Of an alphabet of Omniglot, for studies that do not say it: those before 0.5.0.
 EPISODES = {"dense": 480, "paper": 32}
 INTERVAL = "95\u00a0% interval over the episodes"
@@ -24,7 +24,7 @@ def settings_of(study: Study) -> dict[str, Any]:
     return dict(study.user_attrs.get(IDENTITY, {}).get("settings", {}))
 
 
-def headline(study: Study) -> str:
+def study_headline(study: Study) -> str:
     """Return the winner's figure with its interval, or what stands in its place."""
     best = best_trials(study, 1)
     if not best:
@@ -32,7 +32,7 @@ def headline(study: Study) -> str:
     if best[0].user_attrs.get("died"):
         return "No fit has learned anything yet: all that were complete had died."
     n_episodes = n_episodes_of(study)
-    chosen, scores = winner(study), records.finalist_scores(study)
+    chosen, scores = winning_trial(study), records.finalist_frame(study)
     if chosen is None or scores.empty:
         low, high = wilson_interval(best[0].value or 0.0, n_episodes)
         return (
@@ -56,7 +56,7 @@ def n_episodes_of(study: Study) -> int:
     return study.user_attrs.get(N_EPISODES) or EPISODES[str(kind)] * len(alphabets) or 1
 
 
-def facts(study: Study, frame: pd.DataFrame, spent: float, url: str) -> dict[str, str]:
+def study_facts(study: Study, frame: pd.DataFrame, spent: float, url: str) -> dict[str, str]:
     """Return what was run: configuration, data, versions, machine, cost, a line each."""
     identity, made = study.user_attrs.get(IDENTITY, {}), study.user_attrs.get("provenance", {})
     counts = Counter(frame["state"])
@@ -75,7 +75,7 @@ def facts(study: Study, frame: pd.DataFrame, spent: float, url: str) -> dict[str
         cost += f", {span.total_seconds() / 3600:.2f} h from the first trial to the last"
     return {
         "study": study.study_name,
-        "storage": storage_shown(url),
+        "storage": redact_storage(url),
         "settings": settings,
         "data": f"digest {str(identity.get('data_digest', '?'))[:12]}",
         "training alphabets": ", ".join(identity.get("train_alphabets", [])),
@@ -91,10 +91,10 @@ def facts(study: Study, frame: pd.DataFrame, spent: float, url: str) -> dict[str
 
 def best_table(study: Study, frame: pd.DataFrame) -> list[list[str]]:
     """Return the best complete trials, a column each: value, finalists' fits, cost, parameters."""
-    done = frame[frame["state"] == "complete"].sort_values("value", ascending=False).head(N_BEST)
+    done = frame[frame["state"] == "complete"].sort_values("value", ascending=False).head(N_BEST_SHOWN)
     if done.empty:
         return []
-    scores = records.finalist_scores(study).set_index("trial")
+    scores = records.finalist_frame(study).set_index("trial")
     again = {
         number: f"{score['mean']:.1%} ({score['least']:.1%}–{score['most']:.1%})"
         for number, score in scores.iterrows()
@@ -107,4 +107,4 @@ def best_table(study: Study, frame: pd.DataFrame) -> list[list[str]]:
         ["training (s)", *(f"{seconds:.0f}" for seconds in done["seconds"])],
         ["an image's cost (MFLOP)", *(f"{flops / 1e6:.1f}" for flops in done["flops"])],
     ]
-    return rows + [[name, *map(figures.said, done[name])] for name in records.parameters(frame)]
+    return rows + [[name, *map(figures.format_value, done[name])] for name in records.parameter_names(frame)]

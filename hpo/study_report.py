@@ -7,26 +7,26 @@ from optuna.study import Study
 from hpo import analysis, figures, maps, records, space_figures
 from hpo.finalists import finalist_studies
 from hpo.report import Page, Section
-from hpo.study_facts import N_BEST, best_table, facts, headline, settings_of
-from hpo.surface import surface
-from hpo.wording import caution
+from hpo.study_facts import N_BEST_SHOWN, best_table, study_facts, study_headline, settings_of
+from hpo.surface import interpolate
+from hpo.wording import data_caveat
 
 N_AXES = 8
-MOST = 400  # trials in each of many small figures
+MAX_SMALL_PLOT_TRIALS = 400  # trials in each of many small figures
 
 
 def finalists_of(storage: RDBStorage, study: Study) -> pd.DataFrame | None:
-    """Return the fits of the study's finalists, as :func:`hpo.records.trials` does."""
-    parts = [records.trials(each) for each in finalist_studies(storage, study)]
+    """Return the fits of the study's finalists, as :func:`hpo.records.trial_frame` does."""
+    parts = [records.trial_frame(each) for each in finalist_studies(storage, study)]
     return pd.concat(parts, ignore_index=True) if parts else None
 
 
-def course(
+def history_sections(
     storage: RDBStorage, study: Study, frame: pd.DataFrame, spent: pd.DataFrame
 ) -> list[Section]:
     """Return the parts that say how the search went, and what it spent."""
-    peers = analysis.random_peers(storage, study)
-    by_trial, by_cost = (analysis.best_over_peers(peers, by) for by in ("trial", "end"))
+    peers = analysis.random_search_studies(storage, study)
+    by_trial, by_cost = (analysis.best_so_far_frame(peers, by) for by in ("trial", "end"))
     beside = "" if by_cost.empty else " Dotted: random search in the same space."
     return [
         Section(
@@ -34,51 +34,51 @@ def course(
             "Validation accuracy of every trial, a pruned one's last, and the best so far: by "
             "trial, then by the training time spent." + beside,
             figures=[
-                figures.history(records.progress(frame, by="trial"), by_trial),
-                figures.history(records.progress(frame), by_cost, against="cost", full=False),
+                figures.history_plot(records.progress_frame(frame, by="trial"), by_trial),
+                figures.history_plot(records.progress_frame(frame), by_cost, against="cost", full=False),
             ],
         ),
         Section(
             "Pruning",
             "Every trial's learning curve; the mark at its end says what ended it.",
-            figures=[figures.learning_curves(records.curves(study))],
+            figures=[figures.learning_curve_plot(records.curve_frame(study))],
         ),
-        Section("Where the budget went", figures=[figures.spending(spent)]),
+        Section("Where the budget went", figures=[figures.cost_plot(spent)]),
     ]
 
 
-def parameters(study: Study, frame: pd.DataFrame) -> list[Section]:
+def parameter_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
     """Return the parts that say which values are good ones."""
-    names, log = records.parameters(frame), records.log_parameters(study)
-    ranked = analysis.importances(study)
+    names, log = records.parameter_names(frame), records.log_scale_parameters(study)
+    ranked = analysis.importance_frame(study)
     order = [*ranked["parameter"]] or names
     n_complete = int(frame["state"].isin(["complete", "died"]).sum())
-    few, every = few_of(frame)
+    few, every = thin_complete(frame)
     parts = [
         Section(
             "Importance of the parameters",
             "PED-ANOVA (Watanabe et al., 2023): how the best trials' values differ from all "
             f"trials'. It rests on {n_complete} complete trials; with fewer than a hundred, take "
             "the order as a hint.",
-            figures=[space_figures.importances(ranked, n_complete)],
+            figures=[space_figures.importance_plot(ranked, n_complete)],
         ),
         Section(
             "Parallel coordinates",
             f"The {min(N_AXES, len(order))} most important parameters of the complete trials; "
             "brighter is better.",
-            figures=[space_figures.parallel(frame, order[:N_AXES], log)],
+            figures=[space_figures.parallel_plot(frame, order[:N_AXES], log)],
             wide=True,
         ),
         Section(
             "Slices",
             f"Validation accuracy against each parameter, complete trials alone{every}.",
-            figures=[space_figures.slices(few, order, log)],
+            figures=[space_figures.slice_plot(few, order, log)],
             wide=True,
         ),
         Section(
             "Learning rate and momentum, layer by layer",
             f"Complete trials{every}; brighter is better.",
-            figures=[maps.layer_rates(records.layer_rates(few))],
+            figures=[maps.layer_rate_plot(records.layer_rate_frame(few))],
             wide=True,
         ),
     ]
@@ -87,24 +87,24 @@ def parameters(study: Study, frame: pd.DataFrame) -> list[Section]:
 
 def landscape(frame: pd.DataFrame, x: str, y: str, log: set[str]) -> Section:
     """Return the part that shows the accuracy over two parameters."""
-    drawn = maps.contour(frame, surface(frame, x, y, log), x, y, log)
+    drawn = maps.contour_plot(frame, interpolate(frame, x, y, log), x, y, log)
     note = "Interpolated between the complete trials (white); outside of them nothing is said."
     return Section("The two most important parameters", note, figures=[drawn])
 
 
-def few_of(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+def thin_complete(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Return complete trials for many small figures, and which ones they are if not all."""
     done = frame[frame["state"] == "complete"]
-    few = records.thinned(done, MOST)
+    few = records.thin_rows(done, MAX_SMALL_PLOT_TRIALS)
     return few, "" if len(few) == len(done) else f" ({len(few)} of {len(done)}, evenly chosen)"
 
 
-def best(study: Study, frame: pd.DataFrame) -> list[Section]:
+def best_trial_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
     """Return the parts that say what the best trials are."""
     again = "“Fitted again”: mean (least–most) over fresh seeds and fresh validation episodes."
     return [
-        Section("Accuracy against cost", figures=[maps.pareto(records.pareto(frame))]),
-        Section(f"The best {N_BEST} trials", again, table=best_table(study, frame)),
+        Section("Accuracy against cost", figures=[maps.pareto_plot(records.pareto_frame(frame))]),
+        Section(f"The best {N_BEST_SHOWN} trials", again, table=best_table(study, frame)),
     ]
 
 
@@ -120,15 +120,15 @@ def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
         "All accuracies are on validation alphabets; nothing here was chosen on the test. The "
         "episodes share drawings, so intervals over them are a little too narrow."
     ]
-    if said := caution(str(settings_of(study).get("data"))):
+    if said := data_caveat(str(settings_of(study).get("data"))):
         lead.append(said)
     title = f"Study {study.study_name}"
-    frame = records.trials(study)
-    spent = records.spending(frame, finalists_of(storage, study))
+    frame = records.trial_frame(study)
+    spent = records.cost_frame(frame, finalists_of(storage, study))
     shown = [
-        Section("What was run", facts=facts(study, frame, spent["seconds"].sum(), url)),
-        *course(storage, study, frame, spent),
-        *parameters(study, frame),
-        *best(study, frame),
+        Section("What was run", facts=study_facts(study, frame, spent["seconds"].sum(), url)),
+        *history_sections(storage, study, frame, spent),
+        *parameter_sections(study, frame),
+        *best_trial_sections(study, frame),
     ]
-    return Page(title, headline(study), lead, shown)
+    return Page(title, study_headline(study), lead, shown)

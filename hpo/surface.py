@@ -5,18 +5,18 @@ import pandas as pd
 from scipy.interpolate import griddata
 from scipy.spatial import QhullError
 
-from hpo.analysis import AT_LEAST
+from hpo.analysis import MIN_TRIALS
 
 CELLS = 24  # of either axis
 
 
-def surface(
+def interpolate(
     frame: pd.DataFrame, x: str, y: str, log: set[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Return what lies between the complete trials, as a grid over two parameters.
 
     Args:
-        frame: of :func:`hpo.records.trials`.
+        frame: of :func:`hpo.records.trial_frame`.
         x: a parameter.
         y: another.
         log: those of the two that are interpolated on a log scale.
@@ -28,7 +28,7 @@ def surface(
     done = frame[frame["state"] == "complete"]
     points = [np.log(done[p]) if p in log else done[p].astype(float) for p in (x, y)]
     span = [np.ptp(p) if len(p) else 0.0 for p in points]
-    if min(span) == 0 or len(done) < AT_LEAST:
+    if min(span) == 0 or len(done) < MIN_TRIALS:
         return None
     scaled = [(p - p.min()) / s for p, s in zip(points, span, strict=True)]
     steps = np.linspace(0, 1, CELLS)

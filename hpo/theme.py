@@ -38,23 +38,23 @@ GRID = "rgba(128,128,128,0.25)"
 HEIGHT = 420
 
 
-def mark(state: str, size: int) -> dict[str, Any]:
+def state_marker(state: str, size: int) -> dict[str, Any]:
     """Return the marker of a trial's state."""
     colour = STATE_COLOURS[state]
     line = {"color": colour, "width": 2 if state == "pruned" else 0}
     return {"color": colour, "symbol": STATE_SYMBOLS[state], "size": size, "line": line}
 
 
-def empty(text: str) -> go.Figure:
+def empty_figure(text: str) -> go.Figure:
     """Return a figure that says why there is nothing to see."""
     figure = go.Figure()
     figure.add_annotation(text=text, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    return styled(figure, height=160)
+    return apply_style(figure, height=160)
 
 
-def styled(figure: go.Figure, height: int = HEIGHT, **layout: Any) -> go.Figure:
+def apply_style(figure: go.Figure, height: int = HEIGHT, **layout: Any) -> go.Figure:
     """Return the figure in the house's style; paper is transparent, for light and dark pages."""
     figure.update_layout(
         template="none",
@@ -73,7 +73,7 @@ def styled(figure: go.Figure, height: int = HEIGHT, **layout: Any) -> go.Figure:
     return figure
 
 
-def plain(text: str) -> str:
+def escape_markup(text: str) -> str:
     """Return a text for a figure, in which plotly reads tags like <b> unless they are escaped."""
     return html.escape(text, quote=False)
 

@@ -6,9 +6,9 @@ from optuna.study import Study
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from data.errors import InputError
-from hpo.finalists import winner
+from hpo.finalists import winning_trial
 from hpo.settings import StudySettings, base_config
-from hpo.space import resized, suggest_config
+from hpo.space import resize_model, suggest_config
 from hpo.trials import best_trials
 from model.config import Config
 
@@ -28,7 +28,7 @@ def choose_trial(study: Study, number: int | None) -> FrozenTrial:
             f"Study '{study.study_name}' has no complete trial yet. Let run_study.py finish one."
         )
     if number is None:
-        return winner(study) or best[0]
+        return winning_trial(study) or best[0]
     complete = {t.number: t for t in study.get_trials(states=(TrialState.COMPLETE,))}
     if number not in complete:
         raise InputError(
@@ -38,7 +38,7 @@ def choose_trial(study: Study, number: int | None) -> FrozenTrial:
     return complete[number]
 
 
-def retrain_config(
+def refit_config(
     settings: StudySettings,
     trial: FrozenTrial,
     max_epochs: int | None = None,
@@ -57,5 +57,5 @@ def retrain_config(
     config = suggest_config(FixedTrial(trial.params), base_config(settings), settings.search)
     epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]
     if image_size:
-        config = replace(config, model=resized(config.conv, image_size))
+        config = replace(config, model=resize_model(config.conv, image_size))
     return replace(config, fit=replace(config.fit, max_epochs=epochs, mirrors=mirrors))

@@ -13,10 +13,10 @@ from data.files import write_atomically
 from model.config import Config
 from model.siamese import SiameseNet, build_net
 
-NETWORK = "siamese-network-1"
+NETWORK_FORMAT = "siamese-network-1"
 
 
-def save(path: Path, format_name: str, content: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, format_name: str, content: dict[str, Any]) -> None:
     """Write tensors and plain values to ``path``, atomically.
 
     Raises:
@@ -32,8 +32,8 @@ def save(path: Path, format_name: str, content: dict[str, Any]) -> None:
     write_atomically(path, write)
 
 
-def load(path: Path, format_name: str) -> dict[str, Any]:
-    """Return what :func:`save` wrote, on the CPU; nothing in the file is executed.
+def load_checkpoint(path: Path, format_name: str) -> dict[str, Any]:
+    """Return what :func:`save_checkpoint` wrote, on the CPU; nothing in the file is executed.
 
     Raises:
         InputError: no such file, a torn one, or one of another format.
@@ -58,10 +58,10 @@ def load(path: Path, format_name: str) -> dict[str, Any]:
 def save_network(path: Path, net: SiameseNet, config: Config, facts: dict[str, Any]) -> None:
     """Write a trained network with its configuration and facts about its making (JSON values)."""
     text = json.dumps({"config": config.to_dict(), "facts": facts})
-    save(path, NETWORK, {"about": text, "net": net.state_dict()})
+    save_checkpoint(path, NETWORK_FORMAT, {"about": text, "net": net.state_dict()})
 
 
-def check_network(net: nn.Module, facts: dict[str, Any]) -> None:
+def validate_network(net: nn.Module, facts: dict[str, Any]) -> None:
     """Pass if a network and what is said of it can be what :func:`save_network` wrote.
 
     Raises:
@@ -86,13 +86,13 @@ def load_network(path: Path) -> tuple[SiameseNet, Config, dict[str, Any]]:
     Raises:
         InputError: the file is no such network.
     """
-    content = load(path, NETWORK)
+    content = load_checkpoint(path, NETWORK_FORMAT)
     try:
         about = json.loads(content["about"])
         config, facts = Config.from_dict(about["config"]), dict(about["facts"])
         net = build_net(config.model)
         net.load_state_dict(content["net"])
-        check_network(net, facts)
+        validate_network(net, facts)
     except (
         KeyError,
         TypeError,

@@ -15,7 +15,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 @dataclass(frozen=True)
-class Machine:
+class ComputeConfig:
     """What a fit computes on.
 
     Args:
@@ -29,13 +29,13 @@ class Machine:
     compile: bool = False
 
 
-def choose_machine(device: str = "auto", precision: str = "auto", compile: bool = False) -> Machine:
+def choose_compute(device: str = "auto", precision: str = "auto", compile: bool = False) -> ComputeConfig:
     """Return the named machine; a process that computes on the CPU keeps its freed memory.
 
     Args:
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` …; ``"auto"`` is CUDA where there is one.
         precision: ``"auto"`` takes bfloat16 where the hardware has it.
-        compile: see :class:`Machine`.
+        compile: see :class:`ComputeConfig`.
 
     Raises:
         InputError: there is no such device, or no compiler.
@@ -45,7 +45,7 @@ def choose_machine(device: str = "auto", precision: str = "auto", compile: bool 
         raise InputError("--compile needs a C++ compiler on the CPU. Install one, or leave it out.")
     if found.type == "cpu":
         keep_freed_memory()
-    return Machine(found, _choose_precision(precision, found), compile)
+    return ComputeConfig(found, _choose_precision(precision, found), compile)
 
 
 def _choose_device(name: str) -> torch.device:

@@ -28,7 +28,7 @@ def open_writer(folder: Path) -> "SummaryWriter":
     return SummaryWriter(folder, purge_step=1)
 
 
-def logged(results: Iterator[EpochResult], folder: Path | None) -> Iterator[EpochResult]:
+def log_epochs(results: Iterator[EpochResult], folder: Path | None) -> Iterator[EpochResult]:
     """Yield a fit's results, each of them written down first.
 
     Args:

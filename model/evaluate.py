@@ -81,7 +81,7 @@ def logits_between(net: SiameseNet, h_NE: Tensor, episodes: Episodes) -> Tensor:
     return torch.cat([net.compare(h_NE[q], h_NE[s]) for q, s in blocks])
 
 
-def credit(scores_RQS: Tensor, target_RQ: Tensor) -> Tensor:
+def correctness(scores_RQS: Tensor, target_RQ: Tensor) -> Tensor:
     """Return for each episode 1 if the target alone scores highest, 1/k in a tie of k, else 0.
 
     Deviation D4: the paper does not mention ties. Sharing them gives a network that answers the
@@ -100,7 +100,7 @@ def one_shot_accuracy(net: SiameseNet, drawings: Drawings, episodes: Episodes) -
     Source: Koch 2015 §4.2, ``C* = argmax_c p(c)``; logits rank like p and do not saturate.
     """
     logits = episode_logits(net, drawings, episodes)
-    return credit(logits, episodes.target_RQ).mean().item()
+    return correctness(logits, episodes.target_RQ).mean().item()
 
 
 def nearest_neighbour_scores(drawings: Drawings, episodes: Episodes) -> Tensor:

@@ -49,7 +49,7 @@ class _Compare(nn.Module):
         return (left - right).abs() @ self.weight + self.bias
 
 
-def graphs_of(net: SiameseNet) -> dict[str, ExportedProgram]:
+def export_graphs(net: SiameseNet) -> dict[str, ExportedProgram]:
     """Return the graphs ``embed`` and ``compare`` of a float32 network on the CPU."""
     size, units, batch = net.config.image_size, net.config.units, {0: Dim("batch", min=1)}
     images = torch.zeros(2, net.config.channels, size, size)
@@ -84,13 +84,13 @@ def _save_torch(program: ExportedProgram, output: str, path: Path) -> None:
         torch.export.save(program, file)
 
 
-FORMATS: dict[str, tuple[str, Callable[[ExportedProgram, str, Path], None]]] = {
+EXPORT_FORMATS: dict[str, tuple[str, Callable[[ExportedProgram, str, Path], None]]] = {
     "onnx": ("onnx", _save_onnx),
     "torch": ("pt2", _save_torch),
 }
 
 
-def export(network: Path, form: str, folder: Path | None = None) -> list[Path]:
+def export_network(network: Path, form: str, folder: Path | None = None) -> list[Path]:
     """Write a saved network's graphs as ``NAME.embed.SUFFIX`` and ``NAME.compare.SUFFIX``.
 
     Args:
@@ -106,9 +106,9 @@ def export(network: Path, form: str, folder: Path | None = None) -> list[Path]:
     """
     require_libraries(form)
     net = load_network(network)[0].to(memory_format=torch.contiguous_format)
-    suffix, save = FORMATS[form]
+    suffix, save = EXPORT_FORMATS[form]
     paths = []
-    for name, program in graphs_of(net).items():
+    for name, program in export_graphs(net).items():
         path = (folder or network.parent) / f"{network.stem}.{name}.{suffix}"
         write_atomically(path, partial(save, program, OUTPUT[name]))
         paths.append(path)

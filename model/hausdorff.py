@@ -12,12 +12,12 @@ from torch import Tensor
 from data.drawings import Drawings
 from data.episodes import Episodes
 
-INK = 128  # of 255
+INK_THRESHOLD = 128  # of 255
 
 
 def ink_points(image_HW: Tensor) -> Tensor:
     """Return P×2 positions of the ink in pixels, from its own centre; uint8 in, float32 out."""
-    points_P2 = (image_HW >= INK).nonzero().float()
+    points_P2 = (image_HW >= INK_THRESHOLD).nonzero().float()
     return points_P2 - points_P2.mean(0)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from data.errors import hide_password
-from model.device import Machine
+from model.device import ComputeConfig
 
 PACKAGES = ("siamese-hpo", "torch", "torchvision", "optuna", "numpy", "pandas")
 
@@ -42,7 +42,7 @@ def _cpu() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), "")
 
 
-def provenance(machine: Machine) -> dict[str, Any]:
+def provenance(machine: ComputeConfig) -> dict[str, Any]:
     """Return where, when and by which code something was computed, as JSON values."""
     device = machine.device
     status = _git("status", "--porcelain")

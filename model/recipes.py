@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.affine import distort, draw_distortions, identity
+from data.affine import distort, draw_distortions, identity_parameters
 from data.drawings import Drawings
-from data.pairs import another, below, draw_pairs
-from data.splits import TRAIN_DRAWERS, of_drawers
+from data.pairs import random_other, random_below, draw_pairs
+from data.splits import TRAIN_DRAWERS, select_drawers
 from model.config import FitConfig
 from model.seeds import derive_seed
 from model.siamese import SiameseNet
@@ -63,7 +63,7 @@ def pair_losses(
         if fit.distort:
             T = draw_distortions(len(x), generator=generator)
             kept = torch.rand(len(at), generator=generator, device=device) >= DISTORTED_SHARE
-            x = distort(x, torch.where(kept.repeat(2).unsqueeze(1), identity(device), T))
+            x = distort(x, torch.where(kept.repeat(2).unsqueeze(1), identity_parameters(device), T))
         logits = net.compare(*net.embed(x).chunk(2))
         yield F.binary_cross_entropy_with_logits(logits, batch.same_B.float())
 
@@ -82,8 +82,8 @@ def draw_characters(
     within = torch.rand(len(rank), generator=generator, device=device, dtype=torch.float64)
     character = (rank + within).argsort()[:n]
     count, start = drawings.count_C[character], drawings.first_C[character]
-    first = below(count, generator)
-    second = another(first, count, generator)
+    first = random_below(count, generator)
+    second = random_other(first, count, generator)
     return start + first, start + second, alphabet[character]
 
 
@@ -101,7 +101,7 @@ def draw_episode(drawings: Drawings, fit: FitConfig, *, generator: torch.Generat
         drawn = torch.randint(n, shape, generator=generator, device=device)
         return drawn[alphabet].repeat(2)
 
-    T = identity(device).repeat(2 * len(first), 1)
+    T = identity_parameters(device).repeat(2 * len(first), 1)
     if fit.distort:
         T = draw_distortions(len(T), generator=generator)
     if fit.turns:
@@ -149,4 +149,4 @@ LOSSES: dict[str, Recipe] = {"paper": pair_losses, "episode": episode_losses}
 
 def training_drawings(train: Drawings, fit: FitConfig) -> Drawings:
     """Return what a recipe trains on: the paper's twelve drawers, or all twenty."""
-    return of_drawers(train, TRAIN_DRAWERS) if fit.recipe == "paper" else train
+    return select_drawers(train, TRAIN_DRAWERS) if fit.recipe == "paper" else train

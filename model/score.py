@@ -15,11 +15,11 @@ from torch import Tensor
 from data.drawings import Drawings
 from data.episodes import Episodes, dense_validation
 from data.pairs import Pairs, draw_pairs
-from data.splits import TEST_DRAWERS, Split, of_drawers
+from data.splits import TEST_DRAWERS, Split, select_drawers
 from model.evaluate import (
     averaged_logits,
     best_threshold,
-    credit,
+    correctness,
     episode_logits,
     nearest_neighbour_scores,
     pair_logits,
@@ -27,22 +27,22 @@ from model.evaluate import (
     wilson_interval,
 )
 from model.siamese import DenseNet, SiameseNet
-from model.survey import EPISODE_SEED, roc, survey, survey_episodes
+from model.survey import EPISODE_SEED, roc_curve, n_way_accuracies, n_way_episodes
 
-SHOWN_WAYS = (2, 5, 10, 15, 20)
+REPORTED_WAYS = (2, 5, 10, 15, 20)
 N_PAIRS = 10_000  # §4.1: verification pairs for validation, and for the test
 
 Scorer = Callable[[Drawings, Episodes], Tensor]  # → R×Q×S, higher is likelier
 
 
 @dataclass(frozen=True)
-class Score:
+class TestMetrics:
     """One network's figures.
 
     Args:
         figures: JSON values; accuracies are shares in [0, 1].
         predictions: one row per official episode.
-        confusions: of :func:`model.survey.survey`, over the alphabets that were not trained on.
+        confusions: of :func:`model.survey.n_way_accuracies`, over the alphabets that were not trained on.
         filters_NHW: the first layer's weights, if it is convolutional.
     """
 
@@ -70,7 +70,7 @@ def prediction_table(scores_RQS: Tensor, test: Drawings, official: Episodes) -> 
         "support_drawer": support_drawer + 1,
         "character": character[query],
         "answer": character[official.support_RS].gather(-1, answer_RQ).flatten(),
-        "credit": credit(scores, target).flatten(),
+        "credit": correctness(scores, target).flatten(),
         "logit_right": scores.gather(-1, target.unsqueeze(-1)).flatten(),
         "logit_answer": scores.gather(-1, answer_RQ.unsqueeze(-1)).flatten(),
     }
@@ -80,7 +80,7 @@ def prediction_table(scores_RQS: Tensor, test: Drawings, official: Episodes) -> 
     return table
 
 
-def official_figures(table: pd.DataFrame) -> dict[str, Any]:
+def official_metrics(table: pd.DataFrame) -> dict[str, Any]:
     """Return accuracy on the official episodes: in all, per run and per alphabet."""
     accuracy = float(table["credit"].mean())
     per_run = table.groupby(table["lake_run"].map("run{:02}".format))["credit"].mean()
@@ -93,9 +93,9 @@ def official_figures(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def accuracy(scorer: Scorer, drawings: Drawings, episodes: Episodes) -> float:
+def scorer_accuracy(scorer: Scorer, drawings: Drawings, episodes: Episodes) -> float:
     """Return the share of episodes answered rightly."""
-    return credit(scorer(drawings, episodes), episodes.target_RQ).mean().item()
+    return correctness(scorer(drawings, episodes), episodes.target_RQ).mean().item()
 
 
 def official_predictions(scorer: Scorer, split: Split) -> pd.DataFrame:
@@ -103,7 +103,7 @@ def official_predictions(scorer: Scorer, split: Split) -> pd.DataFrame:
     return prediction_table(scorer(split.test, split.official), split.test, split.official)
 
 
-def survey_figures(
+def n_way_metrics(
     net: SiameseNet, parts: dict[str, Drawings]
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Return N-way accuracies on random episodes, in all (test) and by alphabet, and confusions.
@@ -112,7 +112,7 @@ def survey_figures(
         net: on the drawings' device.
         parts: ``"test"``, and ``"val"`` where it was not trained on.
     """
-    found = {part: survey(net, drawings) for part, drawings in parts.items()}
+    found = {part: n_way_accuracies(net, drawings) for part, drawings in parts.items()}
     by_alphabet = {
         part: {
             alphabet: {str(n): a for n, a in zip(rows["n_way"], rows["accuracy"], strict=True)}
@@ -137,9 +137,9 @@ def verification_pairs(drawings: Drawings) -> Pairs:
     return draw_pairs(drawings, N_PAIRS, generator=generator)
 
 
-def verification_figures(net: SiameseNet, split: Split) -> dict[str, Any]:
+def verification_metrics(net: SiameseNet, split: Split) -> dict[str, Any]:
     """Return the threshold chosen on validation pairs, its accuracy, and the test's ROC curve."""
-    val, test = split.val, of_drawers(split.test, TEST_DRAWERS)
+    val, test = split.val, select_drawers(split.test, TEST_DRAWERS)
     val_pairs, test_pairs = verification_pairs(val), verification_pairs(test)
     chosen = best_threshold(pair_logits(net, val, val_pairs), val_pairs.same_B)
     logits_B = pair_logits(net, test, test_pairs)
@@ -152,11 +152,11 @@ def verification_figures(net: SiameseNet, split: Split) -> dict[str, Any]:
             "false": (logits_B >= chosen.threshold)[~test_pairs.same_B].double().mean().item(),
             "true": (logits_B >= chosen.threshold)[test_pairs.same_B].double().mean().item(),
         },
-        "roc": roc(logits_B, test_pairs.same_B),
+        "roc": roc_curve(logits_B, test_pairs.same_B),
     }
 
 
-def score_network(net: SiameseNet, split: Split, *, val_is_held_out: bool = True) -> Score:
+def evaluate_network(net: SiameseNet, split: Split, *, val_is_held_out: bool = True) -> TestMetrics:
     """Return every figure of a trained network.
 
     Args:
@@ -168,10 +168,10 @@ def score_network(net: SiameseNet, split: Split, *, val_is_held_out: bool = True
     alone, averaged = partial(episode_logits, net), partial(averaged_logits, net)
     predictions = official_predictions(alone, split)
     parts = {"test": split.test} | ({"val": split.val} if val_is_held_out else {})
-    surveyed, confusions = survey_figures(net, parts)
-    official = accuracy(averaged, split.test, split.official)
+    surveyed, confusions = n_way_metrics(net, parts)
+    official = scorer_accuracy(averaged, split.test, split.official)
     figures: dict[str, Any] = {
-        "official": official_figures(predictions),
+        "official": official_metrics(predictions),
         "validation_accuracy": None,
         **surveyed,
         "verification": None,
@@ -179,10 +179,10 @@ def score_network(net: SiameseNet, split: Split, *, val_is_held_out: bool = True
     }
     if val_is_held_out:
         dense = dense_validation(split.val)
-        figures["validation_accuracy"] = accuracy(alone, split.val, dense)
-        figures["averaged"]["validation_accuracy"] = accuracy(averaged, split.val, dense)
-        figures["verification"] = verification_figures(net, split)
-    return Score(figures, predictions, confusions, first_filters(net))
+        figures["validation_accuracy"] = scorer_accuracy(alone, split.val, dense)
+        figures["averaged"]["validation_accuracy"] = scorer_accuracy(averaged, split.val, dense)
+        figures["verification"] = verification_metrics(net, split)
+    return TestMetrics(figures, predictions, confusions, first_filters(net))
 
 
 def first_filters(net: SiameseNet) -> Tensor | None:
@@ -192,18 +192,18 @@ def first_filters(net: SiameseNet) -> Tensor | None:
     return net.conv1.weight.mean(1).detach().cpu()
 
 
-def score_baseline(split: Split) -> dict[str, Any]:
+def evaluate_baseline(split: Split) -> dict[str, Any]:
     """Return the figures of 1-NN on pixels, by cosine, on the same episodes."""
     predictions = official_predictions(nearest_neighbour_scores, split)
-    validation = accuracy(nearest_neighbour_scores, split.val, dense_validation(split.val))
+    validation = scorer_accuracy(nearest_neighbour_scores, split.val, dense_validation(split.val))
     test, limit = split.test, int(split.test.count_A.min())
     ways = {
-        str(n): accuracy(nearest_neighbour_scores, test, survey_episodes(test, n))
-        for n in SHOWN_WAYS
+        str(n): scorer_accuracy(nearest_neighbour_scores, test, n_way_episodes(test, n))
+        for n in REPORTED_WAYS
         if n <= limit
     }
     return {
-        "official": official_figures(predictions),
+        "official": official_metrics(predictions),
         "validation_accuracy": validation,
         "random_episodes": ways,
     }

@@ -12,12 +12,12 @@ import torch
 from data.errors import InputError
 from model import checkpoint
 from model.config import Config
-from model.device import Machine
+from model.device import ComputeConfig
 from model.optim import build_optimizer
 from model.seeds import derive_seed
 from model.siamese import SiameseNet, build_net
 
-FORMAT = "siamese-fit-2"  # another whenever equal configurations are trained otherwise
+FIT_FORMAT = "siamese-fit-2"  # another whenever equal configurations are trained otherwise
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class FitState:
 
     config: Config
     seed: int
-    machine: Machine
+    machine: ComputeConfig
     history: list[EpochResult] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -141,7 +141,7 @@ class FitState:
         content |= {"net": self.net.state_dict(), "ema_net": self.ema_net.state_dict()}
         content |= {"best_weights": self.best_weights, "optimizer": self.optimizer.state_dict()}
         content["generator"] = self.generator.get_state()
-        checkpoint.save(path, FORMAT, content)
+        checkpoint.save_checkpoint(path, FIT_FORMAT, content)
 
     def load(self, path: Path) -> None:
         """Go back to a checkpoint.
@@ -149,7 +149,7 @@ class FitState:
         Raises:
             InputError: it is torn, or of another fit, data set or kind of device.
         """
-        content = checkpoint.load(path, FORMAT)
+        content = checkpoint.load_checkpoint(path, FIT_FORMAT)
         about = json.loads(content["about"])
         ours = self._identity()
         if other := [name for name in ours if about.get(name) != ours[name]]:

@@ -12,22 +12,22 @@ from torch import Tensor
 
 from data.drawings import Drawings
 from data.episodes import Episodes, random_episodes
-from model.evaluate import credit, embed_drawings, logits_between
+from model.evaluate import correctness, embed_drawings, logits_between
 from model.siamese import SiameseNet
 
-WAYS = range(2, 21)
+N_WAYS = range(2, 21)
 N_WAY_CONFUSED = 20
 N_BLOCKS = 40  # random blocks per alphabet and N
 EPISODE_SEED = 2015  # fixes the episodes, whatever the fit's seed
 
 
-def survey_episodes(drawings: Drawings, n_way: int) -> Episodes:
+def n_way_episodes(drawings: Drawings, n_way: int) -> Episodes:
     """Return the random within-alphabet episodes of one N."""
     return random_episodes(drawings, n_way=n_way, n_blocks=N_BLOCKS, seed=EPISODE_SEED)
 
 
 @torch.no_grad()
-def survey(net: SiameseNet, drawings: Drawings) -> tuple[pd.DataFrame, pd.DataFrame]:
+def n_way_accuracies(net: SiameseNet, drawings: Drawings) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return accuracies and confusions on random within-alphabet episodes.
 
     Args:
@@ -43,10 +43,10 @@ def survey(net: SiameseNet, drawings: Drawings) -> tuple[pd.DataFrame, pd.DataFr
     limit = int(drawings.count_A.min())
     rows: list[dict[str, Any]] = []
     confusions = pd.DataFrame(columns=["alphabet", "character", "answer", "count"])
-    for n_way in (n for n in WAYS if n <= limit):
-        episodes = survey_episodes(drawings, n_way)
+    for n_way in (n for n in N_WAYS if n <= limit):
+        episodes = n_way_episodes(drawings, n_way)
         logits_RQS = logits_between(net, h_NE, episodes).cpu()
-        right_RQ = credit(logits_RQS, episodes.target_RQ)
+        right_RQ = correctness(logits_RQS, episodes.target_RQ)
         by_alphabet = right_RQ.view(len(drawings.alphabets), -1).mean(1).tolist()
         for alphabet, accuracy in zip(drawings.alphabets, by_alphabet, strict=True):
             rows.append({"alphabet": alphabet, "n_way": n_way, "accuracy": accuracy})
@@ -72,7 +72,7 @@ def _confusions(drawings: Drawings, query_RQ: Tensor, answer_RQ: Tensor) -> pd.D
     return frame.value_counts(sort=False).reset_index(name="count")
 
 
-def roc(logits_B: Tensor, same_B: Tensor, n_points: int = 200) -> dict[str, list[float]]:
+def roc_curve(logits_B: Tensor, same_B: Tensor, n_points: int = 200) -> dict[str, list[float]]:
     """Return ``false`` and ``true`` positive rates of verification, thinned to some points.
 
     A point for each threshold: pairs of equal logits are on one side of it.

@@ -66,7 +66,7 @@ def fit(
         loss = train_epoch(state, drawings)
         accuracy = _validate(state, validation, loss)
         seconds = time.perf_counter() - started
-        result = _judge(state, loss, accuracy, seconds, drawings.n_characters)
+        result = _epoch_result(state, loss, accuracy, seconds, drawings.n_characters)
         state.history.append(result)
         if state.best is result:
             state.best_weights = copy.deepcopy(state.candidate.state_dict())
@@ -98,23 +98,23 @@ def train_epoch(state: FitState, drawings: Drawings) -> float:
     set_epoch(state.optimizer, config, len(state.history))
     total, n_steps = torch.zeros((), device=state.machine.device), 0
     for loss in LOSSES[config.recipe](state.net, drawings, config, generator=state.generator):
-        step(state, loss)
+        train_step(state, loss)
         total += loss.detach()
         n_steps += 1
     return total.item() / n_steps
 
 
-def step(state: FitState, loss: Tensor) -> None:
+def train_step(state: FitState, loss: Tensor) -> None:
     """Move the weights by one loss, and their average after them."""
     state.optimizer.zero_grad()
     loss.backward()
     state.optimizer.step()
     state.n_steps += 1
-    average(state)
+    update_average(state)
 
 
 @torch.no_grad()
-def average(state: FitState) -> None:
+def update_average(state: FitState) -> None:
     """Move the averaged weights towards the weights; early averages span the last tenth."""
     if state.config.fit.ema:
         decay = min(state.config.fit.ema, (1 + state.n_steps) / (10 + state.n_steps))
@@ -132,7 +132,7 @@ def _validate(state: FitState, validation: Validation | None, loss: float) -> fl
     return one_shot_accuracy(state.candidate, validation.drawings, validation.episodes)
 
 
-def _judge(
+def _epoch_result(
     state: FitState, loss: float, accuracy: float, seconds: float, n_characters: int
 ) -> EpochResult:
     """Return the epoch's result with the reason to stop, if there is one."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 # Differences held at a time: 2 MiB, a core's cache; a GPU wants few and large kernels instead.
-PART, PART_ON_A_GPU = 2**19, 2**26
+CHUNK, GPU_CHUNK = 2**19, 2**26
 MIN_WIDTH = 128  # components in a row, so that the innermost loop is worth its start
 
 
@@ -24,19 +24,19 @@ def weighted_l1(h1_QE: Tensor, h2_SE: Tensor, weight_E: Tensor) -> Tensor:
     """
     if torch.compiler.is_compiling():  # the compiler fuses it by itself
         return (h1_QE.unsqueeze(1) - h2_SE).abs() @ weight_E
-    n_rows = max(1, _part(h1_QE.device) // (MIN_WIDTH * len(h2_SE)))
+    n_rows = max(1, _chunk_size(h1_QE.device) // (MIN_WIDTH * len(h2_SE)))
     return torch.cat([_WeightedL1.apply(q, h2_SE, weight_E) for q in h1_QE.split(n_rows)])
 
 
-def _part(device: torch.device) -> int:
+def _chunk_size(device: torch.device) -> int:
     """Return how many differences are held at a time."""
-    return PART if device.type == "cpu" else PART_ON_A_GPU
+    return CHUNK if device.type == "cpu" else GPU_CHUNK
 
 
 def _differences(h1_QE: Tensor, h2_SE: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Yield some components C of E and the Q×S×C differences in them, in one buffer for all."""
     n_rows = len(h1_QE) * len(h2_SE)
-    width = min(max(1, _part(h1_QE.device) // n_rows), h1_QE.shape[1])
+    width = min(max(1, _chunk_size(h1_QE.device) // n_rows), h1_QE.shape[1])
     buffer = h1_QE.new_empty(n_rows * width)
     for start in range(0, h1_QE.shape[1], width):
         part = slice(start, start + width)

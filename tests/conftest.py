@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from data import cache, glyphs, load
-from data.episodes import Packed
-from data.splits import Split, split
+from data.episodes import Dataset
+from data.splits import Split, split_dataset
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -18,18 +18,18 @@ def _few_threads() -> None:
 
 
 @pytest.fixture(scope="session")
-def packed_105() -> Packed:
-    return glyphs.make(n_alphabets={"train": 4, "val": 2, "test": 2})
+def packed_105() -> Dataset:
+    return glyphs.make_glyphs(n_alphabets={"train": 4, "val": 2, "test": 2})
 
 
 @pytest.fixture(scope="session")
-def packed(packed_105: Packed) -> Packed:
-    return Packed(cache.resized(packed_105.drawings, 35), packed_105.official)
+def packed(packed_105: Dataset) -> Dataset:
+    return Dataset(cache.resize_drawings(packed_105.drawings, 35), packed_105.official)
 
 
 @pytest.fixture(scope="session")
-def parts(packed: Packed) -> Split:
-    return split(packed)
+def parts(packed: Dataset) -> Split:
+    return split_dataset(packed)
 
 
 @pytest.fixture
@@ -49,13 +49,13 @@ def omniglot_root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def omniglot_105(omniglot_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packed]:
+def omniglot_105(omniglot_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dataset]:
     """All of Omniglot, read from its archives into a cache of the tests' own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("omniglot"))
-        yield load.load("omniglot", omniglot_root, 105)
+        yield load.load_dataset("omniglot", omniglot_root, 105)
 
 
 @pytest.fixture(scope="session")
-def omniglot(omniglot_105: Packed) -> Split:
-    return split(Packed(cache.resized(omniglot_105.drawings, 35), omniglot_105.official))
+def omniglot(omniglot_105: Dataset) -> Split:
+    return split_dataset(Dataset(cache.resize_drawings(omniglot_105.drawings, 35), omniglot_105.official))

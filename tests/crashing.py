@@ -13,7 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
-from hpo.retry import RETRY_OF, slot
+from hpo.retry import RETRY_OF, position_in_study
 from hpo.storage import open_storage
 
 ROOT = Path(__file__).parent.parent
@@ -107,7 +107,7 @@ def story(folder: Path) -> dict[int, tuple[Any, ...]]:
     every = trials(folder)
     replaced = {t.user_attrs[RETRY_OF] for t in every if RETRY_OF in t.user_attrs}
     return {
-        slot(every, t.number): (t.state.name, t.params, t.values, t.intermediate_values)
+        position_in_study(every, t.number): (t.state.name, t.params, t.values, t.intermediate_values)
         for t in every
         if t.number not in replaced
     }

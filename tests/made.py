@@ -10,11 +10,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpo.retry import RETRY_OF
 from hpo.sampler import local_arguments
 from hpo.settings import StudySettings
-from hpo.space import distributions
+from hpo.space import search_space
 from hpo.study import IDENTITY
 
 SETTINGS = StudySettings()
-SPACE = distributions(SETTINGS.image_size, SETTINGS.search)
+SPACE = search_space(SETTINGS.image_size, SETTINGS.search)
 START = datetime(2026, 1, 1)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.archive import containers, decode, files
+from data.archive import find_containers, decode_drawing, read_entries
 from data.errors import InputError
-from data.omniglot import read
+from data.omniglot import read_omniglot
 
 
 def png(size: int = 105, mode: str = "1", ink: tuple[int, int] = (3, 4)) -> bytes:
@@ -27,7 +27,7 @@ def make_zip(path: Path, names: list[str]) -> Path:
 
 
 def test_ink_is_one_and_paper_is_zero() -> None:
-    pixels = decode(png(ink=(3, 4)), "x.png")
+    pixels = decode_drawing(png(ink=(3, 4)), "x.png")
     assert pixels.dtype == np.uint8
     assert pixels[4, 3] == 255
     assert pixels.sum() == 255
@@ -35,7 +35,7 @@ def test_ink_is_one_and_paper_is_zero() -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L"])
 def test_black_and_white_is_read_in_either_mode(mode: str) -> None:
-    assert decode(png(mode=mode), "x.png").sum() == 255
+    assert decode_drawing(png(mode=mode), "x.png").sum() == 255
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_black_and_white_is_read_in_either_mode(mode: str) -> None:
 )
 def test_what_is_no_drawing_is_refused_by_name(content: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        decode(content, "x.png")
+        decode_drawing(content, "x.png")
 
 
 def test_a_zip_and_a_folder_give_the_same_files(tmp_path: Path) -> None:
@@ -57,16 +57,16 @@ def test_a_zip_and_a_folder_give_the_same_files(tmp_path: Path) -> None:
     make_zip(tmp_path / "repacked-by-somebody.zip", names)
     with zipfile.ZipFile(tmp_path / "repacked-by-somebody.zip") as archive:
         archive.extractall(tmp_path)
-    folder, zipped = containers(tmp_path)
-    assert list(files(folder)) == list(files(zipped))
-    assert [name for name, _ in files(zipped)] == names[:1]
+    folder, zipped = find_containers(tmp_path)
+    assert list(read_entries(folder)) == list(read_entries(zipped))
+    assert [name for name, _ in read_entries(zipped)] == names[:1]
 
 
 def test_a_torn_zip_is_named_with_its_repair(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "images_background.zip", ["a/Greek/character01/0394_01.png"])
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(InputError, match=r"images_background\.zip is a torn.*get it again"):
-        list(files(path))
+        list(read_entries(path))
 
 
 def test_a_damaged_member_is_named_with_its_repair(tmp_path: Path) -> None:
@@ -75,22 +75,22 @@ def test_a_damaged_member_is_named_with_its_repair(tmp_path: Path) -> None:
     content[90] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(InputError, match="torn or unreadable zip"):
-        list(files(path))
+        list(read_entries(path))
 
 
 def test_an_absurdly_large_member_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/Greek/character01/0394_01.png", bytes(2 << 20))
     with pytest.raises(InputError, match="smaller than"):
-        list(files(tmp_path / "b.zip"))
+        list(read_entries(tmp_path / "b.zip"))
 
 
 def test_a_folder_without_omniglot_says_what_belongs_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"No drawing of Omniglot.*images_background"):
-        read(tmp_path)
+        read_omniglot(tmp_path)
 
 
 def test_a_missing_alphabet_is_named(tmp_path: Path) -> None:
     make_zip(tmp_path / "images_background.zip", ["a/Greek/character01/0394_01.png"])
     with pytest.raises(InputError, match="Alphabet 'Alphabet_of_the_Magi' of images_background"):
-        read(tmp_path)
+        read_omniglot(tmp_path)

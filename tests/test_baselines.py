@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from data.episodes import Packed
+from data.episodes import Dataset
 from data.errors import InputError
 from data.mnist import IMAGES, LABELS, find_folder, load_mnist, mnist_episodes
-from data.splits import Split, split
+from data.splits import Split, split_dataset
 from hpo.scales import SCALES, episode_recipe, paper_recipe
 from model.config import Config
-from model.evaluate import averaged_logits, credit, episode_logits
+from model.evaluate import averaged_logits, correctness, episode_logits
 from model.geometry import DenseConfig
 from model.hausdorff import hausdorff_scores, ink_points, modified_hausdorff
-from model.score import accuracy
+from model.score import scorer_accuracy
 from model.siamese import DenseNet, SiameseNet, build_net
 
 
@@ -37,9 +37,9 @@ def test_a_shifted_drawing_is_as_near_as_the_drawing_itself() -> None:
 
 
 @pytest.mark.omniglot
-def test_lakes_demonstration_errs_on_155_of_400_episodes(omniglot_105: Packed) -> None:
-    parts = split(omniglot_105)
-    errors = 400 * (1 - accuracy(hausdorff_scores, parts.test, parts.official))
+def test_lakes_demonstration_errs_on_155_of_400_episodes(omniglot_105: Dataset) -> None:
+    parts = split_dataset(omniglot_105)
+    errors = 400 * (1 - scorer_accuracy(hausdorff_scores, parts.test, parts.official))
     assert errors == pytest.approx(155), "38.75 %, which he and the paper round to 38.8"
 
 
@@ -116,7 +116,7 @@ def test_the_400_mnist_episodes_are_fixed_and_ask_every_digit_once(digits_root: 
     assert torch.equal(digits.character_N[first.query_RQ], digits.character_N[right])
     assert not (first.query_RQ == right).any(), "no drawing is asked among itself"
     oracle = torch.nn.functional.one_hot(first.target_RQ, 10).float()
-    assert credit(oracle, first.target_RQ).mean() == 1
+    assert correctness(oracle, first.target_RQ).mean() == 1
 
 
 def test_torn_or_missing_mnist_is_named(tmp_path: Path, digits_root: Path) -> None:

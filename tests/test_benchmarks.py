@@ -19,9 +19,9 @@ from search_pays import PAPER_RECIPE, contenders
 from summary import results, sampler_lines, table
 from time_to_accuracy import first_time, levels
 
-from data.episodes import Packed
+from data.episodes import Dataset
 from data.ink import Preparation
-from data.splits import split
+from data.splits import split_dataset
 from hpo import records
 from hpo.settings import StudySettings, base_config
 from hpo.storage import open_storage
@@ -48,8 +48,8 @@ def test_the_plain_loop_trains_the_same_network_as_ours() -> None:
     torch.testing.assert_close(theirs(x1, x2), ours(x1, x2))
 
 
-def test_the_plain_loop_sees_ink_as_one_and_learns_from_its_pairs(packed_105: Packed) -> None:
-    pairs = PlainPairs(split(packed_105).train, 35, 32)
+def test_the_plain_loop_sees_ink_as_one_and_learns_from_its_pairs(packed_105: Dataset) -> None:
+    pairs = PlainPairs(split_dataset(packed_105).train, 35, 32)
     x1, x2, same = pairs[1]
     assert x1.shape == x2.shape == (1, 35, 35)
     assert x1.mean() < 0.5 < x1.max()
@@ -148,7 +148,7 @@ def test_an_ablation_changes_one_thing_and_costs_the_same(name: str) -> None:
         assert steps * config.cost == pytest.approx(50 * base.cost, rel=0.5 / steps + 1e-3)
 
 
-def test_a_simulated_photograph_holds_its_drawing_half_of_them_light(packed_105: Packed) -> None:
+def test_a_simulated_photograph_holds_its_drawing_half_of_them_light(packed_105: Dataset) -> None:
     some = packed_105.drawings.only(packed_105.drawings.alphabets[:1])
     found = [photograph(some.images_NHW[i], i) for i in range(40)]
     assert np.array_equal(found[3], photograph(some.images_NHW[3], 3))
@@ -190,9 +190,9 @@ def test_what_a_study_learnt_is_counted_over_its_complete_trials() -> None:
     study = made.study()
     study.add_trials([made.trial("COMPLETE", [0.4 + 0.1 * s], seed=s) for s in range(6)])
     study.add_trial(made.trial("PRUNED", [0.99], seed=7))
-    frame = records.trials(study)
+    frame = records.trial_frame(study)
     costs = by_cost(frame)
     assert costs["MFLOPs per image"].tolist() == ["1–2", "3–4", "5–6"]
     assert costs["best"].tolist() == ["50.0%", "70.0%", "90.0%"]
-    values = values_of_the_good(records.good(frame), ["conv1.lr"]).iloc[0]
+    values = values_of_the_good(records.best_rows(frame), ["conv1.lr"]).iloc[0]
     assert float(values["least"]) <= float(values["median"]) <= float(values["most"])

@@ -14,7 +14,7 @@ import made
 import pytest
 from chromium import Watched, browser
 
-from hpo.report import write
+from hpo.report import write_page
 from hpo.study_report import study_page
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +42,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     paths = {name: folder / f"{name}.html" for name in studies}
     for name, study in studies.items():
         storage: Any = study._storage
-        write(paths[name], study_page(storage, study, "sqlite:///study.db"))
+        write_page(paths[name], study_page(storage, study, "sqlite:///study.db"))
     return paths
 
 

@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from hpo.budget import Budget, request_stop, worked_seconds
+from hpo.budget import Budget, request_stop, busy_seconds
 
 
 def worked(spans: list[tuple[float, float, TrialState]]) -> optuna.Study:
@@ -35,7 +35,7 @@ C, P, F = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 def test_time_of_work_counts_what_overlaps_once_and_no_pause(
     spans: list[tuple[float, float, TrialState]], seconds: float
 ) -> None:
-    assert worked_seconds(worked(spans)) == seconds
+    assert busy_seconds(worked(spans)) == seconds
 
 
 def test_a_budget_is_spent_by_trials_by_time_or_by_request() -> None:

@@ -17,11 +17,11 @@ from tiny import objective, opened
 from data.episodes import dense_validation
 from data.splits import Split
 from hpo import card_figures, cards
-from hpo.artifacts import worst_errors
-from hpo.card_figures import save_cards
-from hpo.cards import Cards
-from hpo.notes import note, save_notes
-from hpo.retry import RETRY_OF, retried
+from hpo.artifacts import most_confident_errors
+from hpo.card_figures import save_dashboard
+from hpo.cards import DashboardUpdates
+from hpo.notes import trial_note, save_notes
+from hpo.retry import RETRY_OF, retry_numbers
 from model.evaluate import episode_logits
 from model.geometry import ModelConfig
 from model.siamese import SiameseNet
@@ -82,13 +82,13 @@ def test_a_note_that_was_cut_off_or_overtaken_is_written_anew() -> None:
 def test_notes_stay_small() -> None:
     study = made.mixed()
     ended = [trial for trial in study.trials if trial.state.is_finished()]
-    assert max(len(note(t, retried(study))) for t in ended) < 2045  # one attribute each
+    assert max(len(trial_note(t, retry_numbers(study))) for t in ended) < 2045  # one attribute each
 
 
 def test_the_cards_are_three_small_figures_with_titles() -> None:
     study = made.large(1000)
-    save_cards(study)
-    save_cards(study)  # over the same ones
+    save_dashboard(study)
+    save_dashboard(study)  # over the same ones
     attrs = study._storage.get_study_system_attrs(study._study_id)
     figures = get_plotly_graph_objects(attrs)
     assert len(figures) == 3
@@ -98,17 +98,17 @@ def test_the_cards_are_three_small_figures_with_titles() -> None:
     assert any(title.startswith("Progress") for title in titles)
     assert any(title.startswith("Learning rates and momenta") for title in titles)
     assert any(title.startswith("Importance") for title in titles)
-    assert {figure["layout"]["height"] for figure in drawn} == {card_figures.HEIGHT}
+    assert {figure["layout"]["height"] for figure in drawn} == {card_figures.FRAME_HEIGHT}
 
 
 def test_cards_are_saved_at_once_and_then_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[optuna.Study] = []
-    monkeypatch.setattr(card_figures, "save_cards", saved.append)
-    kept = Cards(made.study())
+    monkeypatch.setattr(card_figures, "save_dashboard", saved.append)
+    kept = DashboardUpdates(made.study())
     for _ in range(5):
         kept.update(news=True)
     assert len(saved) == 1
-    monkeypatch.setattr(cards, "SECONDS", 0.0)
+    monkeypatch.setattr(cards, "UPDATE_INTERVAL", 0.0)
     kept.finish()
     kept.update(news=False)
     assert len(saved) == 2
@@ -120,9 +120,9 @@ def test_a_fault_in_a_card_ends_no_study(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(_: optuna.Study) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(card_figures, "save_cards", fail)
+    monkeypatch.setattr(card_figures, "save_dashboard", fail)
     with pytest.warns(UserWarning, match="cards were not saved: oh"):
-        Cards(made.study()).finish()
+        DashboardUpdates(made.study()).finish()
 
 
 def test_a_trial_s_pictures_lie_with_it(tmp_path: Path, parts: Split) -> None:
@@ -162,7 +162,7 @@ def test_the_surest_errors_come_first(parts: Split) -> None:
     generator = torch.Generator().manual_seed(0)
     net = SiameseNet(ModelConfig(filters=(8, 8, 8, 8), units=16), generator=generator).eval()
     episodes = dense_validation(parts.val)
-    errors_K3 = worst_errors(net, Validation(parts.val, episodes), most=10)
+    errors_K3 = most_confident_errors(net, Validation(parts.val, episodes), most=10)
     logits = episode_logits(net, parts.val, episodes)
     right = logits.gather(-1, episodes.target_RQ.unsqueeze(-1)).squeeze(-1)
     margin = (logits.max(-1).values - right).flatten()

@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import TrialState
 from test_postgresql import ROOT, STUDY, Opener, server, storage_at, url  # noqa: F401
 
-from hpo.owner import read_owner
+from hpo.owner import worker_of
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_killed_node_costs_no_trial(
     assert "another takes its place" in said
     assert "goes on as trial" in said
     study = optuna.load_study(study_name="glyphs-20-episode-lr", storage=storage)
-    owners = {read_owner(trial)[1] for trial in running}
+    owners = {worker_of(trial)[1] for trial in running}
     states = [trial.state for trial in study.trials]
     assert len(owners) == 2, "two actors"
     assert states.count(TrialState.FAIL) == 1, "the killed node's"

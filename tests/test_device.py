@@ -14,13 +14,13 @@ from data.errors import InputError
 from data.splits import Split
 from hpo.settings import StudySettings, base_config
 from model.config import Config
-from model.device import Machine, choose_machine
+from model.device import ComputeConfig, choose_compute
 from model.geometry import ModelConfig
 from model.recipes import LOSSES, draw_episode, training_drawings
 from model.state import FitState
-from model.train import Validation, fit, step, train_epoch
+from model.train import Validation, fit, train_step, train_epoch
 
-CPU = Machine(torch.device("cpu"))
+CPU = ComputeConfig(torch.device("cpu"))
 on_cuda = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="CUDA IS UNTESTED HERE: no CUDA device"
 )
@@ -34,9 +34,9 @@ def small(recipe: str = "episode") -> Config:
 
 def test_an_unknown_device_is_refused_and_the_cpu_is_not() -> None:
     with pytest.raises(InputError, match=r"--device must name a device.*Try --device cpu"):
-        choose_machine("gpu7")
-    assert choose_machine("cpu", "float32") == CPU
-    assert choose_machine("cpu").precision in ("float32", "bfloat16")
+        choose_compute("gpu7")
+    assert choose_compute("cpu", "float32") == CPU
+    assert choose_compute("cpu").precision in ("float32", "bfloat16")
 
 
 FAULTS = """
@@ -101,7 +101,7 @@ def test_a_compiled_fit_is_the_fit(parts: Split) -> None:
 def test_an_epoch_on_a_gpu_never_waits_but_for_its_loss(
     recipe: str, compile: bool, parts: Split
 ) -> None:
-    machine = replace(choose_machine("cuda"), compile=compile)
+    machine = replace(choose_compute("cuda"), compile=compile)
     state = FitState(small(recipe), 0, machine)
     drawings = training_drawings(parts.train, state.config.fit).to(machine.device)
     train_epoch(state, drawings)  # counts, constants, kernels
@@ -109,7 +109,7 @@ def test_an_epoch_on_a_gpu_never_waits_but_for_its_loss(
     try:
         config = state.config.fit
         for loss in LOSSES[recipe](state.net, drawings, config, generator=state.generator):
-            step(state, loss)
+            train_step(state, loss)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
@@ -118,7 +118,7 @@ def test_an_epoch_on_a_gpu_never_waits_but_for_its_loss(
 def test_a_step_on_a_gpu_is_the_step_on_the_cpu(parts: Split) -> None:
     found = []
     for name in ("cpu", "cuda"):
-        machine = choose_machine(name, "float32")
+        machine = choose_compute(name, "float32")
         state = FitState(small(), 0, machine)
         x = draw_episode(parts.train, small().fit, generator=torch.Generator().manual_seed(0))
         h1, h2 = state.net.embed(x.to(machine.device)).unsqueeze(0).chunk(2, dim=1)
@@ -132,7 +132,7 @@ def test_a_step_on_a_gpu_is_the_step_on_the_cpu(parts: Split) -> None:
 
 @on_cuda
 def test_a_compiled_fit_on_a_gpu_is_validated_too(parts: Split) -> None:
-    machine = replace(choose_machine("cuda"), compile=True)
+    machine = replace(choose_compute("cuda"), compile=True)
     config = replace(small(), fit=replace(small().fit, ema=0.0))
     validation = Validation(parts.val.to(machine.device), dense_validation(parts.val))
     assert list(fit(FitState(config, 0, machine), parts.train, validation))[-1].accuracy > 0

@@ -1,9 +1,9 @@
 import torch
 
-from data.episodes import Packed
+from data.episodes import Dataset
 
 
-def test_drawings_are_sorted_and_counted(packed: Packed) -> None:
+def test_drawings_are_sorted_and_counted(packed: Dataset) -> None:
     d = packed.drawings
     assert len(d) == 8 * 20 * 20
     assert d.count_A.tolist() == [20] * 8
@@ -12,7 +12,7 @@ def test_drawings_are_sorted_and_counted(packed: Packed) -> None:
     assert torch.equal(d.alphabet_N[d.first_C[d.first_A]], torch.arange(8))
 
 
-def test_only_keeps_the_named_alphabets_and_drawers_and_renumbers(packed: Packed) -> None:
+def test_only_keeps_the_named_alphabets_and_drawers_and_renumbers(packed: Dataset) -> None:
     d = packed.drawings
     part = d.only([d.alphabets[3], d.alphabets[1]], drawers=(2, 19))
     assert part.alphabets == (d.alphabets[1], d.alphabets[3])

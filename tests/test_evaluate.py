@@ -8,7 +8,7 @@ from data.episodes import Episodes, dense_validation, random_episodes
 from data.splits import Split
 from model.evaluate import (
     best_threshold,
-    credit,
+    correctness,
     embed_drawings,
     episode_logits,
     one_shot_accuracy,
@@ -18,7 +18,7 @@ from model.evaluate import (
 )
 from model.geometry import ModelConfig
 from model.recipes import to_input
-from model.score import score_network, verification_pairs
+from model.score import evaluate_network, verification_pairs
 from model.siamese import SiameseNet
 
 
@@ -50,13 +50,13 @@ def test_an_oracle_is_always_right_and_its_opposite_never(parts: Split) -> None:
     episodes = dense_validation(parts.val)
     character = parts.val.character_N
     same = character[episodes.query_RQ].unsqueeze(-1) == character[episodes.support_RS].unsqueeze(1)
-    assert credit(same.float(), episodes.target_RQ).mean() == 1.0
-    assert credit(-same.float(), episodes.target_RQ).mean() == 0.0
+    assert correctness(same.float(), episodes.target_RQ).mean() == 1.0
+    assert correctness(-same.float(), episodes.target_RQ).mean() == 0.0
 
 
 def test_ties_share_the_credit_and_nan_earns_none() -> None:
     scores = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 2.0, 1.0], [math.nan, 0.0, 0.0]]])
-    assert credit(scores, torch.tensor([[0, 1, 1]])).tolist() == [[0.5, 1.0, 0.0]]
+    assert correctness(scores, torch.tensor([[0, 1, 1]])).tolist() == [[0.5, 1.0, 0.0]]
 
 
 def test_each_drawing_is_embedded_once(parts: Split) -> None:
@@ -111,7 +111,7 @@ def test_pair_logits_equal_forward(parts: Split) -> None:
 
 
 def test_scores_agree_with_their_predictions(parts: Split) -> None:
-    score = score_network(net(), parts)
+    score = evaluate_network(net(), parts)
     official = score.figures["official"]
     table = score.predictions
     assert len(table) == len(parts.official) == official["n_episodes"]
@@ -126,9 +126,9 @@ def test_scores_agree_with_their_predictions(parts: Split) -> None:
 
 
 def test_test_figures_do_not_depend_on_random_state(parts: Split) -> None:
-    first = score_network(net(), parts).figures
+    first = evaluate_network(net(), parts).figures
     torch.manual_seed(99)
-    assert score_network(net(), parts).figures == first
+    assert evaluate_network(net(), parts).figures == first
 
 
 def test_episodes_of_one_block_are_enough(parts: Split) -> None:

@@ -13,7 +13,7 @@ from data.errors import InputError
 from hpo.settings import StudySettings, base_config
 from model.checkpoint import load_network, save_network
 from model.config import Config
-from model.export import export
+from model.export import export_network
 from model.geometry import DenseConfig
 from model.siamese import build_net
 
@@ -38,7 +38,7 @@ def two_batches(network: Path, size: int) -> tuple[torch.Tensor, torch.Tensor, t
 
 @pytest.mark.parametrize("size", [1, 5])
 def test_onnx_answers_as_the_network_does(network: Path, size: int) -> None:
-    embed, compare = (onnxruntime.InferenceSession(p) for p in export(network, "onnx"))
+    embed, compare = (onnxruntime.InferenceSession(p) for p in export_network(network, "onnx"))
     x, h, logits = two_batches(network, size)
     [found] = embed.run(["embedding"], {"images": x.numpy()})
     np.testing.assert_allclose(found, h.numpy(), atol=1e-5)
@@ -49,7 +49,7 @@ def test_onnx_answers_as_the_network_does(network: Path, size: int) -> None:
 
 
 def test_torch_export_answers_as_the_network_does(network: Path, tmp_path: Path) -> None:
-    paths = export(network, "torch", tmp_path)
+    paths = export_network(network, "torch", tmp_path)
     assert [p.name for p in paths] == ["net.embed.pt2", "net.compare.pt2"]
     embed, compare = (torch.export.load(p).module() for p in paths)
     x, h, logits = two_batches(network, 7)
@@ -64,7 +64,7 @@ def test_a_network_without_convolutions_is_exported_too(form: str, tmp_path: Pat
     config = Config(DenseConfig(20, 16, 8), fit)
     net = build_net(config.model, generator=torch.Generator().manual_seed(0)).eval()
     save_network(tmp_path / "net.pt", net, config, {})
-    path, _ = export(tmp_path / "net.pt", form)
+    path, _ = export_network(tmp_path / "net.pt", form)
     x = torch.rand(3, 1, 20, 20)
     with torch.no_grad():
         expected = net.embed(x)
@@ -80,7 +80,7 @@ def test_colours_are_exported_too(tmp_path: Path) -> None:
     config = base_config(StudySettings(data="x+colour", image_size=20))
     net = build_net(config.model, generator=torch.Generator().manual_seed(0))
     save_network(tmp_path / "net.pt", net, config, {})
-    path, _ = export(tmp_path / "net.pt", "torch")
+    path, _ = export_network(tmp_path / "net.pt", "torch")
     x = torch.rand(3, 3, 20, 20)
     torch.testing.assert_close(torch.export.load(path).module()(x), net.embed(x))
 
@@ -90,4 +90,4 @@ def test_without_its_libraries_onnx_is_refused_by_name(
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(InputError, match="uv sync --extra onnx"):
-        export(network, "onnx")
+        export_network(network, "onnx")

@@ -30,7 +30,7 @@ from crashing import (
 )
 from optuna.trial import TrialState
 
-from hpo.owner import owner_of, read_owner
+from hpo.owner import worker_id, worker_of
 from hpo.retry import RETRY_OF
 from hpo.storage import GRACE
 
@@ -93,7 +93,7 @@ def test_workers_that_crash_or_hang_are_replaced_and_their_trials_go_on(
     process, struck = start(home, "--trial-timeout", "8"), {0}
 
     def another() -> int:
-        pids = [read_owner(trial)[1] for trial in running(home)]
+        pids = [worker_of(trial)[1] for trial in running(home)]
         return next((pid for pid in pids if pid not in struck), 0)
 
     for number in (signal.SIGSEGV, signal.SIGKILL, signal.SIGSTOP):
@@ -109,10 +109,10 @@ def test_workers_that_crash_or_hang_are_replaced_and_their_trials_go_on(
 
 def test_workers_end_when_their_supervisor_is_killed(home: Path) -> None:
     process = start(home, "--workers", "2")
-    owners = {read_owner(trial) for trial in until(lambda: running(home))}
+    owners = {worker_of(trial) for trial in until(lambda: running(home))}
     process.kill()
     process.wait()
-    until(lambda: not any(owner_of(owner[1]) == owner for owner in owners), 20)
+    until(lambda: not any(worker_id(owner[1]) == owner for owner in owners), 20)
     finish(home, "--workers", "2", n_trials=4)
     check_nothing_is_lost(home, len(story(home)))
 

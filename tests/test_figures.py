@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 
 from hpo import analysis, figures, maps, records, space_figures, theme
-from hpo.surface import surface
+from hpo.surface import interpolate
 
 
 def titles(figure: go.Figure) -> list[str]:
@@ -26,21 +26,21 @@ def names(figure: go.Figure) -> list[str]:
 
 def every(study: optuna.Study) -> dict[str, go.Figure]:
     """All figures of a study's report."""
-    frame, log = records.trials(study), records.log_parameters(study)
-    params = records.parameters(frame)
+    frame, log = records.trial_frame(study), records.log_scale_parameters(study)
+    params = records.parameter_names(frame)
     x, y = params[:2] if params else ("conv1.lr", "conv1.momentum")
-    grid = surface(frame, x, y, log) if params else None
+    grid = interpolate(frame, x, y, log) if params else None
     return {
-        "history": figures.history(records.progress(frame)),
-        "cost": figures.history(records.progress(frame), against="cost"),
-        "curves": figures.learning_curves(records.curves(study)),
-        "spending": figures.spending(records.spending(frame)),
-        "importances": space_figures.importances(analysis.importances(study), len(frame)),
-        "parallel": space_figures.parallel(frame, params[:8], log),
-        "slices": space_figures.slices(frame, params, log),
-        "rates": maps.layer_rates(records.layer_rates(frame)),
-        "contour": maps.contour(frame, grid, x, y, log),
-        "pareto": maps.pareto(records.pareto(frame)),
+        "history": figures.history_plot(records.progress_frame(frame)),
+        "cost": figures.history_plot(records.progress_frame(frame), against="cost"),
+        "curves": figures.learning_curve_plot(records.curve_frame(study)),
+        "spending": figures.cost_plot(records.cost_frame(frame)),
+        "importances": space_figures.importance_plot(analysis.importance_frame(study), len(frame)),
+        "parallel": space_figures.parallel_plot(frame, params[:8], log),
+        "slices": space_figures.slice_plot(frame, params, log),
+        "rates": maps.layer_rate_plot(records.layer_rate_frame(frame)),
+        "contour": maps.contour_plot(frame, grid, x, y, log),
+        "pareto": maps.pareto_plot(records.pareto_frame(frame)),
     }
 
 
@@ -75,7 +75,7 @@ def test_history_has_a_trace_per_state_and_the_best_so_far() -> None:
 
 def test_hovering_names_the_trial_and_its_parameters() -> None:
     figure = every(made.mixed())["history"]
-    complete, frame = figure.data[0], records.trials(made.mixed())
+    complete, frame = figure.data[0], records.trial_frame(made.mixed())
     assert complete.hovertemplate.startswith("<b>trial %{customdata[0]:d}</b> complete")
     for i, name in enumerate(made.SPACE, start=2):
         assert f"{name} %{{customdata[{i}]" in complete.hovertemplate
@@ -85,7 +85,7 @@ def test_hovering_names_the_trial_and_its_parameters() -> None:
 
 def test_random_search_is_drawn_beside_it() -> None:
     peers = pd.DataFrame({"study": "r", "trial": [0, 1], "cost": [60, 120], "best": [0.1, 0.2]})
-    figure = figures.history(records.progress(records.trials(made.mixed())), peers, "cost")
+    figure = figures.history_plot(records.progress_frame(records.trial_frame(made.mixed())), peers, "cost")
     peer = next(trace for trace in figure.data if trace.name == "random search: r")
     assert list(peer.x) == [1, 2]
 
@@ -123,5 +123,5 @@ def test_a_study_with_little_to_show_shows_that(study: Callable[[], Any]) -> Non
 
 def test_names_in_figures_are_data_too() -> None:
     peers = pd.DataFrame({"study": "<b>x</b>", "trial": [0], "cost": [6], "best": [0.1]})
-    figure = figures.history(records.progress(records.trials(made.mixed())), peers)
+    figure = figures.history_plot(records.progress_frame(records.trial_frame(made.mixed())), peers)
     assert "random search: &lt;b&gt;x&lt;/b&gt;" in names(figure)

@@ -1,9 +1,9 @@
 import torch
 
 from data import glyphs
-from data.episodes import Packed
+from data.episodes import Dataset
 from data.splits import Split
-from model.evaluate import credit, nearest_neighbour_scores, one_shot_accuracy
+from model.evaluate import correctness, nearest_neighbour_scores, one_shot_accuracy
 from model.geometry import ModelConfig
 from model.siamese import SiameseNet
 
@@ -11,13 +11,13 @@ from model.siamese import SiameseNet
 def test_a_seed_fixes_every_pixel() -> None:
     few = {"train": 1, "val": 1, "test": 1}
     first, again, other = (
-        glyphs.make(seed=seed, n_alphabets=few, n_characters=3).drawings for seed in (1, 1, 2)
+        glyphs.make_glyphs(seed=seed, n_alphabets=few, n_characters=3).drawings for seed in (1, 1, 2)
     )
     assert torch.equal(first.images_NHW, again.images_NHW)
     assert first.digest == again.digest != other.digest
 
 
-def test_glyphs_look_like_drawings(packed_105: Packed) -> None:
+def test_glyphs_look_like_drawings(packed_105: Dataset) -> None:
     images = packed_105.drawings.images_NHW
     assert images.shape[1:] == (105, 105)
     assert set(images.unique().tolist()) == {0, 255}
@@ -28,7 +28,7 @@ def test_glyphs_look_like_drawings(packed_105: Packed) -> None:
 
 def test_pixels_do_badly_and_an_untrained_net_no_better(parts: Split) -> None:
     scores = nearest_neighbour_scores(parts.test, parts.official)
-    nearest = credit(scores, parts.official.target_RQ).mean().item()
+    nearest = correctness(scores, parts.official.target_RQ).mean().item()
     net = SiameseNet(ModelConfig(units=512), generator=torch.Generator().manual_seed(0))
     untrained = one_shot_accuracy(net, parts.test, parts.official)
     assert 0.05 < nearest < 0.4

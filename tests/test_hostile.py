@@ -17,19 +17,19 @@ from tiny import objective, opened, url
 
 from data.errors import InputError, printable
 from data.files import write_atomically
-from data.images import expand
-from data.load import VAR, packed_file
-from data.omniglot import collect
+from data.images import expand_folders
+from data.load import VAR, packed_path
+from data.omniglot import collect_files
 from data.splits import Split
-from hpo.comparison import PRETRAINED, load_comparer
-from hpo.keeping import Keeping
-from hpo.looking import export
-from hpo.plan import RetrainJob, default_folder
+from hpo.comparison import PRETRAINED, load_for_comparison
+from hpo.keeping import TrialFiles
+from hpo.looking import export_report
+from hpo.plan import RetrainRequest, default_out
 from model import checkpoint
 from model.checkpoint import load_network, save_network
-from model.device import Machine
+from model.device import ComputeConfig
 
-CPU = Machine(torch.device("cpu"))
+CPU = ComputeConfig(torch.device("cpu"))
 NAMES = [
     "</script><img src=x onerror=alert(1)>",
     "' OR 1=1; DROP TABLE studies; --",
@@ -52,7 +52,7 @@ class Evil:
 def test_a_pickled_checkpoint_is_refused_and_not_run(tmp_path: Path) -> None:
     evil = Evil(tmp_path / "struck")
     (tmp_path / "plain.pt").write_bytes(pickle.dumps(evil))
-    torch.save({"format": checkpoint.NETWORK, "about": evil}, tmp_path / "torch.pt")
+    torch.save({"format": checkpoint.NETWORK_FORMAT, "about": evil}, tmp_path / "torch.pt")
     for name in ("plain.pt", "torch.pt"):
         with pytest.raises(InputError, match="torn or not one of ours"):
             load_network(tmp_path / name)
@@ -81,9 +81,9 @@ def test_a_checkpoint_that_says_nonsense_is_refused(facts: object, tmp_path: Pat
     net, config, _ = load_network(PRETRAINED)
     about = json.dumps({"config": config.to_dict(), "facts": facts})
     content = {"about": about, "net": net.state_dict()}
-    checkpoint.save(tmp_path / "a.pt", checkpoint.NETWORK, content)
+    checkpoint.save_checkpoint(tmp_path / "a.pt", checkpoint.NETWORK_FORMAT, content)
     with pytest.raises(InputError, match=r"a\.pt"):
-        load_comparer(tmp_path / "a.pt", CPU)
+        load_for_comparison(tmp_path / "a.pt", CPU)
 
 
 def test_a_checkpoint_of_no_numbers_is_refused(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_checkpoint_of_no_numbers_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../../outside+class", "/outside+class", "..+class"])
 def test_the_name_of_a_data_set_leads_nowhere_else(name: str) -> None:
-    assert packed_file(name, 52).parent == VAR / "cache"
+    assert packed_path(name, 52).parent == VAR / "cache"
 
 
 def test_a_device_is_not_replaced_and_a_link_stays_one(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_device_is_not_replaced_and_a_link_stays_one(tmp_path: Path) -> None:
 def test_a_pipe_is_no_image_and_no_checkpoint(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(InputError, match="neither a file nor a folder"):
-        expand([tmp_path / "a.png"])
+        expand_folders([tmp_path / "a.png"])
     with pytest.raises(InputError, match="is no file"):
         load_network(tmp_path / "a.png")
 
@@ -126,7 +126,7 @@ def test_an_archive_writes_nothing(tmp_path: Path) -> None:
         for name in ("../../Greek/character01/0001_01.png", "/etc/Greek/character01/0001_02.png"):
             archive.writestr(name, drawing.getvalue())
     before = sorted(tmp_path.rglob("*"))
-    found, _ = collect(root)
+    found, _ = collect_files(root)
     assert sorted(found) == [("Greek", "character01", 0), ("Greek", "character01", 1)]
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -145,11 +145,11 @@ def test_a_study_may_be_called_anything(name: str, tmp_path: Path, parts: Split)
     )
     out = tmp_path / "out"
     out.mkdir()
-    export(url(tmp_path), name, out / "report.html")
+    export_report(url(tmp_path), name, out / "report.html")
     text = (out / "report.html").read_text()
     assert "<img src=x" not in text
     assert name.split("\n")[0] in html.unescape(text)
-    job = RetrainJob(
+    job = RetrainRequest(
         url(tmp_path),
         name,
         None,
@@ -165,10 +165,10 @@ def test_a_study_may_be_called_anything(name: str, tmp_path: Path, parts: Split)
         False,
         None,
     )
-    folder = default_folder(name, 0, job)
+    folder = default_out(name, 0, job)
     assert folder.parent == Path("var/retrain")
     assert folder.name not in (".", "..")
-    keeping = Keeping(tmp_path, tensorboard=tmp_path / "courses")
+    keeping = TrialFiles(tmp_path, tensorboard=tmp_path / "courses")
     copied = optuna.load_study(study_name=name, storage=url(tmp_path))
     course = keeping.course(copied.ask())
     assert course is not None

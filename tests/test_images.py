@@ -11,8 +11,8 @@ from PIL import Image
 from strokes import Array, near, overlap, stroke
 
 from data.errors import InputError
-from data.images import expand, image_files, read_brightness
-from data.ink import Preparation, prepare
+from data.images import expand_folders, image_files, read_brightness
+from data.ink import Preparation, prepare_drawing
 
 PLAIN = Preparation()
 
@@ -38,8 +38,8 @@ def as_mode(image: Array, mode: str) -> Image.Image:
 def test_every_kind_of_image_gives_the_same_drawing(mode: str, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{suffix}"
     as_mode(stroke(), mode).save(path)
-    found = prepare(read_brightness(path), PLAIN, "a")
-    assert overlap(found, prepare(stroke(), PLAIN, "x")) > 0.9
+    found = prepare_drawing(read_brightness(path), PLAIN, "a")
+    assert overlap(found, prepare_drawing(stroke(), PLAIN, "x")) > 0.9
 
 
 def test_a_white_card_with_a_transparent_margin_stays_dark_on_light(tmp_path: Path) -> None:
@@ -47,8 +47,8 @@ def test_a_white_card_with_a_transparent_margin_stays_dark_on_light(tmp_path: Pa
     image = Image.new("LA", (340, 340), (0, 0))
     image.paste(Image.merge("LA", (card, Image.new("L", card.size, 255))), (20, 20))
     image.save(tmp_path / "a.png")
-    found = prepare(read_brightness(tmp_path / "a.png"), PLAIN, "a")
-    assert near(found, prepare(stroke(300, 4), PLAIN, "x")) > 0.9
+    found = prepare_drawing(read_brightness(tmp_path / "a.png"), PLAIN, "a")
+    assert near(found, prepare_drawing(stroke(300, 4), PLAIN, "x")) > 0.9
 
 
 def test_a_blank_scan_of_many_greys_has_no_ink(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_blank_scan_of_many_greys_has_no_ink(tmp_path: Path) -> None:
     scan = rng.integers(60_000, 60_010, (200, 200)).astype(np.uint16)
     Image.fromarray(scan).save(tmp_path / "a.png")
     with pytest.raises(InputError, match="No ink"):
-        prepare(read_brightness(tmp_path / "a.png"), PLAIN, "a")
+        prepare_drawing(read_brightness(tmp_path / "a.png"), PLAIN, "a")
 
 
 def test_pixels_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_pixels_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 def test_white_ink_on_nothing_is_seen(tmp_path: Path) -> None:
     clear = Image.fromarray(((1 - stroke()) * 255).astype(np.uint8))
     Image.merge("LA", (Image.new("L", clear.size, 255), clear)).save(tmp_path / "a.png")
-    found = prepare(read_brightness(tmp_path / "a.png"), PLAIN, "a")
-    assert overlap(found, prepare(stroke(), PLAIN, "x")) > 0.9
+    found = prepare_drawing(read_brightness(tmp_path / "a.png"), PLAIN, "a")
+    assert overlap(found, prepare_drawing(stroke(), PLAIN, "x")) > 0.9
 
 
 def test_a_photograph_taken_sideways_is_turned_upright(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_a_photograph_taken_sideways_is_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise to show
     image.rotate(90, expand=True).save(tmp_path / "a.jpg", exif=exif)
-    upright = prepare(read_brightness(tmp_path / "a.jpg"), PLAIN, "a")
-    assert overlap(upright, prepare(stroke(), PLAIN, "x")) > 0.9
+    upright = prepare_drawing(read_brightness(tmp_path / "a.jpg"), PLAIN, "a")
+    assert overlap(upright, prepare_drawing(stroke(), PLAIN, "x")) > 0.9
 
 
 def png_of(width: int, height: int) -> bytes:
@@ -135,9 +135,9 @@ def test_a_folder_stands_for_its_images(tmp_path: Path) -> None:
     for name in ("b/1.png", "a.PNG", ".hidden.png", ".cache/1.png", "notes.txt", "paper.pdf"):
         (tmp_path / name).write_bytes(good_png())
     assert [p.name for p in image_files(tmp_path)] == ["a.PNG", "1.png"]
-    assert expand([tmp_path / "a.PNG"]) == [tmp_path / "a.PNG"]
+    assert expand_folders([tmp_path / "a.PNG"]) == [tmp_path / "a.PNG"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="No image lies under"):
         image_files(tmp_path / "empty")
     with pytest.raises(InputError, match="does not exist"):
-        expand([tmp_path / "nowhere.png"])
+        expand_folders([tmp_path / "nowhere.png"])

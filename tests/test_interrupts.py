@@ -11,7 +11,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.study import Study
 
 from hpo import storage
-from hpo.interrupts import PATIENCE_SECONDS, end_on_first_signal
+from hpo.interrupts import MAX_DELAYS, handle_signals
 from hpo.storage import open_storage, storage_errors
 
 
@@ -52,7 +52,7 @@ def close_amid_a_commit() -> None:
 
 def test_a_signal_ends_what_runs_and_leaves_the_database_usable(study: Study) -> None:
     for i in range(300):
-        end_on_first_signal()
+        handle_signals()
         with pytest.raises(KeyboardInterrupt):  # neither lost nor turned into another error
             write_until_struck(study, 0.0005 + 0.000035 * i)
         study.set_user_attr("after", i)  # no transaction was left open
@@ -66,8 +66,8 @@ def strike() -> None:
 def test_a_library_that_never_returns_does_not_hold_up_a_signal(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PATIENCE_SECONDS, "sqlalchemy", 0.2)
-    end_on_first_signal()
+    monkeypatch.setitem(MAX_DELAYS, "sqlalchemy", 0.2)
+    handle_signals()
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         exec("strike()\nwhile True: pass", {"__name__": "sqlalchemy.waits", "strike": strike})
@@ -80,7 +80,7 @@ def import_and_wait(code: str, names: dict[str, object]) -> None:
 
 
 def test_a_signal_that_strikes_an_import_waits_for_its_end(study: Study) -> None:
-    end_on_first_signal()
+    handle_signals()
     seen: list[int] = []
     code = "strike()\nfor i in range(10**5): seen.append(i)"
     names = {"__name__": "importlib._bootstrap", "strike": strike, "seen": seen}

@@ -10,11 +10,11 @@ import torch
 from commands import here
 from PIL import Image
 
-from data.episodes import Packed
-from data.pictures import as_image
-from data.splits import split
+from data.episodes import Dataset
+from data.pictures import to_image
+from data.splits import split_dataset
 from hpo.comparison import PRETRAINED
-from hpo.given_images import classes_of
+from hpo.given_images import support_classes
 from model.checkpoint import load_network
 from model.evaluate import episode_logits
 from model.geometry import ModelConfig
@@ -30,8 +30,8 @@ def net() -> SiameseNet:
     return SiameseNet(model, generator=torch.Generator().manual_seed(0)).eval()
 
 
-def test_one_drawing_a_class_is_the_one_shot_task(net: SiameseNet, packed: Packed) -> None:
-    parts = split(packed)
+def test_one_drawing_a_class_is_the_one_shot_task(net: SiameseNet, packed: Dataset) -> None:
+    parts = split_dataset(packed)
     expected = episode_logits(net, parts.test, parts.official)[0]
     query, support = parts.official.query_RQ[0], parts.official.support_RS[0]
     images = parts.test.images_NHW
@@ -44,7 +44,7 @@ def test_one_drawing_a_class_is_the_one_shot_task(net: SiameseNet, packed: Packe
     torch.testing.assert_close(found, expected)
 
 
-def test_several_drawings_of_a_class_count_by_their_mean(net: SiameseNet, packed: Packed) -> None:
+def test_several_drawings_of_a_class_count_by_their_mean(net: SiameseNet, packed: Dataset) -> None:
     h = embed_images(net, packed.drawings.images_NHW[:7])
     query, support, class_S = h[:2], h[2:], torch.tensor([0, 1, 0, 1, 1])
     found = class_logits(net, query, support, class_S)
@@ -60,15 +60,15 @@ def test_similarity_is_a_half_at_the_threshold() -> None:
 
 
 @pytest.fixture
-def drawn(packed_105: Packed, tmp_path: Path) -> Path:
+def drawn(packed_105: Dataset, tmp_path: Path) -> Path:
     """Ten characters by one drawer under support/, by another under queries/, as pictures."""
     drawings = packed_105.drawings
     for folder in ("support", "queries"):
         (tmp_path / folder).mkdir()
     for c in range(10):
         first = int(drawings.first_C[c])
-        as_image(drawings.images_NHW[first]).save(tmp_path / f"support/c{c}.png")
-        as_image(drawings.images_NHW[first + 1]).save(tmp_path / f"queries/c{c}.png")
+        to_image(drawings.images_NHW[first]).save(tmp_path / f"support/c{c}.png")
+        to_image(drawings.images_NHW[first + 1]).save(tmp_path / f"queries/c{c}.png")
     return tmp_path
 
 
@@ -117,19 +117,19 @@ def test_subfolders_are_classes_of_several_images(drawn: Path, compare: Compare)
         for folder in ("support", "queries"):
             path = drawn / f"many/k{c}/{folder}.png"
             path.write_bytes((drawn / f"{folder}/c{c}.png").read_bytes())
-    assert {n: len(f) for n, f in classes_of([drawn / "many"]).items()} == {"k1": 2, "k2": 2}
+    assert {n: len(f) for n, f in support_classes([drawn / "many"]).items()} == {"k1": 2, "k2": 2}
     _, out, _ = compare("queries/c1.png", "--support", "many")
     assert out.splitlines()[1].split()[1] == "k1"
 
 
 def test_equal_names_of_different_files_stay_different_classes(drawn: Path) -> None:
-    names = classes_of([drawn / "support/c1.png", drawn / "queries/c1.png"])
+    names = support_classes([drawn / "support/c1.png", drawn / "queries/c1.png"])
     assert len(names) == 2
-    assert len(classes_of([drawn / "support", drawn / "queries"])) == 20
+    assert len(support_classes([drawn / "support", drawn / "queries"])) == 20
     for folder in ("one", "two"):
         (drawn / folder / "k").mkdir(parents=True)
         (drawn / folder / "k/1.png").write_bytes((drawn / "support/c1.png").read_bytes())
-    assert len(classes_of([drawn / "one", drawn / "two"])) == 2
+    assert len(support_classes([drawn / "one", drawn / "two"])) == 2
 
 
 def test_a_name_made_longer_may_be_taken_as_well(drawn: Path) -> None:
@@ -139,11 +139,11 @@ def test_a_name_made_longer_may_be_taken_as_well(drawn: Path) -> None:
     relative = [Path(os.path.relpath(drawn / name)) for name in ("one", "two")]
     inner = f"{relative[1]}/k"
     (relative[0] / inner).mkdir(parents=True, exist_ok=True)
-    assert len(classes_of(relative)) == 3
+    assert len(support_classes(relative)) == 3
 
 
 def test_a_query_that_cannot_be_read_leaves_the_others_alone(drawn: Path, compare: Compare) -> None:
-    as_image(torch.zeros(20, 20)).save(drawn / "queries/blank.png")
+    to_image(torch.zeros(20, 20)).save(drawn / "queries/blank.png")
     (drawn / "queries/text.png").write_text("no image")
     status, out, err = compare("queries", "--support", "support", "--json")
     assert status == 2

@@ -8,15 +8,15 @@ from optuna.pruners import HyperbandPruner, ThresholdPruner
 from optuna.trial import FixedTrial, TrialState
 from tiny import TINY, objective, opened, url
 
-from data.episodes import Packed
+from data.episodes import Dataset
 from data.splits import Split
 from hpo.budget import Budget
-from hpo.job import Job
+from hpo.job import RunConfig
 from hpo.objective import Objective
 from hpo.sampler import make_sampler
 from hpo.settings import base_config
 from hpo.space import suggest_config
-from hpo.worker import search
+from hpo.worker import search_phase
 from model.checkpoint import load_network
 from model.state import EpochResult
 
@@ -49,11 +49,11 @@ def test_the_same_parameters_give_the_same_value(tmp_path: Path, parts: Split) -
 
 
 def test_the_objective_of_a_study_is_handed_no_test_drawing(
-    in_tmp: Path, packed: Packed, monkeypatch: pytest.MonkeyPatch
+    in_tmp: Path, packed: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hpo.worker.load", lambda *_: packed)
-    job = Job(TINY, url(in_tmp), "s", Budget(1), device="cpu", precision="float32")
-    made = search(job).goal
+    monkeypatch.setattr("hpo.worker.load_dataset", lambda *_: packed)
+    job = RunConfig(TINY, url(in_tmp), "s", Budget(1), device="cpu", precision="float32")
+    made = search_phase(job).goal
     assert isinstance(made, Objective)
     assert all(name.startswith("train") for name in made.train.alphabets)
     assert all(name.startswith("val") for name in made.validation.drawings.alphabets)

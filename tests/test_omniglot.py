@@ -9,13 +9,13 @@ import torch
 
 from data import load
 from data.alphabets import TEST, VAL
-from data.episodes import Packed, dense_validation, paper_validation
+from data.episodes import Dataset, dense_validation, paper_validation
 from data.errors import InputError
-from data.omniglot import read
+from data.omniglot import read_omniglot
 from data.splits import Split
 from hpo.settings import StudySettings, base_config
-from model.device import choose_machine
-from model.evaluate import credit, episode_logits, nearest_neighbour_scores
+from model.device import choose_compute
+from model.evaluate import correctness, episode_logits, nearest_neighbour_scores
 from model.state import FitState
 from model.train import Validation, fit
 
@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 pytestmark = pytest.mark.omniglot
 
 
-def test_it_holds_what_the_paper_says(omniglot_105: Packed) -> None:
+def test_it_holds_what_the_paper_says(omniglot_105: Dataset) -> None:
     d = omniglot_105.drawings
     assert d.images_NHW.shape == (32_460, 105, 105)
     assert (len(d.alphabets), d.n_characters) == (50, 1623)
@@ -59,7 +59,7 @@ def test_the_official_runs_are_lakes(omniglot: Split) -> None:
 
 @pytest.mark.parametrize(("distance", "n_right"), [("cosine", 87), ("euclidean", 76)])
 def test_pixel_neighbours_are_distances_and_give_the_papers_figure(
-    distance: str, n_right: int, omniglot_105: Packed
+    distance: str, n_right: int, omniglot_105: Dataset
 ) -> None:
     """The paper's Table 2 has 21.7 % for 1-NN; by cosine it is 87 of 400."""
     official, images = omniglot_105.official, omniglot_105.drawings.images_NHW
@@ -68,40 +68,40 @@ def test_pixel_neighbours_are_distances_and_give_the_papers_figure(
     else:
         x = images.flatten(1).float() / 255
         scores = -torch.cdist(x[official.query_RQ], x[official.support_RS])
-    assert credit(scores, official.target_RQ).sum().item() == pytest.approx(n_right)
+    assert correctness(scores, official.target_RQ).sum().item() == pytest.approx(n_right)
 
 
 def test_an_oracle_answers_all_official_trials(omniglot: Split) -> None:
     official, character = omniglot.official, omniglot.test.character_N
     query, support = character[official.query_RQ], character[official.support_RS]
     oracle = (query.unsqueeze(-1) == support.unsqueeze(1)).float()
-    assert credit(oracle, official.target_RQ).sum() == 400
+    assert correctness(oracle, official.target_RQ).sum() == 400
 
 
 def test_a_few_seconds_of_training_is_far_above_pixels(omniglot: Split) -> None:
     base = base_config(StudySettings(max_epochs=3, epoch_steps=25))
-    state = FitState(base, 1, choose_machine("cpu"))
+    state = FitState(base, 1, choose_compute("cpu"))
     validation = Validation(omniglot.val, dense_validation(omniglot.val))
     results = list(fit(state, omniglot.train, validation))
     assert results[-1].accuracy > 0.5
     logits = episode_logits(state.best_net(), omniglot.test, omniglot.official)
-    assert credit(logits, omniglot.official.target_RQ).mean() > 0.6
+    assert correctness(logits, omniglot.official.target_RQ).mean() > 0.6
 
 
 def test_a_warm_cache_loads_in_under_a_second(
     omniglot_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    first = load.load("omniglot", omniglot_root, 35)
-    monkeypatch.setattr("data.omniglot.read", lambda _: pytest.fail("read anew"))
+    first = load.load_dataset("omniglot", omniglot_root, 35)
+    monkeypatch.setattr("data.omniglot.read_omniglot", lambda _: pytest.fail("read anew"))
     started = time.perf_counter()
-    again = load.load("omniglot", omniglot_root, 35)
+    again = load.load_dataset("omniglot", omniglot_root, 35)
     assert time.perf_counter() - started < 1.0
     assert torch.equal(again.drawings.images_NHW, first.drawings.images_NHW)
 
 
 def test_an_unpacked_folder_is_the_same_data_as_the_zips(
-    omniglot_root: Path, omniglot_105: Packed, tmp_path: Path
+    omniglot_root: Path, omniglot_105: Dataset, tmp_path: Path
 ) -> None:
     base = (
         omniglot_root / "omniglot-py" if (omniglot_root / "omniglot-py").is_dir() else omniglot_root
@@ -110,11 +110,11 @@ def test_an_unpacked_folder_is_the_same_data_as_the_zips(
         target = tmp_path / ("all_runs" if archive.stem == "all_runs" else "")
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(target)
-    unpacked = read(tmp_path)
+    unpacked = read_omniglot(tmp_path)
     assert unpacked.drawings.digest == omniglot_105.drawings.digest
     assert torch.equal(unpacked.official.query_RQ, omniglot_105.official.query_RQ)
     labels = tmp_path / "all_runs/run07/class_labels.txt"
     swapped = labels.read_text().replace("class01", "class99").replace("class02", "class01")
     labels.write_text(swapped.replace("class99", "class02"))
     with pytest.raises(InputError, match="names a wrong answer"):
-        read(tmp_path)
+        read_omniglot(tmp_path)

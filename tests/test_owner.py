@@ -8,9 +8,9 @@ from optuna.trial import TrialState
 from tiny import TINY, opened
 
 from data.splits import Split
-from hpo.budget import count_ended, count_taken
-from hpo.owner import OWNER, claim
-from hpo.retry import put_back, put_back_orphans
+from hpo.budget import count_finished, count_started
+from hpo.owner import OWNER, sign
+from hpo.retry import requeue, requeue_orphans
 from hpo.settings import base_config
 from hpo.space import suggest_config
 
@@ -20,15 +20,15 @@ def test_a_dead_owners_trial_is_ended_and_put_back_once(tmp_path: Path, parts: S
     trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
     gone = subprocess.Popen([sys.executable, "-c", "pass"])
     gone.wait()
-    claim(trial)
+    sign(trial)
     host, _, started = study.trials[trial.number].user_attrs[OWNER]
-    assert put_back_orphans(study, tmp_path / "lock") == [], "we are alive"
+    assert requeue_orphans(study, tmp_path / "lock") == [], "we are alive"
     trial.set_user_attr(OWNER, [host, gone.pid, started])
-    assert put_back_orphans(study, tmp_path / "lock") == [trial.number]
-    assert put_back_orphans(study, tmp_path / "lock") == []
+    assert requeue_orphans(study, tmp_path / "lock") == [trial.number]
+    assert requeue_orphans(study, tmp_path / "lock") == []
     waiting = [t for t in study.trials if t.user_attrs.get("retry_of") == trial.number]
     assert [t.system_attrs["fixed_params"]["x"] for t in waiting] == [trial.params["x"]]
-    assert count_ended(study) == count_taken(study) == 0
+    assert count_finished(study) == count_started(study) == 0
 
 
 @pytest.mark.parametrize("max_retries", [0, 2])
@@ -41,22 +41,22 @@ def test_parameters_that_kill_their_process_each_time_are_given_up(
         trial = study.ask()
         suggest_config(trial, base_config(TINY), TINY.search)
         params.append(trial.params)
-        claim(trial)
+        sign(trial)
         host, pid, _ = study.trials[trial.number].user_attrs[OWNER]
         trial.set_user_attr(OWNER, [host, pid, "1"])
-        assert put_back_orphans(study, tmp_path / "lock", max_retries) == [trial.number]
+        assert requeue_orphans(study, tmp_path / "lock", max_retries) == [trial.number]
     assert all(p == params[0] for p in params[: max_retries + 1])
     assert params[-1] != params[0]
-    assert count_ended(study) == (1 if max_retries else 2), "the last is put back if it may be"
+    assert count_finished(study) == (1 if max_retries else 2), "the last is put back if it may be"
 
 
 def test_a_reused_process_id_is_not_taken_for_the_owner(tmp_path: Path, parts: Split) -> None:
     study = opened(tmp_path, parts)
     trial = study.ask()
-    claim(trial)
+    sign(trial)
     host, pid, _ = study.trials[trial.number].user_attrs[OWNER]
     trial.set_user_attr(OWNER, [host, pid, "1"])
-    assert put_back_orphans(study, tmp_path / "lock") == [trial.number]
+    assert requeue_orphans(study, tmp_path / "lock") == [trial.number]
 
 
 def test_a_trial_is_put_back_however_often_its_process_is_told_to_end(
@@ -65,13 +65,13 @@ def test_a_trial_is_put_back_however_often_its_process_is_told_to_end(
     study = opened(tmp_path, parts)
     for number in range(5):
         assert study.ask().number == number
-        put_back(study, number)
-        put_back(study, number)
+        requeue(study, number)
+        requeue(study, number)
         study.tell(number, state=TrialState.FAIL)
-    put_back(study, 4, max_retries=0)
+    requeue(study, 4, max_retries=0)
     assert len(study.trials) == 6, "each once"
     assert study.ask().number == 5
-    put_back(study, 5, max_retries=0)
+    requeue(study, 5, max_retries=0)
     assert len(study.trials) == 6, "a death is no interruption"
-    put_back(study, 5, max_retries=1)
+    requeue(study, 5, max_retries=1)
     assert len(study.trials) == 7, "those before it were no deaths"

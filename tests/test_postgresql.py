@@ -18,11 +18,11 @@ import pytest
 from optuna.trial import TrialState
 
 from data.errors import InputError
-from hpo.card_figures import save_cards
-from hpo.looking import export, print_status
+from hpo.card_figures import save_dashboard
+from hpo.looking import export_report, print_status
 from hpo.owner import OWNER
-from hpo.retry import put_back_orphans
-from hpo.serve import make_dashboard
+from hpo.retry import requeue_orphans
+from hpo.serve import make_dashboard_server
 from hpo.storage import GRACE, Storage, open_storage
 
 ROOT = Path(__file__).parents[1]
@@ -132,11 +132,11 @@ def test_the_trial_of_a_host_that_fell_silent_is_put_back_once(
     storage = storage_at(address, heartbeat=1)
     storage.record_heartbeat(trial._trial_id)
     again = optuna.load_study(study_name="s", storage=storage)
-    put_back_orphans(again, tmp_path / "lock")
+    requeue_orphans(again, tmp_path / "lock")
     assert [t.state for t in again.trials] == [TrialState.RUNNING], "not silent for long enough"
     time.sleep(GRACE + 2)
     for _ in range(2):
-        put_back_orphans(again, tmp_path / "lock")
+        requeue_orphans(again, tmp_path / "lock")
     assert [t.state for t in again.trials] == [TrialState.FAIL, TrialState.WAITING]
     assert again.trials[1].system_attrs["fixed_params"] == trial.params
 
@@ -160,8 +160,8 @@ def test_a_study_in_postgresql_is_shown_and_exported_without_the_password(
 ) -> None:
     study = made.mixed(storage=storage_at(url))
     study.set_user_attr("folder", "f")
-    save_cards(study)
-    with make_dashboard(storage_at(url), 0, tmp_path) as server:
+    save_dashboard(study)
+    with make_dashboard_server(storage_at(url), 0, tmp_path) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/api/studies/{study._study_id}"
         with urllib.request.urlopen(address) as answer:
@@ -170,7 +170,7 @@ def test_a_study_in_postgresql_is_shown_and_exported_without_the_password(
     assert len(shown["trials"]) == 9
     assert len(shown["plotly_graph_objects"]) == 3
     assert any("could not learn" in trial["note"]["body"] for trial in shown["trials"])
-    export(url, "made", tmp_path / "report.html")
+    export_report(url, "made", tmp_path / "report.html")
     print_status(url, "made")
     assert PASSWORD not in (tmp_path / "report.html").read_text()
     assert PASSWORD not in json.dumps(shown)

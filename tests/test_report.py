@@ -10,15 +10,15 @@ import numpy as np
 import optuna
 import pytest
 
-from data.episodes import VALIDATIONS
+from data.episodes import VALIDATION_EPISODES
 from data.splits import Split
 from hpo import records, report
 from hpo.finalists import FINALISTS
-from hpo.report import Page, Picture, Section, render
+from hpo.report import Page, Picture, Section, render_page
 from hpo.study import N_EPISODES
-from hpo.study_facts import EPISODES, best_table, facts, headline, n_episodes_of
+from hpo.study_facts import EPISODES, best_table, study_facts, study_headline, n_episodes_of
 from hpo.study_report import study_page
-from hpo.wording import command_shown
+from hpo.wording import redact_command
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -26,7 +26,7 @@ EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 def rendered(study: optuna.Study, url: str = "sqlite:///study.db") -> str:
     """A study's report without plotly's program."""
     page = study_page(study._storage, study, url)  # type: ignore[arg-type]
-    return render(page)
+    return render_page(page)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_text_is_shown_and_never_run() -> None:
 
 def test_text_in_tables_pictures_and_captions_is_data() -> None:
     section = Section(EVIL, EVIL, {EVIL: EVIL}, [[EVIL]], [], False, [Picture([(EVIL, b"")], EVIL)])
-    assert "<img src=x" not in render(Page(EVIL, EVIL, [EVIL], [section]))
+    assert "<img src=x" not in render_page(Page(EVIL, EVIL, [EVIL], [section]))
 
 
 def test_the_page_forbids_the_network_and_names_no_folder() -> None:
@@ -77,7 +77,7 @@ def test_the_page_forbids_the_network_and_names_no_folder() -> None:
     ],
 )
 def test_paths_lose_their_folders(word: str, shown: str) -> None:
-    assert command_shown(["retrain_best.py", word]) == f"retrain_best.py {shown}"
+    assert redact_command(["retrain_best.py", word]) == f"retrain_best.py {shown}"
 
 
 def test_passwords_are_not_in_a_report() -> None:
@@ -131,7 +131,7 @@ def test_a_young_study_has_a_page(n: int) -> None:
 
 
 def test_the_interval_rests_on_as_many_episodes_as_there_are(parts: Split) -> None:
-    for kind, validation in VALIDATIONS.items():
+    for kind, validation in VALIDATION_EPISODES.items():
         assert len(validation(parts.val)) == EPISODES[kind] * len(parts.val.alphabets)
 
 
@@ -145,7 +145,7 @@ def test_a_study_says_itself_how_many_episodes_its_trials_were_asked() -> None:
 def test_the_devices_are_those_of_the_trials() -> None:
     study = made.mixed()
     study.set_user_attr("provenance", {"cpu": "the last one's"})
-    shown = facts(study, records.trials(study), 0.0, "sqlite:///study.db")
+    shown = study_facts(study, records.trial_frame(study), 0.0, "sqlite:///study.db")
     assert shown["trained on"] == "cpu float32 (6 trials)"
     assert "the last one's" in shown["machine of the last run"]
 
@@ -153,12 +153,12 @@ def test_the_devices_are_those_of_the_trials() -> None:
 def test_a_study_in_which_nothing_learned_says_so() -> None:
     study = made.study()
     study.add_trial(made.trial("COMPLETE", [0.05], died="collapsed"))
-    assert headline(study).startswith("No fit has learned")
-    assert best_table(study, records.trials(study)) == []
+    assert study_headline(study).startswith("No fit has learned")
+    assert best_table(study, records.trial_frame(study)) == []
 
 
 def test_a_report_is_written_whole(tmp_path: Path) -> None:
-    report.write(tmp_path / "a/b.html", Page("t", "", [], []))
+    report.write_page(tmp_path / "a/b.html", Page("t", "", [], []))
     assert (tmp_path / "a/b.html").read_text().endswith("</html>")
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["b.html"]
 

@@ -15,40 +15,40 @@ from made import mixed
 
 from data import cache
 from data.drawings import FULL_SIZE
-from data.episodes import Packed
+from data.episodes import Dataset
 from data.errors import InputError
-from data.splits import split
+from data.splits import split_dataset
 from hpo import looking, reference, reproduction
-from hpo.fits import Fits
-from hpo.official_log import LOG, log_official
-from hpo.paper_tables import TABLES, Row
-from hpo.reference import artifacts_of, own_or_reference
-from hpo.reproduction import Reproduction, cells, reproduce
+from hpo.fits import NetworkCache
+from hpo.official_log import TEST_LOG, log_test_evaluation
+from hpo.paper_tables import TABLES, TableRow
+from hpo.reference import artifact_folder, storage_or_reference
+from hpo.reproduction import ReproductionRequest, row_cells, reproduce
 from hpo.scales import SCALES, paper_recipe
 from hpo.storage import open_storage
-from model.device import Machine
+from model.device import ComputeConfig
 
 SMOKE = replace(SCALES["smoke"], pairs=(64, 64, 128), visits=128)
 
 
 def read_official() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in LOG.read_text().splitlines()] if LOG.exists() else []
+    return [json.loads(line) for line in TEST_LOG.read_text().splitlines()] if TEST_LOG.exists() else []
 
 
 @pytest.fixture
-def asked(in_tmp: Path, packed_105: Packed, monkeypatch: pytest.MonkeyPatch) -> Reproduction:
-    def glyphs(name: str, root: Path | None, size: int) -> Packed:
+def asked(in_tmp: Path, packed_105: Dataset, monkeypatch: pytest.MonkeyPatch) -> ReproductionRequest:
+    def glyphs(name: str, root: Path | None, size: int) -> Dataset:
         if size == FULL_SIZE:
             return packed_105
-        return Packed(cache.resized(packed_105.drawings, size), packed_105.official)
+        return Dataset(cache.resize_drawings(packed_105.drawings, size), packed_105.official)
 
-    monkeypatch.setattr(reproduction, "load", glyphs)
-    machine = Machine(torch.device("cpu"))
-    return Reproduction(SMOKE, None, machine, in_tmp / "out", in_tmp / "networks")
+    monkeypatch.setattr(reproduction, "load_dataset", glyphs)
+    machine = ComputeConfig(torch.device("cpu"))
+    return ReproductionRequest(SMOKE, None, machine, in_tmp / "out", in_tmp / "networks")
 
 
 def test_tables_one_and_two_stand_beside_the_paper_and_are_kept(
-    asked: Reproduction, capsys: pytest.CaptureFixture[str]
+    asked: ReproductionRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reproduce(asked, 1)
     reproduce(asked, 2)
@@ -68,7 +68,7 @@ def test_tables_one_and_two_stand_beside_the_paper_and_are_kept(
 
 
 def test_a_table_that_is_made_again_finds_its_networks(
-    asked: Reproduction, monkeypatch: pytest.MonkeyPatch
+    asked: ReproductionRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reproduce(asked, 1)
     monkeypatch.setattr("hpo.fits.fit", lambda *_, **__: pytest.fail("fitted again"))
@@ -79,11 +79,11 @@ def test_a_table_that_is_made_again_finds_its_networks(
 
 
 def test_networks_of_another_precision_or_data_set_are_fitted_anew(
-    asked: Reproduction, packed: Packed
+    asked: ReproductionRequest, packed: Dataset
 ) -> None:
-    parts = split(packed)
+    parts = split_dataset(packed)
     config = paper_recipe(SMOKE, 64, distort=False)
-    ours = Fits(parts, asked.machine, asked.var)
+    ours = NetworkCache(parts, asked.machine, asked.var)
     ours.network(config, 1)
     replace(ours, machine=replace(asked.machine, precision="bfloat16")).network(config, 1)
     others = replace(parts, train=replace(parts.train, digest="another"))
@@ -91,17 +91,17 @@ def test_networks_of_another_precision_or_data_set_are_fitted_anew(
     assert len(list(asked.var.iterdir())) == 3
 
 
-def test_a_fit_that_died_enters_no_table(asked: Reproduction, packed: Packed) -> None:
+def test_a_fit_that_died_enters_no_table(asked: ReproductionRequest, packed: Dataset) -> None:
     config = paper_recipe(SMOKE, 64, distort=False)
     wild = tuple(replace(rates, lr=1e30) for rates in config.fit.rates)
     config = replace(config, fit=replace(config.fit, rates=wild))
     with pytest.raises(InputError, match="seed 1, died: non-finite loss"):
-        Fits(split(packed), asked.machine, asked.var).network(config, 1)
+        NetworkCache(split_dataset(packed), asked.machine, asked.var).network(config, 1)
 
 
 @pytest.mark.skipif("MNIST_ROOT" not in os.environ, reason="set MNIST_ROOT to test on MNIST")
 def test_table_three_asks_networks_that_never_saw_a_digit(
-    asked: Reproduction, capsys: pytest.CaptureFixture[str]
+    asked: ReproductionRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reproduce(asked, 3)
     assert "70.3%" in capsys.readouterr().out
@@ -113,9 +113,9 @@ def test_table_three_asks_networks_that_never_saw_a_digit(
 
 
 def test_what_was_not_run_says_so() -> None:
-    assert cells(Row("x", 0.5))[2] == "not run"
-    assert cells(Row("x", 0.5, note="cited"))[2] == "–"
-    assert cells(Row("x", 0.5, [0.25, 0.75], 400)) == (
+    assert row_cells(TableRow("x", 0.5))[2] == "not run"
+    assert row_cells(TableRow("x", 0.5, note="cited"))[2] == "–"
+    assert row_cells(TableRow("x", 0.5, [0.25, 0.75], 400)) == (
         "x",
         "50.0%",
         "50.0 ± 35.4 % (2)",
@@ -127,15 +127,15 @@ def test_what_was_not_run_says_so() -> None:
 
 def test_every_look_at_the_official_episodes_is_a_line(in_tmp: Path) -> None:
     assert read_official() == []
-    log_official("a", [0.5])
-    log_official("b", [0.25, 0.75])
+    log_test_evaluation("a", [0.5])
+    log_test_evaluation("b", [0.25, 0.75])
     assert [(e["what"], e["accuracies"]) for e in read_official()] == [
         ("a", [0.5]),
         ("b", [0.25, 0.75]),
     ]
-    assert LOG.exists()
+    assert TEST_LOG.exists()
     with pytest.raises(InputError, match="cannot be written"):
-        log_official("c", [], in_tmp)
+        log_test_evaluation("c", [], in_tmp)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def given(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         mixed("given", storage)
     with closing(sqlite3.connect(path)) as database:  # so that who reads it writes no files
         database.execute("PRAGMA journal_mode=DELETE")
-    monkeypatch.setattr(reference, "STUDY", path)
+    monkeypatch.setattr(reference, "REFERENCE_STUDY", path)
     return path
 
 
@@ -164,13 +164,13 @@ def test_without_a_study_the_reference_is_shown_and_left_as_it_is(
     assert [path.name for path in given.parent.iterdir()] == ["study.db"]
     assert not Path("study.db").exists()
     with pytest.raises(InputError, match="the reference study is read-only"):
-        own_or_reference("sqlite:///study.db", writable=True)
+        storage_or_reference("sqlite:///study.db", writable=True)
 
 
 def test_ones_own_study_and_other_addresses_go_first(given: Path) -> None:
-    assert own_or_reference("sqlite:///other.db") == "sqlite:///other.db"
-    assert artifacts_of("sqlite:///other.db") == Path("var/artifacts")
-    assert artifacts_of(f"sqlite:///{given}") == given.parent / "artifacts"
-    assert own_or_reference("sqlite:///study.db") == f"sqlite:///{given}"
+    assert storage_or_reference("sqlite:///other.db") == "sqlite:///other.db"
+    assert artifact_folder("sqlite:///other.db") == Path("var/artifacts")
+    assert artifact_folder(f"sqlite:///{given}") == given.parent / "artifacts"
+    assert storage_or_reference("sqlite:///study.db") == f"sqlite:///{given}"
     optuna.create_study(storage="sqlite:///study.db", study_name="mine")
-    assert own_or_reference("sqlite:///study.db") == "sqlite:///study.db"
+    assert storage_or_reference("sqlite:///study.db") == "sqlite:///study.db"

@@ -9,10 +9,10 @@ from headlines import RESULTS, headlines, ladder, table
 from tables import tables
 
 from data import cache
-from data.episodes import Packed
-from data.splits import split
-from hpo.reference import STUDY
-from hpo.stored import stored_study
+from data.episodes import Dataset
+from data.splits import split_dataset
+from hpo.reference import REFERENCE_STUDY
+from hpo.stored import open_stored_study
 from model.checkpoint import load_network
 from model.evaluate import one_shot_accuracy
 
@@ -43,16 +43,16 @@ def test_a_result_is_the_mean_of_its_fits_and_chose_nothing_on_the_test(path: Pa
 
 
 def test_the_reference_study_is_a_search_of_the_whole_space() -> None:
-    with stored_study(f"sqlite:///{STUDY}", "omniglot-35-episode") as (_, study, settings):
+    with open_stored_study(f"sqlite:///{REFERENCE_STUDY}", "omniglot-35-episode") as (_, study, settings):
         states = Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
         assert states["COMPLETE"] + states["PRUNED"] >= 60
         assert len(study.trials[0].params) == 27
         assert settings.validation == "dense"
-    assert (STUDY.parent / "report.html").stat().st_size < 6e6
+    assert (REFERENCE_STUDY.parent / "report.html").stat().st_size < 6e6
 
 
 def test_what_the_results_say_a_study_learnt_is_in_its_tables() -> None:
-    learnt = json.loads((STUDY.parent / "learnt.json").read_text())
+    learnt = json.loads((REFERENCE_STUDY.parent / "learnt.json").read_text())
     counted = {line["state"]: line["trials"] for line in learnt["Trials"]}
     assert f"({counted['complete']} complete, {counted['pruned']} pruned;" in DOCS
     first = learnt["Finalists"][0]
@@ -64,14 +64,14 @@ def test_what_the_results_say_a_study_learnt_is_in_its_tables() -> None:
         assert f"{line['median'].replace('%', ' %')} at {line['MFLOPs per image']}" in DOCS
 
 
-def test_the_pretrained_network_answers_what_its_card_says(omniglot_105: Packed) -> None:
+def test_the_pretrained_network_answers_what_its_card_says(omniglot_105: Dataset) -> None:
     path = PRETRAINED / "network.pt"
     scores = json.loads((PRETRAINED / "scores.json").read_text())
     assert path.stat().st_size < 6e6
     net, config, facts = load_network(path)
     assert facts["data_digest"] == omniglot_105.drawings.digest
-    drawings = cache.resized(omniglot_105.drawings, config.model.image_size)
-    parts = split(Packed(drawings, omniglot_105.official))
+    drawings = cache.resize_drawings(omniglot_105.drawings, config.model.image_size)
+    parts = split_dataset(Dataset(drawings, omniglot_105.official))
     found = one_shot_accuracy(net, parts.test, parts.official)
     # An episode or two hang on the last bits, which differ from machine to machine.
     assert found == pytest.approx(scores["official"]["accuracy"], abs=2.5 / 400)

@@ -12,18 +12,18 @@ import pandas as pd
 import pytest
 import torch
 
-from data.episodes import Packed
-from data.splits import Split, split
+from data.episodes import Dataset
+from data.splits import Split, split_dataset
 from hpo import report, result_records
-from hpo.publish import publish
-from hpo.result import percent
-from hpo.result_facts import headline, table_2
-from hpo.retrain import of_seed
+from hpo.publish import write_results
+from hpo.result import format_mean
+from hpo.result_facts import result_headline, table_2_with_ours
+from hpo.retrain import with_seed
 from model.config import Config, FitConfig, LayerRates
-from model.device import Machine
+from model.device import ComputeConfig
 from model.geometry import DenseConfig, ModelConfig
 from model.provenance import provenance
-from model.score import SHOWN_WAYS, score_network
+from model.score import REPORTED_WAYS, evaluate_network
 from model.siamese import SiameseNet, build_net
 
 MODEL = ModelConfig(filters=(8, 8, 8, 8), units=16)
@@ -40,21 +40,21 @@ def decoded(value: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def shown(parts: Split, packed_105: Packed, tmp_path_factory: pytest.TempPathFactory) -> Shown:
+def shown(parts: Split, packed_105: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Shown:
     """A retraining's result, and its page's text and figures."""
     folder, scores = tmp_path_factory.mktemp("out"), []
     for seed in (1, 2):
         net = SiameseNet(MODEL, generator=torch.Generator().manual_seed(seed)).eval()
-        score = score_network(net, parts)
+        score = evaluate_network(net, parts)
         history = [{"epoch": 1, "loss": 1.0 / seed, "accuracy": 0.1 * seed}]
         figures = score.figures | {"history": history, "seconds": 10.0 * seed}
-        scores.append(of_seed(replace(score, figures=figures), seed))
+        scores.append(with_seed(replace(score, figures=figures), seed))
     fit = FitConfig("episode", (LayerRates(0.1, 0.9, 0.0),) * 6, 8, 50)
     about = {"config": Config(MODEL, fit).to_dict(), "study": "s", "trial": 3, "study_value": 0.5}
-    about |= {"train_on": "train", "provenance": provenance(Machine(torch.device("cpu")))}
+    about |= {"train_on": "train", "provenance": provenance(ComputeConfig(torch.device("cpu")))}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "get_plotlyjs", lambda: "")
-        result = publish(folder, scores, parts, split(packed_105), about)
+        result = write_results(folder, scores, parts, split_dataset(packed_105), about)
     text = (folder / "report.html").read_text()
     drawn = re.findall(r"Plotly\.newPlot\(\s*\"figure-\d+\",\s*(\[.*?\]),\s*\{", text, re.DOTALL)
     assert json.loads((folder / "result.json").read_text())["summary"] == result["summary"]
@@ -62,14 +62,14 @@ def shown(parts: Split, packed_105: Packed, tmp_path_factory: pytest.TempPathFac
 
 
 def test_a_network_without_convolutions_has_a_report_too(
-    parts: Split, packed_105: Packed, tmp_path: Path
+    parts: Split, packed_105: Dataset, tmp_path: Path
 ) -> None:
     net = build_net(DenseConfig(35, 16, 8), generator=torch.Generator().manual_seed(0)).eval()
-    score = of_seed(score_network(net, parts), 1)
+    score = with_seed(evaluate_network(net, parts), 1)
     fit = FitConfig("episode", (LayerRates(0.1, 0.9, 0.0),) * 3, 8, 50)
     about = {"config": Config(DenseConfig(35, 16, 8), fit).to_dict()}
-    about["provenance"] = provenance(Machine(torch.device("cpu")))
-    publish(tmp_path, [score], parts, split(packed_105), about)
+    about["provenance"] = provenance(ComputeConfig(torch.device("cpu")))
+    write_results(tmp_path, [score], parts, split_dataset(packed_105), about)
     text = (tmp_path / "report.html").read_text()
     assert "hidden 16" in text
     assert "First-layer filters" not in text
@@ -81,9 +81,9 @@ def trace(shown: Shown, name: str) -> dict[str, Any]:
 
 def test_the_headline_is_the_summary_s(shown: Shown) -> None:
     result, text, _ = shown
-    assert headline(result).startswith(percent(result["summary"]["official"]))
-    assert headline(result) in text
-    assert "glyph" in headline(result), "no official figure of glyphs"
+    assert result_headline(result).startswith(format_mean(result["summary"]["official"]))
+    assert result_headline(result) in text
+    assert "glyph" in result_headline(result), "no official figure of glyphs"
     assert "Table 2" not in text
 
 
@@ -94,11 +94,11 @@ def test_the_table_holds_every_fit_s_figures(shown: Shown) -> None:
             seed["official"]["accuracy"],
             seed["verification"]["test_accuracy"],
             seed["validation_accuracy"],
-            *(seed["random_episodes"][str(n)] for n in SHOWN_WAYS),
+            *(seed["random_episodes"][str(n)] for n in REPORTED_WAYS),
         ):
             assert f"<td>{figure:.1%}</td>" in text
     for figure in (result["summary"]["verification"], result["summary"]["validation"]):
-        assert f"<td>{percent(figure)}</td>" in text
+        assert f"<td>{format_mean(figure)}</td>" in text
 
 
 def test_the_n_way_curve_is_the_random_episodes(shown: Shown) -> None:
@@ -116,8 +116,8 @@ def test_bars_are_the_alphabets_of_both_parts(shown: Shown) -> None:
     by_alphabet = shown[0]["summary"]["by_alphabet"]
     assert set(by_alphabet) == {"test", "val"}
     bars = [t for figure in shown[2] for t in figure if t.get("orientation") == "h"]
-    assert len(bars) == 2 * len(SHOWN_WAYS)
-    for i, n in enumerate(SHOWN_WAYS):
+    assert len(bars) == 2 * len(REPORTED_WAYS)
+    for i, n in enumerate(REPORTED_WAYS):
         for bar, part in zip(bars[2 * i : 2 * i + 2], ("test", "val"), strict=True):
             found = dict(zip(bar["y"], decoded(bar["x"]), strict=True))
             assert found == pytest.approx({a: w[str(n)] for a, w in by_alphabet[part].items()})
@@ -130,7 +130,7 @@ def test_official_runs_and_roc_and_training_are_the_result_s(shown: Shown) -> No
     assert dict(zip(runs["x"], decoded(runs["y"]), strict=True)) == pytest.approx(expected)
     roc = next(t for f in figures for t in f if t.get("name") == "seed 2")
     assert decoded(roc["y"]) == pytest.approx(result["seeds"][1]["verification"]["roc"]["true"])
-    fits = result_records.fits(result)
+    fits = result_records.fit_frame(result)
     assert fits[["seed", "epoch", "loss", "accuracy"]].to_numpy().tolist() == [
         [1, 1, 1.0, 0.1],
         [2, 1, 0.5, 0.2],
@@ -149,7 +149,7 @@ def test_every_error_is_pictured_once_and_sorted(shown: Shown) -> None:
             "seed": [1, 1, 1, 2],
         }
     )
-    found = result_records.errors(predictions, {1: 0.0})
+    found = result_records.error_frame(predictions, {1: 0.0})
     assert found[["lake_run", "item", "answer", "n_wrong", "n_fits"]].to_numpy().tolist() == [
         [2, 1, 5, 1, 2],
         [1, 1, 4, 2, 2],
@@ -172,20 +172,20 @@ def test_confusions_are_shares_of_a_character_s_episodes() -> None:
 
 @pytest.mark.parametrize(("mean", "place"), [(0.99, 1), (0.93, 3), (0.1, 10)])
 def test_our_row_stands_where_it_belongs(mean: float, place: int) -> None:
-    rows = table_2({"summary": {"official": {"mean": mean, "sd": 0.01}}})
-    assert rows[place] == ["ours", percent({"mean": mean, "sd": 0.01})]
+    rows = table_2_with_ours({"summary": {"official": {"mean": mean, "sd": 0.01}}})
+    assert rows[place] == ["ours", format_mean({"mean": mean, "sd": 0.01})]
     assert len(rows) == 11
 
 
 def test_a_network_alone_has_a_report_too(
-    parts: Split, packed_105: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    parts: Split, packed_105: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(report, "get_plotlyjs", lambda: "")
     net = SiameseNet(MODEL, generator=torch.Generator().manual_seed(1)).eval()
-    score = of_seed(score_network(net, parts, val_is_held_out=False), 1)
+    score = with_seed(evaluate_network(net, parts, val_is_held_out=False), 1)
     config = Config(MODEL, FitConfig("episode", (LayerRates(0.1, 0.9, 0.0),) * 6, 8, 50))
-    about = {"config": config.to_dict(), "provenance": provenance(Machine(torch.device("cpu")))}
-    publish(tmp_path, [score], parts, split(packed_105), about)
+    about = {"config": config.to_dict(), "provenance": provenance(ComputeConfig(torch.device("cpu")))}
+    write_results(tmp_path, [score], parts, split_dataset(packed_105), about)
     text = (tmp_path / "report.html").read_text()
     assert "a saved network" in text
     assert "does not know how it was trained" in text

@@ -9,8 +9,8 @@ from tiny import TINY, opened
 
 from data.errors import InputError
 from data.splits import Split
-from hpo.budget import count_ended
-from hpo.retry import take_one
+from hpo.budget import count_finished
+from hpo.retry import run_one_trial
 from hpo.settings import base_config
 from hpo.space import suggest_config
 
@@ -45,7 +45,7 @@ def strike(study: optuna.Study, folder: Path, blow: Callable[[], NoReturn]) -> N
         blow()
 
     with pytest.raises(BaseException, match=r".*"):
-        take_one(study, goal, folder / "lock")
+        run_one_trial(study, goal, folder / "lock")
 
 
 @pytest.mark.parametrize("blow", NOT_TO_BLAME)
@@ -57,22 +57,22 @@ def test_a_trial_that_is_not_to_blame_is_put_back(
     ended, again = study.trials
     assert (ended.state, again.state) == (TrialState.FAIL, TrialState.WAITING)
     assert again.system_attrs["fixed_params"] == ended.params
-    assert count_ended(study) == 0
+    assert count_finished(study) == 0
 
 
 def test_a_trial_with_a_bug_is_not_put_back(tmp_path: Path, parts: Split) -> None:
     study = opened(tmp_path, parts)
     strike(study, tmp_path, has_a_bug)
     assert [trial.state for trial in study.trials] == [TrialState.FAIL]
-    assert count_ended(study) == 1
+    assert count_finished(study) == 1
 
 
 def test_a_trial_that_is_interrupted_while_it_is_signed_is_put_back(
     tmp_path: Path, parts: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = opened(tmp_path, parts)
-    monkeypatch.setattr("hpo.retry.claim", interrupted)
+    monkeypatch.setattr("hpo.retry.sign", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        take_one(study, lambda _: 1.0, tmp_path / "lock")
+        run_one_trial(study, lambda _: 1.0, tmp_path / "lock")
     assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
-    assert count_ended(study) == 0
+    assert count_finished(study) == 0

@@ -9,18 +9,18 @@ from data.errors import InputError
 from hpo.settings import StudySettings, base_config
 from hpo.space import (
     GROUPS,
-    anchors,
+    starting_points,
     clip_kernels,
-    distributions,
-    parse_search,
-    resized,
+    search_space,
+    parse_groups,
+    resize_model,
     suggest_config,
 )
 from model.geometry import LAYERS, ModelConfig
 
 
 def test_the_space_at_105_pixels_is_the_papers() -> None:
-    space = distributions(105, GROUPS)
+    space = search_space(105, GROUPS)
     assert len(space) == 3 * 6 + 2 * 4 + 1
     for layer in LAYERS:
         assert space[f"{layer}.lr"] == FloatDistribution(1e-4, 1e-1, log=True)
@@ -64,7 +64,7 @@ def test_every_searched_value_reaches_the_configuration(size: int) -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     trial = study.ask()
     config = suggest_config(trial, base, GROUPS)
-    assert set(trial.params) == set(distributions(size, GROUPS))
+    assert set(trial.params) == set(search_space(size, GROUPS))
     for i, layer in enumerate(LAYERS):
         rates = config.fit.rates[i]
         assert rates.lr == trial.params[f"{layer}.lr"]
@@ -92,17 +92,17 @@ def test_what_is_not_searched_keeps_its_base_value() -> None:
 @pytest.mark.parametrize("size", [16, 20, 28, 35, 52, 105])
 def test_the_first_anchor_is_the_base_itself(recipe: str, size: int) -> None:
     base = base_config(StudySettings(recipe=recipe, image_size=size))
-    first, second = anchors(base, GROUPS)
+    first, second = starting_points(base, GROUPS)
     assert suggest_config(FixedTrial(first), base, GROUPS) == base
-    for name, distribution in distributions(size, GROUPS).items():
+    for name, distribution in search_space(size, GROUPS).items():
         assert distribution._contains(first[name]), name
         assert distribution._contains(second[name]), name
 
 
 def test_costlier_networks_get_fewer_steps_and_cheaper_ones_more() -> None:
     base = base_config(StudySettings(epoch_steps=100))
-    wide = anchors(base, GROUPS)[0] | {f"{layer}.filters": 256 for layer in LAYERS[:4]}
-    narrow = anchors(base, GROUPS)[1]
+    wide = starting_points(base, GROUPS)[0] | {f"{layer}.filters": 256 for layer in LAYERS[:4]}
+    narrow = starting_points(base, GROUPS)[1]
     steps = [
         suggest_config(FixedTrial(params), base, GROUPS).fit.epoch_steps
         for params in (wide, narrow)
@@ -112,17 +112,17 @@ def test_costlier_networks_get_fewer_steps_and_cheaper_ones_more() -> None:
 
 
 def test_groups_are_parsed_and_unknown_ones_named() -> None:
-    assert parse_search(["paper"]) == GROUPS
-    assert parse_search(["units", "lr"]) == ("lr", "units")
+    assert parse_groups(["paper"]) == GROUPS
+    assert parse_groups(["units", "lr"]) == ("lr", "units")
     for wrong in (["dropout"], ["paper", "dropout"]):
         with pytest.raises(InputError, match=r"--search takes groups.*dropout"):
-            parse_search(wrong)
+            parse_groups(wrong)
 
 
 def test_a_resized_network_keeps_its_share_of_the_image() -> None:
     model = base_config(StudySettings()).conv
-    assert resized(model, 35) == model
-    assert resized(model, 52).kernels == (6, 4, 3, 3)
-    assert resized(model, 105).kernels == (12, 9, 6, 6)
-    assert resized(model, 105).output_sizes()[-1] == model.output_sizes()[-1] == 2
-    assert resized(model, 16).output_sizes()[-1] >= 1
+    assert resize_model(model, 35) == model
+    assert resize_model(model, 52).kernels == (6, 4, 3, 3)
+    assert resize_model(model, 105).kernels == (12, 9, 6, 6)
+    assert resize_model(model, 105).output_sizes()[-1] == model.output_sizes()[-1] == 2
+    assert resize_model(model, 16).output_sizes()[-1] >= 1

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from data.alphabets import OMNIGLOT, TEST, TRAIN, VAL
-from data.episodes import Packed
+from data.episodes import Dataset
 from data.errors import InputError
-from data.splits import Split, split, train_and_val
+from data.splits import Split, split_dataset, merge_train_and_val
 
 
 def test_the_literal_lists_have_the_papers_sizes_and_share_nothing() -> None:
@@ -30,21 +30,21 @@ def test_validation_has_the_papers_four_drawers(parts: Split) -> None:
     assert set(parts.val.drawer_N.tolist()) == {12, 13, 14, 15}
 
 
-def test_official_episodes_survive_the_renumbering(packed: Packed, parts: Split) -> None:
+def test_official_episodes_survive_the_renumbering(packed: Dataset, parts: Split) -> None:
     before = packed.drawings.images_NHW[packed.official.query_RQ]
     assert torch.equal(before, parts.test.images_NHW[parts.official.query_RQ])
 
 
-def test_official_episodes_outside_the_test_alphabets_are_refused(packed: Packed) -> None:
+def test_official_episodes_outside_the_test_alphabets_are_refused(packed: Dataset) -> None:
     wrong = replace(
         packed.official, query_RQ=packed.official.query_RQ * 0 + len(packed.drawings) // 2
     )
     with pytest.raises(InputError, match="test alphabets alone"):
-        split(Packed(packed.drawings, wrong))
+        split_dataset(Dataset(packed.drawings, wrong))
 
 
-def test_train_and_val_leaves_the_test_alphabets_out(packed: Packed, parts: Split) -> None:
-    assert set(train_and_val(packed.drawings).alphabets) == {
+def test_train_and_val_leaves_the_test_alphabets_out(packed: Dataset, parts: Split) -> None:
+    assert set(merge_train_and_val(packed.drawings).alphabets) == {
         *parts.train.alphabets,
         *parts.val.alphabets,
     }

@@ -7,12 +7,12 @@ import pytest
 
 from hpo.budget import N_TRIALS
 from hpo.owner import OWNER, _host
-from hpo.status import outlook, status
+from hpo.status import outlook, status_text
 
 
 def said(study: optuna.Study, url: str = "sqlite:///study.db") -> str:
     storage: Any = study._storage
-    return status(storage, study, url)
+    return status_text(storage, study, url)
 
 
 def test_the_status_counts_and_names_the_best() -> None:

@@ -10,8 +10,8 @@ from tiny import TINY, identity_of, opened, url
 from data.errors import InputError
 from data.splits import Split
 from hpo.keeping import FOLDER
-from hpo.settings import StudySettings, base_config, differences
-from hpo.space import anchors, suggest_config
+from hpo.settings import StudySettings, base_config, identity_differences
+from hpo.space import starting_points, suggest_config
 from hpo.storage import open_storage
 from hpo.stored import load_study
 from hpo.study import IDENTITY
@@ -21,7 +21,7 @@ def test_the_first_trials_are_the_anchors_and_reopening_adds_nothing(
     tmp_path: Path, parts: Split
 ) -> None:
     settings = StudySettings(data="glyphs")
-    first = anchors(base_config(settings), settings.search)
+    first = starting_points(base_config(settings), settings.search)
     for _ in range(3):
         study = opened(tmp_path, parts, settings)
         trial = study.ask()
@@ -49,7 +49,7 @@ def test_a_study_is_not_resumed_as_something_else(
     opened(tmp_path, parts)
     with pytest.raises(InputError, match=r"made otherwise.*--study-name") as caught:
         opened(tmp_path, parts, replace(TINY, **changed))
-    lines = differences(identity_of(TINY, parts), identity_of(replace(TINY, **changed), parts))
+    lines = identity_differences(identity_of(TINY, parts), identity_of(replace(TINY, **changed), parts))
     assert any(re.search(named, line) for line in lines), lines
     assert "→" in str(caught.value)
 

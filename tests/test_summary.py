@@ -8,13 +8,13 @@ from made import trial
 from tiny import TINY
 
 from hpo.budget import Budget
-from hpo.finalists import FINALISTS, value_of
-from hpo.job import Job
-from hpo.study import default_name
+from hpo.finalists import FINALISTS, describe_value
+from hpo.job import RunConfig
+from hpo.study import default_study_name
 from hpo.summary import next_commands
-from hpo.workers import finalists_to_come
+from hpo.workers import describe_finalists
 
-JOB = Job(TINY, "sqlite:///study.db", default_name(TINY), Budget(30))
+JOB = RunConfig(TINY, "sqlite:///study.db", default_study_name(TINY), Budget(30))
 
 
 def test_the_next_commands_bear_the_flags_that_they_need() -> None:
@@ -30,21 +30,21 @@ def test_the_next_commands_bear_the_flags_that_they_need() -> None:
 
 
 def test_a_part_of_the_space_is_in_the_studys_name() -> None:
-    assert default_name(TINY) == "glyphs-35-episode-lr-units"
-    assert default_name(replace(TINY, search=type(TINY)().search)) == "glyphs-35-episode"
+    assert default_study_name(TINY) == "glyphs-35-episode-lr-units"
+    assert default_study_name(replace(TINY, search=type(TINY)().search)) == "glyphs-35-episode"
 
 
 def test_a_winner_is_worth_its_fresh_fits_and_says_its_luck() -> None:
     study = made_study()
     study.add_trial(trial("COMPLETE", [0.8]))
     [best] = study.trials
-    assert value_of(study, best) == "80.0% of the validation episodes"
+    assert describe_value(study, best) == "80.0% of the validation episodes"
     study.set_user_attr(FINALISTS, {"accuracies": {"0": [0.7, 0.72]}, "winner": 0, "first": 0})
     told = "71.0% of fresh validation episodes, mean of 2 fits (80.0% in the search)"
-    assert value_of(study, best) == told
+    assert describe_value(study, best) == told
 
 
 def test_the_time_left_says_what_it_does_not_count() -> None:
-    assert finalists_to_come(JOB) == "10 fits of finalists"
-    assert finalists_to_come(replace(JOB, budget=Budget(3))) == "6 fits of finalists"
-    assert finalists_to_come(replace(JOB, n_finalists=1)) == ""
+    assert describe_finalists(JOB) == "10 fits of finalists"
+    assert describe_finalists(replace(JOB, budget=Budget(3))) == "6 fits of finalists"
+    assert describe_finalists(replace(JOB, n_finalists=1)) == ""

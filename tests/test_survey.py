@@ -5,9 +5,9 @@ import torch
 from data.splits import Split
 from model.evaluate import one_shot_accuracy
 from model.geometry import ModelConfig
-from model.score import SHOWN_WAYS, score_network
+from model.score import REPORTED_WAYS, evaluate_network
 from model.siamese import SiameseNet
-from model.survey import N_BLOCKS, roc, survey, survey_episodes
+from model.survey import N_BLOCKS, roc_curve, n_way_accuracies, n_way_episodes
 
 
 def net() -> SiameseNet:
@@ -16,17 +16,17 @@ def net() -> SiameseNet:
 
 
 def test_the_survey_is_the_accuracy_on_the_same_episodes(parts: Split) -> None:
-    frame, _ = survey(net(), parts.test)
-    for n_way in SHOWN_WAYS:
+    frame, _ = n_way_accuracies(net(), parts.test)
+    for n_way in REPORTED_WAYS:
         rows = frame[frame["n_way"] == n_way]
         assert rows["alphabet"].tolist() == list(parts.test.alphabets)
-        expected = one_shot_accuracy(net(), parts.test, survey_episodes(parts.test, n_way))
+        expected = one_shot_accuracy(net(), parts.test, n_way_episodes(parts.test, n_way))
         assert rows["accuracy"].mean() == pytest.approx(expected, abs=1e-9)
     assert sorted(frame["n_way"].unique()) == list(range(2, 21))
 
 
 def test_confusions_count_every_20_way_episode_once(parts: Split) -> None:
-    frame, confusions = survey(net(), parts.test)
+    frame, confusions = n_way_accuracies(net(), parts.test)
     assert confusions["count"].sum() == len(parts.test.alphabets) * N_BLOCKS * 20
     right = confusions[confusions["character"] == confusions["answer"]]["count"].sum()
     expected = frame[frame["n_way"] == 20]["accuracy"].mean()
@@ -46,24 +46,24 @@ def test_a_small_alphabet_leaves_out_what_it_cannot(parts: Split) -> None:
         few.character_N[keep].unique(return_inverse=True)[1],
         few.drawer_N[keep],
     )
-    frame, confusions = survey(net(), small)
+    frame, confusions = n_way_accuracies(net(), small)
     widest = int(small.count_A.min())
     assert frame["n_way"].max() == widest
     assert confusions["count"].sum() == len(small.alphabets) * N_BLOCKS * widest
 
 
 def test_roc_of_a_known_ranking() -> None:
-    curve = roc(torch.tensor([3.0, 2.0, 1.0, 0.0]), torch.tensor([True, False, True, False]))
+    curve = roc_curve(torch.tensor([3.0, 2.0, 1.0, 0.0]), torch.tensor([True, False, True, False]))
     assert curve == {"false": [0, 0, 0.5, 0.5, 1], "true": [0, 0.5, 0.5, 1, 1]}
-    tied = roc(torch.zeros(100), torch.arange(100) < 50)
+    tied = roc_curve(torch.zeros(100), torch.arange(100) < 50)
     assert tied == {"false": [0.0, 1.0], "true": [0.0, 1.0]}, "no threshold tells them apart"
-    thin = roc(torch.randn(5000), torch.rand(5000) < 0.5, n_points=50)
+    thin = roc_curve(torch.randn(5000), torch.rand(5000) < 0.5, n_points=50)
     assert len(thin["true"]) == 51
     assert thin["true"][-1] == thin["false"][-1] == 1
 
 
 def test_the_chosen_threshold_lies_on_the_roc_curve(parts: Split) -> None:
-    found = score_network(net(), parts).figures["verification"]
+    found = evaluate_network(net(), parts).figures["verification"]
     chosen = found["chosen"]
     assert found["test_accuracy"] == pytest.approx((chosen["true"] + 1 - chosen["false"]) / 2)
     below = [
@@ -80,7 +80,7 @@ def test_the_chosen_threshold_lies_on_the_roc_curve(parts: Split) -> None:
 
 
 def test_alphabets_that_were_trained_on_are_left_out(parts: Split) -> None:
-    score = score_network(net(), parts, val_is_held_out=False)
+    score = evaluate_network(net(), parts, val_is_held_out=False)
     assert list(score.figures["by_alphabet"]) == ["test"]
     assert set(score.confusions["alphabet"]) == set(parts.test.alphabets)
     assert isinstance(score.confusions, pd.DataFrame)

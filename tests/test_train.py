@@ -11,14 +11,14 @@ from data.errors import InputError
 from data.splits import Split
 from model import train
 from model.config import Config, LayerRates
-from model.device import Machine
+from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
 from model.recipes import chance_loss
 from model.seeds import derive_seed
 from model.state import FitState
 from model.train import Validation, fit
 
-CPU = Machine(torch.device("cpu"))
+CPU = ComputeConfig(torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def weights(state: FitState) -> dict[str, torch.Tensor]:
 def test_a_resumed_fit_equals_the_uninterrupted_one_bit_for_bit(
     recipe: str, precision: str, parts: Split, validation: Validation, tmp_path: Path
 ) -> None:
-    machine = Machine(CPU.device, precision)
+    machine = ComputeConfig(CPU.device, precision)
     whole = FitState(config(recipe, ema=0.99), 3, machine)
     expected = list(fit(whole, parts.train, validation))
 
@@ -92,7 +92,7 @@ def test_a_checkpoint_of_another_configuration_or_seed_is_refused(
     path = tmp_path / "fit.pt"
     next(fit(FitState(config(), 0, CPU), parts.train, validation, checkpoint_path=path))
     same, tiny = FitState(config(), 0, CPU), FitState(config(n_characters=8), 0, CPU)
-    rough = FitState(config(), 0, Machine(CPU.device, "bfloat16"))
+    rough = FitState(config(), 0, ComputeConfig(CPU.device, "bfloat16"))
     for other, train_on, chosen_by, named in [
         (FitState(config(), 1, CPU), parts.train, validation, "seed"),
         (tiny, parts.train, validation, "config"),

@@ -16,7 +16,7 @@ def inputs(n_queries: int, n_support: int, n_units: int) -> tuple[Tensor, Tensor
 
 @pytest.mark.parametrize("part", [1, 15, 15 * 7, 2**19])
 def test_it_is_the_papers_sum_however_it_is_cut(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PART", part)
+    monkeypatch.setattr(module, "CHUNK", part)
     h1, h2, weight = inputs(3, 5, 17)
     expected = ((h1.unsqueeze(1) - h2).abs() * weight).sum(-1)
     torch.testing.assert_close(weighted_l1(h1, h2, weight), expected)
@@ -26,7 +26,7 @@ def test_it_is_the_papers_sum_however_it_is_cut(part: int, monkeypatch: pytest.M
 def test_its_gradients_are_those_of_finite_differences(
     part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PART", part)
+    monkeypatch.setattr(module, "CHUNK", part)
     torch.autograd.gradcheck(weighted_l1, inputs(3, 5, 17))
 
 

@@ -13,13 +13,13 @@ from data.errors import InputError
 from data.splits import Split
 from hpo import worker
 from hpo.budget import Budget, request_stop
-from hpo.job import Job
-from hpo.launcher import Outcome, Processes, WorkerBug, WorkerDied
-from hpo.owner import OWNER, Owner, owner_of
+from hpo.job import RunConfig
+from hpo.launcher import Outcome, ProcessLauncher, WorkerBug, WorkerCrash
+from hpo.owner import OWNER, WorkerId, worker_id
 from hpo.progress import Progress
 from hpo.storage import open_storage
-from hpo.worker import Work, work
-from hpo.workers import Watch, supervise
+from hpo.worker import WorkerPhase, run_worker
+from hpo.workers import HangDetector, supervise
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def study(in_tmp: Path, parts: Split) -> optuna.Study:
     return opened(in_tmp, parts)
 
 
-def job_in(folder: Path, n_trials: int = 3, n_workers: int = 1) -> Job:
-    return Job(TINY, url(folder), "s", Budget(n_trials), workers=n_workers)
+def job_in(folder: Path, n_trials: int = 3, n_workers: int = 1) -> RunConfig:
+    return RunConfig(TINY, url(folder), "s", Budget(n_trials), workers=n_workers)
 
 
 def lets_work(
@@ -36,9 +36,9 @@ def lets_work(
 ) -> None:
     """Let a worker take three trials of the study with a goal of the test's own."""
     storage = open_storage(url(folder))
-    todo = Work(storage, study, study, goal, Budget(3), objective(parts, folder).keeping)
+    todo = WorkerPhase(storage, study, study, goal, Budget(3), objective(parts, folder).keeping)
     patch.setitem(worker.PHASES, "search", lambda *_: todo)
-    work(job_in(folder), "search")
+    run_worker(job_in(folder), "search")
 
 
 def test_three_bugs_in_a_row_end_the_worker_with_the_bug(
@@ -67,7 +67,7 @@ def test_a_worker_that_slept_while_its_trial_was_put_back_goes_on(
     study: optuna.Study, in_tmp: Path, parts: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def sleeps_through_the_grace(trial: optuna.Trial) -> float:
-        trial.set_user_attr(OWNER, owner_of(os.getpid()))
+        trial.set_user_attr(OWNER, worker_id(os.getpid()))
         if trial.number == 0:
             trial.study.enqueue_trial({}, user_attrs={"retry_of": 0})
             trial.study.tell(trial.number, state=TrialState.FAIL)
@@ -96,7 +96,7 @@ class Script:
         self.outcomes, self.started, self.stopped = list(outcomes), [0], False
         self.now: dict[int, Outcome] = {}
 
-    def start(self, job: Job, phase: str, index: int) -> None:
+    def start(self, job: RunConfig, phase: str, index: int) -> None:
         self.started.append(index)
         self.now[index] = self.outcomes.pop(0)
 
@@ -104,13 +104,13 @@ class Script:
         ended, self.now = self.now, {}
         return ended
 
-    def running(self) -> dict[int, Owner]:
+    def running(self) -> dict[int, WorkerId]:
         return dict.fromkeys(self.now, ("host", 1, "1"))
 
     def kill(self, index: int) -> None:
         raise AssertionError(index)
 
-    def stop(self) -> set[Owner]:
+    def stop(self) -> set[WorkerId]:
         self.stopped = True
         return set()
 
@@ -123,8 +123,8 @@ def beat_for_ever(*_: object) -> None:
 def test_a_worker_whose_heart_goes_on_beating_ends(
     in_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "work", beat_for_ever)
-    launcher = Processes()
+    monkeypatch.setattr(worker, "run_worker", beat_for_ever)
+    launcher = ProcessLauncher()
     launcher._context = get_context("fork")  # type: ignore[assignment]  # sees what is patched
     launcher.start(job_in(in_tmp), "search", 0)
     ended = launcher.wait(20)
@@ -136,8 +136,8 @@ def test_a_worker_whose_heart_goes_on_beating_ends(
     ("outcomes", "error"),
     [
         ([None, None], None),
-        ([WorkerDied("by SIGSEGV"), None, None], None),
-        ([WorkerDied("by SIGKILL")] * 6, "5 workers died in a row.*SIGKILL.*lower --workers"),
+        ([WorkerCrash("by SIGSEGV"), None, None], None),
+        ([WorkerCrash("by SIGKILL")] * 6, "5 workers died in a row.*SIGKILL.*lower --workers"),
         ([InputError("disk is full"), None], "disk is full"),
         ([None, WorkerBug("Traceback")], "Traceback"),
     ],
@@ -164,7 +164,7 @@ def test_a_trial_without_progress_is_noticed_and_one_with_progress_is_not(
     slow, stuck = study.ask(), study.ask()
     slow.set_user_attr(OWNER, ["host", 1, "1"])
     stuck.set_user_attr(OWNER, ["host", 2, "1"])
-    watch = Watch(10.0)
+    watch = HangDetector(10.0)
     assert watch.hanging(study.trials) == []
     now = 9.0
     slow.report(0.1, 1)

@@ -9,13 +9,13 @@ import torch
 
 from data.episodes import dense_validation
 from data.splits import Split
-from hpo.keeping import Keeping
+from hpo.keeping import TrialFiles
 from hpo.objective import Objective
-from hpo.settings import StudySettings, base_config, identity
+from hpo.settings import StudySettings, base_config, study_identity
 from hpo.storage import open_storage
 from hpo.study import open_study
 from model.config import Config
-from model.device import Machine
+from model.device import ComputeConfig
 from model.geometry import ModelConfig
 from model.train import Validation
 
@@ -27,7 +27,7 @@ def url(folder: Path) -> str:
 
 
 def identity_of(settings: StudySettings, parts: Split) -> dict[str, Any]:
-    return identity(settings, parts.train, parts.val, dense_validation(parts.val))
+    return study_identity(settings, parts.train, parts.val, dense_validation(parts.val))
 
 
 def opened(folder: Path, parts: Split, settings: StudySettings = TINY) -> optuna.Study:
@@ -38,8 +38,8 @@ def objective(
     parts: Split, folder: Path, n_best: int = 0, artifacts: Path | None = None
 ) -> Objective:
     validation = Validation(parts.val, dense_validation(parts.val))
-    keeping = Keeping(folder, 0.0, n_best, artifacts)
-    return Objective(TINY, parts.train, validation, Machine(torch.device("cpu")), keeping)
+    keeping = TrialFiles(folder, 0.0, n_best, artifacts)
+    return Objective(TINY, parts.train, validation, ComputeConfig(torch.device("cpu")), keeping)
 
 
 def config(recipe: str = "episode", **changed: Any) -> Config:
