@@ -6,8 +6,8 @@
 import argparse
 from pathlib import Path
 
-from hpo.console import add_device, positive_int
-from hpo.script import run_command
+from hpo.cli.entry_point import run_command
+from hpo.cli.flags import add_device, positive_int
 
 
 def flags() -> argparse.ArgumentParser:
@@ -33,9 +33,13 @@ def flags() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="the ink is light, or is not (default: looked for in each image)",
     )
-    parser.add_argument("--greys", action="store_true", help="do not make the ink black and white")
     parser.add_argument(
-        "--as-is", action="store_true", help="neither crop nor centre: they are drawings already"
+        "--no-binarize", action="store_true", help="do not make the ink black and white"
+    )
+    parser.add_argument(
+        "--no-preprocess",
+        action="store_true",
+        help="neither crop nor centre: they are drawings already",
     )
     add_device(parser)
     return parser
@@ -44,21 +48,22 @@ def flags() -> argparse.ArgumentParser:
 def main() -> None:
     """Compare, print, and write the page."""
     args = flags().parse_args()
-    from data.ink import Preparation
-    from hpo.answers import comparison_json, comparison_text, require_all_readable
-    from hpo.comparison import PRETRAINED, compare_images
-    from hpo.given_images import split_inputs
+    from data.paths import PRETRAINED
+    from data.preparation import Preparation
+    from model.comparison import compare_images
+    from model.comparison_output import comparison_json, comparison_text, require_all_readable
     from model.device import choose_compute
+    from model.image_inputs import split_inputs
 
     queries, support = split_inputs(args.images, args.support)
     checkpoint = args.checkpoint or PRETRAINED
-    how = Preparation(args.invert, not args.greys, args.as_is)
-    machine = choose_compute(args.device, args.precision)
-    found = compare_images(queries, support, checkpoint, how=how, on=machine)
+    how = Preparation(args.invert, not args.no_binarize, not args.no_preprocess)
+    compute = choose_compute(args.device, args.precision)
+    found = compare_images(queries, support, checkpoint, how=how, on=compute)
     print(comparison_json(found, args.top) if args.json else comparison_text(found, args.top))
     if args.html:  # plotly's import takes half a second
-        from hpo.comparison_page import comparison_page
-        from hpo.report import write_page
+        from hpo.report.comparison import comparison_page
+        from hpo.report.html_page import write_page
 
         write_page(args.html, comparison_page(found, checkpoint, args.top))
     require_all_readable(found)

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from hpo.console import add_storage, non_negative_int
-from hpo.script import run_command
+from hpo.cli.entry_point import run_command
+from hpo.cli.flags import add_storage, non_negative_int
 
 
 def flags() -> argparse.ArgumentParser:
@@ -18,10 +18,12 @@ def flags() -> argparse.ArgumentParser:
         "--export", type=Path, metavar="FILE", help="write the report as one HTML file"
     )
     what.add_argument("--status", action="store_true", help="print how the study stands")
-    parser.add_argument("--port", type=non_negative_int, default=8080, help="of 127.0.0.1; 0 takes a free one")
+    parser.add_argument(
+        "--port", type=non_negative_int, default=8080, help="of 127.0.0.1; 0 takes a free one"
+    )
     parser.add_argument("--no-browser", action="store_true", help="open none")
     parser.add_argument(
-        "--writable", action="store_true", help="let the pages change and delete studies"
+        "--allow-edits", action="store_true", help="let the pages change and delete studies"
     )
     return parser
 
@@ -29,7 +31,7 @@ def flags() -> argparse.ArgumentParser:
 def main() -> None:
     """Print, export or serve until Ctrl-C."""
     args = flags().parse_args()
-    from hpo.looking import export_report, serve_dashboard, print_status
+    from hpo.dashboard.server import export_report, print_status, serve_dashboard
 
     if args.status:
         print_status(args.storage, args.study_name)
@@ -41,7 +43,7 @@ def main() -> None:
             args.study_name,
             args.port,
             browser=not args.no_browser,
-            writable=args.writable,
+            allow_edits=args.allow_edits,
         )
 
 

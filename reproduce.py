@@ -4,8 +4,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from hpo.console import add_data_and_device, positive_int
-from hpo.script import run_command
+from hpo.cli.entry_point import run_command
+from hpo.cli.flags import add_data_and_device, positive_int
 
 SCALE_NAMES = ("smoke", "reduced", "full")
 
@@ -28,7 +28,9 @@ def flags() -> argparse.ArgumentParser:
         help="smoke: a minute; reduced: 35 pixels, for two CPU cores (default); "
         "full: 105 pixels, the paper's pairs and filters",
     )
-    parser.add_argument("--seeds", type=positive_int, help="fits of each row (default: the scale's)")
+    parser.add_argument(
+        "--n-seeds", type=positive_int, help="fits of each row (default: the scale's)"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("var/reproduce"), metavar="DIR", help="of the tables"
     )
@@ -39,14 +41,16 @@ def flags() -> argparse.ArgumentParser:
 def main() -> None:
     """Make the tables one after another."""
     args = flags().parse_args()
-    from hpo.reproduction import ReproductionRequest, reproduce
-    from hpo.scales import SCALES
+    from hpo.paper.reproduction import ReproductionRequest, reproduce
+    from hpo.paper.tables import SCALES
     from model.device import choose_compute
 
     scale = SCALES[args.scale]
-    scale = replace(scale, n_seeds=args.seeds or scale.n_seeds)
-    machine = choose_compute(args.device, args.precision)
-    asked = ReproductionRequest(scale, args.data_root, machine, args.out, Path("var/reproduce/networks"))
+    scale = replace(scale, n_seeds=args.n_seeds or scale.n_seeds)
+    compute = choose_compute(args.device, args.precision)
+    asked = ReproductionRequest(
+        scale, args.data_root, compute, args.out, Path("var/reproduce/networks")
+    )
     for number in args.table:
         reproduce(asked, number)
 

@@ -6,8 +6,8 @@
 import argparse
 from pathlib import Path
 
-from hpo.console import add_data_and_device, add_storage, add_tensorboard, positive_int
-from hpo.script import run_command
+from hpo.cli.entry_point import run_command
+from hpo.cli.flags import add_data_and_device, add_storage, add_tensorboard, positive_int
 
 
 def flags() -> argparse.ArgumentParser:
@@ -18,10 +18,14 @@ def flags() -> argparse.ArgumentParser:
         "--trial", type=int, metavar="N", help="default: the finalists' winner, else the best"
     )
     parser.add_argument(
-        "--image-size", type=positive_int, help="pixels; kernels grow with it (default: the study's)"
+        "--image-size",
+        type=positive_int,
+        help="pixels; kernels grow with it (default: the study's)",
     )
-    parser.add_argument("--seeds", type=positive_int, default=3, help="number of fits")
-    parser.add_argument("--max-epochs", type=positive_int, help="default: 6 × the study's (episode)")
+    parser.add_argument("--n-seeds", type=positive_int, default=3, help="number of fits")
+    parser.add_argument(
+        "--max-epochs", type=positive_int, help="default: 6 × the study's (episode)"
+    )
     parser.add_argument(
         "--train-on",
         default="train",
@@ -52,7 +56,7 @@ def flags() -> argparse.ArgumentParser:
 
 
 FOR_FITS = (
-    *("storage", "study_name", "trial", "image_size", "seeds", "max_epochs", "train_on"),
+    *("storage", "study_name", "trial", "image_size", "n_seeds", "max_epochs", "train_on"),
     *("mirrors", "tensorboard", "compile"),
 )
 
@@ -71,8 +75,8 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     """Evaluate a checkpoint, or refit the best trial."""
     args = parsed()
-    from hpo.plan import RetrainRequest
-    from hpo.retrain import evaluate_checkpoint, print_exported, retrain
+    from hpo.cli.retrain import evaluate_checkpoint, print_exported, retrain
+    from hpo.refit.plan import RetrainRequest
     from model.export import require_libraries
 
     if args.export:
@@ -89,7 +93,7 @@ def main() -> None:
             study_name=args.study_name,
             trial=args.trial,
             image_size=args.image_size,
-            n_seeds=args.seeds,
+            n_seeds=args.n_seeds,
             max_epochs=args.max_epochs,
             train_on=args.train_on,
             mirrors=args.mirrors,

@@ -6,19 +6,19 @@ Repeat the same command to resume; a finished study says so. See README.md.
 import argparse
 import time
 
-from hpo.console import (
+from hpo.cli.entry_point import run_command
+from hpo.cli.flags import (
     add_data_and_device,
     add_storage,
     add_tensorboard,
     non_negative_float,
-    positive_int,
-    positive_float,
     non_negative_int,
+    positive_float,
+    positive_int,
 )
-from hpo.preload import start_forkserver
-from hpo.script import run_command
+from hpo.runtime.processes import start_forkserver
+from model.architecture import INITS
 from model.config import RECIPES
-from model.geometry import INITS
 
 
 def flags() -> argparse.ArgumentParser:
@@ -39,9 +39,11 @@ def flags() -> argparse.ArgumentParser:
 
 def add_budget(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say how long the study goes on, and what is kept."""
-    parser.add_argument("--n-trials", type=positive_int, default=30, help="trials of the study in all")
     parser.add_argument(
-        "--timeout",
+        "--n-trials", type=positive_int, default=30, help="trials of the study in all"
+    )
+    parser.add_argument(
+        "--time-budget",
         type=positive_float,
         metavar="SECONDS",
         help="of work on the study in all, whichever run did it; then no further trial begins",
@@ -60,7 +62,11 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
         "also so many networks are kept",
     )
     parser.add_argument(
-        "--finalist-seeds", type=positive_int, default=2, metavar="N", help="fits of each (default: 2)"
+        "--n-finalist-seeds",
+        type=positive_int,
+        default=2,
+        metavar="N",
+        help="fits of each (default: 2)",
     )
 
 
@@ -84,7 +90,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
         help="of a Ray cluster; a fraction shares a GPU (default: 0, CPUs)",
     )
     parser.add_argument(
-        "--trial-timeout",
+        "--epoch-timeout",
         type=positive_float,
         default=3600.0,
         metavar="SECONDS",
@@ -97,7 +103,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
         help="of a trial whose worker died or was interrupted (default: 2)",
     )
     parser.add_argument(
-        "--checkpoint-seconds",
+        "--checkpoint-interval",
         type=non_negative_float,
         default=10.0,
         metavar="SECONDS",
@@ -138,7 +144,7 @@ def add_task(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--max-epochs", type=positive_int, help="default: 8 (episode), 200 (paper)")
     parser.add_argument(
-        "--epoch-steps",
+        "--steps-per-epoch",
         type=positive_int,
         default=50,
         help="steps per epoch of the base network; a costlier one gets fewer (episode recipe)",
@@ -173,17 +179,17 @@ def main() -> None:
     started, args = time.monotonic(), flags().parse_args()
     # After parsing: --help and a wrong flag need not wait for torch and optuna.
     start_forkserver()
-    from hpo.commands import run_config_from, launcher_from, stop_study
-    from hpo.summary import print_start, print_summary
-    from hpo.workers import run_study
+    from hpo.cli.study import launcher_from, print_start, print_summary, run_config_from, stop_study
+    from hpo.dashboard.updates import DashboardUpdates
+    from hpo.runtime.supervisor import run_study
 
     if args.stop:
         stop_study(args)
         return
-    job = run_config_from(args)
+    run = run_config_from(args)
     launcher = launcher_from(args)
-    print_start(job)
-    print_summary(run_study(job, launcher), job, time.monotonic() - started)
+    print_start(run)
+    print_summary(run_study(run, launcher, [DashboardUpdates]), run, time.monotonic() - started)
 
 
 if __name__ == "__main__":

@@ -17,15 +17,15 @@ from harness import finish, machine_of, parser
 from data.episodes import dense_validation
 from data.load import load_dataset
 from data.splits import Split, split_dataset
-from hpo.console import add_storage
-from hpo.reference import storage_or_reference
-from hpo.script import run_command
-from hpo.space import resize_model
-from hpo.stored import open_stored_study
-from hpo.winner import choose_trial, refit_config
+from hpo.cli.entry_point import run_command
+from hpo.cli.flags import add_storage
+from hpo.refit.plan import refit_config
+from hpo.search.winner import choose_trial
+from hpo.space.configuration import resize_model
+from hpo.study.open import open_stored_study, storage_or_reference
 from model.config import Config, LayerRates
 from model.device import ComputeConfig
-from model.state import FitState
+from model.fit_state import FitState
 from model.train import CHANCE, Validation, fit
 
 Change = Callable[[Config], Config]
@@ -53,7 +53,7 @@ def one_rate(config: Config) -> Config:
 
 def pairs_recipe(config: Config) -> Config:
     """Train on independent pairs, as many images as before."""
-    n_pairs = config.fit.epoch_steps * config.fit.n_characters
+    n_pairs = config.fit.steps_per_epoch * config.fit.n_characters
     return fitted(recipe="paper", n_pairs=n_pairs, turns=False)(config)
 
 
@@ -87,35 +87,35 @@ OTHER_PRECISION = "the other precision"
 class Bench:
     """Fits one configuration after another; data of each size is loaded once."""
 
-    machine: ComputeConfig
+    compute: ComputeConfig
     data_root: object
     loaded: dict[int, Split]
 
-    def accuracy(self, config: Config, seed: int, machine: ComputeConfig) -> float:
+    def accuracy(self, config: Config, seed: int, compute: ComputeConfig) -> float:
         """Return the best epoch's validation accuracy; chance for a fit that died."""
         size = config.model.image_size
         if size not in self.loaded:
             packed = load_dataset("omniglot", self.data_root, size)  # type: ignore[arg-type]
-            self.loaded[size] = split_dataset(packed).to(machine.device)
+            self.loaded[size] = split_dataset(packed).to(compute.device)
         parts = self.loaded[size]
-        state = FitState(config, seed, machine)
+        state = FitState(config, seed, compute)
         validation = Validation(parts.val, dense_validation(parts.val))
         results = list(fit(state, parts.train, validation))
-        return CHANCE if results[-1].died else max(r.accuracy for r in results)
+        return CHANCE if results[-1].diverged else max(r.accuracy for r in results)
 
 
 def equal_compute(config: Config, base: Config) -> Config:
     """Return the configuration with as many steps as the base's time allows."""
     if config.fit.recipe == "paper":
         return config
-    steps = max(1, round(base.fit.epoch_steps * base.cost / config.cost))
-    return replace(config, fit=replace(config.fit, epoch_steps=steps))
+    steps = max(1, round(base.fit.steps_per_epoch * base.cost / config.cost))
+    return replace(config, fit=replace(config.fit, steps_per_epoch=steps))
 
 
-def other_precision(machine: ComputeConfig) -> ComputeConfig:
+def other_precision(compute: ComputeConfig) -> ComputeConfig:
     """Return the machine at bfloat16 where it was at float32, and the other way round."""
-    other = "float32" if machine.precision == "bfloat16" else "bfloat16"
-    return replace(machine, precision=other)
+    other = "float32" if compute.precision == "bfloat16" else "bfloat16"
+    return replace(compute, precision=other)
 
 
 def main() -> None:
@@ -124,22 +124,26 @@ def main() -> None:
     add_storage(flags)
     flags.add_argument("--trial", type=int, metavar="N", help="default: the winner")
     flags.add_argument("--epochs", type=int, help="default: the study's; quick: 1")
-    flags.add_argument("--seeds", type=int, default=3, help="quick: 1")
+    flags.add_argument("--n-seeds", type=int, default=3, help="quick: 1")
     args = flags.parse_args()
-    machine = machine_of(args)
-    with open_stored_study(storage_or_reference(args.storage), args.study_name) as (_, study, settings):
+    compute = machine_of(args)
+    with open_stored_study(storage_or_reference(args.storage), args.study_name) as (
+        _,
+        study,
+        settings,
+    ):
         epochs = 1 if args.quick else args.epochs or settings.max_epochs
         base = refit_config(settings, choose_trial(study, args.trial), epochs)
     if args.quick:
-        base = replace(base, fit=replace(base.fit, epoch_steps=5))
-    bench = Bench(machine, args.data_root, {})
+        base = replace(base, fit=replace(base.fit, steps_per_epoch=5))
+    bench = Bench(compute, args.data_root, {})
     found: dict[str, list[float]] = {}
-    for seed in range(1, 2 if args.quick else 1 + args.seeds):
-        jobs = [(name, equal_compute(change(base), base), machine) for name, change in ROWS.items()]
-        for name, config, place in [*jobs, (OTHER_PRECISION, base, other_precision(machine))]:
+    for seed in range(1, 2 if args.quick else 1 + args.n_seeds):
+        jobs = [(name, equal_compute(change(base), base), compute) for name, change in ROWS.items()]
+        for name, config, place in [*jobs, (OTHER_PRECISION, base, other_precision(compute))]:
             found.setdefault(name, []).append(bench.accuracy(config, seed, place))
             print(f"seed {seed}  {found[name][-1]:.1%}  {name}", flush=True)
-    finish(args, machine, {"Validation accuracy": table(found)}, seeds=found, config=base.to_dict())
+    finish(args, compute, {"Validation accuracy": table(found)}, seeds=found, config=base.to_dict())
 
 
 def table(found: dict[str, list[float]]) -> pd.DataFrame:

@@ -18,9 +18,9 @@ from data.episodes import Episodes, dense_validation
 from data.errors import InputError
 from data.load import load_dataset
 from data.splits import split_dataset
-from hpo.official_log import log_test_evaluation
-from hpo.result import mean_and_sd, format_mean
-from hpo.script import run_command
+from hpo.cli.entry_point import run_command
+from hpo.refit.result import format_mean, mean_and_sd
+from hpo.refit.test_log import log_test_evaluation
 from model.checkpoint import load_network
 from model.evaluate import correctness, episode_logits
 
@@ -35,20 +35,20 @@ def main() -> None:
     flags = parser(__doc__)
     flags.add_argument("folder", type=Path, help="of a retraining")
     args = flags.parse_args()
-    machine = machine_of(args)
+    compute = machine_of(args)
     result = result_of(args.folder)
     fits = {seed["seed"]: seed["seconds"] for seed in result["seeds"]}
     paths = [args.folder / f"seed-{seed}.pt" for seed in fits]
     found: dict[str, list[Tensor]] = {"validation": [], "official": []}
     for path in paths:
         net, config, _ = load_network(path)
-        net.precision = machine.precision
-        parts = split_dataset(load_dataset(result["data"], args.data_root, config.model.image_size)).to(
-            machine.device
-        )
+        net.precision = compute.precision
+        parts = split_dataset(
+            load_dataset(result["data"], args.data_root, config.model.image_size)
+        ).to(compute.device)
         asked = {"validation": (parts.val, dense_validation(parts.val))}
         asked["official"] = (parts.test, parts.official)
-        net = net.to(machine.device)
+        net = net.to(compute.device)
         for name, (drawings, episodes) in asked.items():
             found[name].append(episode_logits(net, drawings, episodes).cpu())
     rows: list[dict[str, object]] = []
@@ -67,7 +67,7 @@ def main() -> None:
     ]
     log_test_evaluation("benchmarks/ensemble.py", looks)
     table = {"Fits that answer together": pd.DataFrame(rows)}
-    finish(args, machine, table, seeds=list(fits), each=each)
+    finish(args, compute, table, seeds=list(fits), each=each)
 
 
 def result_of(folder: Path) -> dict[str, Any]:

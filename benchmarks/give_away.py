@@ -12,12 +12,12 @@ from typing import Any
 from data.errors import InputError
 from data.load import load_dataset
 from data.splits import split_dataset
-from hpo.console import add_data_and_device
-from hpo.official_log import log_test_evaluation
-from hpo.script import run_command
+from hpo.cli.entry_point import run_command
+from hpo.cli.flags import add_data_and_device
+from hpo.refit.test_log import log_test_evaluation
 from model.checkpoint import load_network, save_network
 from model.device import choose_compute
-from model.score import evaluate_network
+from model.test_metrics import evaluate_network
 
 FOLDER = Path(__file__).parents[1] / "results" / "pretrained"
 KEPT = (
@@ -106,15 +106,17 @@ def card(scores: dict[str, Any]) -> str:
 def main() -> None:
     """Store, evaluate and describe it."""
     args = parse()
-    machine = choose_compute(args.device, args.precision)
+    compute = choose_compute(args.device, args.precision)
     path = stored(args.folder)
     net, config, facts = load_network(path)
-    net.precision = machine.precision
-    parts = split_dataset(load_dataset("omniglot", args.data_root, config.model.image_size)).to(machine.device)
-    scores = evaluate_network(net.to(machine.device), parts).figures
+    net.precision = compute.precision
+    parts = split_dataset(load_dataset("omniglot", args.data_root, config.model.image_size)).to(
+        compute.device
+    )
+    scores = evaluate_network(net.to(compute.device), parts).figures
     log_test_evaluation("benchmarks/give_away.py", [scores["official"]["accuracy"]])
     size = {"megabytes": path.stat().st_size / 1e6}
-    scores |= size | {"facts": facts, "config": config.to_dict(), "precision": machine.precision}
+    scores |= size | {"facts": facts, "config": config.to_dict(), "precision": compute.precision}
     scores["verification"].pop("roc")
     (FOLDER / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     (FOLDER / "README.md").write_text(card(scores))

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from hpo.console import add_data_and_device
+from hpo.cli.flags import add_data_and_device
 from model.device import ComputeConfig, choose_compute
 from model.provenance import provenance
 
@@ -69,14 +69,14 @@ def ceiling(dtype: torch.dtype, device: torch.device, rounds: int = 7) -> float:
 
 
 def finish(
-    args: argparse.Namespace, machine: ComputeConfig, tables: dict[str, pd.DataFrame], **more: Any
+    args: argparse.Namespace, compute: ComputeConfig, tables: dict[str, pd.DataFrame], **more: Any
 ) -> None:
     """Print the tables and where they were measured; write them if a file is named."""
-    about = provenance(machine)
+    about = provenance(compute)
     for title, table in tables.items():
         print(f"\n{title}\n{table.to_string(index=False)}")
     print(f"\n{about['cpu']}, {about['n_threads']} threads, {about['device']}, ", end="")
-    print(f"{machine.precision}, torch {about['versions']['torch']}, commit {about['commit']}")
+    print(f"{compute.precision}, torch {about['versions']['torch']}, commit {about['commit']}")
     if args.json:
         content = {title: table.to_dict("records") for title, table in tables.items()}
         whole = content | more | {"provenance": about}

@@ -9,9 +9,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from hpo import paper
-from hpo.result import format_mean
-from hpo.script import run_command
+from hpo.cli.entry_point import run_command
+from hpo.refit import published
+from hpo.refit.result import format_mean
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -92,8 +92,8 @@ def ladder(lines: list[dict[str, Any]]) -> list[str]:
     nearest = json.loads((RESULTS / "default" / "result.json").read_text())["baseline"]["official"]
     rows = [
         (nearest["accuracy"], "1-nearest neighbour on pixels", "", ""),
-        (paper.CONVNET, "**Koch et al. (2015)**", "", ""),
-        (paper.HUMAN, "humans", "", ""),
+        (published.CONVNET, "**Koch et al. (2015)**", "", ""),
+        (published.HUMAN, "humans", "", ""),
     ]
     for line in lines:
         if line["name"] in COMMANDS:

@@ -7,11 +7,10 @@ import pandas as pd
 from harness import finish, machine_of, parser
 from optuna.study import Study
 
-from hpo import analysis, records
-from hpo.console import add_storage
-from hpo.reference import storage_or_reference
-from hpo.script import run_command
-from hpo.stored import open_stored_study
+from hpo.cli.entry_point import run_command
+from hpo.cli.flags import add_storage
+from hpo.report.study import analysis, frames
+from hpo.study.open import open_stored_study, storage_or_reference
 
 MOST = 8  # parameters in the table
 COST_CLASSES = 3
@@ -53,7 +52,7 @@ def cost_row(group: pd.DataFrame) -> dict[str, object]:
 
 def finalists(study: Study) -> pd.DataFrame:
     """Return the best trials' values beside what fresh seeds and fresh episodes made of them."""
-    scores = records.finalist_frame(study)
+    scores = frames.finalist_frame(study)
     values = {trial.number: trial.value for trial in study.get_trials(deepcopy=False)}
     return pd.DataFrame(
         {
@@ -71,14 +70,14 @@ def main() -> None:
     add_storage(flags)
     args = flags.parse_args()
     with open_stored_study(storage_or_reference(args.storage), args.study_name) as (_, study, _):
-        frame = records.trial_frame(study)
-        good = records.best_rows(frame)
+        frame = frames.trial_frame(study)
+        good = frames.best_rows(frame)
         states = frame["state"].value_counts().rename_axis("state").reset_index(name="trials")
         tables = {
             "Trials": states,
             "Finalists": finalists(study),
             "Importance (PED-ANOVA)": importances(study),
-            f"The {len(good)} best trials": values_of_the_good(good, records.parameter_names(frame)),
+            f"The {len(good)} best trials": values_of_the_good(good, frames.parameter_names(frame)),
             "Accuracy against cost": by_cost(frame),
         }
     finish(args, machine_of(args), tables)

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from data.drawings import FULL_SIZE, Drawings
-from model.geometry import ModelConfig
+from model.architecture import ModelConfig
 
 BATCH = 128  # pairs
 LR = 1e-3  # Adam's default

@@ -21,12 +21,12 @@ from torch import Tensor
 from data.cache import resize_drawings, resize_images
 from data.drawings import FULL_SIZE, Drawings
 from data.episodes import Episodes, dense_validation, random_episodes
-from data.ink import Preparation, prepare_drawing
 from data.load import load_dataset
 from data.mnist import load_mnist
+from data.paths import PRETRAINED
+from data.preparation import Preparation, prepare_drawing
 from data.splits import split_dataset
-from hpo.comparison import PRETRAINED
-from hpo.script import run_command
+from hpo.cli.entry_point import run_command
 from model.checkpoint import load_network
 from model.evaluate import one_shot_accuracy
 from model.siamese import SiameseNet
@@ -83,18 +83,18 @@ def main() -> None:
     """Show, prepare, ask, print and keep."""
     flags = parser(__doc__)
     args = flags.parse_args()
-    machine = machine_of(args)
+    compute = machine_of(args)
     net, _, _ = load_network(PRETRAINED)
-    net.to(machine.device).precision = machine.precision
+    net.to(compute.device).precision = compute.precision
     val = split_dataset(load_dataset("omniglot", args.data_root, FULL_SIZE)).val
     if args.quick:
         val = val.only(val.alphabets[:1])
     episodes = dense_validation(val)
-    default, greys = Preparation(), Preparation(binarise=False)
-    as_is = Preparation(as_is=True)
+    default, greys = Preparation(), Preparation(binarize=False)
+    unprocessed = Preparation(preprocess=False)
     plain = {"as they are": val, "prepared": prepared(val, lambda x, _: dark_on_light(x), default)}
     photographs = {
-        "photographs, neither cropped nor centred": prepared(val, photograph, as_is),
+        "photographs, neither cropped nor centred": prepared(val, photograph, unprocessed),
         "photographs, prepared": prepared(val, photograph, default),
         "photographs, prepared, greys kept": prepared(val, photograph, greys),
     }
@@ -110,7 +110,7 @@ def main() -> None:
         {"": f"MNIST's digits {name}", "10-way": accuracy(net, d, asked)}
         for name, d in shown.items()
     ]
-    finish(args, machine, {"20-way validation": pd.DataFrame(rows), "MNIST": pd.DataFrame(ten)})
+    finish(args, compute, {"20-way validation": pd.DataFrame(rows), "MNIST": pd.DataFrame(ten)})
 
 
 if __name__ == "__main__":

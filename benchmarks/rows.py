@@ -11,13 +11,13 @@ from harness import seconds
 from data.drawings import FULL_SIZE
 from data.load import load_dataset
 from data.splits import split_dataset
-from hpo.settings import StudySettings, base_config
+from hpo.study.settings import StudySettings, base_config
+from model.architecture import ModelConfig
 from model.config import Config
 from model.device import ComputeConfig, keep_freed_memory
 from model.evaluate import EMBED_BATCH
-from model.geometry import ModelConfig
-from model.recipes import images_per_epoch, to_input
-from model.state import FitState
+from model.fit_state import FitState
+from model.losses import images_per_epoch, to_input
 from model.train import train_epoch
 
 
@@ -65,7 +65,7 @@ class Job:
         row = ROWS[self.row]
         base = base_config(StudySettings(image_size=self.size, recipe=row.recipe))
         n_steps = self.n_images // (2 * base.fit.n_characters)
-        fit = replace(base.fit, n_pairs=self.n_images // 2, epoch_steps=n_steps)
+        fit = replace(base.fit, n_pairs=self.n_images // 2, steps_per_epoch=n_steps)
         return Config(replace(base.conv, filters=self.filters), fit)
 
 
@@ -95,13 +95,15 @@ def plain(job: Job, model: ModelConfig) -> Work:
 
 def ours(job: Job, row: Row) -> Work:
     """Return a round of the project's own training epoch and embedding."""
-    machine = ComputeConfig(torch.device(job.device), row.precision, row.compile)
+    compute = ComputeConfig(torch.device(job.device), row.precision, row.compile)
     if row.keep_memory:
         keep_freed_memory()
-    state = FitState(job.config(), 0, machine)
+    state = FitState(job.config(), 0, compute)
     if not row.channels_last:
         state.net.to(memory_format=torch.contiguous_format)
-    drawings = split_dataset(load_dataset("omniglot", job.data_root, job.size)).train.to(machine.device)
+    drawings = split_dataset(load_dataset("omniglot", job.data_root, job.size)).train.to(
+        compute.device
+    )
 
     @torch.no_grad()
     def embed() -> None:

@@ -24,13 +24,14 @@ from data.episodes import dense_validation
 from data.files import write_atomically
 from data.load import load_dataset
 from data.splits import Split, split_dataset
-from hpo.sampler import make_pruner, make_sampler
-from hpo.script import run_command
-from hpo.settings import StudySettings, base_config
-from hpo.space import starting_points, search_space, suggest_config
+from hpo.cli.entry_point import run_command
+from hpo.space.configuration import starting_points, suggest_config
+from hpo.space.ranges import search_space
+from hpo.study.sampler import make_pruner, make_sampler
+from hpo.study.settings import StudySettings, base_config
 from model.config import Config
 from model.device import ComputeConfig
-from model.state import FIT_FORMAT, FitState
+from model.fit_state import FIT_FORMAT, FitState
 from model.train import CHANCE, Validation, fit
 
 PRUNED = optuna.trial.TrialState.PRUNED
@@ -43,7 +44,7 @@ class Curves:
     """Trains configurations, and remembers what each epoch of them came to."""
 
     parts: Split
-    machine: ComputeConfig
+    compute: ComputeConfig
     known: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -54,17 +55,17 @@ class Curves:
 
     def epochs(self, config: Config, seed: int) -> Iterator[float]:
         """Yield the accuracy after each epoch; train only when nobody knows it yet."""
-        how = [FIT_FORMAT, self.machine.device.type, self.machine.precision]
+        how = [FIT_FORMAT, self.compute.device.type, self.compute.precision]
         what = [self.parts.train.digest, asdict(config), seed, *how]
         key = json.dumps(what, sort_keys=True)
         known = self.known.setdefault(key, [])
         yield from list(known)
         if len(known) == config.fit.max_epochs or (known and known[-1] == CHANCE):
             return
-        state = FitState(config, seed, self.machine)
+        state = FitState(config, seed, self.compute)
         for i, result in enumerate(fit(state, self.parts.train, self.validation)):
             if i >= len(known):
-                known.append(CHANCE if result.died else result.accuracy)
+                known.append(CHANCE if result.diverged else result.accuracy)
                 write_atomically(CURVES, self._write)
                 yield known[-1]
 
@@ -165,21 +166,25 @@ def plot(runs: list[dict[str, Any]], budget: int) -> go.Figure:
 def main() -> None:
     """Run every arm with every seed, then print, keep and draw."""
     flags = parser(__doc__)
-    flags.add_argument("--seeds", type=int, default=3)
+    flags.add_argument("--n-seeds", type=int, default=3)
     flags.add_argument("--epochs", type=int, help="of a study (default: 160; quick: 16)")
     flags.add_argument("--plot", type=Path, help=".html, or .svg where kaleido is installed")
     args = flags.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    machine = machine_of(args)
+    compute = machine_of(args)
     n_epochs, n_steps = (4, 3) if args.quick else (8, 12)
     budget = args.epochs or (16 if args.quick else 160)
-    parts = split_dataset(load_dataset("omniglot", args.data_root, 35)).to(machine.device)
-    curves = Curves(parts, machine)
+    parts = split_dataset(load_dataset("omniglot", args.data_root, 35)).to(compute.device)
+    curves = Curves(parts, compute)
     runs = []
-    for seed in range(1 if args.quick else args.seeds):
+    for seed in range(1 if args.quick else args.n_seeds):
         for sampler, pruner in ARMS:
             settings = StudySettings(
-                max_epochs=n_epochs, epoch_steps=n_steps, sampler=sampler, pruner=pruner, seed=seed
+                max_epochs=n_epochs,
+                steps_per_epoch=n_steps,
+                sampler=sampler,
+                pruner=pruner,
+                seed=seed,
             )
             lines = search(settings, budget, curves)
             runs.append({"sampler": sampler, "pruner": pruner, "seed": seed, "lines": lines})
@@ -187,7 +192,7 @@ def main() -> None:
     if args.plot:
         draw(plot(runs, budget), args)
     title = f"Best sampled trial, studies of {budget} epochs of {n_steps} steps"
-    finish(args, machine, {title: summarise(runs, budget)}, runs=runs)
+    finish(args, compute, {title: summarise(runs, budget)}, runs=runs)
 
 
 def draw(figure: go.Figure, args: argparse.Namespace) -> None:

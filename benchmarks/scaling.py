@@ -11,12 +11,12 @@ from scipy.optimize import nnls
 
 from data.load import load_dataset
 from data.splits import split_dataset
-from hpo.script import run_command
-from hpo.settings import StudySettings, base_config
+from hpo.cli.entry_point import run_command
+from hpo.study.settings import StudySettings, base_config
 from model.config import Config
 from model.device import ComputeConfig
-from model.recipes import LOSSES
-from model.state import FitState
+from model.fit_state import FitState
+from model.losses import LOSSES
 from model.train import train_step
 
 SIZES, CHARACTERS, SHARES = (28, 35, 52, 70, 105), (16, 32, 64, 128, 256), (0.25, 0.5, 1.0, 2.0)
@@ -26,7 +26,7 @@ TERMS = ("FLOPs", "activations", "comparisons", "weights", "steps")
 
 def variants(quick: bool) -> dict[str, dict[int, Config]]:
     """Return configurations that differ from the base in one thing, by its value."""
-    base = base_config(StudySettings(epoch_steps=10**6))
+    base = base_config(StudySettings(steps_per_epoch=10**6))
     sizes, characters = (SIZES[:3], CHARACTERS[:4]) if quick else (SIZES, CHARACTERS)
 
     def wide(share: float) -> Config:
@@ -39,7 +39,9 @@ def variants(quick: bool) -> dict[str, dict[int, Config]]:
 
     return {
         "characters": {n: replace(base, fit=replace(base.fit, n_characters=n)) for n in characters},
-        "pixels": {s: base_config(StudySettings(image_size=s, epoch_steps=10**6)) for s in sizes},
+        "pixels": {
+            s: base_config(StudySettings(image_size=s, steps_per_epoch=10**6)) for s in sizes
+        },
         "conv1.filters": {int(s * base.conv.filters[0]): wide(s) for s in SHARES},
         "fc1.units": {n: replace(base, model=replace(base.conv, units=n)) for n in UNITS},
         "conv2.kernel": {k: kernel(k) for k in KERNELS},
@@ -47,13 +49,15 @@ def variants(quick: bool) -> dict[str, dict[int, Config]]:
 
 
 def seconds_per_step(
-    config: Config, data_root: Path | None, machine: ComputeConfig, rounds: int
+    config: Config, data_root: Path | None, compute: ComputeConfig, rounds: int
 ) -> float:
     """Return the median over some steps on the real drawings."""
-    train = split_dataset(load_dataset("omniglot", data_root, config.model.image_size)).train.to(machine.device)
-    state = FitState(config, 0, machine)
+    train = split_dataset(load_dataset("omniglot", data_root, config.model.image_size)).train.to(
+        compute.device
+    )
+    state = FitState(config, 0, compute)
     losses = LOSSES["episode"](state.net, train, config.fit, generator=state.generator)
-    times = interleaved({"step": lambda: train_step(state, next(losses))}, rounds, machine.device)
+    times = interleaved({"step": lambda: train_step(state, next(losses))}, rounds, compute.device)
     return statistics.median(times["step"])
 
 
@@ -86,12 +90,12 @@ def main() -> None:
     flags = parser(__doc__)
     flags.add_argument("--html", type=Path, default=Path("var/scaling.html"), help="the plot")
     args = flags.parse_args()
-    machine = machine_of(args)
+    compute = machine_of(args)
     records = [
         {"varied": varied, "value": value}
         | config.work
         | {"steps": 1}
-        | {"seconds": seconds_per_step(config, args.data_root, machine, 5 if args.quick else 15)}
+        | {"seconds": seconds_per_step(config, args.data_root, compute, 5 if args.quick else 15)}
         for varied, configs in variants(args.quick).items()
         for value, config in configs.items()
     ]
@@ -102,7 +106,7 @@ def main() -> None:
     line = pd.DataFrame({"term": TERMS, "ns each": (1e9 * per_unit).round(5)})
     plot(table, args.html)
     shown = table.drop(columns=["cost"]).round({"seconds": 4})
-    finish(args, machine, {"Seconds per step": shown, f"Median error {error:.0%}": line})
+    finish(args, compute, {"Seconds per step": shown, f"Median error {error:.0%}": line})
 
 
 if __name__ == "__main__":

@@ -16,19 +16,20 @@ from optuna.trial import FixedTrial
 from data.episodes import dense_validation
 from data.load import load_dataset
 from data.splits import Split, split_dataset
-from hpo.console import add_storage
-from hpo.fits import NetworkCache
-from hpo.official_log import log_test_evaluation
-from hpo.reference import storage_or_reference
-from hpo.result import mean_and_sd, format_mean
-from hpo.script import run_command
-from hpo.settings import StudySettings, base_config
-from hpo.space import GROUPS, starting_points, suggest_config
-from hpo.stored import open_stored_study
-from hpo.winner import choose_trial, refit_config
+from hpo.cli.entry_point import run_command
+from hpo.cli.flags import add_storage
+from hpo.refit.plan import refit_config
+from hpo.refit.result import format_mean, mean_and_sd
+from hpo.refit.test_log import log_test_evaluation
+from hpo.search.winner import choose_trial
+from hpo.space.configuration import starting_points, suggest_config
+from hpo.space.ranges import GROUPS
+from hpo.study.open import open_stored_study, storage_or_reference
+from hpo.study.settings import StudySettings, base_config
 from model.config import Config
 from model.evaluate import episode_logits, wilson_interval
-from model.score import scorer_accuracy
+from model.network_cache import NetworkCache
+from model.test_metrics import scorer_accuracy
 
 EPOCHS_FACTOR = 4  # a refit's length in trials
 PAPER_RECIPE = "paper's recipe on its architecture, as many drawings"
@@ -43,7 +44,7 @@ def fixed_rates(settings: StudySettings, epochs: int, which: int) -> Config:
 def paper_recipe(settings: StudySettings, like: Config) -> Config:
     """Return the paper's recipe with as many drawings an epoch as another fit."""
     base = base_config(replace(settings, recipe="paper", max_epochs=like.fit.max_epochs))
-    n_pairs = like.fit.epoch_steps * like.fit.n_characters
+    n_pairs = like.fit.steps_per_epoch * like.fit.n_characters
     return replace(base, fit=replace(base.fit, n_pairs=n_pairs))
 
 
@@ -93,21 +94,21 @@ def main() -> None:
     flags = parser(__doc__)
     add_storage(flags)
     flags.add_argument("--rival", metavar="STUDY", help="random search in the same storage")
-    flags.add_argument("--seeds", type=int, default=3, help="quick: 1")
+    flags.add_argument("--n-seeds", type=int, default=3, help="quick: 1")
     args = flags.parse_args()
-    machine, n_seeds = machine_of(args), 1 if args.quick else args.seeds
+    compute, n_seeds = machine_of(args), 1 if args.quick else args.n_seeds
     url = storage_or_reference(args.storage)
     configs = contenders(url, args.study_name, args.rival, args.quick)
     size = next(iter(configs.values())).model.image_size
-    parts: Split = split_dataset(load_dataset("omniglot", args.data_root, size)).to(machine.device)
-    fits = NetworkCache(parts, machine, Path("var/search_pays"))
+    parts: Split = split_dataset(load_dataset("omniglot", args.data_root, size)).to(compute.device)
+    fits = NetworkCache(parts, compute, Path("var/search_pays"))
     each: dict[str, dict[str, list[float]]] = {}
     for name, config in configs.items():
         each[name] = shares(config, fits, 1 if name == PAPER_RECIPE else n_seeds)
         log_test_evaluation(f"benchmarks/search_pays.py, {name}", each[name]["official"])
         print(line(name, each[name], len(parts.official)), flush=True)
     table = pd.DataFrame([line(name, found, len(parts.official)) for name, found in each.items()])
-    finish(args, machine, {"Refitted at equal compute": table}, each=each)
+    finish(args, compute, {"Refitted at equal compute": table}, each=each)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ from harness import ceiling, interleaved
 from torch import Tensor
 
 from data.drawings import Drawings
+from model.architecture import CONVS
 from model.config import Config
 from model.device import ComputeConfig, autocast
-from model.geometry import CONVS
-from model.recipes import LOSSES, draw_episode
-from model.state import FitState
-from model.train import update_average, train_step
+from model.fit_state import FitState
+from model.losses import LOSSES, draw_episode
+from model.train import train_step, update_average
 
 ROUNDS = 9
 WHOLE, OUTSIDE = "whole step", ("batch, distortion", "optimiser", "average")
@@ -35,7 +35,7 @@ def stages(state: FitState, x_B1HW: Tensor) -> dict[str, tuple[Stage, Tensor]]:
     for name in CONVS:
         last = name == CONVS[-1]
         found[name] = (net.get_submodule(name), x)
-        with torch.no_grad(), autocast(x.device, state.machine.precision):
+        with torch.no_grad(), autocast(x.device, state.compute.precision):
             x = found[name][0](x)
             found[f"{name}: {'relu' if last else 'pool, relu'}"] = (relu if last else pool, x)
             x = relu(x) if last else pool(x)
@@ -60,14 +60,14 @@ def pool(x: Tensor) -> Tensor:
 
 
 def there_and_back(
-    f: Stage, x: Tensor, machine: ComputeConfig, weights: list[Tensor]
+    f: Stage, x: Tensor, compute: ComputeConfig, weights: list[Tensor]
 ) -> Callable[[], Any]:
     """Return a forward and backward pass through one stage; the images need no gradient."""
     x = x.detach().requires_grad_(x.shape[1] > 1)
     wanted = [*weights, x] if x.requires_grad else weights
 
     def work() -> None:
-        with autocast(x.device, machine.precision):
+        with autocast(x.device, compute.precision):
             y = f(x)
         torch.autograd.grad(y, wanted, torch.ones_like(y))
 
@@ -75,12 +75,12 @@ def there_and_back(
 
 
 def where_a_step_goes(
-    config: Config, train: Drawings, machine: ComputeConfig, rounds: int = ROUNDS
+    config: Config, train: Drawings, compute: ComputeConfig, rounds: int = ROUNDS
 ) -> pd.DataFrame:
     """Return milliseconds, share of the step and share of the ceiling for every stage."""
-    machine = replace(machine, compile=False)  # whose stages could not be told apart
-    state = FitState(config, 0, machine)
-    fit, generator = replace(config.fit, epoch_steps=10**6), state.generator
+    compute = replace(compute, compile=False)  # whose stages could not be told apart
+    state = FitState(config, 0, compute)
+    fit, generator = replace(config.fit, steps_per_epoch=10**6), state.generator
     x = draw_episode(train, fit, generator=generator)
     target = torch.arange(len(x) // 2, device=x.device)
     with torch.no_grad():
@@ -93,7 +93,7 @@ def where_a_step_goes(
     losses = LOSSES["episode"](state.net, train, fit, generator=generator)
     rows: dict[str, Callable[[], object]] = {WHOLE: lambda: train_step(state, next(losses))}
     network = {
-        name: there_and_back(f, y, machine, weights_of(state, name))
+        name: there_and_back(f, y, compute, weights_of(state, name))
         for name, (f, y) in stages(state, x).items()
     }
     rows |= network | {
@@ -102,7 +102,7 @@ def where_a_step_goes(
         "optimiser": state.optimizer.step,
         "average": lambda: update_average(state),
     }
-    times = interleaved(rows, rounds, machine.device)
+    times = interleaved(rows, rounds, compute.device)
     ms = {name: 1e3 * statistics.median(row) for name, row in times.items()}
     outside = sum(ms[name] for name in OUTSIDE)
     ms["rest (Python, zeroing, overlap)"] = 2 * ms[WHOLE] - sum(ms.values())
@@ -112,8 +112,8 @@ def where_a_step_goes(
 
 def _table(ms: dict[str, float], state: FitState, n_images: int) -> pd.DataFrame:
     """Put FLOP/s beside the milliseconds where there are FLOPs to speak of."""
-    dtype = torch.bfloat16 if state.machine.precision == "bfloat16" else torch.float32
-    best = ceiling(dtype, state.machine.device)
+    dtype = torch.bfloat16 if state.compute.precision == "bfloat16" else torch.float32
+    best = ceiling(dtype, state.compute.device)
     flops = {name: 6 * macs * n_images for name, macs in state.config.conv.macs.items()}
     flops["conv1"] = flops["conv1"] * 2 // 3  # no gradient of the images
     of = {name: flops[layer] for name in ms if (layer := name.split(",")[0]) in flops}

@@ -16,16 +16,16 @@ import optuna
 import pandas as pd
 from harness import finish, machine_of, parser
 
-from hpo.keeping import trial_files
-from hpo.objective import record
-from hpo.retry import requeue_orphans, run_one_trial
-from hpo.script import run_command
-from hpo.settings import StudySettings, base_config
-from hpo.space import suggest_config
-from hpo.storage import open_storage, storage_errors
-from hpo.study import open_study
+from hpo.cli.entry_point import run_command
+from hpo.runtime.requeue import requeue_orphans, run_one_trial
+from hpo.search.objective import record
+from hpo.search.trial_files import trial_files
+from hpo.space.configuration import suggest_config
+from hpo.study.open import open_study
+from hpo.study.settings import StudySettings, base_config
+from hpo.study.storage import open_storage, storage_errors
 from model.device import ComputeConfig
-from model.state import EpochResult, FitState
+from model.fit_state import EpochResult, FitState
 
 SETTINGS = StudySettings(data="glyphs", image_size=20, sampler="random")
 N_EPOCHS = 8
@@ -42,11 +42,11 @@ def trial_without_training(trial: optuna.Trial, state: FitState) -> float:
     return trial.number % 7 / 10
 
 
-def take(url: str, n_trials: int, machine: ComputeConfig) -> None:
+def take(url: str, n_trials: int, compute: ComputeConfig) -> None:
     """Take so many trials, as a worker does."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = open_study(open_storage(url, heartbeat=60), "rate", SETTINGS, {})
-    state = FitState(base_config(SETTINGS), 0, machine)
+    state = FitState(base_config(SETTINGS), 0, compute)
     state.history.append(EpochResult(1, 1.0, 0.5, 0, 0.0, None))
     lock = trial_files(study, Path(tempfile.gettempdir())).lock
     for _ in range(n_trials):
@@ -54,12 +54,12 @@ def take(url: str, n_trials: int, machine: ComputeConfig) -> None:
         run_one_trial(study, partial(trial_without_training, state=state), lock)
 
 
-def rate(url: str, n_processes: int, n_trials: int, machine: ComputeConfig) -> float:
+def rate(url: str, n_processes: int, n_trials: int, compute: ComputeConfig) -> float:
     """Return the trials per second of some processes together, from the trials' own times."""
     storage = open_storage(url)
     open_study(storage, "rate", SETTINGS, {})
     context = multiprocessing.get_context("spawn")
-    job = (url, n_trials, machine)
+    job = (url, n_trials, compute)
     processes = [context.Process(target=take, args=job) for _ in range(n_processes)]
     for process in processes:
         process.start()
@@ -72,12 +72,12 @@ def rate(url: str, n_processes: int, n_trials: int, machine: ComputeConfig) -> f
     return (len(middle) - 1) / (middle[-1] - middle[0]).total_seconds()
 
 
-def table(url: str, args: argparse.Namespace, machine: ComputeConfig) -> pd.DataFrame:
+def table(url: str, args: argparse.Namespace, compute: ComputeConfig) -> pd.DataFrame:
     """Return a line per number of processes."""
     lines = []
     n_trials = 20 if args.quick else 100
     for n_processes in (1, 2) if args.quick else (1, 2, 4):
-        rates = [rate(url, n_processes, n_trials, machine) for _ in range(1 if args.quick else 3)]
+        rates = [rate(url, n_processes, n_trials, compute) for _ in range(1 if args.quick else 3)]
         per_second = statistics.median(rates)
         line: dict[str, Any] = {"storage": url.split(":")[0], "processes": n_processes}
         line |= {"trials/s": round(per_second, 1), "from–to": f"{min(rates):.1f}–{max(rates):.1f}"}
@@ -90,13 +90,13 @@ def main() -> None:
     flags = parser(__doc__)
     flags.add_argument("--storage", nargs="*", default=[], metavar="URL", help="besides SQLite")
     args = flags.parse_args()
-    machine = machine_of(args)
+    compute = machine_of(args)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as folder, storage_errors("the storage"):
         urls = [f"sqlite:///{folder}/study.db", *args.storage]
-        found = pd.concat([table(url, args, machine) for url in urls])
+        found = pd.concat([table(url, args, compute) for url in urls])
     title = f"Trials of {N_EPOCHS} epochs without training; workers whose trials take "
-    finish(args, machine, {f"{title}{TRIAL_SECONDS} s": found})
+    finish(args, compute, {f"{title}{TRIAL_SECONDS} s": found})
 
 
 if __name__ == "__main__":

@@ -18,22 +18,23 @@ from optuna.trial import FixedTrial, TrialState
 from data.episodes import dense_validation
 from data.load import load_dataset
 from data.splits import Split, split_dataset
-from hpo.budget import Budget
-from hpo.job import RunConfig
-from hpo.launcher import ProcessLauncher
-from hpo.objective import record
-from hpo.script import run_command
-from hpo.settings import StudySettings, base_config
-from hpo.space import starting_points, suggest_config
-from hpo.storage import open_storage
-from hpo.study import open_study
-from hpo.workers import run_study
+from hpo.cli.entry_point import run_command
+from hpo.runtime.launcher import ProcessLauncher
+from hpo.runtime.supervisor import run_study
+from hpo.search.objective import record
+from hpo.space.configuration import starting_points, suggest_config
+from hpo.study.budget import Budget
+from hpo.study.open import open_study
+from hpo.study.settings import RunConfig, StudySettings, base_config
+from hpo.study.storage import open_storage
 from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
-from model.state import EpochResult, FitState
+from model.fit_state import EpochResult, FitState
 from model.train import train_epoch
 
-SHORT = StudySettings(max_epochs=4, epoch_steps=25, pruner="none")  # a quarter of a default trial
+SHORT = StudySettings(
+    max_epochs=4, steps_per_epoch=25, pruner="none"
+)  # a quarter of a default trial
 
 
 class Laps:
@@ -54,7 +55,7 @@ class Laps:
         self.restart()
 
 
-def bookkeeping(study: optuna.Study, n_trials: int, machine: ComputeConfig, folder: Path) -> Laps:
+def bookkeeping(study: optuna.Study, n_trials: int, compute: ComputeConfig, folder: Path) -> Laps:
     """Take trials that learn nothing; return what each part of them cost."""
     settings, laps = StudySettings(), Laps()
     for _ in range(n_trials):
@@ -62,7 +63,7 @@ def bookkeeping(study: optuna.Study, n_trials: int, machine: ComputeConfig, fold
         trial = study.ask()
         config = suggest_config(trial, base_config(settings), settings.search)
         laps.take("ask, suggest")
-        state = FitState(config, 0, machine)
+        state = FitState(config, 0, compute)
         laps.take("network, optimiser")
         for epoch in range(1, settings.max_epochs + 1):
             accuracy = (epoch + trial.number % 7) / 100
@@ -79,14 +80,14 @@ def bookkeeping(study: optuna.Study, n_trials: int, machine: ComputeConfig, fold
     return laps
 
 
-def per_storage(urls: list[str], n_trials: int, machine: ComputeConfig) -> pd.DataFrame:
+def per_storage(urls: list[str], n_trials: int, compute: ComputeConfig) -> pd.DataFrame:
     """Return milliseconds per part and seconds per trial for each storage, late in a study."""
     lines, n_epochs = [], StudySettings().max_epochs
     for url in urls:
         with tempfile.TemporaryDirectory() as folder:
             storage = open_storage(url.format(folder=folder))
             study = open_study(storage, f"overhead-{time.time_ns()}", StudySettings(), {})
-            laps = bookkeeping(study, n_trials, machine, Path(folder))
+            laps = bookkeeping(study, n_trials, compute, Path(folder))
             optuna.delete_study(study_name=study.study_name, storage=storage)
         middle = {name: statistics.median(ms[-len(ms) // 3 :]) for name, ms in laps.ms.items()}
         whole = sum(middle.values()) + (n_epochs - 1) * middle["report, prune (each epoch)"]
@@ -96,20 +97,20 @@ def per_storage(urls: list[str], n_trials: int, machine: ComputeConfig) -> pd.Da
     return pd.DataFrame(lines)
 
 
-def epochs(parts: Split, machine: ComputeConfig, quick: bool) -> pd.DataFrame:
+def epochs(parts: Split, compute: ComputeConfig, quick: bool) -> pd.DataFrame:
     """Return what validation costs beside an epoch's training, in the first two default trials."""
     settings, lines = StudySettings(), []
     base, episodes = base_config(settings), dense_validation(parts.val)
     for params in starting_points(base, settings.search)[: 1 if quick else None]:
         config = suggest_config(FixedTrial(params), base, settings.search)
-        state = FitState(config, 0, machine)
+        state = FitState(config, 0, compute)
         rows: dict[str, Callable[[], object]] = {
             "training": partial(train_epoch, state, parts.train),
             "validation": partial(one_shot_accuracy, state.candidate, parts.val, episodes),
         }
-        times = interleaved(rows, 1 if quick else 3, machine.device)
+        times = interleaved(rows, 1 if quick else 3, compute.device)
         seconds = {name: statistics.median(each) for name, each in times.items()}
-        line = {"filters": str(config.conv.filters), "steps": config.fit.epoch_steps}
+        line = {"filters": str(config.conv.filters), "steps": config.fit.steps_per_epoch}
         line |= {f"{name}, s": round(each, 2) for name, each in seconds.items()}
         line["validation's share"] = f"{seconds['validation'] / sum(seconds.values()):.0%}"
         lines.append(line)
@@ -151,7 +152,7 @@ def start_up(args: Any) -> float:
     """Return the seconds of a whole command that trains for a single step, with a warm cache."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "run_study.py", "--storage", f"sqlite:///{folder}/study.db"]
-        command += ["--n-trials", "1", "--max-epochs", "1", "--epoch-steps", "1"]
+        command += ["--n-trials", "1", "--max-epochs", "1", "--steps-per-epoch", "1"]
         command += ["--device", args.device]
         command += ["--data-root", str(args.data_root)] if args.data_root else []
         started = time.perf_counter()
@@ -164,8 +165,10 @@ def main() -> None:
     flags = parser(__doc__)
     flags.add_argument("--storage", nargs="*", default=[], metavar="URL", help="besides SQLite")
     args = flags.parse_args()
-    machine = machine_of(args)
-    parts = split_dataset(load_dataset("omniglot", args.data_root, SHORT.image_size)).to(machine.device)
+    compute = machine_of(args)
+    parts = split_dataset(load_dataset("omniglot", args.data_root, SHORT.image_size)).to(
+        compute.device
+    )
     starts = [start_up(args) for _ in range(1 if args.quick else 4)][-3:]
     urls = ["sqlite:///{folder}/study.db", *args.storage]
     n_trials = 20 if args.quick else 60
@@ -173,13 +176,13 @@ def main() -> None:
     rates = pd.DataFrame([trials_per_hour(workers, n, args) for workers, n in many.items()])
     tables = {
         f"Milliseconds beside training, last third of {n_trials} trials": per_storage(
-            urls, n_trials, machine
+            urls, n_trials, compute
         ),
-        "Training and validation of an epoch": epochs(parts, machine, args.quick),
+        "Training and validation of an epoch": epochs(parts, compute, args.quick),
         "A command of one step, s": pd.DataFrame({"median": [round(statistics.median(starts), 1)]}),
-        f"Trials of {SHORT.max_epochs} × {SHORT.epoch_steps} steps, workers already up": rates,
+        f"Trials of {SHORT.max_epochs} × {SHORT.steps_per_epoch} steps, workers already up": rates,
     }
-    finish(args, machine, tables)
+    finish(args, compute, tables)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hpo.script import run_command
+from hpo.cli.entry_point import run_command
 
 RESULTS = Path(__file__).parent / "results"
 PLAIN, PAIRS, OURS = "plain loop", "+ freed memory kept", "+ each drawing embedded once: ours"

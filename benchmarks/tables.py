@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hpo.result import format_mean
+from hpo.refit.result import format_mean
 
 FOLDER = Path(__file__).parents[1] / "results" / "reduced"
 

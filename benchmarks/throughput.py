@@ -19,11 +19,11 @@ from step import where_a_step_goes
 
 from data.load import load_dataset
 from data.splits import split_dataset
-from hpo.script import run_command
+from hpo.cli.entry_point import run_command
 from model.config import Config
 from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
-from model.state import FitState
+from model.fit_state import FitState
 
 NETWORKS = {"paper's filters": (64, 128, 128, 256), "half of them": (32, 64, 64, 128)}
 
@@ -53,14 +53,18 @@ def measure(jobs: list[Job], rounds: int) -> pd.DataFrame:
     return table.assign(**{"peak GiB": by_row["GiB"].max().round(2).to_numpy()})
 
 
-def official(configs: list[Config], args: argparse.Namespace, machine: ComputeConfig) -> pd.DataFrame:
+def official(
+    configs: list[Config], args: argparse.Namespace, compute: ComputeConfig
+) -> pd.DataFrame:
     """Return the seconds that the official episodes take a loaded network, drawings resident."""
     lines = []
     for config in configs:
-        parts = split_dataset(load_dataset("omniglot", args.data_root, config.model.image_size)).to(machine.device)
-        net = FitState(config, 0, machine).candidate
+        parts = split_dataset(load_dataset("omniglot", args.data_root, config.model.image_size)).to(
+            compute.device
+        )
+        net = FitState(config, 0, compute).candidate
         ask = partial(one_shot_accuracy, net, parts.test, parts.official)
-        times = interleaved({"ask": ask}, 3, machine.device)["ask"]
+        times = interleaved({"ask": ask}, 3, compute.device)["ask"]
         line = {"pixels": config.model.image_size, "filters": str(config.conv.filters)}
         lines.append(line | {"seconds": round(statistics.median(times), 3)})
     return pd.DataFrame(lines)
@@ -72,27 +76,29 @@ def main() -> None:
     flags.set_defaults(precision="bfloat16")
     flags.add_argument("--pixels", type=int, nargs="+", help="default: 35 105; quick: 35")
     args = flags.parse_args()
-    machine = machine_of(args)
+    compute = machine_of(args)
     sizes = args.pixels or ([35] if args.quick else [35, 105])
     networks = list(NETWORKS)[: 1 if args.quick else None]
     rows = [row for row in ROWS if not args.quick or row in (PLAIN, ON_PAIRS, OURS)]
     tables, configs = {}, []
     for size, network in itertools.product(sizes, networks):
         title = f"{size} pixels, {network}"
-        device = machine.device.type
+        device = compute.device.type
         jobs = [Job(row, size, NETWORKS[network], args.data_root, device) for row in rows]
         tables[title] = measure(jobs, rounds=2 if args.quick else 3)
         config = Job(OURS, size, NETWORKS[network], args.data_root, device).config()
-        train = split_dataset(load_dataset("omniglot", args.data_root, size)).train.to(machine.device)
+        train = split_dataset(load_dataset("omniglot", args.data_root, size)).train.to(
+            compute.device
+        )
         configs.append(config)
-        tables[f"{title}: where a step goes"] = where_a_step_goes(config, train, machine)
-    tables["The official 400 episodes"] = official(configs, args, machine)
+        tables[f"{title}: where a step goes"] = where_a_step_goes(config, train, compute)
+    tables["The official 400 episodes"] = official(configs, args, compute)
     best = {
-        name: round(ceiling(dtype, machine.device) / 1e12, 2)
+        name: round(ceiling(dtype, compute.device) / 1e12, 2)
         for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
     }
     print(f"matrix product, TFLOP/s: {best}")
-    finish(args, machine, tables, ceiling_tflops=best)
+    finish(args, compute, tables, ceiling_tflops=best)
 
 
 if __name__ == "__main__":

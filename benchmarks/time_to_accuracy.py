@@ -20,16 +20,16 @@ from data.drawings import FULL_SIZE, Drawings
 from data.episodes import dense_validation
 from data.load import load_dataset
 from data.splits import Split, split_dataset
-from hpo.official_log import log_test_evaluation
-from hpo.script import run_command
-from hpo.settings import StudySettings, base_config
-from hpo.space import starting_points, suggest_config
-from hpo.winner import EPOCHS_FACTOR
+from hpo.cli.entry_point import run_command
+from hpo.refit.plan import EPOCHS_FACTOR
+from hpo.refit.test_log import log_test_evaluation
+from hpo.space.configuration import starting_points, suggest_config
+from hpo.study.settings import StudySettings, base_config
 from model.config import Config
 from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
+from model.fit_state import FitState
 from model.siamese import SiameseNet
-from model.state import FitState
 from model.train import Validation, fit
 
 LEVELS = (0.50, 0.71, 0.85, 0.86, 0.90, 0.91, 0.92)
@@ -39,9 +39,9 @@ PAPER_EPOCHS, PAPER_PAIRS = 200, 30_000  # the least that reimplementations set 
 Point = dict[str, float]
 
 
-def ours(config: Config, seed: int, parts: Split, machine: ComputeConfig) -> Iterator[Point]:
+def ours(config: Config, seed: int, parts: Split, compute: ComputeConfig) -> Iterator[Point]:
     """Yield clock, validation and official accuracy whenever validation finds a better network."""
-    state, clock = FitState(config, seed, machine), 0.0
+    state, clock = FitState(config, seed, compute), 0.0
     validation = Validation(parts.val, dense_validation(parts.val))
     for result in fit(state, parts.train, validation):
         clock += result.seconds
@@ -129,10 +129,10 @@ def main() -> None:
     flags = parser(__doc__)
     flags.add_argument("--image-size", type=int, default=35, metavar="PIXELS")
     flags.add_argument("--epochs", type=int, help="default: a retraining's; quick: 8")
-    flags.add_argument("--seeds", type=int, default=3, help="number of fits; quick: 1")
+    flags.add_argument("--n-seeds", type=int, default=3, help="number of fits; quick: 1")
     flags.add_argument("--plain-minutes", type=float, default=3.0, help="quick: 0.25")
     args = flags.parse_args()
-    machine = machine_of(args)
+    compute = machine_of(args)
     settings = StudySettings(image_size=args.image_size)
     epochs = args.epochs or (8 if args.quick else settings.max_epochs * EPOCHS_FACTOR["episode"])
     base = base_config(settings)
@@ -140,9 +140,9 @@ def main() -> None:
     config = suggest_config(FixedTrial(params), base, settings.search)
     config = replace(config, fit=replace(config.fit, max_epochs=epochs))
     parts = split_dataset(load_dataset("omniglot", args.data_root, args.image_size))
-    there = parts.to(machine.device)
-    seeds = range(1, 2 if args.quick else 1 + args.seeds)
-    curves = [list(ours(config, seed, there, machine)) for seed in seeds]
+    there = parts.to(compute.device)
+    seeds = range(1, 2 if args.quick else 1 + args.n_seeds)
+    curves = [list(ours(config, seed, there, compute)) for seed in seeds]
     full = split_dataset(load_dataset("omniglot", args.data_root, FULL_SIZE)).train
     limit = 60 * (0.25 if args.quick else args.plain_minutes)
     plain_curve, rate = plain(config, limit, full, parts)
@@ -151,11 +151,13 @@ def main() -> None:
         f"Seconds to an official accuracy, {args.image_size} pixels": levels(curves, plain_curve),
         f"The validation-selected networks of {epochs} epochs": last,
     }
-    log_test_evaluation("benchmarks/time_to_accuracy.py", [p["official"] for c in curves for p in c])
+    log_test_evaluation(
+        "benchmarks/time_to_accuracy.py", [p["official"] for c in curves for p in c]
+    )
     print(extrapolated(plain_curve, rate))
     finish(
         args,
-        machine,
+        compute,
         tables,
         ours=curves,
         plain=plain_curve,

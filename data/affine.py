@@ -13,9 +13,12 @@ from torch import Tensor
 from data.drawings import FULL_SIZE
 
 N_PARAMETERS = 7
+
 # θ in degrees, ρ as a ratio, s as a ratio, t in pixels of the 105-pixel drawing.
 LOW = (-10.0, -0.3, -0.3, 0.8, 0.8, -2.0, -2.0)
+
 HIGH = (10.0, 0.3, 0.3, 1.2, 1.2, 2.0, 2.0)
+
 IDENTITY = (0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
 
 

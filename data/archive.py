@@ -21,10 +21,13 @@ from data.errors import InputError
 Bitmap = npt.NDArray[np.uint8]
 
 ARCHIVES = ("images_background", "images_evaluation", "all_runs")
+
 # images_background/Greek/character01/0394_01.png: alphabet, character, drawer
 DRAWING = re.compile(r"([^/]+)/(character\d+)/\d+_(\d\d)\.png$")
+
 # run01/test/item01.png, run01/training/class01.png, run01/class_labels.txt
 RUN = re.compile(r"(run\d\d/(?:class_labels\.txt|test/item\d\d\.png|training/class\d\d\.png))$")
+
 MAX_FILE_BYTES = 1 << 20  # a drawing has about 250 bytes; whatever is larger is none
 
 
@@ -42,7 +45,9 @@ def find_containers(root: Path) -> list[Path]:
 
 def holds_omniglot(root: Path) -> bool:
     """Return whether a folder holds a part of Omniglot, be it torn; other zips may lie anywhere."""
-    return any(path.is_dir() or path.stem in ARCHIVES or _is_part(path) for path in find_containers(root))
+    return any(
+        path.is_dir() or path.stem in ARCHIVES or _is_part(path) for path in find_containers(root)
+    )
 
 
 def _is_part(path: Path) -> bool:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.drawings import Drawings
-from data.episodes import Episodes, Dataset
+from data.episodes import Dataset, Episodes
 from data.files import write_atomically
 
 PACKED_FORMAT = 1  # counted up when the meaning of the file changes

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 FULL_SIZE = 105  # pixels of a drawing of Omniglot
+
 N_DRAWERS = 20
 
 

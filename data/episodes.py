@@ -18,6 +18,7 @@ from data.drawings import Drawings
 from data.errors import InputError
 
 N_WAY = 20
+
 N_DENSE = 4800  # episodes of Omniglot's dense validation
 
 

@@ -18,11 +18,15 @@ from data.drawings import FULL_SIZE, N_DRAWERS, Drawings
 from data.episodes import N_WAY, Dataset, random_episodes
 
 Points = npt.NDArray[np.float64]
+
 Canvas = npt.NDArray[np.float32]
 
 GLYPHS_VERSION = 1  # counted up when the pixels change
+
 N_ALPHABETS = {"train": 10, "val": 4, "test": 4}
+
 N_CHARACTERS = 20
+
 POINTS_PER_STROKE = 160
 
 

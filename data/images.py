@@ -16,12 +16,15 @@ from data.errors import InputError
 FloatImage = npt.NDArray[np.float32]
 
 MAX_PIXELS = 80_000_000  # of an image; a photograph has some 12 to 50 million
+
 # Formats that are decoded by Pillow itself: PostScript, for example, would start a program.
 IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM")
+
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff"),
     *(".webp", ".bmp", ".pbm", ".pgm", ".ppm"),
 )
+
 WHITES = (1.0, 255.0, 65535.0)  # of images whose greys are numbers of any kind
 
 

@@ -13,10 +13,17 @@ from data.drawings import FULL_SIZE
 from data.episodes import Dataset
 from data.errors import InputError
 from data.files import safe_name
+from data.image_folder import (
+    FOLDER_VERSION,
+    ImageFolder,
+    folder_name,
+    inspect_folder,
+    parse_dataset_name,
+    read_image_folder,
+)
 from data.images import image_files
-from data.tree import FOLDER_VERSION, ImageFolder, folder_name, read_image_folder, inspect_folder, parse_dataset_name
+from data.paths import VAR
 
-VAR = Path("var")
 ALL_RUNS = ("one-shot-classification/all_runs.zip", "e8996daecdf12afeeb4a53a179f06b19")
 
 
@@ -144,7 +151,7 @@ def dataset_name(data: str, data_root: Path | None, split_by: str | None, colour
     Args:
         data: ``"omniglot"``, which stands for whatever ``data_root`` holds, or ``"glyphs"``.
         data_root: a folder that was named, or None.
-        split_by: of a tree; see :func:`data.tree.inspect_folder`.
+        split_by: of a tree; see :func:`data.image_folder.inspect_folder`.
         colour: of a tree.
 
     Raises:
@@ -168,7 +175,9 @@ def image_folder_name(data_root: Path | None) -> str | None:
         InputError: the folder does not exist.
     """
     return (
-        folder_name(data_root) if data_root and not holds_omniglot(find_data_root(data_root)) else None
+        folder_name(data_root)
+        if data_root and not holds_omniglot(find_data_root(data_root))
+        else None
     )
 
 

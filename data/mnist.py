@@ -17,13 +17,17 @@ import torch.nn.functional as F
 from data.drawings import Drawings
 from data.episodes import Episodes, random_episodes
 from data.errors import InputError
-from data.load import VAR
+from data.paths import VAR
 
 SIZE, N_IMAGES, N_DIGITS = 28, 10_000, 10
+
 N_MNIST_BLOCKS = 40  # of ten queries each: 400 episodes
+
 SEED = 2015
+
 # File, size of its header in bytes, md5 of the official archive.
 IMAGES = ("t10k-images-idx3-ubyte.gz", 16, "9fb629c4189551a2d022fa330f9573f3")
+
 LABELS = ("t10k-labels-idx1-ubyte.gz", 8, "ec29112dd5afa0611ce80d1b7f02629c")
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from data.alphabets import OMNIGLOT
-from data.archive import DRAWING, RUN, Bitmap, find_containers, decode_drawing, read_entries
+from data.archive import DRAWING, RUN, Bitmap, decode_drawing, find_containers, read_entries
 from data.drawings import N_DRAWERS, Drawings
-from data.episodes import N_WAY, Episodes, Dataset
+from data.episodes import N_WAY, Dataset, Episodes
 from data.errors import InputError
 
 Key = tuple[str, str, int]  # alphabet, character, drawer from 0

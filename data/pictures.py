@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 PAPER, INK, RULE, LINE = 255, 0, 200, (0, 114, 178)  # the line's blue is told apart by everybody
+
 GAP = 2  # pixels between two tiles
 
 

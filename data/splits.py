@@ -10,9 +10,9 @@ import torch
 
 from data.alphabets import OMNIGLOT
 from data.drawings import N_DRAWERS, Drawings
-from data.episodes import Episodes, Dataset
+from data.episodes import Dataset, Episodes
 from data.errors import InputError
-from data.tree import parse_dataset_name
+from data.image_folder import parse_dataset_name
 
 # Of 20 drawers the paper trains on twelve, validates on four more and tests on the last four.
 TRAIN_DRAWERS, VAL_DRAWERS, TEST_DRAWERS = range(0, 12), range(12, 16), range(16, 20)

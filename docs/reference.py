@@ -9,10 +9,10 @@ import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
-from hpo.settings import StudySettings
-from hpo.space import GROUPS, search_space
+from hpo.space.ranges import GROUPS, search_space
+from hpo.study.settings import StudySettings
+from model.architecture import ModelConfig
 from model.config import FitConfig, LayerRates
-from model.geometry import ModelConfig
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ("run_study", "dashboard", "retrain_best", "reproduce", "compare")
@@ -143,9 +143,9 @@ def errors() -> str:
         "",
     ]
     for folder in ("data", "model", "hpo"):
-        for path in sorted((ROOT / folder).glob("*.py")):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             if found := sorted(set(messages(path))):
-                lines += [f"## {folder}/{path.name}", "", *(f"- {text}" for text in found), ""]
+                lines += [f"## {path.relative_to(ROOT)}", "", *(f"- {text}" for text in found), ""]
     return "\n".join(lines)
 
 

@@ -16,17 +16,15 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from data.ink import Preparation
-from data.load import VAR
-from hpo.comparison import PRETRAINED, compare_images
-from hpo.comparison_page import comparison_page
-from hpo.console import add_storage
-from hpo.keeping import ARTIFACTS
-from hpo.looking import export_report
-from hpo.report import write_page
-from hpo.script import run_command
-from hpo.serve import HOST, make_dashboard_server
-from hpo.stored import open_stored_study
+from data.paths import ARTIFACTS, PRETRAINED, VAR
+from data.preparation import Preparation
+from hpo.cli.entry_point import run_command
+from hpo.cli.flags import add_storage
+from hpo.dashboard.server import HOST, export_report, make_dashboard_server
+from hpo.report.comparison import comparison_page
+from hpo.report.html_page import write_page
+from hpo.study.open import open_stored_study
+from model.comparison import compare_images
 from model.device import choose_compute
 
 WIDTH, QUALITY = 1200, 80
@@ -57,10 +55,10 @@ def shoot(browser: Any, address: str, path: Path, height: int, heading: str | No
 
 def comparison(folder: Path) -> Path:
     """Write what compare.py shows of the three drawings that the tutorial compares."""
-    how, machine = Preparation(), choose_compute("cpu", "float32")
+    how, compute = Preparation(), choose_compute("cpu", "float32")
     support = [Path("b.png"), Path("c.jpg")]
     with chdir(folder):  # files are shown as they are named
-        found = compare_images([Path("a.jpg")], support, PRETRAINED, how=how, on=machine)
+        found = compare_images([Path("a.jpg")], support, PRETRAINED, how=how, on=compute)
     path = folder / "compare.html"
     write_page(path, comparison_page(found, PRETRAINED, len(support)))
     return path

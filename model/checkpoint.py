@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from data.errors import InputError, first_line
+from data.errors import InputError
 from data.files import write_atomically
+from data.text import first_line
 from model.config import Config
+from model.schema import SCHEMA, upgrade
 from model.siamese import SiameseNet, build_net
 
 NETWORK_FORMAT = "siamese-network-1"
@@ -57,7 +59,7 @@ def load_checkpoint(path: Path, format_name: str) -> dict[str, Any]:
 
 def save_network(path: Path, net: SiameseNet, config: Config, facts: dict[str, Any]) -> None:
     """Write a trained network with its configuration and facts about its making (JSON values)."""
-    text = json.dumps({"config": config.to_dict(), "facts": facts})
+    text = json.dumps({"schema": SCHEMA, "config": config.to_dict(), "metadata": facts})
     save_checkpoint(path, NETWORK_FORMAT, {"about": text, "net": net.state_dict()})
 
 
@@ -88,8 +90,8 @@ def load_network(path: Path) -> tuple[SiameseNet, Config, dict[str, Any]]:
     """
     content = load_checkpoint(path, NETWORK_FORMAT)
     try:
-        about = json.loads(content["about"])
-        config, facts = Config.from_dict(about["config"]), dict(about["facts"])
+        about = upgrade("network", json.loads(content["about"]))
+        config, facts = Config.from_dict(about["config"]), dict(about["metadata"])
         net = build_net(config.model)
         net.load_state_dict(content["net"])
         validate_network(net, facts)

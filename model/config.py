@@ -5,15 +5,20 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from model.geometry import DenseConfig, ModelConfig, require
+from model.architecture import DenseConfig, ModelConfig, require
+from model.schema import upgrade
 
 RECIPES = ("episode", "paper")
+
 SCHEDULES = ("cosine", "exponential")
+
 PRECISIONS = ("auto", "float32", "bfloat16")
+
 # Nanoseconds of a training step per unit of work, on two CPU cores with AMX bfloat16; found by
 # benchmarks/scaling.py. An activation is written, pooled and differentiated; a weight is cast,
 # updated and averaged once per step.
 NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT = 3.2e-4, 2.26, 0.62, 1.54
+
 NS_PER_STEP = 3.5e6
 
 
@@ -51,7 +56,7 @@ class FitConfig:
         max_epochs: epochs at most; the cosine schedule ends there.
         patience: epochs without a gain before an early stop; a cosine schedule, which gains most
             at its end, is not broken off.
-        epoch_steps: optimiser steps per epoch (episode recipe).
+        steps_per_epoch: optimiser steps per epoch (episode recipe).
         n_characters: characters per step, two drawings of each (episode recipe).
         n_pairs: pairs per epoch (paper recipe).
         batch_size: pairs per step (paper recipe).
@@ -68,7 +73,7 @@ class FitConfig:
     rates: tuple[LayerRates, ...]
     max_epochs: int
     patience: int = 20
-    epoch_steps: int = 50
+    steps_per_epoch: int = 50
     n_characters: int = 64
     n_pairs: int = 30_000
     batch_size: int = 128
@@ -87,7 +92,7 @@ class FitConfig:
         require(self.schedule in SCHEDULES, known, self.schedule, "Choose one of them.")
         require(self.ramp_epochs >= 0, "ramp_epochs >= 0", self.ramp_epochs, "Raise it.")
         require(0 <= self.ema < 1, "0 <= ema < 1", self.ema, "Correct it.")
-        for name in ("max_epochs", "patience", "epoch_steps", "n_pairs", "batch_size"):
+        for name in ("max_epochs", "patience", "steps_per_epoch", "n_pairs", "batch_size"):
             require(getattr(self, name) >= 1, f"{name} >= 1", getattr(self, name), "Raise it.")
         require(self.n_characters >= 2, "n_characters >= 2", self.n_characters, "Raise it.")
 
@@ -139,7 +144,8 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Config":
-        """Return the configuration that :meth:`to_dict` described."""
+        """Return the configuration that :meth:`to_dict` described, of any schema."""
+        values = upgrade("config", values)
         model, fit = dict(values["model"]), dict(values["fit"])
         fit["rates"] = tuple(LayerRates(**rates) for rates in fit["rates"])
         if "hidden" in model:

@@ -29,7 +29,9 @@ class ComputeConfig:
     compile: bool = False
 
 
-def choose_compute(device: str = "auto", precision: str = "auto", compile: bool = False) -> ComputeConfig:
+def choose_compute(
+    device: str = "auto", precision: str = "auto", compile: bool = False
+) -> ComputeConfig:
     """Return the named machine; a process that computes on the CPU keeps its freed memory.
 
     Args:

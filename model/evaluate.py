@@ -14,12 +14,15 @@ from data.affine import distort, draw_distortions
 from data.drawings import Drawings
 from data.episodes import Episodes
 from data.pairs import Pairs
-from model.recipes import to_input
+from model.losses import to_input
 from model.siamese import SiameseNet
 
 EMBED_BATCH = 256
+
 COMPARE_BLOCKS = 16
+
 COMPARE_PAIRS = 512
+
 N_COPIES, COPIES_SEED = 8, 2015
 
 

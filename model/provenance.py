@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from data.errors import hide_password
+from data.text import hide_password
 from model.device import ComputeConfig
 
 PACKAGES = ("siamese-hpo", "torch", "torchvision", "optuna", "numpy", "pandas")
@@ -42,21 +42,21 @@ def _cpu() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), "")
 
 
-def provenance(machine: ComputeConfig) -> dict[str, Any]:
+def provenance(compute: ComputeConfig) -> dict[str, Any]:
     """Return where, when and by which code something was computed, as JSON values."""
-    device = machine.device
+    device = compute.device
     status = _git("status", "--porcelain")
     return {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if status is None else bool(status),
         "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "compile": machine.compile,
+        "compile": compute.compile,
         "cpu": _cpu(),
         "amx": bool(torch.cpu.get_capabilities().get("amx_bf16")),
         "n_cores": os.cpu_count(),
         "n_threads": torch.get_num_threads(),
-        "precision": machine.precision,
+        "precision": compute.precision,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [Path(sys.argv[0]).name, *map(hide_password, sys.argv[1:])],
     }

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model.architecture import CONVS, DenseConfig, ModelConfig
 from model.device import autocast
-from model.geometry import CONVS, DenseConfig, ModelConfig
 from model.weighted_l1 import weighted_l1
 
 

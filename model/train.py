@@ -14,12 +14,14 @@ from torch import Tensor
 from data.drawings import Drawings
 from data.episodes import N_WAY, Episodes
 from model.evaluate import one_shot_accuracy
+from model.fit_state import EpochResult, FitState
+from model.losses import LOSSES, chance_loss, images_per_epoch, training_drawings
 from model.optim import set_epoch
-from model.recipes import LOSSES, chance_loss, images_per_epoch, training_drawings
-from model.state import EpochResult, FitState
 
 COLLAPSED_EPOCHS = 3  # so many epochs at the chance loss are enough
+
 COLLAPSED_SHARE = 0.995  # of the chance loss
+
 CHANCE = 1 / N_WAY
 
 
@@ -42,7 +44,7 @@ def fit(
     validation: Validation | None,
     *,
     checkpoint_path: Path | None = None,
-    checkpoint_seconds: float = 0.0,
+    checkpoint_interval: float = 0.0,
 ) -> Iterator[EpochResult]:
     """Train, and yield each epoch's result, first those of the checkpoint; the caller may stop.
 
@@ -51,7 +53,7 @@ def fit(
         train: drawings of the training alphabets.
         validation: chooses the best epoch; None trains to the end and keeps the last weights.
         checkpoint_path: written after an epoch; if it exists, the fit goes on from there.
-        checkpoint_seconds: time that must have passed since it was last written.
+        checkpoint_interval: time that must have passed since it was last written.
 
     Source: Koch 2015 §3.2 "Training": stop after 20 epochs without a gain, keep the best.
     """
@@ -59,7 +61,7 @@ def fit(
     if checkpoint_path and checkpoint_path.exists():
         state.load(checkpoint_path)
     yield from list(state.history)
-    drawings = training_drawings(train, state.config.fit).to(state.machine.device)
+    drawings = training_drawings(train, state.config.fit).to(state.compute.device)
     unsaved = 0.0
     while not (state.history and state.history[-1].stopped):
         started = time.perf_counter()
@@ -71,7 +73,7 @@ def fit(
         if state.best is result:
             state.best_weights = copy.deepcopy(state.candidate.state_dict())
         unsaved += result.seconds
-        if checkpoint_path and unsaved >= checkpoint_seconds:
+        if checkpoint_path and unsaved >= checkpoint_interval:
             state.save(checkpoint_path)
             unsaved = 0.0
         yield result
@@ -96,7 +98,7 @@ def train_epoch(state: FitState, drawings: Drawings) -> float:
     """
     config = state.config.fit
     set_epoch(state.optimizer, config, len(state.history))
-    total, n_steps = torch.zeros((), device=state.machine.device), 0
+    total, n_steps = torch.zeros((), device=state.compute.device), 0
     for loss in LOSSES[config.recipe](state.net, drawings, config, generator=state.generator):
         train_step(state, loss)
         total += loss.detach()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 # Differences held at a time: 2 MiB, a core's cache; a GPU wants few and large kernels instead.
 CHUNK, GPU_CHUNK = 2**19, 2**26
+
 MIN_WIDTH = 128  # components in a row, so that the innermost loop is worth its start
 
 

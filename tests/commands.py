@@ -11,13 +11,13 @@ from pathlib import Path
 import optuna
 import pytest
 
-from hpo.storage import open_storage
+from hpo.study.storage import open_storage
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["--data", "glyphs", "--image-size", "20", "--validation", "paper", "--finalists", "0"]
 OTHER = ["--storage", "sqlite:///other.db"]
 REFIT = ["--max-epochs", "2", "--precision", "float32"]
-STUDY = [*SMALL, "--epoch-steps", "2", "--max-epochs", "2", "--seed", "1"]
+STUDY = [*SMALL, "--steps-per-epoch", "2", "--max-epochs", "2", "--seed", "1"]
 
 
 def environment() -> dict[str, str]:

@@ -49,7 +49,9 @@ def omniglot_root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def omniglot_105(omniglot_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dataset]:
+def omniglot_105(
+    omniglot_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Dataset]:
     """All of Omniglot, read from its archives into a cache of the tests' own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("omniglot"))
@@ -58,4 +60,6 @@ def omniglot_105(omniglot_root: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def omniglot(omniglot_105: Dataset) -> Split:
-    return split_dataset(Dataset(cache.resize_drawings(omniglot_105.drawings, 35), omniglot_105.official))
+    return split_dataset(
+        Dataset(cache.resize_drawings(omniglot_105.drawings, 35), omniglot_105.official)
+    )

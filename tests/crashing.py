@@ -13,19 +13,19 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
-from hpo.retry import RETRY_OF, position_in_study
-from hpo.storage import open_storage
+from hpo.study.storage import open_storage
+from hpo.study.trials import RETRY_OF, position_in_study
 
 ROOT = Path(__file__).parent.parent
 N_KILLS = int(os.environ.get("FAULT_KILLS", "2"))
 N_TRIALS = 5 + N_KILLS  # so that the last kill still finds something to do
 FEW = 4  # trials where one fault is enough
-STUDY = ["--data", "glyphs", "--image-size", "20", "--epoch-steps", "2", "--max-epochs", "8"]
+STUDY = ["--data", "glyphs", "--image-size", "20", "--steps-per-epoch", "2", "--max-epochs", "8"]
 STUDY += ["--search", "lr", "momentum", "--precision", "float32"]
 STUDY += [
     "--validation",
     "paper",
-    "--checkpoint-seconds",
+    "--checkpoint-interval",
     "0.1",
     "--max-retries",
     "99",
@@ -107,7 +107,12 @@ def story(folder: Path) -> dict[int, tuple[Any, ...]]:
     every = trials(folder)
     replaced = {t.user_attrs[RETRY_OF] for t in every if RETRY_OF in t.user_attrs}
     return {
-        position_in_study(every, t.number): (t.state.name, t.params, t.values, t.intermediate_values)
+        position_in_study(every, t.number): (
+            t.state.name,
+            t.params,
+            t.values,
+            t.intermediate_values,
+        )
         for t in every
         if t.number not in replaced
     }

@@ -7,11 +7,11 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hpo.retry import RETRY_OF
-from hpo.sampler import local_arguments
-from hpo.settings import StudySettings
-from hpo.space import search_space
-from hpo.study import IDENTITY
+from hpo.space.ranges import search_space
+from hpo.study.open import IDENTITY
+from hpo.study.sampler import local_arguments
+from hpo.study.settings import StudySettings
+from hpo.study.trials import RETRY_OF
 
 SETTINGS = StudySettings()
 SPACE = search_space(SETTINGS.image_size, SETTINGS.search)
@@ -44,7 +44,7 @@ def trial(
     facts: dict[str, Any] = {
         "seconds": 30.0,
         "flops_per_image": 1e6 * (1 + seed),
-        "died": None,
+        "diverged": None,
         "n_images": 10,
     }
     facts |= {"n_parameters": 5, "device": "cpu float32"} | attrs
@@ -78,7 +78,7 @@ def mixed(name: str = "made", storage: Any = None) -> optuna.Study:
         [
             trial("COMPLETE", [0.5, 0.7], seed=0, minute=0),
             trial("PRUNED", [0.2], seed=1, minute=1),
-            trial("COMPLETE", [0.05], seed=2, minute=2, died="collapsed"),
+            trial("COMPLETE", [0.05], seed=2, minute=2, diverged="collapsed"),
             trial("FAIL", [0.3], seed=3, minute=3),
             trial("COMPLETE", [0.3, 0.8], seed=3, minute=4, **{RETRY_OF: 3}),
             trial("FAIL", [], seed=5, minute=5),

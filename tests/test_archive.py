@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.archive import find_containers, decode_drawing, read_entries
+from data.archive import decode_drawing, find_containers, read_entries
 from data.errors import InputError
 from data.omniglot import read_omniglot
 

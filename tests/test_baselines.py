@@ -11,13 +11,13 @@ from data.episodes import Dataset
 from data.errors import InputError
 from data.mnist import IMAGES, LABELS, find_folder, load_mnist, mnist_episodes
 from data.splits import Split, split_dataset
-from hpo.scales import SCALES, episode_recipe, paper_recipe
+from hpo.paper.tables import SCALES, episode_recipe, paper_recipe
+from model.architecture import DenseConfig
 from model.config import Config
 from model.evaluate import averaged_logits, correctness, episode_logits
-from model.geometry import DenseConfig
 from model.hausdorff import hausdorff_scores, ink_points, modified_hausdorff
-from model.score import scorer_accuracy
 from model.siamese import DenseNet, SiameseNet, build_net
+from model.test_metrics import scorer_accuracy
 
 
 def test_the_modified_hausdorff_distance_of_a_known_case() -> None:

@@ -20,11 +20,12 @@ from summary import results, sampler_lines, table
 from time_to_accuracy import first_time, levels
 
 from data.episodes import Dataset
-from data.ink import Preparation
+from data.preparation import Preparation
 from data.splits import split_dataset
-from hpo import records
-from hpo.settings import StudySettings, base_config
-from hpo.storage import open_storage
+from hpo.report.study import frames
+from hpo.study.settings import StudySettings, base_config
+from hpo.study.storage import open_storage
+from model.architecture import ModelConfig
 from model.config import (
     NS_PER_ACTIVATION,
     NS_PER_COMPARISON,
@@ -34,8 +35,7 @@ from model.config import (
     Config,
     LayerRates,
 )
-from model.geometry import ModelConfig
-from model.recipes import images_per_epoch
+from model.losses import images_per_epoch
 from model.siamese import SiameseNet
 
 SMALL = ModelConfig(filters=(8, 8, 8, 8), units=16)
@@ -64,9 +64,9 @@ def test_the_plain_loop_sees_ink_as_one_and_learns_from_its_pairs(packed_105: Da
 @pytest.mark.parametrize("row", list(ROWS))
 @pytest.mark.parametrize("size", [35, 105])
 def test_every_row_trains_on_the_same_number_of_images(row: str, size: int) -> None:
-    job = Job(row, size, (8, 8, 8, 8), None, "cpu")
-    fit = job.config().fit
-    assert images_per_epoch(fit) == job.n_images
+    run_config = Job(row, size, (8, 8, 8, 8), None, "cpu")
+    fit = run_config.config().fit
+    assert images_per_epoch(fit) == run_config.n_images
 
 
 def test_a_level_is_reached_when_the_curve_first_touches_it() -> None:
@@ -144,7 +144,7 @@ def test_an_ablation_changes_one_thing_and_costs_the_same(name: str) -> None:
     changed = {n for n, v in after.items() if v != before[n]} - {"fit.epoch_steps"}
     assert changed == CHANGED[name]
     if config.fit.recipe == "episode":
-        steps = config.fit.epoch_steps
+        steps = config.fit.steps_per_epoch
         assert steps * config.cost == pytest.approx(50 * base.cost, rel=0.5 / steps + 1e-3)
 
 
@@ -181,8 +181,8 @@ def test_the_winner_meets_fixed_rates_at_equal_compute(in_tmp: Path) -> None:
     for config in configs.values():
         assert config.fit.max_epochs == 4 * SETTINGS.max_epochs
         if config.fit.recipe == "episode":
-            spent = config.fit.epoch_steps * config.cost
-            assert spent <= 1.01 * base.fit.epoch_steps * base.cost
+            spent = config.fit.steps_per_epoch * config.cost
+            assert spent <= 1.01 * base.fit.steps_per_epoch * base.cost
     assert images_per_epoch(configs[PAPER_RECIPE].fit) == images_per_epoch(paper.fit)
 
 
@@ -190,9 +190,9 @@ def test_what_a_study_learnt_is_counted_over_its_complete_trials() -> None:
     study = made.study()
     study.add_trials([made.trial("COMPLETE", [0.4 + 0.1 * s], seed=s) for s in range(6)])
     study.add_trial(made.trial("PRUNED", [0.99], seed=7))
-    frame = records.trial_frame(study)
+    frame = frames.trial_frame(study)
     costs = by_cost(frame)
     assert costs["MFLOPs per image"].tolist() == ["1–2", "3–4", "5–6"]
     assert costs["best"].tolist() == ["50.0%", "70.0%", "90.0%"]
-    values = values_of_the_good(records.best_rows(frame), ["conv1.lr"]).iloc[0]
+    values = values_of_the_good(frames.best_rows(frame), ["conv1.lr"]).iloc[0]
     assert float(values["least"]) <= float(values["median"]) <= float(values["most"])

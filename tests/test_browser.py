@@ -14,12 +14,12 @@ import made
 import pytest
 from chromium import Watched, browser
 
-from hpo.report import write_page
-from hpo.study_report import study_page
+from hpo.report.html_page import write_page
+from hpo.report.study.page import study_page
 
 ROOT = Path(__file__).parents[1]
 STUDY = ["--data", "glyphs", "--image-size", "20", "--validation", "paper", "--finalists", "0"]
-STUDY += ["--epoch-steps", "2", "--max-epochs", "3", "--n-trials", "500"]
+STUDY += ["--steps-per-epoch", "2", "--max-epochs", "3", "--n-trials", "500"]
 WIDTHS = {"desktop": (1200, 900), "phone": (390, 844)}
 
 

@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from hpo.budget import Budget, request_stop, busy_seconds
+from hpo.study.budget import Budget, busy_seconds, request_stop
 
 
 def worked(spans: list[tuple[float, float, TrialState]]) -> optuna.Study:
@@ -40,12 +40,12 @@ def test_time_of_work_counts_what_overlaps_once_and_no_pause(
 
 def test_a_budget_is_spent_by_trials_by_time_or_by_request() -> None:
     study = worked([(0, 10, C), (20, 25, P)])
-    assert not Budget(3, 16).is_spent(study)
-    assert Budget(2).is_spent(study)
-    assert Budget(3, 15).is_spent(study)
+    assert not Budget(3, 16).is_exhausted(study)
+    assert Budget(2).is_exhausted(study)
+    assert Budget(3, 15).is_exhausted(study)
     request_stop(study)
-    assert Budget(3).is_spent(study)
-    assert not Budget(3, stop_requests=1).is_spent(study), "it was for an earlier run"
+    assert Budget(3).is_exhausted(study)
+    assert not Budget(3, stop_requests=1).is_exhausted(study), "it was for an earlier run"
     finalists = worked([])
-    assert not Budget(3).is_spent(finalists)
-    assert Budget(3).is_spent(finalists, asked=study), "finalists stop with their search"
+    assert not Budget(3).is_exhausted(finalists)
+    assert Budget(3).is_exhausted(finalists, asked=study), "finalists stop with their search"

@@ -16,14 +16,13 @@ from tiny import objective, opened
 
 from data.episodes import dense_validation
 from data.splits import Split
-from hpo import card_figures, cards
-from hpo.artifacts import most_confident_errors
-from hpo.card_figures import save_dashboard
-from hpo.cards import DashboardUpdates
-from hpo.notes import trial_note, save_notes
-from hpo.retry import RETRY_OF, retry_numbers
+from hpo.dashboard import plots
+from hpo.dashboard.plots import save_dashboard, save_notes, trial_note
+from hpo.dashboard.updates import DashboardUpdates
+from hpo.search.trial_files import most_confident_errors
+from hpo.study.trials import RETRY_OF, retry_numbers
+from model.architecture import ModelConfig
 from model.evaluate import episode_logits
-from model.geometry import ModelConfig
 from model.siamese import SiameseNet
 from model.train import Validation
 
@@ -98,17 +97,17 @@ def test_the_cards_are_three_small_figures_with_titles() -> None:
     assert any(title.startswith("Progress") for title in titles)
     assert any(title.startswith("Learning rates and momenta") for title in titles)
     assert any(title.startswith("Importance") for title in titles)
-    assert {figure["layout"]["height"] for figure in drawn} == {card_figures.FRAME_HEIGHT}
+    assert {figure["layout"]["height"] for figure in drawn} == {plots.FRAME_HEIGHT}
 
 
 def test_cards_are_saved_at_once_and_then_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[optuna.Study] = []
-    monkeypatch.setattr(card_figures, "save_dashboard", saved.append)
+    monkeypatch.setattr(plots, "save_dashboard", saved.append)
     kept = DashboardUpdates(made.study())
     for _ in range(5):
         kept.update(news=True)
     assert len(saved) == 1
-    monkeypatch.setattr(cards, "UPDATE_INTERVAL", 0.0)
+    monkeypatch.setattr(plots, "UPDATE_INTERVAL", 0.0)
     kept.finish()
     kept.update(news=False)
     assert len(saved) == 2
@@ -120,7 +119,7 @@ def test_a_fault_in_a_card_ends_no_study(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(_: optuna.Study) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(card_figures, "save_dashboard", fail)
+    monkeypatch.setattr(plots, "save_dashboard", fail)
     with pytest.warns(UserWarning, match="cards were not saved: oh"):
         DashboardUpdates(made.study()).finish()
 

@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import TrialState
 from test_postgresql import ROOT, STUDY, Opener, server, storage_at, url  # noqa: F401
 
-from hpo.owner import worker_of
+from hpo.runtime.requeue import worker_of
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_killed_node_costs_no_trial(
     storage_at: Opener,  # noqa: F811
 ) -> None:
     made, nodes = cluster
-    flags = [*STUDY, "--max-epochs", "12", "--n-trials", "6", "--checkpoint-seconds", "0"]
+    flags = [*STUDY, "--max-epochs", "12", "--n-trials", "6", "--checkpoint-interval", "0"]
     command = [sys.executable, str(ROOT / "run_study.py"), *flags, "--storage", url]
     process = subprocess.Popen(
         [*command, "--ray", made.address, "--workers", "2"],

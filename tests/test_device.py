@@ -12,13 +12,13 @@ from data.affine import draw_distortions
 from data.episodes import dense_validation
 from data.errors import InputError
 from data.splits import Split
-from hpo.settings import StudySettings, base_config
+from hpo.study.settings import StudySettings, base_config
+from model.architecture import ModelConfig
 from model.config import Config
 from model.device import ComputeConfig, choose_compute
-from model.geometry import ModelConfig
-from model.recipes import LOSSES, draw_episode, training_drawings
-from model.state import FitState
-from model.train import Validation, fit, train_step, train_epoch
+from model.fit_state import FitState
+from model.losses import LOSSES, draw_episode, training_drawings
+from model.train import Validation, fit, train_epoch, train_step
 
 CPU = ComputeConfig(torch.device("cpu"))
 on_cuda = pytest.mark.skipif(
@@ -27,7 +27,9 @@ on_cuda = pytest.mark.skipif(
 
 
 def small(recipe: str = "episode") -> Config:
-    base = base_config(StudySettings(recipe=recipe, max_epochs=2, epoch_steps=3, pairs=96)).fit
+    base = base_config(
+        StudySettings(recipe=recipe, max_epochs=2, steps_per_epoch=3, n_pairs=96)
+    ).fit
     model = ModelConfig(filters=(16, 16, 16, 32), units=64)
     return Config(model, replace(base, n_characters=16, batch_size=32))
 
@@ -101,9 +103,9 @@ def test_a_compiled_fit_is_the_fit(parts: Split) -> None:
 def test_an_epoch_on_a_gpu_never_waits_but_for_its_loss(
     recipe: str, compile: bool, parts: Split
 ) -> None:
-    machine = replace(choose_compute("cuda"), compile=compile)
-    state = FitState(small(recipe), 0, machine)
-    drawings = training_drawings(parts.train, state.config.fit).to(machine.device)
+    compute = replace(choose_compute("cuda"), compile=compile)
+    state = FitState(small(recipe), 0, compute)
+    drawings = training_drawings(parts.train, state.config.fit).to(compute.device)
     train_epoch(state, drawings)  # counts, constants, kernels
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -118,10 +120,10 @@ def test_an_epoch_on_a_gpu_never_waits_but_for_its_loss(
 def test_a_step_on_a_gpu_is_the_step_on_the_cpu(parts: Split) -> None:
     found = []
     for name in ("cpu", "cuda"):
-        machine = choose_compute(name, "float32")
-        state = FitState(small(), 0, machine)
+        compute = choose_compute(name, "float32")
+        state = FitState(small(), 0, compute)
         x = draw_episode(parts.train, small().fit, generator=torch.Generator().manual_seed(0))
-        h1, h2 = state.net.embed(x.to(machine.device)).unsqueeze(0).chunk(2, dim=1)
+        h1, h2 = state.net.embed(x.to(compute.device)).unsqueeze(0).chunk(2, dim=1)
         logits = state.net.compare(h1, h2)
         logits.sum().backward()
         weight = state.net.conv1.weight
@@ -132,7 +134,7 @@ def test_a_step_on_a_gpu_is_the_step_on_the_cpu(parts: Split) -> None:
 
 @on_cuda
 def test_a_compiled_fit_on_a_gpu_is_validated_too(parts: Split) -> None:
-    machine = replace(choose_compute("cuda"), compile=True)
+    compute = replace(choose_compute("cuda"), compile=True)
     config = replace(small(), fit=replace(small().fit, ema=0.0))
-    validation = Validation(parts.val.to(machine.device), dense_validation(parts.val))
-    assert list(fit(FitState(config, 0, machine), parts.train, validation))[-1].accuracy > 0
+    validation = Validation(parts.val.to(compute.device), dense_validation(parts.val))
+    assert list(fit(FitState(config, 0, compute), parts.train, validation))[-1].accuracy > 0

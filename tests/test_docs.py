@@ -65,7 +65,7 @@ def test_commands_name_scripts_and_flags_that_exist(page: Path, words: list[str]
             assert word.partition("=")[0] in known, f"{page.name}: {' '.join(words)}"
 
 
-COMMON = "".join((ROOT / p).read_text() for p in ("benchmarks/harness.py", "hpo/console.py"))
+COMMON = "".join((ROOT / p).read_text() for p in ("benchmarks/harness.py", "hpo/cli/flags.py"))
 
 
 @pytest.mark.parametrize("name", reference.PAGES)

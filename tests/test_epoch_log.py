@@ -8,8 +8,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from data.errors import InputError
-from model.epoch_log import log_epochs
-from model.state import EpochResult
+from model.fit_state import EpochResult
+from model.tensorboard_log import log_epochs
 
 
 def results(n: int, accuracy: float = 0.5) -> Iterator[EpochResult]:

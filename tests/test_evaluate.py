@@ -6,6 +6,7 @@ from torch import Tensor
 
 from data.episodes import Episodes, dense_validation, random_episodes
 from data.splits import Split
+from model.architecture import ModelConfig
 from model.evaluate import (
     best_threshold,
     correctness,
@@ -16,10 +17,9 @@ from model.evaluate import (
     verification_accuracy,
     wilson_interval,
 )
-from model.geometry import ModelConfig
-from model.recipes import to_input
-from model.score import evaluate_network, verification_pairs
+from model.losses import to_input
 from model.siamese import SiameseNet
+from model.test_metrics import evaluate_network, verification_pairs
 
 
 def net() -> SiameseNet:

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from data.errors import InputError
-from hpo.settings import StudySettings, base_config
+from hpo.study.settings import StudySettings, base_config
+from model.architecture import DenseConfig
 from model.checkpoint import load_network, save_network
 from model.config import Config
 from model.export import export_network
-from model.geometry import DenseConfig
 from model.siamese import build_net
 
 

@@ -30,9 +30,9 @@ from crashing import (
 )
 from optuna.trial import TrialState
 
-from hpo.owner import worker_id, worker_of
-from hpo.retry import RETRY_OF
-from hpo.storage import GRACE
+from hpo.runtime.requeue import worker_id, worker_of
+from hpo.study.storage import GRACE
+from hpo.study.trials import RETRY_OF
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_a_study_in_sessions_equals_the_uninterrupted_one(uninterrupted: Path, h
 def test_workers_that_crash_or_hang_are_replaced_and_their_trials_go_on(
     uninterrupted: Path, home: Path
 ) -> None:
-    process, struck = start(home, "--trial-timeout", "8"), {0}
+    process, struck = start(home, "--epoch-timeout", "8"), {0}
 
     def another() -> int:
         pids = [worker_of(trial)[1] for trial in running(home)]
@@ -143,9 +143,9 @@ def test_a_stop_request_ends_a_study_after_the_trials_under_way(home: Path) -> N
 
 
 def test_a_time_budget_counts_the_work_of_all_runs(home: Path) -> None:
-    finish(home, "--timeout", "5", "--max-epochs", "1", n_trials=999)
+    finish(home, "--time-budget", "5", "--max-epochs", "1", n_trials=999)
     n_trials = len(trials(home))
-    finish(home, "--timeout", "5", "--max-epochs", "1", n_trials=999)
+    finish(home, "--time-budget", "5", "--max-epochs", "1", n_trials=999)
     assert len(trials(home)) == n_trials > 1
 
 
@@ -159,7 +159,7 @@ def test_a_full_disk_is_one_line_and_what_was_stored_goes_on(
 ) -> None:
     finish(home, n_trials=2)
     before = story(home)
-    process = start(home, "--checkpoint-seconds", "0", n_trials=FEW, before=small_files)
+    process = start(home, "--checkpoint-interval", "0", n_trials=FEW, before=small_files)
     assert process.wait(timeout=60) == 2
     last = said(home).splitlines()[-1]
     assert last.startswith("error: ")

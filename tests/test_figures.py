@@ -10,8 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from hpo import analysis, figures, maps, records, space_figures, theme
-from hpo.surface import interpolate
+from hpo.report import style
+from hpo.report.study import analysis, frames, history_plots, pair_plots, parameter_plots
+from hpo.report.study.analysis import interpolate
 
 
 def titles(figure: go.Figure) -> list[str]:
@@ -26,21 +27,23 @@ def names(figure: go.Figure) -> list[str]:
 
 def every(study: optuna.Study) -> dict[str, go.Figure]:
     """All figures of a study's report."""
-    frame, log = records.trial_frame(study), records.log_scale_parameters(study)
-    params = records.parameter_names(frame)
+    frame, log = frames.trial_frame(study), frames.log_scale_parameters(study)
+    params = frames.parameter_names(frame)
     x, y = params[:2] if params else ("conv1.lr", "conv1.momentum")
     grid = interpolate(frame, x, y, log) if params else None
     return {
-        "history": figures.history_plot(records.progress_frame(frame)),
-        "cost": figures.history_plot(records.progress_frame(frame), against="cost"),
-        "curves": figures.learning_curve_plot(records.curve_frame(study)),
-        "spending": figures.cost_plot(records.cost_frame(frame)),
-        "importances": space_figures.importance_plot(analysis.importance_frame(study), len(frame)),
-        "parallel": space_figures.parallel_plot(frame, params[:8], log),
-        "slices": space_figures.slice_plot(frame, params, log),
-        "rates": maps.layer_rate_plot(records.layer_rate_frame(frame)),
-        "contour": maps.contour_plot(frame, grid, x, y, log),
-        "pareto": maps.pareto_plot(records.pareto_frame(frame)),
+        "history": history_plots.history_plot(frames.progress_frame(frame)),
+        "cost": history_plots.history_plot(frames.progress_frame(frame), against="cost"),
+        "curves": history_plots.learning_curve_plot(frames.curve_frame(study)),
+        "spending": history_plots.cost_plot(frames.cost_frame(frame)),
+        "importances": parameter_plots.importance_plot(
+            analysis.importance_frame(study), len(frame)
+        ),
+        "parallel": parameter_plots.parallel_plot(frame, params[:8], log),
+        "slices": parameter_plots.slice_plot(frame, params, log),
+        "rates": pair_plots.layer_rate_plot(frames.layer_rate_frame(frame)),
+        "contour": pair_plots.contour_plot(frame, grid, x, y, log),
+        "pareto": pair_plots.pareto_plot(frames.pareto_frame(frame)),
     }
 
 
@@ -63,7 +66,7 @@ def test_history_has_a_trace_per_state_and_the_best_so_far() -> None:
     assert names(figure) == [
         "complete",
         "pruned",
-        "died",
+        "diverged",
         "interrupted",
         "failed",
         "best so far",
@@ -75,7 +78,7 @@ def test_history_has_a_trace_per_state_and_the_best_so_far() -> None:
 
 def test_hovering_names_the_trial_and_its_parameters() -> None:
     figure = every(made.mixed())["history"]
-    complete, frame = figure.data[0], records.trial_frame(made.mixed())
+    complete, frame = figure.data[0], frames.trial_frame(made.mixed())
     assert complete.hovertemplate.startswith("<b>trial %{customdata[0]:d}</b> complete")
     for i, name in enumerate(made.SPACE, start=2):
         assert f"{name} %{{customdata[{i}]" in complete.hovertemplate
@@ -85,7 +88,9 @@ def test_hovering_names_the_trial_and_its_parameters() -> None:
 
 def test_random_search_is_drawn_beside_it() -> None:
     peers = pd.DataFrame({"study": "r", "trial": [0, 1], "cost": [60, 120], "best": [0.1, 0.2]})
-    figure = figures.history_plot(records.progress_frame(records.trial_frame(made.mixed())), peers, "cost")
+    figure = history_plots.history_plot(
+        frames.progress_frame(frames.trial_frame(made.mixed())), peers, "cost"
+    )
     peer = next(trace for trace in figure.data if trace.name == "random search: r")
     assert list(peer.x) == [1, 2]
 
@@ -99,7 +104,7 @@ def test_two_learning_curves_are_not_joined() -> None:
 
 
 def test_states_are_told_apart_without_colours() -> None:
-    assert len(set(theme.STATE_SYMBOLS.values())) == len(theme.STATE_COLOURS)
+    assert len(set(style.STATE_SYMBOLS.values())) == len(style.STATE_COLOURS)
 
 
 @pytest.mark.parametrize(
@@ -123,5 +128,7 @@ def test_a_study_with_little_to_show_shows_that(study: Callable[[], Any]) -> Non
 
 def test_names_in_figures_are_data_too() -> None:
     peers = pd.DataFrame({"study": "<b>x</b>", "trial": [0], "cost": [6], "best": [0.1]})
-    figure = figures.history_plot(records.progress_frame(records.trial_frame(made.mixed())), peers)
+    figure = history_plots.history_plot(
+        frames.progress_frame(frames.trial_frame(made.mixed())), peers
+    )
     assert "random search: &lt;b&gt;x&lt;/b&gt;" in names(figure)

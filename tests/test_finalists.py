@@ -6,19 +6,13 @@ from tiny import TINY, objective, opened, url
 
 from data.errors import InputError
 from data.splits import Split
-from hpo.budget import Budget
-from hpo.finalists import (
-    FinalistObjective,
-    finalist_fits,
-    fresh_episodes,
-    record_winner,
-    open_finalists,
-    winning_trial,
-)
-from hpo.job import RunConfig
-from hpo.storage import open_storage
-from hpo.stored import load_study
-from hpo.winner import choose_trial, refit_config
+from hpo.refit.plan import refit_config
+from hpo.search.finalists import FinalistObjective, finalist_fits, fresh_episodes, open_finalists
+from hpo.search.winner import choose_trial, record_winner, winning_trial
+from hpo.study.budget import Budget
+from hpo.study.open import load_study
+from hpo.study.settings import RunConfig
+from hpo.study.storage import open_storage
 
 
 def other_folder(folder: Path) -> Path:
@@ -44,14 +38,14 @@ def test_the_winner_is_rebuilt_as_the_search_built_it(tmp_path: Path, parts: Spl
 def test_the_best_mean_over_fresh_seeds_and_episodes_wins(tmp_path: Path, parts: Split) -> None:
     study, goal = opened(tmp_path, parts), objective(parts, tmp_path)
     study.optimize(goal, n_trials=3)
-    job = RunConfig(TINY, url(tmp_path), "s", Budget(3), n_finalists=2, n_finalist_seeds=2)
-    fits = finalist_fits(study, job)
+    run_config = RunConfig(TINY, url(tmp_path), "s", Budget(3), n_finalists=2, n_finalist_seeds=2)
+    fits = finalist_fits(study, run_config)
     best = sorted(study.trials, key=lambda trial: -(trial.value or 0.0))[:2]
     assert [fit["trial"] for fit in fits] == [t.number for t in best for _ in range(2)]
     assert len({fit["seed"] for fit in fits} | {TINY.seed, TINY.seed + 1}) == 4, "fresh seeds"
     fresh = fresh_episodes(TINY, parts.val)
     assert not (fresh.query_RQ == goal.validation.episodes.query_RQ).all(), "fresh episodes"
-    finalists = open_finalists(open_storage(url(tmp_path)), study, job)
+    finalists = open_finalists(open_storage(url(tmp_path)), study, run_config)
     again = FinalistObjective(objective(parts, other_folder(tmp_path)), study, fresh, len(fits))
     finalists.optimize(again, n_trials=len(fits))
     assert [trial.params for trial in finalists.trials] == fits
@@ -86,8 +80,8 @@ def test_a_fit_too_many_ends_without_a_value_and_a_failed_one_takes_its_finalist
 ) -> None:
     study, goal = opened(tmp_path, parts), objective(parts, tmp_path)
     study.optimize(goal, n_trials=2)
-    job = RunConfig(TINY, url(tmp_path), "s", Budget(2), n_finalist_seeds=1)
-    finalists = open_finalists(open_storage(url(tmp_path)), study, job)
+    run_config = RunConfig(TINY, url(tmp_path), "s", Budget(2), n_finalist_seeds=1)
+    finalists = open_finalists(open_storage(url(tmp_path)), study, run_config)
     files = objective(parts, other_folder(tmp_path))
     again = FinalistObjective(files, study, fresh_episodes(TINY, parts.val), 2)
     finalists.tell(finalists.ask(), state=TrialState.FAIL)

@@ -9,11 +9,11 @@ from commands import here
 @pytest.mark.parametrize(
     ("name", "flags", "message"),
     [
-        ("retrain_best.py", ["--checkpoint", "x.pt", "--seeds", "2"], "leave out --seeds"),
+        ("retrain_best.py", ["--checkpoint", "x.pt", "--n-seeds", "2"], "leave out --n-seeds"),
         ("retrain_best.py", ["--checkpoint", "x.pt", "--no-mirrors"], "leave out --mirrors"),
-        ("run_study.py", ["--trial-timeout", "-1"], "must be above 0 and finite"),
-        ("run_study.py", ["--timeout", "nan"], "must be above 0 and finite"),
-        ("run_study.py", ["--checkpoint-seconds", "inf"], "must be at least 0 and finite"),
+        ("run_study.py", ["--epoch-timeout", "-1"], "must be above 0 and finite"),
+        ("run_study.py", ["--time-budget", "nan"], "must be above 0 and finite"),
+        ("run_study.py", ["--checkpoint-interval", "inf"], "must be at least 0 and finite"),
     ],
 )
 def test_flags_that_cannot_be_are_refused_with_the_usage(

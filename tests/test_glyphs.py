@@ -3,15 +3,16 @@ import torch
 from data import glyphs
 from data.episodes import Dataset
 from data.splits import Split
+from model.architecture import ModelConfig
 from model.evaluate import correctness, nearest_neighbour_scores, one_shot_accuracy
-from model.geometry import ModelConfig
 from model.siamese import SiameseNet
 
 
 def test_a_seed_fixes_every_pixel() -> None:
     few = {"train": 1, "val": 1, "test": 1}
     first, again, other = (
-        glyphs.make_glyphs(seed=seed, n_alphabets=few, n_characters=3).drawings for seed in (1, 1, 2)
+        glyphs.make_glyphs(seed=seed, n_alphabets=few, n_characters=3).drawings
+        for seed in (1, 1, 2)
     )
     assert torch.equal(first.images_NHW, again.images_NHW)
     assert first.digest == again.digest != other.digest

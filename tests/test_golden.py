@@ -15,11 +15,11 @@ import torch
 from data import cache, glyphs
 from data.episodes import Dataset
 from data.splits import split_dataset
-from hpo.settings import StudySettings, base_config
+from hpo.study.settings import StudySettings, base_config
 from model.device import ComputeConfig
+from model.fit_state import FitState
+from model.losses import LOSSES, training_drawings
 from model.optim import set_epoch
-from model.recipes import LOSSES, training_drawings
-from model.state import FitState
 from model.train import train_step
 
 GOLDEN = Path(__file__).parent / "golden" / "losses.json"
@@ -29,12 +29,12 @@ def first_losses(packed: Dataset, recipe: str, init: str) -> list[float]:
     """Train for four steps: the paper's recipe at 105 pixels, the episodes at 35."""
     size = {"paper": 105, "episode": 35}[recipe]
     settings = StudySettings(
-        data="glyphs", recipe=recipe, image_size=size, pairs=16, epoch_steps=2, init=init
+        data="glyphs", recipe=recipe, image_size=size, n_pairs=16, steps_per_epoch=2, init=init
     )
     config = base_config(settings)
     rates = tuple(replace(r, lr=r.lr / 10) for r in config.fit.rates)
     fit = replace(config.fit, batch_size=8, n_characters=16, max_epochs=1, rates=rates)
-    state = FitState(replace(config, fit=fit), seed=0, machine=ComputeConfig(torch.device("cpu")))
+    state = FitState(replace(config, fit=fit), seed=0, compute=ComputeConfig(torch.device("cpu")))
     set_epoch(state.optimizer, fit, 0)
     resized = Dataset(cache.resize_drawings(packed.drawings, size), packed.official)
     train = training_drawings(split_dataset(resized).train, fit)

@@ -11,7 +11,7 @@ import optuna_dashboard
 import pytest
 from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 
-from hpo.guard import Environ, Guard, StartResponse
+from hpo.dashboard.guard import Environ, Guard, StartResponse
 
 FORBIDDEN = "403 Forbidden"
 
@@ -31,11 +31,11 @@ class Asked:
 
 
 def answer(
-    app: Asked, method: str = "GET", path: str = "/", writable: bool = False, **headers: str
+    app: Asked, method: str = "GET", path: str = "/", allow_edits: bool = False, **headers: str
 ) -> tuple[str, dict[str, str]]:
     found: list[Any] = []
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_HOST": "127.0.0.1:8080"} | headers
-    body = Guard(app, writable=writable)(environ, lambda *given: found.extend(given))
+    body = Guard(app, allow_edits=allow_edits)(environ, lambda *given: found.extend(given))
     assert b"".join(body)
     return found[0], dict(found[1])
 
@@ -62,7 +62,7 @@ def test_this_machine_reads(host: str) -> None:
 def test_a_foreign_host_reaches_nothing(host: str) -> None:
     app = Asked()
     assert answer(app, HTTP_HOST=host)[0] == FORBIDDEN
-    assert answer(app, "POST", writable=True, HTTP_HOST=host)[0] == FORBIDDEN
+    assert answer(app, "POST", allow_edits=True, HTTP_HOST=host)[0] == FORBIDDEN
     assert app.reached == 0
 
 
@@ -72,13 +72,13 @@ def test_nothing_is_changed_unless_it_is_writable(method: str) -> None:
     own = "http://127.0.0.1:8080"
     assert answer(app, method, HTTP_ORIGIN=own)[0] == FORBIDDEN
     assert app.reached == 0
-    assert answer(app, method, writable=True, HTTP_ORIGIN=own)[0] == "200 OK"
+    assert answer(app, method, allow_edits=True, HTTP_ORIGIN=own)[0] == "200 OK"
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:9999", ""])
 def test_another_site_changes_nothing_even_where_it_is_writable(origin: str) -> None:
     app = Asked()
-    asked = partial(answer, app, "DELETE", writable=True)
+    asked = partial(answer, app, "DELETE", allow_edits=True)
     assert (asked(HTTP_ORIGIN=origin) if origin else asked())[0] == FORBIDDEN
     assert app.reached == 0
 

@@ -15,18 +15,20 @@ from PIL import Image
 from test_matching import Compare, compare, drawn  # noqa: F401
 from tiny import objective, opened, url
 
-from data.errors import InputError, printable
+from data.errors import InputError
 from data.files import write_atomically
 from data.images import expand_folders
-from data.load import VAR, packed_path
+from data.load import packed_path
 from data.omniglot import collect_files
+from data.paths import PRETRAINED, VAR
 from data.splits import Split
-from hpo.comparison import PRETRAINED, load_for_comparison
-from hpo.keeping import TrialFiles
-from hpo.looking import export_report
-from hpo.plan import RetrainRequest, default_out
+from data.text import printable
+from hpo.dashboard.server import export_report
+from hpo.refit.plan import RetrainRequest, default_out
+from hpo.search.trial_files import TrialFiles
 from model import checkpoint
 from model.checkpoint import load_network, save_network
+from model.comparison import load_for_comparison
 from model.device import ComputeConfig
 
 CPU = ComputeConfig(torch.device("cpu"))
@@ -149,7 +151,7 @@ def test_a_study_may_be_called_anything(name: str, tmp_path: Path, parts: Split)
     text = (out / "report.html").read_text()
     assert "<img src=x" not in text
     assert name.split("\n")[0] in html.unescape(text)
-    job = RetrainRequest(
+    request = RetrainRequest(
         url(tmp_path),
         name,
         None,
@@ -165,14 +167,14 @@ def test_a_study_may_be_called_anything(name: str, tmp_path: Path, parts: Split)
         False,
         None,
     )
-    folder = default_out(name, 0, job)
+    folder = default_out(name, 0, request)
     assert folder.parent == Path("var/retrain")
     assert folder.name not in (".", "..")
-    keeping = TrialFiles(tmp_path, tensorboard=tmp_path / "courses")
+    files = TrialFiles(tmp_path, tensorboard=tmp_path / "courses")
     copied = optuna.load_study(study_name=name, storage=url(tmp_path))
-    course = keeping.course(copied.ask())
-    assert course is not None
-    assert course.parent.parent == tmp_path / "courses"
+    tensorboard_folder = files.tensorboard_folder(copied.ask())
+    assert tensorboard_folder is not None
+    assert tensorboard_folder.parent.parent == tmp_path / "courses"
 
 
 def test_an_error_is_one_line_whatever_a_file_is_called() -> None:

@@ -12,7 +12,7 @@ from strokes import Array, near, overlap, stroke
 
 from data.errors import InputError
 from data.images import expand_folders, image_files, read_brightness
-from data.ink import Preparation, prepare_drawing
+from data.preparation import Preparation, prepare_drawing
 
 PLAIN = Preparation()
 

@@ -9,7 +9,7 @@ from strokes import near, overlap, photograph, stroke
 
 from data.episodes import Dataset
 from data.errors import InputError
-from data.ink import INK_SHARE, PEN, Preparation, find_ink, pen_width, prepare_drawing
+from data.preparation import INK_SHARE, PEN, Preparation, find_ink, pen_width, prepare_drawing
 
 Array = npt.NDArray[np.float32]
 PLAIN = Preparation()
@@ -18,7 +18,7 @@ PLAIN = Preparation()
 def test_a_drawing_as_it_is_stays_what_it_is(packed_105: Dataset) -> None:
     for image in packed_105.drawings.images_NHW[::200]:
         brightness = 1 - image.numpy().astype(np.float32) / 255
-        found = prepare_drawing(brightness, Preparation(as_is=True), "x")
+        found = prepare_drawing(brightness, Preparation(preprocess=False), "x")
         assert (found != image).float().mean() < 0.001
 
 
@@ -28,8 +28,8 @@ def test_ink_is_found_be_it_dark_or_light() -> None:
     assert overlap(dark, light) > 0.98
     forced = prepare_drawing(1 - stroke(), Preparation(light_ink=True), "x")
     assert overlap(dark, forced) > 0.98
-    wrong = prepare_drawing(stroke(), Preparation(light_ink=True, as_is=True), "x")
-    assert overlap(prepare_drawing(stroke(), Preparation(as_is=True), "x"), wrong) < 0.3
+    wrong = prepare_drawing(stroke(), Preparation(light_ink=True, preprocess=False), "x")
+    assert overlap(prepare_drawing(stroke(), Preparation(preprocess=False), "x"), wrong) < 0.3
 
 
 def test_place_size_and_pen_do_not_matter() -> None:
@@ -42,7 +42,12 @@ def test_place_size_and_pen_do_not_matter() -> None:
 
 
 def test_a_photograph_with_a_shadow_gives_the_drawing_on_it() -> None:
-    assert overlap(prepare_drawing(photograph(stroke()), PLAIN, "x"), prepare_drawing(stroke(), PLAIN, "x")) > 0.75
+    assert (
+        overlap(
+            prepare_drawing(photograph(stroke()), PLAIN, "x"), prepare_drawing(stroke(), PLAIN, "x")
+        )
+        > 0.75
+    )
 
 
 def test_a_prepared_drawing_has_omniglots_size_and_pen() -> None:
@@ -68,11 +73,11 @@ def test_the_constants_are_those_of_omniglots_training_drawings(omniglot_105: Da
 
 
 def test_greys_are_kept_on_demand() -> None:
-    found = prepare_drawing(photograph(stroke()), Preparation(binarise=False), "x")
+    found = prepare_drawing(photograph(stroke()), Preparation(binarize=False), "x")
     assert len(found.unique()) > 10
     far = F.max_pool2d(prepare_drawing(stroke(), PLAIN, "x")[None].float(), 9, 1, 4)[0] == 0
     assert found[far].max() == 0, "no greys beyond black or white have come round"
-    hard = prepare_drawing(stroke(40), Preparation(binarise=False), "x")
+    hard = prepare_drawing(stroke(40), Preparation(binarize=False), "x")
     assert hard[F.max_pool2d(hard[None].float(), 3, 1, 1)[0] < 128].max() < 128
     assert overlap(found, prepare_drawing(stroke(), PLAIN, "x")) > 0.4
 
@@ -87,7 +92,10 @@ def test_many_equal_blots_are_ink() -> None:
 def test_specks_are_no_ink() -> None:
     dusty = stroke(420, 12)
     dusty[5:7, 5:7] = 0
-    assert overlap(prepare_drawing(dusty, PLAIN, "x"), prepare_drawing(stroke(420, 12), PLAIN, "x")) > 0.98
+    assert (
+        overlap(prepare_drawing(dusty, PLAIN, "x"), prepare_drawing(stroke(420, 12), PLAIN, "x"))
+        > 0.98
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])

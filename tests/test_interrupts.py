@@ -10,9 +10,9 @@ import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.study import Study
 
-from hpo import storage
-from hpo.interrupts import MAX_DELAYS, handle_signals
-from hpo.storage import open_storage, storage_errors
+from hpo.runtime.processes import MAX_DELAYS, handle_signals
+from hpo.study import storage
+from hpo.study.storage import open_storage, storage_errors
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ from commands import here
 from PIL import Image
 
 from data.episodes import Dataset
+from data.paths import PRETRAINED
 from data.pictures import to_image
 from data.splits import split_dataset
-from hpo.comparison import PRETRAINED
-from hpo.given_images import support_classes
+from model.architecture import ModelConfig
 from model.checkpoint import load_network
 from model.evaluate import episode_logits
-from model.geometry import ModelConfig
-from model.matching import class_logits, embed_images, similarity
+from model.image_inputs import support_classes
 from model.siamese import SiameseNet
+from model.similarity import class_logits, embed_images, similarity
 
 Compare = Callable[..., tuple[int, str, str]]
 

@@ -10,15 +10,14 @@ from tiny import TINY, objective, opened, url
 
 from data.episodes import Dataset
 from data.splits import Split
-from hpo.budget import Budget
-from hpo.job import RunConfig
-from hpo.objective import Objective
-from hpo.sampler import make_sampler
-from hpo.settings import base_config
-from hpo.space import suggest_config
-from hpo.worker import search_phase
+from hpo.runtime.worker import search_phase
+from hpo.search.objective import Objective
+from hpo.space.configuration import suggest_config
+from hpo.study.budget import Budget
+from hpo.study.sampler import make_sampler
+from hpo.study.settings import RunConfig, base_config
 from model.checkpoint import load_network
-from model.state import EpochResult
+from model.fit_state import EpochResult
 
 
 def test_a_trial_records_what_it_cost_and_reports_every_epoch(tmp_path: Path, parts: Split) -> None:
@@ -34,7 +33,7 @@ def test_a_trial_records_what_it_cost_and_reports_every_epoch(tmp_path: Path, pa
     assert attrs["n_parameters"] > 1e6
     assert attrs["flops_per_image"] == base_config(TINY).model.flops
     assert attrs["seconds"] > 0
-    assert (attrs["stopped"], attrs["died"]) == ("all epochs done", None)
+    assert (attrs["stopped"], attrs["diverged"]) == ("all epochs done", None)
     config = suggest_config(FixedTrial(trial.params), base_config(TINY), TINY.search)
     assert attrs["config_digest"] == config.digest
 
@@ -51,9 +50,9 @@ def test_the_same_parameters_give_the_same_value(tmp_path: Path, parts: Split) -
 def test_the_objective_of_a_study_is_handed_no_test_drawing(
     in_tmp: Path, packed: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hpo.worker.load_dataset", lambda *_: packed)
-    job = RunConfig(TINY, url(in_tmp), "s", Budget(1), device="cpu", precision="float32")
-    made = search_phase(job).goal
+    monkeypatch.setattr("hpo.runtime.worker.load_dataset", lambda *_: packed)
+    run_config = RunConfig(TINY, url(in_tmp), "s", Budget(1), device="cpu", precision="float32")
+    made = search_phase(run_config).goal
     assert isinstance(made, Objective)
     assert all(name.startswith("train") for name in made.train.alphabets)
     assert all(name.startswith("val") for name in made.validation.drawings.alphabets)
@@ -95,11 +94,11 @@ def test_a_diverging_trial_completes_at_chance_with_its_reason(
         state.history.append(dead)
         yield dead
 
-    monkeypatch.setattr("hpo.objective.fit", dying)
+    monkeypatch.setattr("hpo.search.objective.fit", dying)
     study = optuna.create_study(direction="maximize")
     study.optimize(objective(parts, tmp_path), n_trials=1)
     assert study.trials[0].value == 1 / 20
-    assert study.trials[0].user_attrs["died"] == "non-finite loss"
+    assert study.trials[0].user_attrs["diverged"] == "non-finite loss"
 
 
 def test_the_networks_of_the_best_trials_are_kept_and_no_other_file(
@@ -107,14 +106,14 @@ def test_the_networks_of_the_best_trials_are_kept_and_no_other_file(
 ) -> None:
     study, goal = opened(tmp_path, parts), objective(parts, tmp_path, n_best=2)
     study.optimize(goal, n_trials=4)
-    goal.keeping.sweep(study)
+    goal.files.delete_obsolete(study)
     ranked = sorted(study.trials, key=lambda trial: -(trial.value or 0.0))
     expected = {f"{trial.number}.network.pt" for trial in ranked[:2]}
     assert {path.name for path in tmp_path.glob("*.pt")} == expected
     _, config, facts = load_network(tmp_path / f"{ranked[0].number}.network.pt")
     assert config.digest == ranked[0].user_attrs["config_digest"]
     assert facts["data_digest"] == parts.train.digest
-    assert goal.keeping.describe().startswith("2 networks")
+    assert goal.files.describe().startswith("2 networks")
 
 
 def test_a_torn_checkpoint_costs_the_trial_its_epochs_and_no_more(
@@ -125,5 +124,5 @@ def test_a_torn_checkpoint_costs_the_trial_its_epochs_and_no_more(
     with pytest.warns(UserWarning, match=r"0\.fit\.pt is torn.*starts over"):
         study.optimize(objective(parts, tmp_path), n_trials=1)
     assert study.trials[0].state == TrialState.COMPLETE
-    objective(parts, tmp_path).keeping.sweep(study)
+    objective(parts, tmp_path).files.delete_obsolete(study)
     assert not (tmp_path / "0.fit.pt").exists()

@@ -13,10 +13,10 @@ from data.episodes import Dataset, dense_validation, paper_validation
 from data.errors import InputError
 from data.omniglot import read_omniglot
 from data.splits import Split
-from hpo.settings import StudySettings, base_config
+from hpo.study.settings import StudySettings, base_config
 from model.device import choose_compute
 from model.evaluate import correctness, episode_logits, nearest_neighbour_scores
-from model.state import FitState
+from model.fit_state import FitState
 from model.train import Validation, fit
 
 CPU = torch.device("cpu")
@@ -79,7 +79,7 @@ def test_an_oracle_answers_all_official_trials(omniglot: Split) -> None:
 
 
 def test_a_few_seconds_of_training_is_far_above_pixels(omniglot: Split) -> None:
-    base = base_config(StudySettings(max_epochs=3, epoch_steps=25))
+    base = base_config(StudySettings(max_epochs=3, steps_per_epoch=25))
     state = FitState(base, 1, choose_compute("cpu"))
     validation = Validation(omniglot.val, dense_validation(omniglot.val))
     results = list(fit(state, omniglot.train, validation))

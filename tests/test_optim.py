@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 import torch
 
-from hpo.settings import StudySettings, base_config
+from hpo.study.settings import StudySettings, base_config
+from model.architecture import LAYERS
 from model.config import Config, FitConfig, LayerRates
-from model.geometry import LAYERS
 from model.optim import build_optimizer, lr_factor, momentum_at, set_epoch
 from model.siamese import SiameseNet
 

@@ -8,11 +8,10 @@ from optuna.trial import TrialState
 from tiny import TINY, opened
 
 from data.splits import Split
-from hpo.budget import count_finished, count_started
-from hpo.owner import OWNER, sign
-from hpo.retry import requeue, requeue_orphans
-from hpo.settings import base_config
-from hpo.space import suggest_config
+from hpo.runtime.requeue import OWNER, requeue, requeue_orphans, sign
+from hpo.space.configuration import suggest_config
+from hpo.study.budget import count_finished, count_started
+from hpo.study.settings import base_config
 
 
 def test_a_dead_owners_trial_is_ended_and_put_back_once(tmp_path: Path, parts: Split) -> None:

@@ -18,17 +18,15 @@ import pytest
 from optuna.trial import TrialState
 
 from data.errors import InputError
-from hpo.card_figures import save_dashboard
-from hpo.looking import export_report, print_status
-from hpo.owner import OWNER
-from hpo.retry import requeue_orphans
-from hpo.serve import make_dashboard_server
-from hpo.storage import GRACE, Storage, open_storage
+from hpo.dashboard.plots import save_dashboard
+from hpo.dashboard.server import export_report, make_dashboard_server, print_status
+from hpo.runtime.requeue import OWNER, requeue_orphans
+from hpo.study.storage import GRACE, Storage, open_storage
 
 ROOT = Path(__file__).parents[1]
 PASSWORD = "s3cret-w0rd"
-STUDY = ["--data", "glyphs", "--image-size", "20", "--epoch-steps", "2", "--max-epochs", "4"]
-STUDY += ["--validation", "paper", "--search", "lr", "--finalists", "2", "--finalist-seeds", "1"]
+STUDY = ["--data", "glyphs", "--image-size", "20", "--steps-per-epoch", "2", "--max-epochs", "4"]
+STUDY += ["--validation", "paper", "--search", "lr", "--finalists", "2", "--n-finalist-seeds", "1"]
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from tiny import config
 from data.affine import IDENTITY, distort
 from data.drawings import Drawings
 from data.splits import Split
-from model.geometry import ModelConfig
-from model.recipes import LOSSES, draw_characters, episode_losses, pair_losses
+from model.architecture import ModelConfig
+from model.losses import LOSSES, draw_characters, episode_losses, pair_losses
 from model.siamese import SiameseNet
 
 
@@ -37,7 +37,7 @@ def test_both_twins_are_distorted_and_independently(
         drawn.append(T_B7)
         return distort(x_B1HW, T_B7)
 
-    monkeypatch.setattr("model.recipes.distort", spy)
+    monkeypatch.setattr("model.losses.distort", spy)
     made = config(recipe, turns=False).fit
     plain, distorted = spy_net(), spy_net()
     for net, fit_config in ((plain, replace(made, distort=False)), (distorted, made)):
@@ -78,7 +78,7 @@ def test_mirrored_alphabets_mirror_whole_alphabets_and_turn_them_too(parts: Spli
     net, made = spy_net(), config(distort=False, turns=True, mirrors=True)
     rng, again = torch.Generator().manual_seed(0), torch.Generator().manual_seed(0)
     seen: set[tuple[int, bool]] = set()
-    losses = episode_losses(net, parts.train, replace(made.fit, epoch_steps=8), generator=rng)
+    losses = episode_losses(net, parts.train, replace(made.fit, steps_per_epoch=8), generator=rng)
     for _ in losses:
         first, second, alphabet = draw_characters(parts.train, 16, generator=again)
         again.set_state(rng.get_state())

@@ -8,17 +8,17 @@ import optuna
 import pandas as pd
 import pytest
 
-from hpo import analysis, records
-from hpo.finalists import FINALISTS
-from hpo.surface import interpolate
+from hpo.report.study import analysis, frames
+from hpo.report.study.analysis import interpolate
+from hpo.search.winner import FINALISTS
 
 
 def test_every_kind_of_trial_is_a_row() -> None:
-    frame = records.trial_frame(made.mixed())
+    frame = frames.trial_frame(made.mixed())
     assert frame["state"].tolist() == [
         "complete",
         "pruned",
-        "died",
+        "diverged",
         "interrupted",
         "complete",
         "failed",
@@ -30,11 +30,11 @@ def test_every_kind_of_trial_is_a_row() -> None:
     assert frame["why"][2] == "collapsed"
     assert frame["seconds"].isna().tolist() == [i in (3, 5, 8) for i in range(9)]
     assert frame["flops"][7] == 8e6
-    assert records.parameter_names(frame) == list(made.SPACE)
+    assert frames.parameter_names(frame) == list(made.SPACE)
 
 
 def test_progress_counts_the_best_of_complete_trials_and_the_cost_of_all() -> None:
-    went = records.progress_frame(records.trial_frame(made.mixed()))
+    went = frames.progress_frame(frames.trial_frame(made.mixed()))
     assert went["trial"].tolist() == list(range(8))  # in the order in which they ended
     assert went["best"].tolist() == [0.7] * 4 + [0.8] * 4
     assert went["cost"].tolist() == [30, 60, 90, 90, 120, 120, 150, 180]
@@ -43,7 +43,7 @@ def test_progress_counts_the_best_of_complete_trials_and_the_cost_of_all() -> No
 def test_progress_knows_no_best_before_the_first_complete_trial() -> None:
     study = made.study()
     study.add_trials([made.trial("PRUNED", [0.9]), made.trial("COMPLETE", [0.4], minute=2)])
-    best = records.progress_frame(records.trial_frame(study))["best"]
+    best = frames.progress_frame(frames.trial_frame(study))["best"]
     assert np.isnan(best.iloc[0])
     assert best.iloc[1] == 0.4
 
@@ -51,15 +51,15 @@ def test_progress_knows_no_best_before_the_first_complete_trial() -> None:
 def test_the_best_so_far_rises_by_number_too_where_trials_end_out_of_order() -> None:
     study = made.study()
     study.add_trials([made.trial("COMPLETE", [v], minute=m) for v, m in ((0.4, 9), (0.3, 1))])
-    frame = records.trial_frame(study)
-    assert records.progress_frame(frame)["best"].tolist() == [0.3, 0.4]
-    by_number = records.progress_frame(frame, by="trial")
+    frame = frames.trial_frame(study)
+    assert frames.progress_frame(frame)["best"].tolist() == [0.3, 0.4]
+    by_number = frames.progress_frame(frame, by="trial")
     assert by_number["trial"].tolist() == [0, 1]
     assert by_number["best"].tolist() == [0.4, 0.4]
 
 
 def test_curves_hold_every_reported_epoch() -> None:
-    curves = records.curve_frame(made.mixed())
+    curves = frames.curve_frame(made.mixed())
     first = curves[curves["trial"] == 0]
     pd.testing.assert_frame_equal(
         first,
@@ -71,12 +71,12 @@ def test_curves_hold_every_reported_epoch() -> None:
 
 
 def test_spending_adds_up_by_what_ended_the_trial() -> None:
-    frame = records.trial_frame(made.mixed())
-    spent = records.cost_frame(frame, frame.head(2)).set_index("on")
+    frame = frames.trial_frame(made.mixed())
+    spent = frames.cost_frame(frame, frame.head(2)).set_index("on")
     assert spent["trials"].to_dict() == {
         "complete": 4,
         "pruned": 1,
-        "died": 1,
+        "diverged": 1,
         "interrupted": 1,
         "failed": 1,
         "finalists": 2,
@@ -84,7 +84,7 @@ def test_spending_adds_up_by_what_ended_the_trial() -> None:
     assert spent["seconds"].to_dict() == {
         "complete": 120,
         "pruned": 30,
-        "died": 30,
+        "diverged": 30,
         "interrupted": 0,
         "failed": 0,
         "finalists": 60,
@@ -92,70 +92,70 @@ def test_spending_adds_up_by_what_ended_the_trial() -> None:
 
 
 def test_nothing_on_the_front_is_dearer_and_no_better() -> None:
-    frame = records.pareto_frame(records.trial_frame(made.mixed()))
+    frame = frames.pareto_frame(frames.trial_frame(made.mixed()))
     assert frame["trial"].tolist() == [0, 4, 6, 7]  # by FLOPs
     assert frame["front"].tolist() == [True, True, False, False]
 
 
 def test_good_trials_are_the_best_quarter_but_at_least_five() -> None:
-    assert records.best_rows(records.trial_frame(made.mixed()))["trial"].tolist() == [4, 0, 7, 6]
-    values = records.trial_frame(made.large(120))
-    good = records.best_rows(values)
+    assert frames.best_rows(frames.trial_frame(made.mixed()))["trial"].tolist() == [4, 0, 7, 6]
+    values = frames.trial_frame(made.large(120))
+    good = frames.best_rows(values)
     assert len(good) == 10
     assert good["value"].min() >= values[values["state"] == "complete"]["value"].quantile(0.74)
 
 
 def test_layer_rates_pair_rate_and_momentum_of_a_layer() -> None:
-    frame = records.trial_frame(made.mixed())
-    rates = records.layer_rate_frame(frame)
+    frame = frames.trial_frame(made.mixed())
+    rates = frames.layer_rate_frame(frame)
     assert len(rates) == 4 * 6
     row = rates[(rates["trial"] == 4) & (rates["layer"] == "fc1")].iloc[0]
     assert row["lr"] == frame["fc1.lr"][4]
     assert row["momentum"] == frame["fc1.momentum"][4]
-    assert records.layer_rate_frame(frame.drop(columns=["fc1.momentum"]))["layer"].nunique() == 5
+    assert frames.layer_rate_frame(frame.drop(columns=["fc1.momentum"]))["layer"].nunique() == 5
 
 
 def test_finalists_are_scored_by_their_mean() -> None:
     study = made.mixed()
-    assert records.finalist_frame(study).empty
+    assert frames.finalist_frame(study).empty
     found = {"accuracies": {"0": [0.6, 0.8], "4": [0.75, 0.79]}, "winner": 4, "first": 4}
     study.set_user_attr(FINALISTS, found)
-    scores = records.finalist_frame(study)
+    scores = frames.finalist_frame(study)
     assert scores["trial"].tolist() == [4, 0]
     assert scores["mean"].tolist() == pytest.approx([0.77, 0.7])
     assert scores["sd"].tolist() == pytest.approx([np.std([0.75, 0.79], ddof=1), 0.2 / 2**0.5])
 
 
 def test_log_parameters_are_those_that_were_sampled_so() -> None:
-    log = records.log_scale_parameters(made.mixed())
+    log = frames.log_scale_parameters(made.mixed())
     assert {"conv1.lr", "fc1.l2"} <= log
     assert not {"conv1.momentum", "fc1.units"} & log
 
 
 def test_the_rate_counts_the_time_in_which_a_trial_was_running() -> None:
-    frame = records.trial_frame(made.mixed())
+    frame = frames.trial_frame(made.mixed())
     # Six trials of a minute each ended by themselves; one runs since minute 8.
     now = made.START + timedelta(minutes=12)
-    assert records.trials_per_hour(frame, now) == pytest.approx(6 / (10 / 60))
+    assert frames.trials_per_hour(frame, now) == pytest.approx(6 / (10 / 60))
     ended = frame[frame["state"] != "running"]
-    assert records.trials_per_hour(ended, now) == pytest.approx(60)
+    assert frames.trials_per_hour(ended, now) == pytest.approx(60)
     late = ended.assign(end=ended["end"].where(ended["trial"] < 7, ended["end"] + timedelta(1)))
     late["start"] = ended["start"].where(ended["trial"] < 7, ended["start"] + timedelta(1))
-    assert records.trials_per_hour(late, now) == pytest.approx(60), "a day's pause is no work"
-    assert records.trials_per_hour(frame.head(1), now) is None
+    assert frames.trials_per_hour(late, now) == pytest.approx(60), "a day's pause is no work"
+    assert frames.trials_per_hour(frame.head(1), now) is None
 
 
 def test_what_is_drawn_of_many_is_evenly_chosen() -> None:
     frame = pd.DataFrame({"trial": range(1000)})
-    assert records.thin_rows(frame, 400)["trial"].tolist() == list(range(0, 1000, 3))
-    assert len(records.thin_rows(frame, 1000)) == 1000
+    assert frames.thin_rows(frame, 400)["trial"].tolist() == list(range(0, 1000, 3))
+    assert len(frames.thin_rows(frame, 1000)) == 1000
 
 
 def test_a_finalist_s_parameters_hide_no_column() -> None:
     study = optuna.create_study(direction="maximize")
     study.enqueue_trial({"trial": 7, "seed": 1})
     study.optimize(lambda t: t.suggest_int("trial", 0, 9) + t.suggest_int("seed", 0, 9), n_trials=1)
-    frame = records.trial_frame(study)
+    frame = frames.trial_frame(study)
     assert frame["trial"].tolist() == [0]
     assert frame["seed"].tolist() == [1]
 

@@ -12,13 +12,14 @@ import pytest
 
 from data.episodes import VALIDATION_EPISODES
 from data.splits import Split
-from hpo import records, report
-from hpo.finalists import FINALISTS
-from hpo.report import Page, Picture, Section, render_page
-from hpo.study import N_EPISODES
-from hpo.study_facts import EPISODES, best_table, study_facts, study_headline, n_episodes_of
-from hpo.study_report import study_page
-from hpo.wording import redact_command
+from data.text import redact_command
+from hpo.report import html_page
+from hpo.report.html_page import Page, Picture, Section, render_page
+from hpo.report.study import frames
+from hpo.report.study.page import study_page
+from hpo.report.study.text import EPISODES, best_table, n_episodes_of, study_facts, study_headline
+from hpo.search.winner import FINALISTS
+from hpo.study.open import N_EPISODES
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -31,7 +32,7 @@ def rendered(study: optuna.Study, url: str = "sqlite:///study.db") -> str:
 
 @pytest.fixture
 def no_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "get_plotlyjs", lambda: "")
+    monkeypatch.setattr(html_page, "get_plotlyjs", lambda: "")
 
 
 @pytest.mark.usefixtures("no_program")
@@ -145,20 +146,20 @@ def test_a_study_says_itself_how_many_episodes_its_trials_were_asked() -> None:
 def test_the_devices_are_those_of_the_trials() -> None:
     study = made.mixed()
     study.set_user_attr("provenance", {"cpu": "the last one's"})
-    shown = study_facts(study, records.trial_frame(study), 0.0, "sqlite:///study.db")
+    shown = study_facts(study, frames.trial_frame(study), 0.0, "sqlite:///study.db")
     assert shown["trained on"] == "cpu float32 (6 trials)"
     assert "the last one's" in shown["machine of the last run"]
 
 
 def test_a_study_in_which_nothing_learned_says_so() -> None:
     study = made.study()
-    study.add_trial(made.trial("COMPLETE", [0.05], died="collapsed"))
+    study.add_trial(made.trial("COMPLETE", [0.05], diverged="collapsed"))
     assert study_headline(study).startswith("No fit has learned")
-    assert best_table(study, records.trial_frame(study)) == []
+    assert best_table(study, frames.trial_frame(study)) == []
 
 
 def test_a_report_is_written_whole(tmp_path: Path) -> None:
-    report.write_page(tmp_path / "a/b.html", Page("t", "", [], []))
+    html_page.write_page(tmp_path / "a/b.html", Page("t", "", [], []))
     assert (tmp_path / "a/b.html").read_text().endswith("</html>")
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["b.html"]
 

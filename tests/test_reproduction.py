@@ -18,33 +18,40 @@ from data.drawings import FULL_SIZE
 from data.episodes import Dataset
 from data.errors import InputError
 from data.splits import split_dataset
-from hpo import looking, reference, reproduction
-from hpo.fits import NetworkCache
-from hpo.official_log import TEST_LOG, log_test_evaluation
-from hpo.paper_tables import TABLES, TableRow
-from hpo.reference import artifact_folder, storage_or_reference
-from hpo.reproduction import ReproductionRequest, row_cells, reproduce
-from hpo.scales import SCALES, paper_recipe
-from hpo.storage import open_storage
+from hpo.dashboard import server
+from hpo.paper import reproduction
+from hpo.paper.reproduction import ReproductionRequest, reproduce, row_cells
+from hpo.paper.tables import SCALES, TABLES, TableRow, paper_recipe
+from hpo.refit.test_log import TEST_LOG, log_test_evaluation
+from hpo.study import open
+from hpo.study.open import artifact_folder, storage_or_reference
+from hpo.study.storage import open_storage
 from model.device import ComputeConfig
+from model.network_cache import NetworkCache
 
 SMOKE = replace(SCALES["smoke"], pairs=(64, 64, 128), visits=128)
 
 
 def read_official() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in TEST_LOG.read_text().splitlines()] if TEST_LOG.exists() else []
+    return (
+        [json.loads(line) for line in TEST_LOG.read_text().splitlines()]
+        if TEST_LOG.exists()
+        else []
+    )
 
 
 @pytest.fixture
-def asked(in_tmp: Path, packed_105: Dataset, monkeypatch: pytest.MonkeyPatch) -> ReproductionRequest:
+def asked(
+    in_tmp: Path, packed_105: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> ReproductionRequest:
     def glyphs(name: str, root: Path | None, size: int) -> Dataset:
         if size == FULL_SIZE:
             return packed_105
         return Dataset(cache.resize_drawings(packed_105.drawings, size), packed_105.official)
 
     monkeypatch.setattr(reproduction, "load_dataset", glyphs)
-    machine = ComputeConfig(torch.device("cpu"))
-    return ReproductionRequest(SMOKE, None, machine, in_tmp / "out", in_tmp / "networks")
+    compute = ComputeConfig(torch.device("cpu"))
+    return ReproductionRequest(SMOKE, None, compute, in_tmp / "out", in_tmp / "networks")
 
 
 def test_tables_one_and_two_stand_beside_the_paper_and_are_kept(
@@ -71,7 +78,7 @@ def test_a_table_that_is_made_again_finds_its_networks(
     asked: ReproductionRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reproduce(asked, 1)
-    monkeypatch.setattr("hpo.fits.fit", lambda *_, **__: pytest.fail("fitted again"))
+    monkeypatch.setattr("model.network_cache.fit", lambda *_, **__: pytest.fail("fitted again"))
     before = json.loads((asked.out / "table-1-smoke.json").read_text())["rows"]
     reproduce(asked, 1)
     assert json.loads((asked.out / "table-1-smoke.json").read_text())["rows"] == before
@@ -83,9 +90,9 @@ def test_networks_of_another_precision_or_data_set_are_fitted_anew(
 ) -> None:
     parts = split_dataset(packed)
     config = paper_recipe(SMOKE, 64, distort=False)
-    ours = NetworkCache(parts, asked.machine, asked.var)
+    ours = NetworkCache(parts, asked.compute, asked.var)
     ours.network(config, 1)
-    replace(ours, machine=replace(asked.machine, precision="bfloat16")).network(config, 1)
+    replace(ours, compute=replace(asked.compute, precision="bfloat16")).network(config, 1)
     others = replace(parts, train=replace(parts.train, digest="another"))
     replace(ours, parts=others).network(config, 1)
     assert len(list(asked.var.iterdir())) == 3
@@ -96,7 +103,7 @@ def test_a_fit_that_died_enters_no_table(asked: ReproductionRequest, packed: Dat
     wild = tuple(replace(rates, lr=1e30) for rates in config.fit.rates)
     config = replace(config, fit=replace(config.fit, rates=wild))
     with pytest.raises(InputError, match="seed 1, died: non-finite loss"):
-        NetworkCache(split_dataset(packed), asked.machine, asked.var).network(config, 1)
+        NetworkCache(split_dataset(packed), asked.compute, asked.var).network(config, 1)
 
 
 @pytest.mark.skipif("MNIST_ROOT" not in os.environ, reason="set MNIST_ROOT to test on MNIST")
@@ -148,7 +155,7 @@ def given(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         mixed("given", storage)
     with closing(sqlite3.connect(path)) as database:  # so that who reads it writes no files
         database.execute("PRAGMA journal_mode=DELETE")
-    monkeypatch.setattr(reference, "REFERENCE_STUDY", path)
+    monkeypatch.setattr(open, "REFERENCE_STUDY", path)
     return path
 
 
@@ -156,7 +163,7 @@ def test_without_a_study_the_reference_is_shown_and_left_as_it_is(
     given: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = given.read_bytes()
-    looking.print_status("sqlite:///study.db", None)
+    server.print_status("sqlite:///study.db", None)
     printed = capsys.readouterr().out
     assert "no study.db here yet: this is the reference study" in printed
     assert "given" in printed
@@ -164,7 +171,7 @@ def test_without_a_study_the_reference_is_shown_and_left_as_it_is(
     assert [path.name for path in given.parent.iterdir()] == ["study.db"]
     assert not Path("study.db").exists()
     with pytest.raises(InputError, match="the reference study is read-only"):
-        storage_or_reference("sqlite:///study.db", writable=True)
+        storage_or_reference("sqlite:///study.db", allow_edits=True)
 
 
 def test_ones_own_study_and_other_addresses_go_first(given: Path) -> None:

@@ -10,9 +10,9 @@ from tables import tables
 
 from data import cache
 from data.episodes import Dataset
+from data.paths import REFERENCE_STUDY
 from data.splits import split_dataset
-from hpo.reference import REFERENCE_STUDY
-from hpo.stored import open_stored_study
+from hpo.study.open import open_stored_study
 from model.checkpoint import load_network
 from model.evaluate import one_shot_accuracy
 
@@ -43,7 +43,11 @@ def test_a_result_is_the_mean_of_its_fits_and_chose_nothing_on_the_test(path: Pa
 
 
 def test_the_reference_study_is_a_search_of_the_whole_space() -> None:
-    with open_stored_study(f"sqlite:///{REFERENCE_STUDY}", "omniglot-35-episode") as (_, study, settings):
+    with open_stored_study(f"sqlite:///{REFERENCE_STUDY}", "omniglot-35-episode") as (
+        _,
+        study,
+        settings,
+    ):
         states = Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
         assert states["COMPLETE"] + states["PRUNED"] >= 60
         assert len(study.trials[0].params) == 27

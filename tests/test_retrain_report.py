@@ -14,17 +14,18 @@ import torch
 
 from data.episodes import Dataset
 from data.splits import Split, split_dataset
-from hpo import report, result_records
-from hpo.publish import write_results
-from hpo.result import format_mean
-from hpo.result_facts import result_headline, table_2_with_ours
-from hpo.retrain import with_seed
+from hpo.cli.retrain import write_results
+from hpo.refit.result import format_mean
+from hpo.refit.retrain import with_seed
+from hpo.report import html_page
+from hpo.report.retraining import frames
+from hpo.report.retraining.page import result_headline, table_2_with_ours
+from model.architecture import DenseConfig, ModelConfig
 from model.config import Config, FitConfig, LayerRates
 from model.device import ComputeConfig
-from model.geometry import DenseConfig, ModelConfig
 from model.provenance import provenance
-from model.score import REPORTED_WAYS, evaluate_network
 from model.siamese import SiameseNet, build_net
+from model.test_metrics import REPORTED_WAYS, evaluate_network
 
 MODEL = ModelConfig(filters=(8, 8, 8, 8), units=16)
 Shown = tuple[dict[str, Any], str, list[list[dict[str, Any]]]]
@@ -53,7 +54,7 @@ def shown(parts: Split, packed_105: Dataset, tmp_path_factory: pytest.TempPathFa
     about = {"config": Config(MODEL, fit).to_dict(), "study": "s", "trial": 3, "study_value": 0.5}
     about |= {"train_on": "train", "provenance": provenance(ComputeConfig(torch.device("cpu")))}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "get_plotlyjs", lambda: "")
+        patch.setattr(html_page, "get_plotlyjs", lambda: "")
         result = write_results(folder, scores, parts, split_dataset(packed_105), about)
     text = (folder / "report.html").read_text()
     drawn = re.findall(r"Plotly\.newPlot\(\s*\"figure-\d+\",\s*(\[.*?\]),\s*\{", text, re.DOTALL)
@@ -130,7 +131,7 @@ def test_official_runs_and_roc_and_training_are_the_result_s(shown: Shown) -> No
     assert dict(zip(runs["x"], decoded(runs["y"]), strict=True)) == pytest.approx(expected)
     roc = next(t for f in figures for t in f if t.get("name") == "seed 2")
     assert decoded(roc["y"]) == pytest.approx(result["seeds"][1]["verification"]["roc"]["true"])
-    fits = result_records.fit_frame(result)
+    fits = frames.fit_frame(result)
     assert fits[["seed", "epoch", "loss", "accuracy"]].to_numpy().tolist() == [
         [1, 1, 1.0, 0.1],
         [2, 1, 0.5, 0.2],
@@ -149,7 +150,7 @@ def test_every_error_is_pictured_once_and_sorted(shown: Shown) -> None:
             "seed": [1, 1, 1, 2],
         }
     )
-    found = result_records.error_frame(predictions, {1: 0.0})
+    found = frames.error_frame(predictions, {1: 0.0})
     assert found[["lake_run", "item", "answer", "n_wrong", "n_fits"]].to_numpy().tolist() == [
         [2, 1, 5, 1, 2],
         [1, 1, 4, 2, 2],
@@ -163,7 +164,7 @@ def test_every_error_is_pictured_once_and_sorted(shown: Shown) -> None:
 def test_confusions_are_shares_of_a_character_s_episodes() -> None:
     rows = [("A", 0, 0, 6), ("A", 0, 1, 2), ("A", 1, 1, 1), ("A", 1, 0, 3), ("B", 0, 1, 1)]
     frame = pd.DataFrame(rows, columns=["alphabet", "character", "answer", "count"])
-    top = result_records.top_confusions(pd.concat([frame, frame]), n=2)
+    top = frames.top_confusions(pd.concat([frame, frame]), n=2)
     assert top[["alphabet", "character", "answer", "share"]].to_numpy().tolist() == [
         ["B", 0, 1, 1.0],
         ["A", 1, 0, 0.75],
@@ -180,11 +181,14 @@ def test_our_row_stands_where_it_belongs(mean: float, place: int) -> None:
 def test_a_network_alone_has_a_report_too(
     parts: Split, packed_105: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "get_plotlyjs", lambda: "")
+    monkeypatch.setattr(html_page, "get_plotlyjs", lambda: "")
     net = SiameseNet(MODEL, generator=torch.Generator().manual_seed(1)).eval()
     score = with_seed(evaluate_network(net, parts, val_is_held_out=False), 1)
     config = Config(MODEL, FitConfig("episode", (LayerRates(0.1, 0.9, 0.0),) * 6, 8, 50))
-    about = {"config": config.to_dict(), "provenance": provenance(ComputeConfig(torch.device("cpu")))}
+    about = {
+        "config": config.to_dict(),
+        "provenance": provenance(ComputeConfig(torch.device("cpu"))),
+    }
     write_results(tmp_path, [score], parts, split_dataset(packed_105), about)
     text = (tmp_path / "report.html").read_text()
     assert "a saved network" in text

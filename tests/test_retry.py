@@ -9,10 +9,10 @@ from tiny import TINY, opened
 
 from data.errors import InputError
 from data.splits import Split
-from hpo.budget import count_finished
-from hpo.retry import run_one_trial
-from hpo.settings import base_config
-from hpo.space import suggest_config
+from hpo.runtime.requeue import run_one_trial
+from hpo.space.configuration import suggest_config
+from hpo.study.budget import count_finished
+from hpo.study.settings import base_config
 
 
 def interrupted(*_: object) -> NoReturn:
@@ -71,7 +71,7 @@ def test_a_trial_that_is_interrupted_while_it_is_signed_is_put_back(
     tmp_path: Path, parts: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = opened(tmp_path, parts)
-    monkeypatch.setattr("hpo.retry.sign", interrupted)
+    monkeypatch.setattr("hpo.runtime.requeue.sign", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_one_trial(study, lambda _: 1.0, tmp_path / "lock")
     assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]

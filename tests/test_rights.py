@@ -14,7 +14,7 @@ from shapes import make
 
 LACKING = "-dac_override,-dac_read_search,-fowner"  # by which root may read and write anything
 DRAWING = ROOT / "docs/images/b.png"
-STUDY = ["run_study.py", "--n-trials=1", "--max-epochs=1", "--epoch-steps=1", "--image-size=20"]
+STUDY = ["run_study.py", "--n-trials=1", "--max-epochs=1", "--steps-per-epoch=1", "--image-size=20"]
 
 
 def without_rights() -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 from tiny import url
 
-from hpo.sampler import N_STARTUP_TRIALS, make_sampler
-from hpo.storage import open_storage
+from hpo.study.sampler import N_STARTUP_TRIALS, make_sampler
+from hpo.study.storage import open_storage
 
 
 def sampled(sampler: str, sessions: list[int], folder: Path) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def test_resuming_as_something_else_is_one_line_and_changes_nothing(
 def test_retraining_reports_and_its_checkpoint_evaluates_to_the_same(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    refit = [*REFIT, "--seeds", "2", "--out", "out"]
+    refit = [*REFIT, "--n-seeds", "2", "--out", "out"]
     assert here(home, monkeypatch, "retrain_best.py", *refit) is None
     printed = capsys.readouterr().out
     result = json.loads((home / "out/result.json").read_text())
@@ -84,7 +84,7 @@ def test_retraining_reports_and_its_checkpoint_evaluates_to_the_same(
 
 
 def test_fits_answer_together(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    refit = [*REFIT, "--seeds", "2", "--out", "out"]
+    refit = [*REFIT, "--n-seeds", "2", "--out", "out"]
     assert here(home, monkeypatch, "retrain_best.py", *refit) is None
     flags = ["out", "--precision", "float32", "--json", "together.json"]
     assert here(home, monkeypatch, "benchmarks/ensemble.py", *flags) is None
@@ -98,7 +98,7 @@ def test_fits_answer_together(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_retraining_on_train_and_val_runs_without_choosing_an_epoch(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = [*REFIT, "--seeds", "1", "--train-on", "train+val", "--out", "both"]
+    flags = [*REFIT, "--n-seeds", "1", "--train-on", "train+val", "--out", "both"]
     assert here(home, monkeypatch, "retrain_best.py", *flags) is None
     result = json.loads((home / "both/result.json").read_text())
     assert result["train_on"] == "train+val"
@@ -110,7 +110,7 @@ def test_retraining_on_train_and_val_runs_without_choosing_an_epoch(
 def test_the_winner_is_refitted_at_another_size_with_its_kernels_grown(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = [*REFIT, "--seeds", "1", "--image-size", "30", "--export", "torch"]
+    flags = [*REFIT, "--n-seeds", "1", "--image-size", "30", "--export", "torch"]
     flags += ["--tensorboard", "courses"]
     assert here(home, monkeypatch, "retrain_best.py", *flags) is None
     assert len(list((home / "var/retrain").glob("*-30px-*/seed-*.*.pt2"))) == 2

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from data.errors import InputError
-from model.geometry import LAYERS, ModelConfig
+from model.architecture import LAYERS, ModelConfig
 from model.siamese import SiameseNet
 
 SMALL = ModelConfig(filters=(16, 16, 16, 32), units=64)

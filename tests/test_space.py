@@ -6,17 +6,10 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FixedTrial
 
 from data.errors import InputError
-from hpo.settings import StudySettings, base_config
-from hpo.space import (
-    GROUPS,
-    starting_points,
-    clip_kernels,
-    search_space,
-    parse_groups,
-    resize_model,
-    suggest_config,
-)
-from model.geometry import LAYERS, ModelConfig
+from hpo.space.configuration import resize_model, starting_points, suggest_config
+from hpo.space.ranges import GROUPS, clip_kernels, parse_groups, search_space
+from hpo.study.settings import StudySettings, base_config
+from model.architecture import LAYERS, ModelConfig
 
 
 def test_the_space_at_105_pixels_is_the_papers() -> None:
@@ -100,11 +93,11 @@ def test_the_first_anchor_is_the_base_itself(recipe: str, size: int) -> None:
 
 
 def test_costlier_networks_get_fewer_steps_and_cheaper_ones_more() -> None:
-    base = base_config(StudySettings(epoch_steps=100))
+    base = base_config(StudySettings(steps_per_epoch=100))
     wide = starting_points(base, GROUPS)[0] | {f"{layer}.filters": 256 for layer in LAYERS[:4]}
     narrow = starting_points(base, GROUPS)[1]
     steps = [
-        suggest_config(FixedTrial(params), base, GROUPS).fit.epoch_steps
+        suggest_config(FixedTrial(params), base, GROUPS).fit.steps_per_epoch
         for params in (wide, narrow)
     ]
     assert steps[0] < 50

@@ -6,7 +6,7 @@ import torch
 from data.alphabets import OMNIGLOT, TEST, TRAIN, VAL
 from data.episodes import Dataset
 from data.errors import InputError
-from data.splits import Split, split_dataset, merge_train_and_val
+from data.splits import Split, merge_train_and_val, split_dataset
 
 
 def test_the_literal_lists_have_the_papers_sizes_and_share_nothing() -> None:

@@ -5,9 +5,9 @@ import made
 import optuna
 import pytest
 
-from hpo.budget import N_TRIALS
-from hpo.owner import OWNER, _host
-from hpo.status import outlook, status_text
+from hpo.dashboard.status import outlook, status_text
+from hpo.runtime.requeue import OWNER, _host
+from hpo.study.budget import N_TRIALS
 
 
 def said(study: optuna.Study, url: str = "sqlite:///study.db") -> str:

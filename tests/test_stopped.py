@@ -12,7 +12,7 @@ from commands import ROOT, SMALL, environment, here, trials
 from optuna.trial import TrialState
 
 DRAWINGS = [str(ROOT / "docs/images" / name) for name in ("a.jpg", "b.png")]
-STUDY = ["--data=glyphs", "--image-size=20", "--epoch-steps=2", "--max-epochs=400"]
+STUDY = ["--data=glyphs", "--image-size=20", "--steps-per-epoch=2", "--max-epochs=400"]
 COMMANDS = {
     "run_study": ["run_study.py", *STUDY],
     "compare": ["compare.py", *DRAWINGS],
@@ -63,7 +63,7 @@ def wait_for(text: str, log: Path) -> None:
 def test_a_study_that_is_stopped_or_killed_goes_on(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = [*SMALL, "--epoch-steps", "2", "--max-epochs", "10", "--pruner", "none"]
+    flags = [*SMALL, "--steps-per-epoch", "2", "--max-epochs", "10", "--pruner", "none"]
     log = tmp_path / "log"
     command = [sys.executable, str(ROOT / "run_study.py"), *flags, "--search", "lr"]
     with log.open("w") as out:

@@ -9,8 +9,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from data.errors import InputError, hide_password
-from hpo.storage import open_storage, storage_errors
+from data.errors import InputError
+from data.text import hide_password
+from hpo.study.storage import open_storage, storage_errors
 
 
 def url(folder: Path) -> str:
@@ -30,7 +31,7 @@ def test_storages_that_cannot_be_used_are_named(tmp_path: Path) -> None:
 
 
 def test_a_locked_database_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hpo.storage.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("hpo.study.storage.BUSY_SECONDS", 0.2)
     storage = open_storage(url(tmp_path))
     with closing(sqlite3.connect(tmp_path / "study.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")

@@ -9,12 +9,10 @@ from tiny import TINY, identity_of, opened, url
 
 from data.errors import InputError
 from data.splits import Split
-from hpo.keeping import FOLDER
-from hpo.settings import StudySettings, base_config, identity_differences
-from hpo.space import starting_points, suggest_config
-from hpo.storage import open_storage
-from hpo.stored import load_study
-from hpo.study import IDENTITY
+from hpo.space.configuration import starting_points, suggest_config
+from hpo.study.open import FOLDER, IDENTITY, load_study
+from hpo.study.settings import StudySettings, base_config, identity_differences
+from hpo.study.storage import open_storage
 
 
 def test_the_first_trials_are_the_anchors_and_reopening_adds_nothing(
@@ -49,7 +47,9 @@ def test_a_study_is_not_resumed_as_something_else(
     opened(tmp_path, parts)
     with pytest.raises(InputError, match=r"made otherwise.*--study-name") as caught:
         opened(tmp_path, parts, replace(TINY, **changed))
-    lines = identity_differences(identity_of(TINY, parts), identity_of(replace(TINY, **changed), parts))
+    lines = identity_differences(
+        identity_of(TINY, parts), identity_of(replace(TINY, **changed), parts)
+    )
     assert any(re.search(named, line) for line in lines), lines
     assert "→" in str(caught.value)
 
@@ -88,5 +88,5 @@ def test_a_study_has_one_maker(
         mine.set_user_attr(FOLDER, "its maker's")
         mine.set_user_attr(IDENTITY, identity_of(TINY, parts))
 
-    monkeypatch.setattr("hpo.study.time.sleep", its_maker_goes_on)
+    monkeypatch.setattr("hpo.study.open.time.sleep", its_maker_goes_on)
     assert opened(tmp_path, parts).user_attrs[FOLDER] == "its maker's"

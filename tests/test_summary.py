@@ -7,20 +7,20 @@ from made import study as made_study
 from made import trial
 from tiny import TINY
 
-from hpo.budget import Budget
-from hpo.finalists import FINALISTS, describe_value
-from hpo.job import RunConfig
-from hpo.study import default_study_name
-from hpo.summary import next_commands
-from hpo.workers import describe_finalists
+from hpo.cli.study import next_commands
+from hpo.runtime.supervisor import describe_finalists
+from hpo.search.winner import FINALISTS, describe_value
+from hpo.study.budget import Budget
+from hpo.study.open import default_study_name
+from hpo.study.settings import RunConfig
 
 JOB = RunConfig(TINY, "sqlite:///study.db", default_study_name(TINY), Budget(30))
 
 
 def test_the_next_commands_bear_the_flags_that_they_need() -> None:
     assert next_commands(JOB) == ["uv run dashboard.py", "uv run retrain_best.py"]
-    job = replace(JOB, study_name="my study", data_root=Path("my images"))
-    assert next_commands(job) == [
+    run_config = replace(JOB, study_name="my study", data_root=Path("my images"))
+    assert next_commands(run_config) == [
         "uv run dashboard.py --study-name 'my study'",
         "uv run retrain_best.py --study-name 'my study' --data-root 'my images'",
     ]

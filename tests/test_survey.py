@@ -3,11 +3,11 @@ import pytest
 import torch
 
 from data.splits import Split
+from model.architecture import ModelConfig
 from model.evaluate import one_shot_accuracy
-from model.geometry import ModelConfig
-from model.score import REPORTED_WAYS, evaluate_network
+from model.n_way import N_BLOCKS, n_way_accuracies, n_way_episodes, roc_curve
 from model.siamese import SiameseNet
-from model.survey import N_BLOCKS, roc_curve, n_way_accuracies, n_way_episodes
+from model.test_metrics import REPORTED_WAYS, evaluate_network
 
 
 def net() -> SiameseNet:

@@ -13,9 +13,9 @@ from model import train
 from model.config import Config, LayerRates
 from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
-from model.recipes import chance_loss
+from model.fit_state import FitState
+from model.losses import chance_loss
 from model.seeds import derive_seed
-from model.state import FitState
 from model.train import Validation, fit
 
 CPU = ComputeConfig(torch.device("cpu"))
@@ -35,15 +35,15 @@ def weights(state: FitState) -> dict[str, torch.Tensor]:
 def test_a_resumed_fit_equals_the_uninterrupted_one_bit_for_bit(
     recipe: str, precision: str, parts: Split, validation: Validation, tmp_path: Path
 ) -> None:
-    machine = ComputeConfig(CPU.device, precision)
-    whole = FitState(config(recipe, ema=0.99), 3, machine)
+    compute = ComputeConfig(CPU.device, precision)
+    whole = FitState(config(recipe, ema=0.99), 3, compute)
     expected = list(fit(whole, parts.train, validation))
 
     path = tmp_path / "fit.pt"
-    state = FitState(config(recipe, ema=0.99), 3, machine)
+    state = FitState(config(recipe, ema=0.99), 3, compute)
     killed = fit(state, parts.train, validation, checkpoint_path=path)
     next(killed), next(killed)
-    resumed = FitState(config(recipe, ema=0.99), 3, machine)
+    resumed = FitState(config(recipe, ema=0.99), 3, compute)
     list(fit(resumed, parts.train, validation, checkpoint_path=path))
 
     assert [(r.loss, r.accuracy) for r in resumed.history] == [
@@ -82,7 +82,7 @@ def test_a_checkpoint_is_written_no_oftener_than_asked(
 ) -> None:
     path = tmp_path / "fit.pt"
     state = FitState(config(), 0, CPU)
-    list(fit(state, parts.train, validation, checkpoint_path=path, checkpoint_seconds=1e6))
+    list(fit(state, parts.train, validation, checkpoint_path=path, checkpoint_interval=1e6))
     assert not path.exists()
 
 
@@ -118,7 +118,7 @@ def test_a_torn_checkpoint_is_named(parts: Split, validation: Validation, tmp_pa
 
 
 def test_training_beats_the_untrained_network(parts: Split, validation: Validation) -> None:
-    state = FitState(config(max_epochs=5, epoch_steps=25, n_characters=32), 0, CPU)
+    state = FitState(config(max_epochs=5, steps_per_epoch=25, n_characters=32), 0, CPU)
     results = list(fit(state, parts.train, validation))
     assert results[-1].loss < 0.8 * chance_loss(state.config.fit)
     untrained = FitState(state.config, 0, CPU).net
@@ -147,7 +147,7 @@ def test_a_fit_whose_loss_is_not_finite_ends_with_its_reason(
     state = FitState(with_lr(1e30, "episode"), 0, CPU)
     results = list(fit(state, parts.train, validation))
     assert results[-1].stopped == "non-finite loss"
-    assert results[-1].died
+    assert results[-1].diverged
     assert results[-1].accuracy == 1 / 20
 
 
@@ -175,7 +175,9 @@ def test_a_fit_stops_after_its_patience_and_a_patient_one_does_not(
     ]:
         given = iter(scores)
         monkeypatch.setattr(train, "one_shot_accuracy", lambda *_: next(given))  # noqa: B023
-        made = config(max_epochs=8, patience=patience, schedule=schedule, ema=0.0, epoch_steps=1)
+        made = config(
+            max_epochs=8, patience=patience, schedule=schedule, ema=0.0, steps_per_epoch=1
+        )
         results = list(fit(FitState(made, 0, CPU), parts.train, validation))
         assert (len(results), results[-1].stopped) == (n_epochs, reason)
 

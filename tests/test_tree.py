@@ -10,10 +10,10 @@ from shapes import make
 
 from data.episodes import dense_validation
 from data.errors import InputError
-from data.load import load_dataset, dataset_name
+from data.folder_split import assign_parts, part_in_name
+from data.image_folder import ImageFolder, inspect_folder, parse_dataset_name, read_image_folder
+from data.load import dataset_name, load_dataset
 from data.splits import split_dataset
-from data.tree import ImageFolder, read_image_folder, inspect_folder, parse_dataset_name
-from data.tree_parts import assign_parts, part_in_name
 
 
 def test_groups_are_divided_where_there_are_enough(tmp_path: Path) -> None:

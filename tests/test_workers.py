@@ -11,15 +11,15 @@ from tiny import TINY, objective, opened, url
 
 from data.errors import InputError
 from data.splits import Split
-from hpo import worker
-from hpo.budget import Budget, request_stop
-from hpo.job import RunConfig
-from hpo.launcher import Outcome, ProcessLauncher, WorkerBug, WorkerCrash
-from hpo.owner import OWNER, WorkerId, worker_id
-from hpo.progress import Progress
-from hpo.storage import open_storage
-from hpo.worker import WorkerPhase, run_worker
-from hpo.workers import HangDetector, supervise
+from hpo.runtime import worker
+from hpo.runtime.launcher import Outcome, ProcessLauncher, WorkerBug, WorkerCrash
+from hpo.runtime.progress import Progress
+from hpo.runtime.requeue import OWNER, WorkerId, worker_id
+from hpo.runtime.supervisor import HangDetector, supervise
+from hpo.runtime.worker import WorkerPhase, run_worker
+from hpo.study.budget import Budget, request_stop
+from hpo.study.settings import RunConfig
+from hpo.study.storage import open_storage
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def lets_work(
 ) -> None:
     """Let a worker take three trials of the study with a goal of the test's own."""
     storage = open_storage(url(folder))
-    todo = WorkerPhase(storage, study, study, goal, Budget(3), objective(parts, folder).keeping)
+    todo = WorkerPhase(storage, study, study, goal, Budget(3), objective(parts, folder).files)
     patch.setitem(worker.PHASES, "search", lambda *_: todo)
     run_worker(job_in(folder), "search")
 
@@ -96,7 +96,7 @@ class Script:
         self.outcomes, self.started, self.stopped = list(outcomes), [0], False
         self.now: dict[int, Outcome] = {}
 
-    def start(self, job: RunConfig, phase: str, index: int) -> None:
+    def start(self, run_config: RunConfig, phase: str, index: int) -> None:
         self.started.append(index)
         self.now[index] = self.outcomes.pop(0)
 
@@ -146,13 +146,13 @@ def test_a_dead_worker_is_replaced_and_any_other_failure_ends_the_study(
     outcomes: list[Outcome], error: str | None, study: optuna.Study, in_tmp: Path
 ) -> None:
     launcher, shown = Script(*outcomes), Progress(study, 3, 2)
-    job = job_in(in_tmp, n_workers=2)
+    run_config = job_in(in_tmp, n_workers=2)
     if error is None:
-        supervise(job, "search", job.budget, launcher, shown)
+        supervise(run_config, "search", run_config.budget, launcher, shown)
         assert launcher.outcomes == []
     else:
         with pytest.raises((InputError, WorkerBug), match=error):
-            supervise(job, "search", job.budget, launcher, shown)
+            supervise(run_config, "search", run_config.budget, launcher, shown)
     assert launcher.stopped
 
 
@@ -160,7 +160,7 @@ def test_a_trial_without_progress_is_noticed_and_one_with_progress_is_not(
     study: optuna.Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("hpo.workers.time.monotonic", lambda: now)
+    monkeypatch.setattr("hpo.runtime.supervisor.time.monotonic", lambda: now)
     slow, stuck = study.ask(), study.ask()
     slow.set_user_attr(OWNER, ["host", 1, "1"])
     stuck.set_user_attr(OWNER, ["host", 2, "1"])

@@ -9,17 +9,17 @@ import torch
 
 from data.episodes import dense_validation
 from data.splits import Split
-from hpo.keeping import TrialFiles
-from hpo.objective import Objective
-from hpo.settings import StudySettings, base_config, study_identity
-from hpo.storage import open_storage
-from hpo.study import open_study
+from hpo.search.objective import Objective
+from hpo.search.trial_files import TrialFiles
+from hpo.study.open import open_study
+from hpo.study.settings import StudySettings, base_config, study_identity
+from hpo.study.storage import open_storage
+from model.architecture import ModelConfig
 from model.config import Config
 from model.device import ComputeConfig
-from model.geometry import ModelConfig
 from model.train import Validation
 
-TINY = StudySettings(data="glyphs", max_epochs=2, epoch_steps=2, search=("lr", "units"))
+TINY = StudySettings(data="glyphs", max_epochs=2, steps_per_epoch=2, search=("lr", "units"))
 
 
 def url(folder: Path) -> str:
@@ -38,13 +38,13 @@ def objective(
     parts: Split, folder: Path, n_best: int = 0, artifacts: Path | None = None
 ) -> Objective:
     validation = Validation(parts.val, dense_validation(parts.val))
-    keeping = TrialFiles(folder, 0.0, n_best, artifacts)
-    return Objective(TINY, parts.train, validation, ComputeConfig(torch.device("cpu")), keeping)
+    files = TrialFiles(folder, 0.0, n_best, artifacts)
+    return Objective(TINY, parts.train, validation, ComputeConfig(torch.device("cpu")), files)
 
 
 def config(recipe: str = "episode", **changed: Any) -> Config:
     """A fit of four epochs of three steps, and what is changed of it."""
-    base = base_config(StudySettings(recipe=recipe, max_epochs=4, epoch_steps=3, pairs=96))
+    base = base_config(StudySettings(recipe=recipe, max_epochs=4, steps_per_epoch=3, n_pairs=96))
     fit_changes: dict[str, Any] = {
         "n_characters": 16,
         "batch_size": 32,

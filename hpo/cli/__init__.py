@@ -1,0 +1,1 @@
+"""What the scripts share: flags, exit status, and the output in the terminal."""

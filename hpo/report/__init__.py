@@ -1,0 +1,3 @@
+"""Reports: data frames, plots drawn from them, and pages that are one HTML file each."""
+
+__all__ = ["comparison", "html_page", "retraining", "study", "style"]

@@ -1,0 +1,94 @@
+"""How every figure looks: colours that everybody can tell apart, percent, no decoration."""
+
+import html
+from typing import Any
+
+import plotly.graph_objects as go
+
+# Okabe & Ito (2008): told apart with every common colour blindness.
+BLUE, ORANGE, GREEN, RED, SKY, PURPLE = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#56B4E9",
+    "#CC79A7",
+)
+
+GREY = "#8A8A8A"
+
+SCALE = "Cividis"
+
+STATE_COLOURS = {
+    "complete": BLUE,
+    "pruned": ORANGE,
+    "diverged": RED,
+    "interrupted": PURPLE,
+    "failed": "#444444",
+    "running": GREEN,
+    "waiting": SKY,  # put back into the queue with what it had reached
+}
+
+STATE_SYMBOLS = {
+    "complete": "circle",
+    "pruned": "line-ns",
+    "diverged": "x",
+    "interrupted": "triangle-up",
+    "failed": "cross",
+    "running": "circle-open",
+    "waiting": "square-open",
+}
+
+GRID = "rgba(128,128,128,0.25)"
+
+HEIGHT = 420
+
+
+def state_marker(state: str, size: int) -> dict[str, Any]:
+    """Return the marker of a trial's state."""
+    colour = STATE_COLOURS[state]
+    line = {"color": colour, "width": 2 if state == "pruned" else 0}
+    return {"color": colour, "symbol": STATE_SYMBOLS[state], "size": size, "line": line}
+
+
+def empty_figure(text: str) -> go.Figure:
+    """Return a figure that says why there is nothing to see."""
+    figure = go.Figure()
+    figure.add_annotation(text=text, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return apply_style(figure, height=160)
+
+
+def apply_style(figure: go.Figure, height: int = HEIGHT, **layout: Any) -> go.Figure:
+    """Return the figure in the house's style; paper is transparent, for light and dark pages."""
+    figure.update_layout(
+        template="none",
+        height=height,
+        margin={"l": 64, "r": 20, "t": 44, "b": 56},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 13, "color": "#666"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        hoverlabel={"align": "left"},
+        colorway=[BLUE, ORANGE, GREEN, RED, SKY, PURPLE],
+        **layout,
+    )
+    figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True)
+    return figure
+
+
+def escape_markup(text: str) -> str:
+    """Return a text for a figure, in which plotly reads tags like <b> unless they are escaped."""
+    return html.escape(text, quote=False)
+
+
+def percent_axis(title: str) -> dict[str, Any]:
+    """Return an axis for shares in [0, 1], shown as percent."""
+    return {"title": {"text": f"{title} (%)"}, "tickformat": ".0%"}
+
+
+def colour_bar(title: str) -> dict[str, Any]:
+    """Return a colour bar for shares, shown as percent."""
+    return {"title": {"text": f"{title} (%)"}, "tickformat": ".0%", "thickness": 12}

@@ -1,0 +1,144 @@
+"""Which layers a network has, how large they are and what they compute: frozen and validated."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from data.errors import InputError
+
+CONVS = ("conv1", "conv2", "conv3", "conv4")
+
+LAYERS = (*CONVS, "fc1", "head")
+
+INITS = ("scaled", "paper")
+
+
+def require(holds: bool, law: str, value: object, repair: str) -> None:
+    """Raise an :class:`InputError` made of law, value and repair unless the law holds."""
+    if not holds:
+        raise InputError(f"`{law}` must hold, but the value is {value}. {repair}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Geometry of the network: four convolutions, the first three followed by 2×2 max-pooling.
+
+    Args:
+        image_size: height and width of the input in pixels.
+        filters: channels of conv1 … conv4.
+        kernels: kernel sizes of conv1 … conv4 in pixels, stride 1, no padding.
+        units: width E of the embedding.
+        init: ``"paper"`` for the paper's normal distributions, ``"scaled"`` for ones scaled to
+            each layer's number of inputs (Deviation D10).
+        channels: values per pixel of the input, 3 for colours.
+
+    Source: Koch 2015 §3.1, Figure 4; the default is its network scaled to 35 pixels.
+    """
+
+    image_size: int = 35
+    filters: tuple[int, int, int, int] = (64, 128, 128, 256)
+    kernels: tuple[int, int, int, int] = (4, 3, 2, 2)
+    units: int = 4096
+    init: str = "scaled"
+    channels: int = 1
+
+    layers: ClassVar[tuple[str, ...]] = LAYERS
+    rectified: ClassVar[tuple[str, ...]] = CONVS  # layers with a ReLU behind them
+
+    def __post_init__(self) -> None:
+        """Refuse impossible networks before anything is computed."""
+        require(min(*self.filters, self.units) >= 1, "filters, units >= 1", self, "Raise them.")
+        require(min(self.kernels) >= 1, "kernels >= 1", self.kernels, "Raise them.")
+        require(self.init in INITS, f"init in {INITS}", self.init, "Choose one of them.")
+        for name, size, kernel in zip(CONVS, self.input_sizes(), self.kernels, strict=True):
+            if size < kernel:
+                raise InputError(
+                    f"`kernel <= input` must hold in every layer, but {name} has a kernel of "
+                    f"{kernel} and an input of {max(size, 0)} pixels. "
+                    "Lower the kernels or raise the image size."
+                )
+
+    def input_sizes(self) -> list[int]:
+        """Return the height of the input of conv1 … conv4 in pixels."""
+        sizes = [self.image_size]
+        for kernel in self.kernels[:3]:
+            sizes.append((sizes[-1] - kernel + 1) // 2)
+        return sizes
+
+    def output_sizes(self) -> list[int]:
+        """Return the height of the output of conv1 … conv4 in pixels, before any pooling."""
+        pairs = zip(self.input_sizes(), self.kernels, strict=True)
+        return [size - kernel + 1 for size, kernel in pairs]
+
+    @property
+    def n_flat(self) -> int:
+        """Number of inputs of the fully connected layer."""
+        return int(self.filters[3] * self.output_sizes()[3] ** 2)
+
+    @property
+    def n_activations(self) -> int:
+        """Number of outputs of all layers for one image."""
+        layers = zip(self.output_sizes(), self.filters, strict=True)
+        return self.units + sum(size**2 * n for size, n in layers)
+
+    @property
+    def macs(self) -> dict[str, int]:
+        """Multiply-adds of one image in conv1 … conv4 and fc1."""
+        inputs = (self.channels, *self.filters[:3])
+        layers = zip(CONVS, self.output_sizes(), self.kernels, inputs, self.filters, strict=True)
+        found = {name: size**2 * k**2 * n_in * n_out for name, size, k, n_in, n_out in layers}
+        return found | {"fc1": self.n_flat * self.units}
+
+    @property
+    def n_weights(self) -> int:
+        """Number of weights of conv1 … conv4 and fc1, without biases."""
+        sizes = [*self.output_sizes(), 1]
+        return sum(n // size**2 for n, size in zip(self.macs.values(), sizes, strict=True))
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one image's embedding (a multiply-add counts 2)."""
+        return 2 * sum(self.macs.values())
+
+
+@dataclass(frozen=True)
+class DenseConfig:
+    """Geometry of the paper's siamese net without convolutions: two fully connected layers.
+
+    Args:
+        image_size: height and width of the input in pixels.
+        hidden: width of the first layer. Deviation D15: the paper does not give the widths.
+        units: width E of the embedding.
+        init: as in :class:`ModelConfig`.
+
+    Source: Koch 2015 §4.2, Table 2.
+    """
+
+    image_size: int = 35
+    hidden: int = 2048
+    units: int = 2048
+    init: str = "scaled"
+
+    channels: ClassVar[int] = 1
+    layers: ClassVar[tuple[str, ...]] = ("fc1", "fc2", "head")
+    rectified: ClassVar[tuple[str, ...]] = ("fc1",)
+
+    def __post_init__(self) -> None:
+        """Refuse impossible networks."""
+        widths = (self.image_size, self.hidden, self.units)
+        require(min(widths) >= 1, "image_size, hidden, units >= 1", widths, "Raise them.")
+        require(self.init in INITS, f"init in {INITS}", self.init, "Choose one of them.")
+
+    @property
+    def n_activations(self) -> int:
+        """Number of outputs of all layers for one image."""
+        return self.hidden + self.units
+
+    @property
+    def n_weights(self) -> int:
+        """Number of weights of fc1 and fc2, without biases."""
+        return self.hidden * (self.image_size**2 + self.units)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one image's embedding (a multiply-add counts 2)."""
+        return 2 * self.n_weights
