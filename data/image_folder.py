@@ -83,7 +83,7 @@ def inspect_folder(root: Path, split_by: str | None, colour: bool) -> ImageFolde
     Raises:
         InputError: it holds no images in folders.
     """
-    groups = {class_of(root, file)[0] for file in image_files(root)}
+    groups = {class_of_file(root, file)[0] for file in image_files(root)}
     divided = len(groups) >= MIN_GROUPS or any(map(part_in_name, groups))
     by_class = split_by == "class" or (split_by is None and not divided)
     return ImageFolder(folder_name(root), by_class, colour)
@@ -95,7 +95,7 @@ def folder_name(root: Path) -> str:
     return folder if parse_dataset_name(folder) else f"{folder}-images"
 
 
-def class_of(root: Path, file: Path) -> Class:
+def class_of_file(root: Path, file: Path) -> Class:
     """Return group and class of an image; a class that lies in no group is in group ``""``.
 
     Raises:
@@ -143,7 +143,7 @@ def read_image_folder(root: Path, tree: ImageFolder, image_size: int) -> Dataset
     Raises:
         InputError: too few groups, classes or images, or a file that is no readable image.
     """
-    class_of = {file: class_of(root, file) for file in image_files(root)}
+    class_of = {file: class_of_file(root, file) for file in image_files(root)}
     n_images = Counter(class_of.values())
     alphabet = assign_alphabets(sorted(n_images), by_class=tree.by_class)
     require_counts(n_images, alphabet)

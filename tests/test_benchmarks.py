@@ -141,7 +141,7 @@ def test_an_ablation_changes_one_thing_and_costs_the_same(name: str) -> None:
     base = replace(base, fit=replace(base.fit, rates=rates))
     config = equal_compute(ABLATION[name](base), base)
     before, after = leaves(base), leaves(config)
-    changed = {n for n, v in after.items() if v != before[n]} - {"fit.epoch_steps"}
+    changed = {n for n, v in after.items() if v != before[n]} - {"fit.steps_per_epoch"}
     assert changed == CHANGED[name]
     if config.fit.recipe == "episode":
         steps = config.fit.steps_per_epoch

@@ -16,7 +16,7 @@ from tiny import objective, opened
 
 from data.episodes import dense_validation
 from data.splits import Split
-from hpo.dashboard import plots
+from hpo.dashboard import plots, updates
 from hpo.dashboard.plots import save_dashboard, save_notes, trial_note
 from hpo.dashboard.updates import DashboardUpdates
 from hpo.search.trial_files import most_confident_errors
@@ -107,7 +107,7 @@ def test_cards_are_saved_at_once_and_then_not_too_often(monkeypatch: pytest.Monk
     for _ in range(5):
         kept.update(news=True)
     assert len(saved) == 1
-    monkeypatch.setattr(plots, "UPDATE_INTERVAL", 0.0)
+    monkeypatch.setattr(updates, "UPDATE_INTERVAL", 0.0)
     kept.finish()
     kept.update(news=False)
     assert len(saved) == 2

@@ -19,7 +19,7 @@ def test_the_status_counts_and_names_the_best() -> None:
     study = made.mixed()
     study.set_user_attr(N_TRIALS, 12)
     text = said(study)
-    assert "4 complete · 1 pruned · 1 died · 1 interrupted · 1 failed · 1 running" in text
+    assert "4 complete · 1 pruned · 1 diverged · 1 interrupted · 1 failed · 1 running" in text
     assert "12 asked for" in text
     assert "running  trial 8 · 1 epochs · 10.0%" in text
     assert "Best so far: trial 4 with 80.0%" in text

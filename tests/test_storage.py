@@ -92,7 +92,7 @@ def test_four_processes_run_forty_waiting_trials_exactly_once(tmp_path: Path) ->
     for i in range(40):
         study.enqueue_trial({"x": i})
     code = (
-        "import optuna, sys; from hpo.storage import open_storage; import hpo.sampler;"
+        "import optuna, sys; from hpo.study.storage import open_storage; import hpo.study.sampler;"
         "optuna.logging.set_verbosity(optuna.logging.WARNING);"
         "s = optuna.load_study(study_name='s', storage=open_storage(sys.argv[1]));"
         "s.optimize(lambda t: t.suggest_int('x', 0, 99), n_trials=10)"
