@@ -1,6 +1,7 @@
-"""What is said of data, addresses and commands: nothing that does not compare or is private."""
+"""Text for terminals, messages and reports: tables, one-line errors, nothing private."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -35,3 +36,15 @@ def redact_command(words: list[str]) -> str:
 def _word_shown(word: str) -> str:
     flag, value = re.fullmatch(r"(--?[\w-]+=)?(.*)", word, re.DOTALL).groups("")  # type: ignore[union-attr]
     return flag + (redact_storage(value) if "://" in value else Path(value).name or value)
+
+
+def text_table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
+    """Return rows of cells as text with aligned columns, without trailing spaces.
+
+    Args:
+        rows: of the same number of cells; the first row usually names the columns.
+        indent: before every line.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(indent + line for line in lines)

@@ -10,7 +10,7 @@ import pytest
 
 from hpo.report.study import analysis, frames
 from hpo.report.study.analysis import interpolate
-from hpo.search.winner import FINALISTS
+from hpo.study.trials import FINALISTS
 
 
 def test_every_kind_of_trial_is_a_row() -> None:

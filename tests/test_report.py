@@ -18,8 +18,8 @@ from hpo.report.html_page import Page, Picture, Section, render_page
 from hpo.report.study import frames
 from hpo.report.study.page import study_page
 from hpo.report.study.text import EPISODES, best_table, n_episodes_of, study_facts, study_headline
-from hpo.search.winner import FINALISTS
 from hpo.study.open import N_EPISODES
+from hpo.study.trials import FINALISTS
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 

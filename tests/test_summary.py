@@ -9,10 +9,11 @@ from tiny import TINY
 
 from hpo.cli.study import next_commands
 from hpo.runtime.supervisor import describe_finalists
-from hpo.search.winner import FINALISTS, describe_value
+from hpo.search.winner import describe_value
 from hpo.study.budget import Budget
 from hpo.study.open import default_study_name
 from hpo.study.settings import RunConfig
+from hpo.study.trials import FINALISTS
 
 JOB = RunConfig(TINY, "sqlite:///study.db", default_study_name(TINY), Budget(30))
 

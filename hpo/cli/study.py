@@ -19,13 +19,13 @@ from data.text import hide_password
 from hpo.runtime.launcher import Launcher, ProcessLauncher
 from hpo.runtime.requeue import worker_of
 from hpo.search.trial_files import trial_files
-from hpo.search.winner import describe_value, finalist_accuracies, winning_trial
+from hpo.search.winner import describe_value, winning_trial
 from hpo.space.ranges import parse_groups
 from hpo.study.budget import Budget, count_finished, request_stop
 from hpo.study.open import default_study_name, open_stored_study
 from hpo.study.settings import DEFAULT_EPOCHS, RunConfig, StudySettings
 from hpo.study.storage import storage_errors
-from hpo.study.trials import best_trials
+from hpo.study.trials import best_trials, finalist_accuracies
 
 
 def run_config_from(args: argparse.Namespace) -> RunConfig:

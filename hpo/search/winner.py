@@ -7,9 +7,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
-from hpo.study.trials import best_trials
-
-FINALISTS = "finalists"
+from hpo.study.trials import FINALISTS, best_trials, finalist_accuracies
 
 
 def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any] | None:
@@ -32,12 +30,6 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
     found = {"accuracies": accuracies, "winner": winner, "first": first}
     study.set_user_attr(FINALISTS, found)
     return found
-
-
-def finalist_accuracies(study: Study) -> dict[int, list[float]]:
-    """Return the accuracies of every finalist's fits on the fresh episodes; empty without any."""
-    found = study.user_attrs.get(FINALISTS, {"accuracies": {}})["accuracies"]
-    return {int(number): each for number, each in found.items()}
 
 
 def describe_value(study: Study, trial: FrozenTrial) -> str:

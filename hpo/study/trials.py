@@ -1,5 +1,9 @@
-"""Which trials of a study are the best."""
+"""The trials of a study: their states and summaries, the best ones, and retries."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import fmean
 from typing import Any
 
 from optuna.study import Study
@@ -8,6 +12,132 @@ from optuna.trial import FrozenTrial, TrialState
 from model.schema import upgrade
 
 STATES = ("complete", "pruned", "diverged", "interrupted", "failed", "running", "waiting")
+REASONS = {
+    "complete": "All epochs were trained.",
+    "pruned": "The pruner stopped it: it was worse than earlier trials at the same epoch.",
+    "diverged": "The fit did not learn ({why}); its value is chance level.",
+    "interrupted": "Its process ended; the trial was queued again.",
+    "failed": "It failed and is not retried; run_study.py printed the error.",
+    "running": "",
+    "waiting": "",
+}
+NOT_STARTED = "It was not started: all fits had been assigned."
+
+# User attributes of a trial: which trial it retries, and whether the process of that one crashed.
+RETRY_OF, CRASHED = "retry_of", "died_before"
+FINALISTS = (
+    "finalists"  # user attribute of a study: the accuracies of its finalists, and the winner
+)
+
+
+@dataclass(frozen=True)
+class TrialCost:
+    """What the fit of a trial cost.
+
+    Args:
+        seconds: wall time of training and validation.
+        n_images: drawings embedded in training.
+        n_parameters: weights and biases of the network.
+        flops_per_image: floating-point operations of one embedding.
+        device: type and precision, for example ``"cpu bfloat16"``.
+    """
+
+    seconds: float
+    n_images: int
+    n_parameters: int
+    flops_per_image: float
+    device: str
+
+
+@dataclass(frozen=True)
+class TrialSummary:
+    """One trial, as the terminal, the dashboard and the report show it.
+
+    Args:
+        number: of the trial.
+        state: one of :data:`STATES`.
+        value: validation accuracy in [0, 1]: of the best epoch, or of the last reported epoch of a
+            pruned trial; None if nothing was reported.
+        fresh_values: accuracies of its fits as a finalist, with fresh seeds on fresh episodes.
+        cost: None until the fit has ended.
+        reason: why the trial ended, as a sentence; empty before that.
+        accuracies: validation accuracy by epoch, from 1.
+        params: by parameter name.
+        start: when it was started, or None.
+        end: when it ended, or None.
+        retry_of: number of the interrupted trial that it continues, or None.
+        retried_as: number of the trial that continues it, or None.
+    """
+
+    number: int
+    state: str
+    value: float | None
+    fresh_values: tuple[float, ...]
+    cost: TrialCost | None
+    reason: str
+    accuracies: dict[int, float]
+    params: dict[str, Any]
+    start: datetime | None
+    end: datetime | None
+    retry_of: int | None
+    retried_as: int | None
+
+    @property
+    def fresh_value(self) -> float | None:
+        """Mean of :attr:`fresh_values`; None if the trial was no finalist."""
+        return fmean(self.fresh_values) if self.fresh_values else None
+
+
+def summarize_trials(study: Study) -> list[TrialSummary]:
+    """Return the summary of every trial of a study, by number."""
+    retries, fresh = retry_numbers(study), finalist_accuracies(study)
+    return [
+        summarize_trial(trial, retries, fresh.get(trial.number, ()))
+        for trial in study.get_trials(deepcopy=False)
+    ]
+
+
+def summarize_trial(
+    trial: FrozenTrial, retries: dict[int, int], fresh_values: Sequence[float] = ()
+) -> TrialSummary:
+    """Return the summary of a trial.
+
+    Args:
+        trial: of any state.
+        retries: of :func:`retry_numbers`.
+        fresh_values: of :func:`finalist_accuracies`.
+    """
+    attributes, accuracies = (
+        trial_attributes(trial),
+        dict(sorted(trial.intermediate_values.items())),
+    )
+    state = state_of(trial, retries)
+    value = trial.value
+    if state == "pruned" and value is None and accuracies:
+        value = list(accuracies.values())[-1]
+    reason = REASONS[state].format(why=attributes.get("diverged"))
+    return TrialSummary(
+        number=trial.number,
+        state=state,
+        value=value,
+        fresh_values=tuple(fresh_values),
+        cost=_cost(attributes),
+        reason=NOT_STARTED if state == "pruned" and not accuracies else reason,
+        accuracies=accuracies,
+        params=trial.params,
+        start=trial.datetime_start,
+        end=trial.datetime_complete,
+        retry_of=attributes.get(RETRY_OF),
+        retried_as=retries.get(trial.number),
+    )
+
+
+def _cost(attributes: dict[str, Any]) -> TrialCost | None:
+    """Return the cost that a fit recorded; the device is the last attribute that it writes."""
+    if "device" not in attributes:
+        return None
+    names = ("seconds", "n_images", "n_parameters", "flops_per_image", "device")
+    return TrialCost(**{name: attributes[name] for name in names})
 
 
 def trial_attributes(trial: FrozenTrial) -> dict[str, Any]:
@@ -15,45 +145,48 @@ def trial_attributes(trial: FrozenTrial) -> dict[str, Any]:
     return upgrade("trial", trial.user_attrs)
 
 
-def state_of(trial: FrozenTrial, again: dict[int, int]) -> str:
+def state_of(trial: FrozenTrial, retries: dict[int, int]) -> str:
     """Return one of :data:`STATES`; a fit that diverged is complete, at chance level."""
-    if trial.state == TrialState.FAIL and trial.number in again:
-        return "interrupted"
+    if trial.state == TrialState.FAIL:
+        return "interrupted" if trial.number in retries else "failed"
     if trial.state == TrialState.COMPLETE and trial_attributes(trial).get("diverged"):
         return "diverged"
-    return {"FAIL": "failed"}.get(trial.state.name, trial.state.name.lower())
+    return trial.state.name.lower()
 
 
-RETRY_OF, CRASHED = "retry_of", "died_before"
+def best_trials(study: Study, n: int) -> list[FrozenTrial]:
+    """Return the ``n`` complete trials with the highest values; of equal ones, the earliest."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return sorted(complete, key=lambda trial: -(trial.value or 0.0))[:n]
+
+
+def finalist_accuracies(study: Study) -> dict[int, list[float]]:
+    """Return the accuracies of the finalists' fits by trial number; empty without finalists."""
+    stored = study.user_attrs.get(FINALISTS, {"accuracies": {}})["accuracies"]
+    return {int(number): accuracies for number, accuracies in stored.items()}
 
 
 def retry_numbers(study: Study) -> dict[int, int]:
-    """Return the numbers of interrupted trials that were put back, with their retries' numbers."""
+    """Return the number of the retry of each interrupted trial that was queued again."""
     trials = study.get_trials(deepcopy=False)
     return {t.user_attrs[RETRY_OF]: t.number for t in trials if RETRY_OF in t.user_attrs}
 
 
-def original_number(trials: list[FrozenTrial], number: int) -> int:
-    """Return the number under which a trial's parameters were first tried."""
+def original_number(trials: Sequence[FrozenTrial], number: int) -> int:
+    """Return the number of the first trial of which this one is a retry, or its own number."""
     earlier = trials[number].user_attrs.get(RETRY_OF)
     return number if earlier is None else original_number(trials, earlier)
 
 
-def position_in_study(trials: list[FrozenTrial], number: int) -> int:
-    """Return which of a study's trials this is, an interrupted one and its retries counted once."""
+def position_in_study(trials: Sequence[FrozenTrial], number: int) -> int:
+    """Return the position of a trial in the study, from 0; retries share that of the original."""
     first = original_number(trials, number)
     return first - sum(RETRY_OF in trial.user_attrs for trial in trials[:first])
 
 
-def count_crashes(trials: list[FrozenTrial], number: int) -> int:
-    """Return how often a process had died of a trial's parameters before it."""
+def count_crashes(trials: Sequence[FrozenTrial], number: int) -> int:
+    """Return how often a process crashed on the parameters of a trial before this trial."""
     attributes = trials[number].user_attrs
     if RETRY_OF not in attributes:
         return 0
     return int(attributes.get(CRASHED, 1)) + count_crashes(trials, attributes[RETRY_OF])
-
-
-def best_trials(study: Study, n: int) -> list[FrozenTrial]:
-    """Return the ``n`` complete trials of the highest values, the first of equals first."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return sorted(complete, key=lambda trial: -(trial.value or 0.0))[:n]

@@ -11,9 +11,8 @@ import pandas as pd
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from hpo.search.winner import FINALISTS
 from hpo.study.budget import union_seconds
-from hpo.study.trials import STATES, retry_numbers, state_of, trial_attributes
+from hpo.study.trials import FINALISTS, STATES, retry_numbers, state_of, trial_attributes
 
 COLUMNS = ("trial", "state", "value", "why", "epochs", "seconds", "flops", "start", "end")
 
