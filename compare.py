@@ -1,4 +1,4 @@
-"""Say how similar two images of characters are, or which of some classes an image shows.
+"""Compare two images of characters, or rank the classes of a support set for every query.
 
 ``compare.py a.png b.png``; ``compare.py query.png --support folder/``. See README.md.
 """
@@ -7,47 +7,67 @@ import argparse
 from pathlib import Path
 
 from hpo.cli.entry_point import run_command
-from hpo.cli.flags import add_device, positive_int
+from hpo.cli.flags import add_device, parse_args, positive_int
 
 
 def flags() -> argparse.ArgumentParser:
-    """Return the command line's flags."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description="Compare two images, or rank the classes of a support set for every query."
     )
-    parser.add_argument("images", nargs="+", type=Path, help="two, or queries; folders of them too")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        help="two images, or with --support any number of queries; a folder stands for its images",
+    )
     parser.add_argument(
         "--support",
         nargs="+",
         type=Path,
         default=[],
         metavar="PATH",
-        help="what queries are compared with: images, or a folder; a subfolder is a class",
+        help="images or folders to compare the queries with; each image and each subfolder is a "
+        "class",
     )
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: the pretrained")
-    parser.add_argument("--top", type=positive_int, default=5, help="classes shown (default: 5)")
-    parser.add_argument("--json", action="store_true", help="answers for programs")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="a picture of the answers, too")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="file of the network (default: the pretrained network)",
+    )
+    parser.add_argument(
+        "--top",
+        type=positive_int,
+        default=5,
+        help="maximum number of classes printed for each query (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write a page with the images"
+    )
     parser.add_argument(
         "--invert",
         action=argparse.BooleanOptionalAction,
-        help="the ink is light, or is not (default: looked for in each image)",
+        help="whether the ink is lighter than the paper (default: detected in each image)",
     )
     parser.add_argument(
-        "--no-binarize", action="store_true", help="do not make the ink black and white"
+        "--no-binarize",
+        action="store_true",
+        help="keep the grey levels of the ink instead of making it black and white",
     )
     parser.add_argument(
         "--no-preprocess",
         action="store_true",
-        help="neither crop nor centre: they are drawings already",
+        help="do not crop, centre and scale the ink, nor change the width of its strokes",
     )
     add_device(parser)
     return parser
 
 
 def main() -> None:
-    """Compare, print, and write the page."""
-    args = flags().parse_args()
+    """Compare the images, print the result, and write the page."""
+    args = parse_args(flags())
     from data.paths import PRETRAINED
     from data.preparation import Preparation
     from model.comparison import compare_images
@@ -57,16 +77,19 @@ def main() -> None:
 
     queries, support = split_inputs(args.images, args.support)
     checkpoint = args.checkpoint or PRETRAINED
-    how = Preparation(args.invert, not args.no_binarize, not args.no_preprocess)
+    preparation = Preparation(args.invert, not args.no_binarize, not args.no_preprocess)
     compute = choose_compute(args.device, args.precision)
-    found = compare_images(queries, support, checkpoint, how=how, on=compute)
-    print(comparison_json(found, args.top) if args.json else comparison_text(found, args.top))
-    if args.html:  # plotly's import takes half a second
+    comparison = compare_images(
+        queries, support, checkpoint, preparation=preparation, compute=compute
+    )
+    format_output = comparison_json if args.json else comparison_text
+    print(format_output(comparison, args.top))
+    if args.html:  # the import of plotly takes half a second
         from hpo.report.comparison import comparison_page
         from hpo.report.html_page import write_page
 
-        write_page(args.html, comparison_page(found, checkpoint, args.top))
-    require_all_readable(found)
+        write_page(args.html, comparison_page(comparison, checkpoint, args.top))
+    require_all_readable(comparison)
 
 
 if __name__ == "__main__":

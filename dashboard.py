@@ -4,33 +4,36 @@ import argparse
 from pathlib import Path
 
 from hpo.cli.entry_point import run_command
-from hpo.cli.flags import add_storage, non_negative_int
+from hpo.cli.flags import add_storage, non_negative_int, parse_args
 
 
 def flags() -> argparse.ArgumentParser:
-    """Return the command line's flags."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description="Look at a study: live in the browser, as one HTML file, or in the terminal."
     )
     add_storage(parser)
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument(
         "--export", type=Path, metavar="FILE", help="write the report as one HTML file"
     )
-    what.add_argument("--status", action="store_true", help="print how the study stands")
+    mode.add_argument("--status", action="store_true", help="print the status of the study")
     parser.add_argument(
-        "--port", type=non_negative_int, default=8080, help="of 127.0.0.1; 0 takes a free one"
+        "--port",
+        type=non_negative_int,
+        default=8080,
+        help="port on 127.0.0.1; 0 chooses a free one",
     )
-    parser.add_argument("--no-browser", action="store_true", help="open none")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument(
-        "--allow-edits", action="store_true", help="let the pages change and delete studies"
+        "--allow-edits", action="store_true", help="allow the pages to change and delete studies"
     )
     return parser
 
 
 def main() -> None:
-    """Print, export or serve until Ctrl-C."""
-    args = flags().parse_args()
+    """Print the status, export the report, or serve the dashboard until Ctrl-C."""
+    args = parse_args(flags())
     from hpo.dashboard.server import export_report, print_status, serve_dashboard
 
     if args.status:
@@ -48,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "The dashboard has ended; the study is untouched.")
+    run_command(main, "The dashboard was stopped; the study is not affected.")

@@ -1,59 +1,76 @@
-"""The paper's three tables, one command each, beside what it reports. See README.md."""
+"""Reproduce the three tables of Koch et al. (2015), next to the published accuracies.
+
+See README.md.
+"""
 
 import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from data.paths import VAR
 from hpo.cli.entry_point import run_command
-from hpo.cli.flags import add_data_and_device, positive_int
+from hpo.cli.flags import add_data_and_device, parse_args, positive_int
 
 SCALE_NAMES = ("smoke", "reduced", "full")
 
 
 def flags() -> argparse.ArgumentParser:
-    """Return the command line's flags."""
-    parser = argparse.ArgumentParser(description="Reproduce the tables of Koch et al. (2015).")
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        description="Reproduce the tables of Koch et al. (2015), next to the published accuracies."
+    )
     parser.add_argument(
         "--table",
         type=int,
         nargs="+",
         choices=(1, 2, 3),
         default=[1, 2, 3],
-        help="1 verification, 2 official 20-way, 3 MNIST (default: all)",
+        help="tables to reproduce: 1 is verification, 2 is 20-way one-shot on the official "
+        "episodes, 3 is MNIST (default: all)",
     )
     parser.add_argument(
         "--scale",
         choices=SCALE_NAMES,
         default="reduced",
-        help="smoke: a minute; reduced: 35 pixels, for two CPU cores (default); "
-        "full: 105 pixels, the paper's pairs and filters",
+        help="size of the networks and of their training: smoke takes a minute; reduced uses 35 "
+        "pixels, for two CPU cores; full uses 105 pixels and the pairs and filters of the paper "
+        "(default: %(default)s)",
     )
     parser.add_argument(
-        "--n-seeds", type=positive_int, help="fits of each row (default: the scale's)"
+        "--n-seeds",
+        type=positive_int,
+        help="number of fits of each row (default: 3 with reduced, otherwise 1)",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("var/reproduce"), metavar="DIR", help="of the tables"
+        "--out",
+        type=Path,
+        default=VAR / "reproduce",
+        metavar="DIR",
+        help="folder of the tables, as JSON files (default: %(default)s)",
     )
     add_data_and_device(parser)
     return parser
 
 
 def main() -> None:
-    """Make the tables one after another."""
-    args = flags().parse_args()
+    """Reproduce the tables one after another."""
+    args = parse_args(flags())
+    # Imports come after parsing: --help and a wrong flag need not wait for torch and optuna.
     from hpo.paper.reproduction import ReproductionRequest, reproduce
     from hpo.paper.tables import SCALES
     from model.device import choose_compute
 
     scale = SCALES[args.scale]
-    scale = replace(scale, n_seeds=args.n_seeds or scale.n_seeds)
-    compute = choose_compute(args.device, args.precision)
-    asked = ReproductionRequest(
-        scale, args.data_root, compute, args.out, Path("var/reproduce/networks")
+    request = ReproductionRequest(
+        scale=replace(scale, n_seeds=args.n_seeds or scale.n_seeds),
+        data_root=args.data_root,
+        compute=choose_compute(args.device, args.precision),
+        out=args.out,
+        networks=VAR / "reproduce" / "networks",
     )
     for number in args.table:
-        reproduce(asked, number)
+        reproduce(request, number)
 
 
 if __name__ == "__main__":
-    run_command(main, "Finished fits are kept; run the same command again to go on.")
+    run_command(main, "Finished epochs are saved; run the same command again to resume.")

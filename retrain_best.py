@@ -1,4 +1,4 @@
-"""Refit a study's best trial over several seeds and evaluate each fit once on the test.
+"""Refit the best trial of a study over several seeds, and evaluate each fit once on the test.
 
 ``--checkpoint FILE`` evaluates a saved network without training. See README.md.
 """
@@ -6,85 +6,115 @@
 import argparse
 from pathlib import Path
 
-from hpo.cli.entry_point import run_command
-from hpo.cli.flags import add_data_and_device, add_storage, add_tensorboard, positive_int
+from hpo.cli.entry_point import run_command, warn_if_untested_system
+from hpo.cli.flags import (
+    add_data_and_device,
+    add_storage,
+    add_tensorboard,
+    parse_args,
+    positive_int,
+)
 
-
-def flags() -> argparse.ArgumentParser:
-    """Return the command line's flags."""
-    parser = argparse.ArgumentParser(description="Refit and evaluate the best trial of a study.")
-    add_storage(parser)
-    parser.add_argument(
-        "--trial", type=int, metavar="N", help="default: the finalists' winner, else the best"
-    )
-    parser.add_argument(
-        "--image-size",
-        type=positive_int,
-        help="pixels; kernels grow with it (default: the study's)",
-    )
-    parser.add_argument("--n-seeds", type=positive_int, default=3, help="number of fits")
-    parser.add_argument(
-        "--max-epochs", type=positive_int, help="default: 6 × the study's (episode)"
-    )
-    parser.add_argument(
-        "--train-on",
-        default="train",
-        choices=("train", "train+val"),
-        help="train+val: 40 alphabets, for the full number of epochs",
-    )
-    parser.add_argument(
-        "--mirrors",
-        default=True,
-        action=argparse.BooleanOptionalAction,
-        help="whether mirrored alphabets train as further ones (episode)",
-    )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: var/retrain/STUDY-TRIAL")
-    parser.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="evaluate it, or --export it; train nothing"
-    )
-    parser.add_argument(
-        "--export",
-        choices=("onnx", "torch"),
-        help="write every network's embedding and comparison as graphs, too",
-    )
-    add_data_and_device(parser, "Omniglot, or a folder of images of your own")
-    add_tensorboard(parser)
-    parser.add_argument(
-        "--compile", action="store_true", help="torch.compile the network (CUDA graphs on a GPU)"
-    )
-    return parser
-
-
-FOR_FITS = (
+# Flags without effect on the evaluation of a saved network.
+FIT_FLAGS = (
     *("storage", "study_name", "trial", "image_size", "n_seeds", "max_epochs", "train_on"),
     *("mirrors", "tensorboard", "compile"),
 )
 
 
-def parsed() -> argparse.Namespace:
-    """Return the flags; those that a checkpoint would leave unheeded are refused."""
+def flags() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        description="Refit the best trial of a study over several seeds, and evaluate each fit "
+        "once on the test."
+    )
+    add_storage(parser)
+    parser.add_argument(
+        "--trial",
+        type=int,
+        metavar="N",
+        help="number of the trial (default: winner of the finalists, otherwise the best trial)",
+    )
+    parser.add_argument(
+        "--image-size",
+        type=positive_int,
+        help="size of the images in pixels; kernels scale with it (default: that of the study)",
+    )
+    parser.add_argument(
+        "--n-seeds", type=positive_int, default=3, help="number of fits (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-epochs",
+        type=positive_int,
+        help="maximum number of epochs of a fit (default: that of the study, times 6 with the "
+        "episode recipe)",
+    )
+    parser.add_argument(
+        "--train-on",
+        default="train",
+        choices=("train", "train+val"),
+        help="train+val also trains on the validation alphabets, and always for the maximum "
+        "number of epochs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--mirrors",
+        default=True,
+        action=argparse.BooleanOptionalAction,
+        help="train on mirrored alphabets too; episode recipe only (default: yes)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder of the results (default: var/retrain/ and a name from study and flags)",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="evaluate this network, or export it with --export, instead of training",
+    )
+    parser.add_argument(
+        "--export",
+        choices=("onnx", "torch"),
+        help="export every network for other programs, as graphs of embedding and comparison",
+    )
+    add_data_and_device(parser, "Omniglot, or of your own images")
+    add_tensorboard(parser)
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the networks with torch.compile, with CUDA graphs on a GPU",
+    )
+    return parser
+
+
+def parse_flags() -> argparse.Namespace:
+    """Return the parsed flags; exit if a flag has no effect together with ``--checkpoint``."""
     parser = flags()
-    args = parser.parse_args()
-    idle = [name for name in FOR_FITS if getattr(args, name) != parser.get_default(name)]
-    if args.checkpoint and idle:
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
-        parser.error(f"--checkpoint trains nothing; leave out {named}")
+    args = parse_args(parser)
+    unused = [name for name in FIT_FLAGS if getattr(args, name) != parser.get_default(name)]
+    if args.checkpoint and unused:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
+        parser.error(f"--checkpoint trains nothing. Leave out {names}.")
     return args
 
 
 def main() -> None:
-    """Evaluate a checkpoint, or refit the best trial."""
-    args = parsed()
-    from hpo.cli.retrain import evaluate_checkpoint, print_exported, retrain
+    """Refit the best trial, or evaluate or export a saved network."""
+    args = parse_flags()
+    warn_if_untested_system()
+    # Imports come after parsing: --help and a wrong flag need not wait for torch and optuna.
+    from hpo.cli.retrain import evaluate_checkpoint, export_networks, retrain
     from hpo.refit.plan import RetrainRequest
-    from model.export import require_libraries
+    from model.export import require_export_libraries
 
     if args.export:
-        require_libraries(args.export)
+        require_export_libraries(args.export)
+    if args.checkpoint and args.export:
+        export_networks([args.checkpoint], args.export, args.out)
+        return
     if args.checkpoint:
-        if args.export:
-            print_exported([args.checkpoint], args.export, args.out)
-            return
         evaluate_checkpoint(args.checkpoint, args.data_root, args.device, args.precision, args.out)
         return
     networks = retrain(
@@ -106,8 +136,8 @@ def main() -> None:
         )
     )
     if args.export:
-        print_exported(networks, args.export, None)
+        export_networks(networks, args.export, None)
 
 
 if __name__ == "__main__":
-    run_command(main, "Fits under way are kept; run the same command again to go on.")
+    run_command(main, "Finished epochs are saved; run the same command again to resume.")

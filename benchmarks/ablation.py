@@ -1,8 +1,8 @@
-"""What each ingredient is worth: validation accuracy without it, at equal compute, over seeds.
+"""Ablations: the validation accuracy without each ingredient, at equal compute, over seeds.
 
-The configuration is the winner of a study; each row changes what its name says. A row whose network
-or batch costs more is trained for fewer steps, so that all rows take about the same time, but for
-the other precision, which keeps the steps. The test alphabets are not looked at.
+The base configuration is the winner of a study; each row changes one thing. A row with a costlier
+network or batch is trained for fewer steps, so that all rows take about the same time. Only the
+row with the other precision keeps the number of steps. The test alphabets are not used.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 import torch
-from harness import finish, machine_of, parser
+from harness import compute_from, finish, parser
 
 from data.episodes import dense_validation
 from data.load import load_dataset
@@ -20,24 +20,24 @@ from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_storage
 from hpo.refit.plan import refit_config
-from hpo.search.winner import choose_trial
+from hpo.search.finalists import choose_trial
 from hpo.space.configuration import resize_model
 from hpo.study.open import open_stored_study, storage_or_reference
 from model.config import Config, LayerRates
 from model.device import ComputeConfig
 from model.fit_state import FitState
-from model.train import CHANCE, Validation, fit
+from model.train import CHANCE_ACCURACY, Validation, fit
 
 Change = Callable[[Config], Config]
 
 
 def fitted(**values: object) -> Change:
-    """Return the change of some values of the fit."""
+    """Return a change that replaces fields of the fit."""
     return lambda config: replace(config, fit=replace(config.fit, **values))  # type: ignore[arg-type]
 
 
 def one_rate(config: Config) -> Config:
-    """Give all layers the geometric means of the rates and penalties, and the mean momentum."""
+    """Use in all layers the geometric mean of rates and penalties, and the mean momentum."""
     rates = config.fit.rates
 
     def mean(values: list[float]) -> float:
@@ -52,18 +52,18 @@ def one_rate(config: Config) -> Config:
 
 
 def pairs_recipe(config: Config) -> Config:
-    """Train on independent pairs, as many images as before."""
+    """Train on independent pairs, with the same number of images."""
     n_pairs = config.fit.steps_per_epoch * config.fit.n_characters
     return fitted(recipe="paper", n_pairs=n_pairs, turns=False)(config)
 
 
 def paper_start(config: Config) -> Config:
-    """Draw the paper's initial weights."""
+    """Use the initial weights of the paper."""
     return replace(config, model=replace(config.conv, init="paper"))
 
 
 def at_size(pixels: int) -> Change:
-    """Return the change to another image size, the kernels scaled with it."""
+    """Return a change to another image size; the kernels are scaled with it."""
     return lambda config: replace(config, model=resize_model(config.conv, pixels))
 
 
@@ -85,14 +85,14 @@ OTHER_PRECISION = "the other precision"
 
 @dataclass
 class Bench:
-    """Fits one configuration after another; data of each size is loaded once."""
+    """Fits configurations; the data set is loaded once per image size."""
 
     compute: ComputeConfig
     data_root: object
     loaded: dict[int, Split]
 
     def accuracy(self, config: Config, seed: int, compute: ComputeConfig) -> float:
-        """Return the best epoch's validation accuracy; chance for a fit that died."""
+        """Return the validation accuracy of the best epoch; chance level if the fit diverged."""
         size = config.model.image_size
         if size not in self.loaded:
             packed = load_dataset("omniglot", self.data_root, size)  # type: ignore[arg-type]
@@ -101,11 +101,11 @@ class Bench:
         state = FitState(config, seed, compute)
         validation = Validation(parts.val, dense_validation(parts.val))
         results = list(fit(state, parts.train, validation))
-        return CHANCE if results[-1].diverged else max(r.accuracy for r in results)
+        return CHANCE_ACCURACY if results[-1].diverged else max(r.accuracy for r in results)
 
 
 def equal_compute(config: Config, base: Config) -> Config:
-    """Return the configuration with as many steps as the base's time allows."""
+    """Return the configuration with the number of steps that costs as much as the base."""
     if config.fit.recipe == "paper":
         return config
     steps = max(1, round(base.fit.steps_per_epoch * base.cost / config.cost))
@@ -113,20 +113,20 @@ def equal_compute(config: Config, base: Config) -> Config:
 
 
 def other_precision(compute: ComputeConfig) -> ComputeConfig:
-    """Return the machine at bfloat16 where it was at float32, and the other way round."""
+    """Return the same device with the other precision."""
     other = "float32" if compute.precision == "bfloat16" else "bfloat16"
     return replace(compute, precision=other)
 
 
 def main() -> None:
-    """Fit every row with every seed, then print and keep the table."""
+    """Fit every row with every seed; print and write the table."""
     flags = parser(__doc__)
     add_storage(flags)
     flags.add_argument("--trial", type=int, metavar="N", help="default: the winner")
     flags.add_argument("--epochs", type=int, help="default: the study's; quick: 1")
     flags.add_argument("--n-seeds", type=int, default=3, help="quick: 1")
     args = flags.parse_args()
-    compute = machine_of(args)
+    compute = compute_from(args)
     with open_stored_study(storage_or_reference(args.storage), args.study_name) as (
         _,
         study,
@@ -147,7 +147,7 @@ def main() -> None:
 
 
 def table(found: dict[str, list[float]]) -> pd.DataFrame:
-    """Return mean, deviation and difference from the first row, in percent."""
+    """Return mean, standard deviation and difference from the first row, in percent."""
     first = torch.tensor(next(iter(found.values())))
     rows = []
     for name, values in found.items():
@@ -165,4 +165,4 @@ def table(found: dict[str, list[float]]) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

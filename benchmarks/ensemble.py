@@ -1,17 +1,16 @@
-"""Several fits that answer together: ``uv run benchmarks/ensemble.py RETRAIN_FOLDER``.
+"""Ensembles of the fits of a retraining: ``uv run benchmarks/ensemble.py RETRAIN_FOLDER``.
 
-The logits of a retraining's networks are averaged, for every subset of its seeds. The validation
-episodes say what that is worth; the official ones are asked once and logged.
+Averages the logits of the networks for every subset of the seeds. Evaluates each subset on the
+validation episodes and once on the official episodes, which is logged.
 """
 
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from harness import finish, machine_of, parser
+from harness import compute_from, finish, parser
 from torch import Tensor
 
 from data.episodes import Episodes, dense_validation
@@ -19,32 +18,33 @@ from data.errors import InputError
 from data.load import load_dataset
 from data.splits import split_dataset
 from hpo.cli.entry_point import run_command
-from hpo.refit.result import format_mean, mean_and_sd
-from hpo.refit.test_log import log_test_evaluation
+from hpo.refit.result import RESULT_FILE, RetrainResult
+from hpo.refit.retrain import log_test_evaluation
 from model.checkpoint import load_network
 from model.evaluate import correctness, episode_logits
+from model.summary import format_mean, mean_and_sd
 
 
 def right(logits: list[Tensor], episodes: Episodes) -> float:
-    """Return the share of episodes that the networks' mean logits answer rightly."""
+    """Return the accuracy of the mean logits of several networks, in [0, 1]."""
     return correctness(torch.stack(logits).mean(0), episodes.target_RQ).mean().item()
 
 
 def main() -> None:
-    """Ask every network once, then count every subset's answers."""
+    """Evaluate every network once, then every subset of them."""
     flags = parser(__doc__)
-    flags.add_argument("folder", type=Path, help="of a retraining")
+    flags.add_argument("folder", type=Path, help="folder of a retraining")
     args = flags.parse_args()
-    compute = machine_of(args)
-    result = result_of(args.folder)
-    fits = {seed["seed"]: seed["seconds"] for seed in result["seeds"]}
+    compute = compute_from(args)
+    result = read_result(args.folder)
+    fits = {seed.seed: seed.fit.seconds for seed in result.seeds if seed.fit}
     paths = [args.folder / f"seed-{seed}.pt" for seed in fits]
     found: dict[str, list[Tensor]] = {"validation": [], "official": []}
     for path in paths:
         net, config, _ = load_network(path)
         net.precision = compute.precision
         parts = split_dataset(
-            load_dataset(result["data"], args.data_root, config.model.image_size)
+            load_dataset(result.data, args.data_root, config.model.image_size)
         ).to(compute.device)
         asked = {"validation": (parts.val, dense_validation(parts.val))}
         asked["official"] = (parts.test, parts.official)
@@ -70,22 +70,21 @@ def main() -> None:
     finish(args, compute, table, seeds=list(fits), each=each)
 
 
-def result_of(folder: Path) -> dict[str, Any]:
-    """Return the content of a retraining's result.json.
+def read_result(folder: Path) -> RetrainResult:
+    """Return the result of a retraining.
 
     Raises:
-        InputError: there is none, of one fit alone, or validation was trained on.
+        InputError: there is no valid result, it has one fit, or validation was trained on.
     """
-    if not (folder / "result.json").is_file():
-        raise InputError(f"{folder} holds no result.json. Name a folder of retrain_best.py.")
-    result = dict(json.loads((folder / "result.json").read_text()))
-    if len(result["seeds"]) < 2 or result["train_on"] != "train":
+    result = RetrainResult.read(folder / RESULT_FILE)
+    train_on = result.origin.train_on if result.origin else "unknown data"
+    if len(result.seeds) < 2 or train_on != "train":
         raise InputError(
-            f"{folder} must hold two fits or more on train alone, but holds "
-            f"{len(result['seeds'])} on {result['train_on']}. Name another."
+            f"{folder} must hold at least two fits on train, but holds {len(result.seeds)} on "
+            f"{train_on}. Name another folder."
         )
     return result
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

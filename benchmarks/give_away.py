@@ -1,7 +1,7 @@
-"""The pretrained network and its model card: ``uv run benchmarks/give_away.py RETRAIN_FOLDER``.
+"""Make the pretrained network and its card: ``uv run benchmarks/give_away.py RETRAIN_FOLDER``.
 
-Of a retraining's networks the one with the best validation accuracy is taken, stored in half
-precision, evaluated as stored, and written to ``results/pretrained/``.
+Takes the network of a retraining with the highest validation accuracy, stores it in half precision
+in ``results/pretrained/``, and evaluates it as stored.
 """
 
 import argparse
@@ -14,7 +14,8 @@ from data.load import load_dataset
 from data.splits import split_dataset
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_data_and_device
-from hpo.refit.test_log import log_test_evaluation
+from hpo.refit.result import RESULT_FILE, RetrainResult
+from hpo.refit.retrain import log_test_evaluation
 from model.checkpoint import load_network, save_network
 from model.device import choose_compute
 from model.test_metrics import evaluate_network
@@ -25,40 +26,38 @@ KEPT = (
     "provenance",
 )
 LIMITS = """\
-- It compares two drawings of characters, ink on paper, one character in a square image, as
-  `compare.py` makes them of pictures. It was trained on drawings made with a mouse alone.
-- A similarity is no probability that two drawings are of one character anywhere else than among
-  pairs like the test's; the threshold below was chosen on validation pairs, half of them same.
-- Who draws like none of the twenty drawers of Omniglot's background set may be served worse, and
-  alphabets differ much, as the table shows.
-- Nothing here was selected on the test alphabets. Reading a person's handwriting to identify the
-  person is not what it was made or tested for."""
+- It compares two drawings of characters: ink on paper, one character per square image, as
+  `compare.py` prepares them. It was trained only on drawings made with a mouse.
+- A similarity is a probability only for pairs like those of the test. The threshold was chosen on
+  validation pairs, half of which show the same character.
+- Accuracy may be lower for handwriting unlike that of the twenty drawers of Omniglot's background
+  set, and it differs between alphabets, as the table shows.
+- Nothing was selected on the test alphabets. The network was neither made nor tested to identify
+  persons by their handwriting."""
 
 
 def parse() -> argparse.Namespace:
-    """Return the command line's flags."""
+    """Return the parsed flags."""
     parser = argparse.ArgumentParser(description="Choose, store and describe a pretrained network.")
-    parser.add_argument("folder", type=Path, help="of a retraining: result.json, a network a seed")
+    parser.add_argument("folder", type=Path, help="folder of a retraining")
     add_data_and_device(parser)
     return parser.parse_args()
 
 
 def stored(folder: Path) -> Path:
-    """Store the network of the best validation accuracy in half precision; return its file.
+    """Store the network with the best validation accuracy in half precision; return its path.
 
     Raises:
-        InputError: the folder holds no retraining that validation can choose from.
+        InputError: the folder holds no retraining with a validation accuracy.
     """
-    if not (folder / "result.json").is_file():
-        raise InputError(f"{folder} holds no result.json. Name a folder of retrain_best.py.")
-    result = json.loads((folder / "result.json").read_text())
-    if result["train_on"] != "train":
+    result = RetrainResult.read(folder / RESULT_FILE)
+    train_on = result.origin.train_on if result.origin else "unknown data"
+    if train_on != "train":
         raise InputError(
             "Validation chooses among the seeds, so --train-on must have been train, but it was "
-            f"{result['train_on']}. Name another folder."
+            f"{train_on}. Name another folder."
         )
-    seeds = result["seeds"]
-    best = max(seeds, key=lambda seed: seed["validation_accuracy"])["seed"]
+    best = max(result.seeds, key=lambda seed: seed.metrics.validation_accuracy or 0.0).seed
     net, config, facts = load_network(folder / f"seed-{best}.pt")
     path = FOLDER / "network.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +103,7 @@ def card(scores: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Store, evaluate and describe it."""
+    """Store and evaluate the network; write its scores and its card."""
     args = parse()
     compute = choose_compute(args.device, args.precision)
     path = stored(args.folder)
@@ -113,7 +112,7 @@ def main() -> None:
     parts = split_dataset(load_dataset("omniglot", args.data_root, config.model.image_size)).to(
         compute.device
     )
-    scores = evaluate_network(net.to(compute.device), parts).figures
+    scores = evaluate_network(net.to(compute.device), parts).metrics.to_dict()
     log_test_evaluation("benchmarks/give_away.py", [scores["official"]["accuracy"]])
     size = {"megabytes": path.stat().st_size / 1e6}
     scores |= size | {"facts": facts, "config": config.to_dict(), "precision": compute.precision}
@@ -124,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

@@ -1,4 +1,4 @@
-"""What the benchmarks share: flags, interleaved timing, the machine's ceiling, results."""
+"""Shared by the benchmarks: flags, interleaved timing, peak FLOP/s, and result files."""
 
 import argparse
 import json
@@ -15,26 +15,28 @@ from hpo.cli.flags import add_data_and_device
 from model.device import ComputeConfig, choose_compute
 from model.provenance import provenance
 
-MATRICES = (1024, 2048, 4096)  # rows and columns of the products that measure the ceiling
+MATRICES = (1024, 2048, 4096)  # rows and columns of the matrix products that measure the peak
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
-    """Return the flags that every benchmark has."""
-    made = argparse.ArgumentParser(description=doc.splitlines()[0])
-    made.add_argument("--quick", action="store_true", help="a smaller run, under a minute")
-    made.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
-    add_data_and_device(made)
-    made.set_defaults(compile=False)
-    return made
+    """Return a parser with the flags of every benchmark."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument(
+        "--quick", action="store_true", help="run a smaller benchmark in less than a minute"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE")
+    add_data_and_device(parser)
+    parser.set_defaults(compile=False)
+    return parser
 
 
-def machine_of(args: argparse.Namespace) -> ComputeConfig:
-    """Return the machine that the flags name."""
+def compute_from(args: argparse.Namespace) -> ComputeConfig:
+    """Return the device and precision that the flags name."""
     return choose_compute(args.device, args.precision, args.compile)
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Return the wall time of some work, all of it done."""
+    """Return the wall time of a call in seconds, including queued work of a GPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     started = time.perf_counter()
@@ -47,9 +49,9 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
 def interleaved(
     rows: dict[str, Callable[[], object]], rounds: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Return seconds per row: one round after another, so that noise strikes all rows alike."""
+    """Return the seconds of each round by row; the rows take turns and see the same noise."""
     for work in rows.values():
-        work()  # caches, kernels and memory are set up outside the measurement
+        work()  # warm-up: caches, kernels and memory
     times: dict[str, list[float]] = {name: [] for name in rows}
     for _ in range(rounds):
         for name, work in rows.items():
@@ -58,7 +60,7 @@ def interleaved(
 
 
 def ceiling(dtype: torch.dtype, device: torch.device, rounds: int = 7) -> float:
-    """Return the FLOP/s of the square matrix product that this machine does best."""
+    """Return the highest FLOP/s of a square matrix product on this machine."""
 
     def flops_per_second(n: int) -> float:
         a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
@@ -71,7 +73,7 @@ def ceiling(dtype: torch.dtype, device: torch.device, rounds: int = 7) -> float:
 def finish(
     args: argparse.Namespace, compute: ComputeConfig, tables: dict[str, pd.DataFrame], **more: Any
 ) -> None:
-    """Print the tables and where they were measured; write them if a file is named."""
+    """Print the tables and the machine; write them to the file of ``--json``, if given."""
     about = provenance(compute)
     for title, table in tables.items():
         print(f"\n{title}\n{table.to_string(index=False)}")

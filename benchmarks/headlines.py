@@ -1,6 +1,7 @@
-"""The headline results: ``results/summary.json``, the README's table and that of docs/results.md.
+"""Write the headline results: ``results/summary.json`` and the tables of README and results page.
 
-``uv run benchmarks/headlines.py`` reads every ``results/*/result.json``; the folder is the name.
+``uv run benchmarks/headlines.py`` reads every ``results/*/result.json`` and prints the tables. The
+name of a result is that of its folder.
 """
 
 import json
@@ -9,45 +10,45 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from data import published
 from hpo.cli.entry_point import run_command
-from hpo.refit import published
-from hpo.refit.result import format_mean
+from hpo.refit.result import RetrainResult
+from model.summary import MeanSd, format_mean
 
 RESULTS = Path(__file__).parents[1] / "results"
 
 
-def headline(name: str, result: dict[str, Any]) -> dict[str, Any]:
-    """Return what a retraining came to, with the time of its study and of one of its fits."""
-    summary, made, config = result["summary"], result["provenance"], result["config"]
-    official, validation = summary["official"], summary["validation"]
-    averaged = summary["averaged"]
-    seconds = result["study_seconds"] + fmean(seed["seconds"] for seed in result["seeds"])
+def headline(name: str, result: RetrainResult) -> dict[str, Any]:
+    """Return the metrics of a retraining, and the time of its study and of one fit."""
+    summary, origin, provenance = result.summary, result.origin, result.provenance
+    assert origin is not None, "a retraining, not the evaluation of a saved network"
+    fit_seconds = fmean(seed.fit.seconds for seed in result.seeds if seed.fit)
     return {
         "name": name,
-        "recipe": config["fit"]["recipe"],
-        "image_size": config["model"]["image_size"],
-        "train_on": result["train_on"],
-        "n_seeds": len(result["seeds"]),
-        "official_mean": official["mean"],
-        "official_sd": official["sd"],
-        "official_averaged_mean": averaged["mean"],
-        "validation_mean": validation and validation["mean"],
-        "study_seconds": result["study_seconds"],
-        "wall_seconds_total": round(seconds, 1),
-        "n_cores": made["n_cores"],
-        "device": f"{made['cpu']}, {made['device']} {made['precision']}",
-        "commit": made["commit"],
-        "command": made["command"],
+        "recipe": result.config.fit.recipe,
+        "image_size": result.config.model.image_size,
+        "train_on": origin.train_on,
+        "n_seeds": len(result.seeds),
+        "official_mean": summary.official.mean,
+        "official_sd": summary.official.sd,
+        "official_averaged_mean": summary.averaged.mean,
+        "validation_mean": summary.validation and summary.validation.mean,
+        "study_seconds": origin.study_seconds,
+        "wall_seconds_total": round(origin.study_seconds + fit_seconds, 1),
+        "n_cores": provenance["n_cores"],
+        "device": f"{provenance['cpu']}, {provenance['device']} {provenance['precision']}",
+        "commit": provenance["commit"],
+        "command": provenance["command"],
     }
 
 
 def together(alone: dict[str, Any], found: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what several of a retraining's fits come to when they answer together.
+    """Yield the figures of ensembles of the fits of a retraining.
 
     Args:
-        alone: the retraining's headline.
-        found: of benchmarks/ensemble.py; the subsets of a few fits share fits, so the deviation
-            over them is no deviation over independent ensembles.
+        alone: figures of the retraining.
+        found: result of benchmarks/ensemble.py. Subsets share fits, so their standard deviation is
+            not that of independent ensembles.
     """
     by_kind = {
         (line["fits together"], line["episodes"]): line["accuracies"] for line in found["each"]
@@ -69,17 +70,17 @@ def together(alone: dict[str, Any], found: dict[str, Any]) -> Iterator[dict[str,
 
 
 def headlines() -> list[dict[str, Any]]:
-    """Return a headline per committed result, the best first."""
+    """Return a headline per committed result, best first."""
     found = []
     for path in sorted(RESULTS.glob("*/result.json")):
-        alone = headline(path.parent.name, json.loads(path.read_text()))
+        alone = headline(path.parent.name, RetrainResult.read(path))
         found.append(alone)
         if (ensemble := path.with_name("ensemble.json")).exists():
             found += together(alone, json.loads(ensemble.read_text()))
     return sorted(found, key=lambda line: -line["official_mean"])
 
 
-# The README's choice among the headlines: what a reader does to get there.
+# Headlines of the README, and the commands that reproduce them.
 COMMANDS = {
     "default": "`run_study.py`, then `retrain_best.py`",
     "52px": "`retrain_best.py --image-size 52 --max-epochs 240`",
@@ -88,16 +89,16 @@ COMMANDS = {
 
 
 def ladder(lines: list[dict[str, Any]]) -> list[str]:
-    """Return the README's table: ours among those of the paper, the least first."""
-    nearest = json.loads((RESULTS / "default" / "result.json").read_text())["baseline"]["official"]
+    """Return the table of the README: our figures and those of the paper, ascending."""
+    nearest = RetrainResult.read(RESULTS / "default" / "result.json").baseline.official
     rows = [
-        (nearest["accuracy"], "1-nearest neighbour on pixels", "", ""),
+        (nearest.accuracy, "1-nearest neighbour on pixels", "", ""),
         (published.CONVNET, "**Koch et al. (2015)**", "", ""),
         (published.HUMAN, "humans", "", ""),
     ]
     for line in lines:
         if line["name"] in COMMANDS:
-            said = format_mean({"mean": line["official_mean"], "sd": line["official_sd"]})
+            said = format_mean(MeanSd(line["official_mean"], line["official_sd"]))
             minutes = f"{line['wall_seconds_total'] / 60:.0f} min"
             rows.append((line["official_mean"], COMMANDS[line["name"]], f"**{said}**", minutes))
     head = ["| | official 400 | study and one fit |", "|---|---|---|"]
@@ -110,7 +111,7 @@ def table(lines: list[dict[str, Any]]) -> list[str]:
     head = ["", "trained on", "pixels", "official", "averaged", "validation", "study and one fit"]
     rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for line in lines:
-        official = format_mean({"mean": line["official_mean"], "sd": line["official_sd"]})
+        official = format_mean(MeanSd(line["official_mean"], line["official_sd"]))
         known = line["validation_mean"] is not None
         folder = line["name"].partition(",")[0]
         file = "ensemble" if "," in line["name"] else "result"
@@ -133,11 +134,11 @@ def table(lines: list[dict[str, Any]]) -> list[str]:
 
 
 def main() -> None:
-    """Write the summary and print the table."""
+    """Write the summary and print the tables."""
     lines = headlines()
     (RESULTS / "summary.json").write_text(json.dumps(lines, indent=1) + "\n")
     print("\n".join([*ladder(lines), "", *table(lines)]))
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

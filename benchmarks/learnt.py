@@ -1,10 +1,10 @@
-"""What a study learnt: which parameters matter, the good trials' rates, accuracy against cost.
+"""Findings of a study: important parameters, the values of its best trials, accuracy by cost.
 
-``uv run benchmarks/learnt.py`` reads ``study.db``, or the reference study where there is none.
+``uv run benchmarks/learnt.py`` reads ``study.db``, or the reference study if there is none.
 """
 
 import pandas as pd
-from harness import finish, machine_of, parser
+from harness import compute_from, finish, parser
 from optuna.study import Study
 
 from hpo.cli.entry_point import run_command
@@ -12,18 +12,18 @@ from hpo.cli.flags import add_storage
 from hpo.report.study import analysis, frames
 from hpo.study.open import open_stored_study, storage_or_reference
 
-MOST = 8  # parameters in the table
+N_PARAMETERS = 8  # in the table
 COST_CLASSES = 3
 
 
 def importances(study: Study) -> pd.DataFrame:
-    """Return the parameters in which the best trials differ most from the others."""
-    found = analysis.importance_frame(study).head(MOST)
+    """Return the most important parameters, formatted."""
+    found = analysis.importance_frame(study).head(N_PARAMETERS)
     return found.assign(importance=[f"{share:.1%}" for share in found["importance"]])
 
 
 def values_of_the_good(good: pd.DataFrame, space: list[str]) -> pd.DataFrame:
-    """Return median and range of each parameter over the good trials."""
+    """Return median and range of each parameter over the best trials."""
     rows = good[space].astype(float)
     frame = pd.DataFrame({"median": rows.median(), "least": rows.min(), "most": rows.max()})
     shown = frame.map(lambda value: f"{value:.0f}" if value >= 1000 else f"{value:.3g}")
@@ -31,7 +31,7 @@ def values_of_the_good(good: pd.DataFrame, space: list[str]) -> pd.DataFrame:
 
 
 def by_cost(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the best and the median accuracy of the complete trials by FLOPs of their networks."""
+    """Return best and median accuracy of the complete trials, by classes of FLOPs."""
     done = frame[frame["state"] == "complete"]
     if len(done) < COST_CLASSES:
         return pd.DataFrame()
@@ -40,7 +40,7 @@ def by_cost(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def cost_row(group: pd.DataFrame) -> dict[str, object]:
-    """Return the line of the trials of one class."""
+    """Return the row of one class of trials."""
     least, most = group["flops"].min() / 1e6, group["flops"].max() / 1e6
     return {
         "MFLOPs per image": f"{least:.0f}–{most:.0f}",
@@ -51,21 +51,21 @@ def cost_row(group: pd.DataFrame) -> dict[str, object]:
 
 
 def finalists(study: Study) -> pd.DataFrame:
-    """Return the best trials' values beside what fresh seeds and fresh episodes made of them."""
+    """Return the values of the finalists in the search and after refitting."""
     scores = frames.finalist_frame(study)
     values = {trial.number: trial.value for trial in study.get_trials(deepcopy=False)}
     return pd.DataFrame(
         {
             "trial": scores["trial"],
             "as a trial": [f"{values[number]:.1%}" for number in scores["trial"]],
-            "fitted again": [f"{mean:.1%}" for mean in scores["mean"]],
+            "refitted": [f"{mean:.1%}" for mean in scores["mean"]],
             "fits": scores["n"],
         }
     )
 
 
 def main() -> None:
-    """Print and keep the tables."""
+    """Print and write the tables."""
     flags = parser(__doc__)
     add_storage(flags)
     args = flags.parse_args()
@@ -80,8 +80,8 @@ def main() -> None:
             f"The {len(good)} best trials": values_of_the_good(good, frames.parameter_names(frame)),
             "Accuracy against cost": by_cost(frame),
         }
-    finish(args, machine_of(args), tables)
+    finish(args, compute_from(args), tables)
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

@@ -1,7 +1,7 @@
-"""The plain loop: what every public reimplementation does, and what ours is measured against.
+"""The plain training loop of public reimplementations, the baseline of the speed measurements.
 
-A DataLoader over PIL images (shrunk once, which is kind), torchvision's RandomAffine for each
-image, float32, two forward passes per pair. Nothing of the project is used but its drawings.
+It uses a DataLoader over PIL images (resized once), torchvision's RandomAffine per image, float32
+and two forward passes per pair. Of the project it uses only the drawings.
 """
 
 import os
@@ -24,10 +24,10 @@ LR = 1e-3  # Adam's default
 
 
 class PlainNet(nn.Module):
-    """The paper's network; its weights have the names of ours, so that they can be exchanged."""
+    """The network of the paper; the weights have the same names as in SiameseNet."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Initialise as torch does."""
+        """Build the layers with PyTorch's default initialisation."""
         super().__init__()
         channels = (1, *config.filters)
         for i, kernel in enumerate(config.kernels):
@@ -49,7 +49,7 @@ class PlainNet(nn.Module):
 
 
 class PlainPairs(Dataset[tuple[Tensor, Tensor, float]]):
-    """Random pairs, every second one same, each image transformed by PIL.
+    """Random pairs of transformed PIL images; every second pair shows the same character.
 
     Args:
         drawings: at 105 pixels.
@@ -61,7 +61,7 @@ class PlainPairs(Dataset[tuple[Tensor, Tensor, float]]):
     def __init__(
         self, drawings: Drawings, image_size: int, n: int, *, distort: bool = True
     ) -> None:
-        """Turn the drawings into PIL images, ink white as in ours, so that ours can evaluate."""
+        """Convert the drawings to PIL images with white ink, as SiameseNet expects them."""
         full = (Image.fromarray(image) for image in drawings.images_NHW.numpy())
         shrink = transforms.Resize(image_size)
         self.images = [shrink(image) if image_size != FULL_SIZE else image for image in full]
@@ -83,17 +83,17 @@ class PlainPairs(Dataset[tuple[Tensor, Tensor, float]]):
         return x
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, float]:
-        """Return two images and 1.0 if they show one character."""
+        """Return two images, and 1.0 if they show the same character."""
         a, b = random.sample(range(len(self.first)), 2)
         b = a if index % 2 else b
         return self._drawing(a), self._drawing(b), float(a == b)
 
 
 def plain_epochs(net: PlainNet, pairs: PlainPairs) -> Iterator[float]:
-    """Train without end; yield the wall seconds of each pass over the pairs."""
+    """Train for ever; yield the wall time in seconds of each pass over the pairs."""
     optimizer = torch.optim.Adam(net.parameters(), lr=LR)
     device = net.fc1.weight.device
-    # Loader processes where cores are left over; on two cores they only take turns.
+    # On two cores, loader processes only compete with the training.
     n_loaders = max(0, (os.cpu_count() or 1) - 2)
     loader = DataLoader(pairs, batch_size=BATCH, shuffle=True, num_workers=n_loaders)
     while True:

@@ -1,9 +1,9 @@
-"""What preparing pictures is worth and brings: one-shot accuracy of the pretrained network.
+"""Measure what image preparation is worth: one-shot accuracy of the pretrained network.
 
-Validation episodes of Omniglot, whose drawings are shown as they are, prepared by ``data/ink.py``,
-and as simulated photographs (a thicker pen, grey paper, a shadow, noise, somewhere on a larger
-sheet, half of them light ink on dark paper); and MNIST's digits, 28 pixels. Nothing is chosen here,
-and Omniglot's test alphabets are not looked at.
+Compares validation drawings of Omniglot unchanged, after ``data/preparation.py``, and as simulated
+photographs: a thicker pen, grey paper, a shadow, noise, at a random place on a larger sheet, half
+of them light ink on dark paper. Adds the digits of MNIST at 28 pixels. Nothing is chosen here, and
+the test alphabets are not used.
 """
 
 import os
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from harness import finish, machine_of, parser
+from harness import compute_from, finish, parser
 from torch import Tensor
 
 from data.cache import resize_drawings, resize_images
@@ -36,12 +36,12 @@ SHEET = (600, 800)  # pixels of a simulated photograph
 
 
 def dark_on_light(image_HW: Tensor) -> Array:
-    """Return a drawing's brightness."""
+    """Return the brightness of a drawing, in [0, 1]."""
     return np.asarray(1 - image_HW.numpy() / 255, dtype=np.float32)
 
 
 def photograph(image_HW: Tensor, number: int) -> Array:
-    """Return a drawing as if a thick pen had drawn it and somebody photographed it."""
+    """Return a simulated photograph of a drawing, as brightness in [0, 1]."""
     rng = np.random.default_rng(number)
     ink = torch.from_numpy(np.kron(image_HW.numpy() > 0, np.ones((3, 3)))).float()
     wide = torch.nn.functional.max_pool2d(ink[None], 9, 1, 4)[0].numpy()
@@ -57,7 +57,7 @@ def photograph(image_HW: Tensor, number: int) -> Array:
 def prepared(
     drawings: Drawings, seen: Callable[[Tensor, int], Array], how: Preparation
 ) -> Drawings:
-    """Return the drawings after they were shown and prepared."""
+    """Return the drawings, rendered by ``seen`` and prepared."""
 
     def one(number: int) -> Tensor:
         return prepare_drawing(seen(drawings.images_NHW[number], number), how, str(number))
@@ -67,7 +67,7 @@ def prepared(
 
 
 def accuracy(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> str:
-    """Return the share of episodes answered rightly, at the network's size."""
+    """Return the one-shot accuracy in percent at the image size of the network."""
     size = net.config.image_size
     small = replace(drawings, images_NHW=resize_images(drawings.images_NHW, size))
     small = small.to(net.head.weight.device)
@@ -75,20 +75,20 @@ def accuracy(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> str:
 
 
 def digits(n: int) -> Drawings:
-    """Return the first so many of each of MNIST's digits, 28 pixels."""
-    return load_mnist(28).only(drawers=range(n))
+    """Return the first ``n`` images of each digit of MNIST at 28 pixels."""
+    return load_mnist(28).subset(drawers=range(n))
 
 
 def main() -> None:
-    """Show, prepare, ask, print and keep."""
+    """Evaluate every rendering; print and write the tables."""
     flags = parser(__doc__)
     args = flags.parse_args()
-    compute = machine_of(args)
+    compute = compute_from(args)
     net, _, _ = load_network(PRETRAINED)
     net.to(compute.device).precision = compute.precision
     val = split_dataset(load_dataset("omniglot", args.data_root, FULL_SIZE)).val
     if args.quick:
-        val = val.only(val.alphabets[:1])
+        val = val.subset(val.alphabets[:1])
     episodes = dense_validation(val)
     default, greys = Preparation(), Preparation(binarize=False)
     unprocessed = Preparation(preprocess=False)
@@ -114,4 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

@@ -1,4 +1,4 @@
-"""The rows of the throughput table; each is prepared and run in a process of its own."""
+"""The rows of the throughput table; each runs in its own process."""
 
 import resource
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from model.train import train_epoch
 
 @dataclass(frozen=True)
 class Row:
-    """One more ingredient than the row before."""
+    """Settings of a row; each row adds one ingredient to the row before."""
 
     recipe: str = "paper"
     channels_last: bool = True
@@ -47,7 +47,7 @@ ROWS = {
 
 @dataclass(frozen=True)
 class Job:
-    """A row at one size and network, as plain values that can be sent to its process."""
+    """A row at one image size and network, as plain values for another process."""
 
     row: str
     size: int
@@ -57,11 +57,11 @@ class Job:
 
     @property
     def n_images(self) -> int:
-        """Images of one round: enough to measure, few enough for the plain loop."""
+        """Number of images per round: enough to measure, few enough for the plain loop."""
         return 1280 if self.size < FULL_SIZE or self.device != "cpu" else 256
 
     def config(self) -> Config:
-        """Return what is trained: one epoch is one round."""
+        """Return the configuration; one epoch is one round."""
         row = ROWS[self.row]
         base = base_config(StudySettings(image_size=self.size, recipe=row.recipe))
         n_steps = self.n_images // (2 * base.fit.n_characters)
@@ -74,7 +74,7 @@ _current: tuple[Job, Work, torch.device]  # of this process, by prepare()
 
 
 def plain(job: Job, model: ModelConfig) -> Work:
-    """Return a round of the plain loop; embedding takes undistorted images one by one from PIL."""
+    """Return a round of the plain loop; embedding loads undistorted images through PIL."""
     from plain_loop import BATCH, PlainNet, PlainPairs, plain_epochs  # torchvision takes seconds
     from torch.utils.data import DataLoader
 
@@ -94,7 +94,7 @@ def plain(job: Job, model: ModelConfig) -> Work:
 
 
 def ours(job: Job, row: Row) -> Work:
-    """Return a round of the project's own training epoch and embedding."""
+    """Return a round of training and embedding with the code of this project."""
     compute = ComputeConfig(torch.device(job.device), row.precision, row.compile)
     if row.keep_memory:
         keep_freed_memory()
@@ -114,7 +114,7 @@ def ours(job: Job, row: Row) -> Work:
 
 
 def prepare(job: Job) -> None:
-    """Set the row up and run it once, in its own process."""
+    """Set up a row in this process and run it once."""
     global _current
     work = plain(job, job.config().conv) if job.row == PLAIN else ours(job, ROWS[job.row])
     _current = (job, work, torch.device(job.device))
@@ -122,7 +122,7 @@ def prepare(job: Job) -> None:
 
 
 def run() -> dict[str, float]:
-    """Return images and pairs per second of one round, and the process's peak memory in GiB."""
+    """Return images and pairs per second of one round, and the peak memory in GiB."""
     job, work, device = _current
     rates = {
         "training": images_per_epoch(job.config().fit) / seconds(work["training"], device),

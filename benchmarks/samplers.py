@@ -1,10 +1,10 @@
-"""Samplers with and without pruning, on the real objective at equal compute, over several seeds.
+"""Compare samplers with and without pruning on the real objective, at equal compute, over seeds.
 
-The unit of compute is an epoch: the search gives every network as many steps per epoch as make up
-the same measured cost. A study begins with the anchors, as ``run_study.py`` has it; the curves
-show the best of what was *sampled*, for the anchors are the same for all. Every epoch's accuracy
-is kept in ``var/samplers.json``: a run that was stopped goes on, and what two studies have in
-common is trained once.
+The unit of compute is an epoch, because the search gives every network the number of steps per
+epoch that has the same cost. As in ``run_study.py``, a study starts with the starting points. The
+curves show the best *sampled* trial, since the starting points are the same for all. The accuracy
+of every epoch is stored in ``var/samplers.json``: an interrupted run resumes, and a configuration
+that two studies share is trained once.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 import optuna
 import pandas as pd
 import plotly.graph_objects as go
-from harness import finish, machine_of, parser
+from harness import compute_from, finish, parser
 
 from data.episodes import dense_validation
 from data.files import write_atomically
@@ -32,7 +32,7 @@ from hpo.study.settings import StudySettings, base_config
 from model.config import Config
 from model.device import ComputeConfig
 from model.fit_state import FIT_FORMAT, FitState
-from model.train import CHANCE, Validation, fit
+from model.train import CHANCE_ACCURACY, Validation, fit
 
 PRUNED = optuna.trial.TrialState.PRUNED
 ARMS = [(sampler, pruner) for sampler in ("random", "tpe", "gp") for pruner in ("none", "median")]
@@ -41,31 +41,31 @@ CURVES = Path("var/samplers.json")
 
 @dataclass
 class Curves:
-    """Trains configurations, and remembers what each epoch of them came to."""
+    """Trains configurations and stores the accuracy of every epoch."""
 
     parts: Split
     compute: ComputeConfig
     known: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Read what earlier runs have found out, and fix the episodes."""
+        """Read the accuracies of earlier runs and draw the validation episodes."""
         self.validation = Validation(self.parts.val, dense_validation(self.parts.val))
         if CURVES.exists():
             self.known = json.loads(CURVES.read_text())
 
     def epochs(self, config: Config, seed: int) -> Iterator[float]:
-        """Yield the accuracy after each epoch; train only when nobody knows it yet."""
+        """Yield the accuracy after each epoch; train only what is not stored."""
         how = [FIT_FORMAT, self.compute.device.type, self.compute.precision]
         what = [self.parts.train.digest, asdict(config), seed, *how]
         key = json.dumps(what, sort_keys=True)
         known = self.known.setdefault(key, [])
         yield from list(known)
-        if len(known) == config.fit.max_epochs or (known and known[-1] == CHANCE):
+        if len(known) == config.fit.max_epochs or (known and known[-1] == CHANCE_ACCURACY):
             return
         state = FitState(config, seed, self.compute)
         for i, result in enumerate(fit(state, self.parts.train, self.validation)):
             if i >= len(known):
-                known.append(CHANCE if result.diverged else result.accuracy)
+                known.append(CHANCE_ACCURACY if result.diverged else result.accuracy)
                 write_atomically(CURVES, self._write)
                 yield known[-1]
 
@@ -74,7 +74,7 @@ class Curves:
 
 
 def search(settings: StudySettings, budget: int, curves: Curves) -> list[dict[str, Any]]:
-    """Run a study of so many epochs; return a line per trial with the epochs spent so far."""
+    """Run a study of ``budget`` epochs; return a record per trial with the epochs spent so far."""
     base, space = base_config(settings), search_space(settings.image_size, settings.search)
     first = starting_points(base, settings.search)
     study = optuna.create_study(
@@ -93,7 +93,7 @@ def search(settings: StudySettings, budget: int, curves: Curves) -> list[dict[st
             spent += 1
             if pruned := epoch < settings.max_epochs and trial.should_prune():
                 break
-        value = CHANCE if seen[-1] == CHANCE else max(seen)
+        value = CHANCE_ACCURACY if seen[-1] == CHANCE_ACCURACY else max(seen)
         study.tell(trial, None if pruned else value, state=PRUNED if pruned else None)
         kind = "anchor" if trial.number < len(first) else "pruned" if pruned else "complete"
         lines.append({"epochs": spent, "kind": kind, "value": round(value, 4)})
@@ -101,13 +101,13 @@ def search(settings: StudySettings, budget: int, curves: Curves) -> list[dict[st
 
 
 def at(lines: list[dict[str, Any]], epochs: int, kind: str = "complete") -> float:
-    """Return the best value of a kind of trial within so many epochs, or 0."""
+    """Return the best value of a kind of trial within a number of epochs, or 0."""
     mine = [line for line in lines if line["epochs"] <= epochs and line["kind"] == kind]
     return max((line["value"] for line in mine), default=0.0)
 
 
 def summarise(runs: list[dict[str, Any]], budget: int) -> pd.DataFrame:
-    """Return means and deviations over the seeds after a half and after all of the budget."""
+    """Return means and standard deviations over the seeds, at half and at the whole budget."""
     table = []
     for sampler, pruner in ARMS:
         mine = [r for r in runs if (r["sampler"], r["pruner"]) == (sampler, pruner)]
@@ -123,7 +123,7 @@ def summarise(runs: list[dict[str, Any]], budget: int) -> pd.DataFrame:
 
 
 def beats_anchors(run: dict[str, Any], budget: int) -> bool:
-    """Return whether a study found better than it began with."""
+    """Return whether a study sampled a better trial than its starting points."""
     return at(run["lines"], budget) > at(run["lines"], budget, "anchor")
 
 
@@ -153,7 +153,7 @@ def plot(runs: list[dict[str, Any]], budget: int) -> go.Figure:
     figure.update_xaxes(title="epochs of training")
     figure.add_hline(
         statistics.mean(at(run["lines"], budget, "anchor") for run in runs),
-        annotation_text="the better anchor",
+        annotation_text="the better starting point",
         line={"color": "black", "width": 1},
     )
     figure.update_yaxes(
@@ -164,14 +164,16 @@ def plot(runs: list[dict[str, Any]], budget: int) -> go.Figure:
 
 
 def main() -> None:
-    """Run every arm with every seed, then print, keep and draw."""
+    """Run every arm with every seed; print, write and plot the results."""
     flags = parser(__doc__)
     flags.add_argument("--n-seeds", type=int, default=3)
-    flags.add_argument("--epochs", type=int, help="of a study (default: 160; quick: 16)")
-    flags.add_argument("--plot", type=Path, help=".html, or .svg where kaleido is installed")
+    flags.add_argument("--epochs", type=int, help="epochs of a study (default: 160; quick: 16)")
+    flags.add_argument(
+        "--plot", type=Path, help="write a plot: .html, or .svg if kaleido is installed"
+    )
     args = flags.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    compute = machine_of(args)
+    compute = compute_from(args)
     n_epochs, n_steps = (4, 3) if args.quick else (8, 12)
     budget = args.epochs or (16 if args.quick else 160)
     parts = split_dataset(load_dataset("omniglot", args.data_root, 35)).to(compute.device)
@@ -196,10 +198,10 @@ def main() -> None:
 
 
 def draw(figure: go.Figure, args: argparse.Namespace) -> None:
-    """Write the plot."""
+    """Write the plot to the file of ``--plot``."""
     write = figure.write_html if args.plot.suffix == ".html" else figure.write_image
     write(args.plot)
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

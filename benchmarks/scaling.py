@@ -1,4 +1,4 @@
-"""Seconds per training step against batch, image, filters and kernel; the line through them."""
+"""Measure seconds per training step by batch, image size, filters and kernel; fit a cost model."""
 
 import statistics
 from dataclasses import replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from harness import finish, interleaved, machine_of, parser
+from harness import compute_from, finish, interleaved, parser
 from scipy.optimize import nnls
 
 from data.load import load_dataset
@@ -25,7 +25,7 @@ TERMS = ("FLOPs", "activations", "comparisons", "weights", "steps")
 
 
 def variants(quick: bool) -> dict[str, dict[int, Config]]:
-    """Return configurations that differ from the base in one thing, by its value."""
+    """Return configurations that differ from the base in one field, by field and value."""
     base = base_config(StudySettings(steps_per_epoch=10**6))
     sizes, characters = (SIZES[:3], CHARACTERS[:4]) if quick else (SIZES, CHARACTERS)
 
@@ -51,7 +51,7 @@ def variants(quick: bool) -> dict[str, dict[int, Config]]:
 def seconds_per_step(
     config: Config, data_root: Path | None, compute: ComputeConfig, rounds: int
 ) -> float:
-    """Return the median over some steps on the real drawings."""
+    """Return the median seconds of a step on the real drawings."""
     train = split_dataset(load_dataset("omniglot", data_root, config.model.image_size)).train.to(
         compute.device
     )
@@ -62,15 +62,15 @@ def seconds_per_step(
 
 
 def line_through(table: pd.DataFrame) -> tuple[pd.Series, float]:
-    """Return seconds per unit of each term, none negative, and the median relative error."""
+    """Return the non-negative seconds per unit of each term, and the median relative error."""
     x, y = table[list(TERMS)].to_numpy(), table["seconds"].to_numpy()
-    found, _ = nnls(x / y[:, None], np.ones(len(y)))  # relative errors count, not absolute ones
+    found, _ = nnls(x / y[:, None], np.ones(len(y)))  # minimise relative errors
     error = float(np.median(np.abs(x @ found / y - 1)))
     return pd.Series(found, index=list(TERMS)), error
 
 
 def plot(table: pd.DataFrame, path: Path) -> None:
-    """Write seconds per step against what was varied, as one HTML file that opens offline."""
+    """Write a plot of the seconds per step as one HTML file that opens offline."""
     import plotly.express as px
 
     long = table.rename(columns={"seconds": "measured", "cost": "line"}).melt(
@@ -86,11 +86,11 @@ def plot(table: pd.DataFrame, path: Path) -> None:
 
 
 def main() -> None:
-    """Time the variants, fit the line, draw the plot."""
+    """Time the variants, fit the cost model, write the plot."""
     flags = parser(__doc__)
     flags.add_argument("--html", type=Path, default=Path("var/scaling.html"), help="the plot")
     args = flags.parse_args()
-    compute = machine_of(args)
+    compute = compute_from(args)
     records = [
         {"varied": varied, "value": value}
         | config.work
@@ -110,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

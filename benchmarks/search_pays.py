@@ -1,7 +1,7 @@
-"""Does the search pay? A study's winner against fixed configurations, refitted at equal compute.
+"""Compare the winner of a study with configurations that nobody searched, at equal compute.
 
-Every network is trained for as many steps as make up the same measured cost, over several seeds.
-Validation chooses the epoch of a fit and nothing else; the official episodes are asked once.
+Every configuration is refitted over several seeds, for the number of steps that has the same cost.
+Validation chooses the epoch of a fit only; every network is evaluated once on the official test.
 """
 
 from dataclasses import replace
@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pandas as pd
-from harness import finish, machine_of, parser
+from harness import compute_from, finish, parser
 from optuna.trial import FixedTrial
 
 from data.episodes import dense_validation
@@ -19,9 +19,8 @@ from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_storage
 from hpo.refit.plan import refit_config
-from hpo.refit.result import format_mean, mean_and_sd
-from hpo.refit.test_log import log_test_evaluation
-from hpo.search.winner import choose_trial
+from hpo.refit.retrain import log_test_evaluation
+from hpo.search.finalists import choose_trial
 from hpo.space.configuration import starting_points, suggest_config
 from hpo.space.ranges import GROUPS
 from hpo.study.open import open_stored_study, storage_or_reference
@@ -29,27 +28,28 @@ from hpo.study.settings import StudySettings, base_config
 from model.config import Config
 from model.evaluate import episode_logits, wilson_interval
 from model.network_cache import NetworkCache
+from model.summary import format_mean, mean_and_sd
 from model.test_metrics import scorer_accuracy
 
-EPOCHS_FACTOR = 4  # a refit's length in trials
+EPOCHS_FACTOR = 4  # epochs of a refit per epoch of a trial
 PAPER_RECIPE = "paper's recipe on its architecture, as many drawings"
 
 
 def fixed_rates(settings: StudySettings, epochs: int, which: int) -> Config:
-    """Return an anchor: the paper's architecture (0) or half its width, and rates set by hand."""
+    """Return a starting point: the paper's architecture (0) or half its width, hand-set rates."""
     base = base_config(replace(settings, max_epochs=epochs))
     return suggest_config(FixedTrial(starting_points(base, GROUPS)[which]), base, GROUPS)
 
 
 def paper_recipe(settings: StudySettings, like: Config) -> Config:
-    """Return the paper's recipe with as many drawings an epoch as another fit."""
+    """Return the paper's recipe with as many drawings per epoch as another fit."""
     base = base_config(replace(settings, recipe="paper", max_epochs=like.fit.max_epochs))
     n_pairs = like.fit.steps_per_epoch * like.fit.n_characters
     return replace(base, fit=replace(base.fit, n_pairs=n_pairs))
 
 
 def contenders(url: str, name: str | None, rival: str | None, quick: bool) -> dict[str, Config]:
-    """Return the configurations by name: winners of two studies, and what nobody searched."""
+    """Return the configurations by name: the winners of one or two studies and the fixed ones."""
     with open_stored_study(url, name) as (_, study, settings):
         epochs = 1 if quick else EPOCHS_FACTOR * settings.max_epochs
         found = {
@@ -68,8 +68,8 @@ def contenders(url: str, name: str | None, rival: str | None, quick: bool) -> di
 
 
 def shares(config: Config, fits: NetworkCache, n_seeds: int) -> dict[str, list[float]]:
-    """Fit a configuration over the seeds, and ask each network about validation and test once."""
-    parts = fits.parts
+    """Fit a configuration over the seeds; evaluate each network on validation and test."""
+    parts = fits.split
     found: dict[str, list[float]] = {"validation": [], "official": []}
     for net in fits.networks(config, n_seeds):
         scorer = partial(episode_logits, net)
@@ -79,7 +79,7 @@ def shares(config: Config, fits: NetworkCache, n_seeds: int) -> dict[str, list[f
 
 
 def line(name: str, found: dict[str, list[float]], n_official: int) -> dict[str, object]:
-    """Return a configuration's line of the table."""
+    """Return the row of a configuration."""
     low, high = wilson_interval(fmean(found["official"]), n_official)
     return {
         "": name,
@@ -90,13 +90,13 @@ def line(name: str, found: dict[str, list[float]], n_official: int) -> dict[str,
 
 
 def main() -> None:
-    """Refit every contender; print and keep the table."""
+    """Refit every configuration; print and write the table."""
     flags = parser(__doc__)
     add_storage(flags)
     flags.add_argument("--rival", metavar="STUDY", help="random search in the same storage")
     flags.add_argument("--n-seeds", type=int, default=3, help="quick: 1")
     args = flags.parse_args()
-    compute, n_seeds = machine_of(args), 1 if args.quick else args.n_seeds
+    compute, n_seeds = compute_from(args), 1 if args.quick else args.n_seeds
     url = storage_or_reference(args.storage)
     configs = contenders(url, args.study_name, args.rival, args.quick)
     size = next(iter(configs.values())).model.image_size
@@ -112,4 +112,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

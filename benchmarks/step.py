@@ -1,4 +1,4 @@
-"""Where a training step goes: every stage of it timed alone, forward and backward.
+"""Time the stages of a training step separately, forward and backward.
 
 Tensor suffix: B images.
 """
@@ -19,8 +19,8 @@ from model.architecture import CONVS
 from model.config import Config
 from model.device import ComputeConfig, autocast
 from model.fit_state import FitState
-from model.losses import LOSSES, draw_episode
-from model.train import train_step, update_average
+from model.losses import LOSSES, sample_episode
+from model.train import train_step, update_ema
 
 ROUNDS = 9
 WHOLE, OUTSIDE = "whole step", ("batch, distortion", "optimiser", "average")
@@ -28,7 +28,7 @@ Stage = Callable[[Tensor], Tensor]
 
 
 def stages(state: FitState, x_B1HW: Tensor) -> dict[str, tuple[Stage, Tensor]]:
-    """Return each stage of the network with its input, in the order of the forward pass."""
+    """Return each stage of the network with its input, in forward order."""
     net = state.net
     found: dict[str, tuple[Stage, Tensor]] = {}
     x = x_B1HW.contiguous(memory_format=torch.channels_last)
@@ -44,25 +44,25 @@ def stages(state: FitState, x_B1HW: Tensor) -> dict[str, tuple[Stage, Tensor]]:
 
 
 def weights_of(state: FitState, stage: str) -> list[Tensor]:
-    """Return the weights that a stage computes gradients of."""
+    """Return the weights of a stage that need gradients."""
     layer = dict(state.net.named_children()).get(stage.split(",")[0])
     return list(layer.parameters()) if layer else []
 
 
 def relu(x: Tensor) -> Tensor:
-    """What follows conv4."""
+    """Apply the activation after conv4."""
     return F.relu(x)
 
 
 def pool(x: Tensor) -> Tensor:
-    """What follows the other convolutions."""
+    """Apply pooling and activation after the other convolutions."""
     return F.relu_(F.max_pool2d(x, 2))
 
 
-def there_and_back(
+def forward_and_backward(
     f: Stage, x: Tensor, compute: ComputeConfig, weights: list[Tensor]
 ) -> Callable[[], Any]:
-    """Return a forward and backward pass through one stage; the images need no gradient."""
+    """Return a forward and backward pass of one stage; images need no gradient."""
     x = x.detach().requires_grad_(x.shape[1] > 1)
     wanted = [*weights, x] if x.requires_grad else weights
 
@@ -74,14 +74,14 @@ def there_and_back(
     return work
 
 
-def where_a_step_goes(
+def time_stages(
     config: Config, train: Drawings, compute: ComputeConfig, rounds: int = ROUNDS
 ) -> pd.DataFrame:
-    """Return milliseconds, share of the step and share of the ceiling for every stage."""
-    compute = replace(compute, compile=False)  # whose stages could not be told apart
+    """Return milliseconds, share of the step and share of the peak FLOP/s of every stage."""
+    compute = replace(compute, compile=False)  # a compiled step has no separate stages
     state = FitState(config, 0, compute)
     fit, generator = replace(config.fit, steps_per_epoch=10**6), state.generator
-    x = draw_episode(train, fit, generator=generator)
+    x = sample_episode(train, fit, generator=generator)
     target = torch.arange(len(x) // 2, device=x.device)
     with torch.no_grad():
         h1, h2 = state.net.embed(x).unsqueeze(0).chunk(2, dim=1)
@@ -93,14 +93,14 @@ def where_a_step_goes(
     losses = LOSSES["episode"](state.net, train, fit, generator=generator)
     rows: dict[str, Callable[[], object]] = {WHOLE: lambda: train_step(state, next(losses))}
     network = {
-        name: there_and_back(f, y, compute, weights_of(state, name))
+        name: forward_and_backward(f, y, compute, weights_of(state, name))
         for name, (f, y) in stages(state, x).items()
     }
     rows |= network | {
         "comparison, loss": compare,
-        "batch, distortion": lambda: draw_episode(train, fit, generator=generator),
+        "batch, distortion": lambda: sample_episode(train, fit, generator=generator),
         "optimiser": state.optimizer.step,
-        "average": lambda: update_average(state),
+        "average": lambda: update_ema(state),
     }
     times = interleaved(rows, rounds, compute.device)
     ms = {name: 1e3 * statistics.median(row) for name, row in times.items()}
@@ -111,7 +111,7 @@ def where_a_step_goes(
 
 
 def _table(ms: dict[str, float], state: FitState, n_images: int) -> pd.DataFrame:
-    """Put FLOP/s beside the milliseconds where there are FLOPs to speak of."""
+    """Return the table; FLOP/s are given for the stages with matrix products."""
     dtype = torch.bfloat16 if state.compute.precision == "bfloat16" else torch.float32
     best = ceiling(dtype, state.compute.device)
     flops = {name: 6 * macs * n_images for name, macs in state.config.conv.macs.items()}

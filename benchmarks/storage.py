@@ -1,7 +1,7 @@
-"""Trials per second that a storage carries, by number of processes that do nothing but trials.
+"""Measure how many trials per second a storage handles, by number of processes without training.
 
-From it, on paper, how many training processes one storage serves: as many as a trial has seconds,
-times the trials per second.
+The number of workers that a storage can serve follows by calculation: trials per second times the
+seconds of a trial.
 """
 
 import argparse
@@ -14,11 +14,11 @@ from typing import Any
 
 import optuna
 import pandas as pd
-from harness import finish, machine_of, parser
+from harness import compute_from, finish, parser
 
 from hpo.cli.entry_point import run_command
 from hpo.runtime.requeue import requeue_orphans, run_one_trial
-from hpo.search.objective import record
+from hpo.search.objective import record_fit
 from hpo.search.trial_files import trial_files
 from hpo.space.configuration import suggest_config
 from hpo.study.open import open_study
@@ -29,21 +29,21 @@ from model.fit_state import EpochResult, FitState
 
 SETTINGS = StudySettings(data="glyphs", image_size=20, sampler="random")
 N_EPOCHS = 8
-TRIAL_SECONDS = 13  # on average in the default study, pruned ones included
+TRIAL_SECONDS = 13  # mean of the default study, including pruned trials
 
 
 def trial_without_training(trial: optuna.Trial, state: FitState) -> float:
-    """Suggest, report and record a trial, as the objective does."""
+    """Suggest, report and record a trial as the objective does."""
     suggest_config(trial, base_config(SETTINGS), SETTINGS.search)
     for epoch in range(1, N_EPOCHS + 1):
         trial.report(epoch / 10, step=epoch)
         trial.should_prune()
-    record(trial, state)
+    record_fit(trial, state)
     return trial.number % 7 / 10
 
 
 def take(url: str, n_trials: int, compute: ComputeConfig) -> None:
-    """Take so many trials, as a worker does."""
+    """Run trials as a worker does."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = open_study(open_storage(url, heartbeat=60), "rate", SETTINGS, {})
     state = FitState(base_config(SETTINGS), 0, compute)
@@ -55,7 +55,7 @@ def take(url: str, n_trials: int, compute: ComputeConfig) -> None:
 
 
 def rate(url: str, n_processes: int, n_trials: int, compute: ComputeConfig) -> float:
-    """Return the trials per second of some processes together, from the trials' own times."""
+    """Return the trials per second of several processes, from the end times of the trials."""
     storage = open_storage(url)
     open_study(storage, "rate", SETTINGS, {})
     context = multiprocessing.get_context("spawn")
@@ -68,12 +68,12 @@ def rate(url: str, n_processes: int, n_trials: int, compute: ComputeConfig) -> f
     trials = optuna.load_study(study_name="rate", storage=storage).trials
     optuna.delete_study(study_name="rate", storage=storage)
     ends = sorted(t.datetime_complete for t in trials if t.datetime_complete)
-    middle = ends[len(ends) // 4 : -len(ends) // 4]  # while all of them work
+    middle = ends[len(ends) // 4 : -len(ends) // 4]  # while all processes work
     return (len(middle) - 1) / (middle[-1] - middle[0]).total_seconds()
 
 
 def table(url: str, args: argparse.Namespace, compute: ComputeConfig) -> pd.DataFrame:
-    """Return a line per number of processes."""
+    """Return a row per number of processes."""
     lines = []
     n_trials = 20 if args.quick else 100
     for n_processes in (1, 2) if args.quick else (1, 2, 4):
@@ -86,11 +86,17 @@ def table(url: str, args: argparse.Namespace, compute: ComputeConfig) -> pd.Data
 
 
 def main() -> None:
-    """Measure SQLite and every other storage that is named."""
+    """Measure SQLite and the storages of ``--storage``."""
     flags = parser(__doc__)
-    flags.add_argument("--storage", nargs="*", default=[], metavar="URL", help="besides SQLite")
+    flags.add_argument(
+        "--storage",
+        nargs="*",
+        default=[],
+        metavar="URL",
+        help="storages to measure in addition to SQLite",
+    )
     args = flags.parse_args()
-    compute = machine_of(args)
+    compute = compute_from(args)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as folder, storage_errors("the storage"):
         urls = [f"sqlite:///{folder}/study.db", *args.storage]
@@ -100,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

@@ -1,4 +1,4 @@
-"""What a trial costs beside its training, per storage, and trials per hour with several workers."""
+"""Measure the cost of a trial in addition to training, and trials per hour by number of workers."""
 
 import statistics
 import subprocess
@@ -12,7 +12,7 @@ from typing import Any
 
 import optuna
 import pandas as pd
-from harness import finish, interleaved, machine_of, parser
+from harness import compute_from, finish, interleaved, parser
 from optuna.trial import FixedTrial, TrialState
 
 from data.episodes import dense_validation
@@ -21,7 +21,7 @@ from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
 from hpo.runtime.launcher import ProcessLauncher
 from hpo.runtime.supervisor import run_study
-from hpo.search.objective import record
+from hpo.search.objective import record_fit
 from hpo.space.configuration import starting_points, suggest_config
 from hpo.study.budget import Budget
 from hpo.study.open import open_study
@@ -38,25 +38,25 @@ SHORT = StudySettings(
 
 
 class Laps:
-    """Collects milliseconds by name."""
+    """Collects times in milliseconds by name."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start the clock."""
         self.ms: dict[str, list[float]] = {}
         self.restart()
 
     def restart(self) -> None:
-        """Count from now on."""
+        """Restart the clock."""
         self._since = time.perf_counter()
 
     def take(self, name: str) -> None:
-        """Put down the time since the last lap."""
+        """Record the time since the last lap."""
         self.ms.setdefault(name, []).append(1e3 * (time.perf_counter() - self._since))
         self.restart()
 
 
 def bookkeeping(study: optuna.Study, n_trials: int, compute: ComputeConfig, folder: Path) -> Laps:
-    """Take trials that learn nothing; return what each part of them cost."""
+    """Run trials without training; return the cost of each part."""
     settings, laps = StudySettings(), Laps()
     for _ in range(n_trials):
         laps.restart()
@@ -72,7 +72,7 @@ def bookkeeping(study: optuna.Study, n_trials: int, compute: ComputeConfig, fold
             trial.report(accuracy, step=epoch)
             trial.should_prune()
             laps.take("report, prune (each epoch)")
-        record(trial, state)
+        record_fit(trial, state)
         study.tell(trial, accuracy)
         laps.take("record, tell")
         state.save(folder / "fit.pt")
@@ -81,7 +81,7 @@ def bookkeeping(study: optuna.Study, n_trials: int, compute: ComputeConfig, fold
 
 
 def per_storage(urls: list[str], n_trials: int, compute: ComputeConfig) -> pd.DataFrame:
-    """Return milliseconds per part and seconds per trial for each storage, late in a study."""
+    """Return milliseconds per part and seconds per trial of each storage, late in a study."""
     lines, n_epochs = [], StudySettings().max_epochs
     for url in urls:
         with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +98,7 @@ def per_storage(urls: list[str], n_trials: int, compute: ComputeConfig) -> pd.Da
 
 
 def epochs(parts: Split, compute: ComputeConfig, quick: bool) -> pd.DataFrame:
-    """Return what validation costs beside an epoch's training, in the first two default trials."""
+    """Return the cost of validation and of training an epoch, in the first two default trials."""
     settings, lines = StudySettings(), []
     base, episodes = base_config(settings), dense_validation(parts.val)
     for params in starting_points(base, settings.search)[: 1 if quick else None]:
@@ -106,7 +106,7 @@ def epochs(parts: Split, compute: ComputeConfig, quick: bool) -> pd.DataFrame:
         state = FitState(config, 0, compute)
         rows: dict[str, Callable[[], object]] = {
             "training": partial(train_epoch, state, parts.train),
-            "validation": partial(one_shot_accuracy, state.candidate, parts.val, episodes),
+            "validation": partial(one_shot_accuracy, state.evaluated_net, parts.val, episodes),
         }
         times = interleaved(rows, 1 if quick else 3, compute.device)
         seconds = {name: statistics.median(each) for name, each in times.items()}
@@ -118,7 +118,7 @@ def epochs(parts: Split, compute: ComputeConfig, quick: bool) -> pd.DataFrame:
 
 
 def trials_per_hour(workers: int, n_trials: int, args: Any) -> dict[str, Any]:
-    """Run a short study with some workers; return its rate from its own clock."""
+    """Run a short study; return its trials per hour from the times of its trials."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/study.db"
         run_study(
@@ -149,7 +149,7 @@ def trials_per_hour(workers: int, n_trials: int, args: Any) -> dict[str, Any]:
 
 
 def start_up(args: Any) -> float:
-    """Return the seconds of a whole command that trains for a single step, with a warm cache."""
+    """Return the seconds of a command that trains for one step, with a warm cache."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "run_study.py", "--storage", f"sqlite:///{folder}/study.db"]
         command += ["--n-trials", "1", "--max-epochs", "1", "--steps-per-epoch", "1"]
@@ -161,11 +161,17 @@ def start_up(args: Any) -> float:
 
 
 def main() -> None:
-    """Measure bookkeeping, validation, start-up and workers."""
+    """Measure bookkeeping, validation, start-up and workers; print and write the tables."""
     flags = parser(__doc__)
-    flags.add_argument("--storage", nargs="*", default=[], metavar="URL", help="besides SQLite")
+    flags.add_argument(
+        "--storage",
+        nargs="*",
+        default=[],
+        metavar="URL",
+        help="storages to measure in addition to SQLite",
+    )
     args = flags.parse_args()
-    compute = machine_of(args)
+    compute = compute_from(args)
     parts = split_dataset(load_dataset("omniglot", args.data_root, SHORT.image_size)).to(
         compute.device
     )
@@ -175,7 +181,7 @@ def main() -> None:
     many = {1: 2, 2: 2} if args.quick else {1: 8, 2: 8, 4: 8}
     rates = pd.DataFrame([trials_per_hour(workers, n, args) for workers, n in many.items()])
     tables = {
-        f"Milliseconds beside training, last third of {n_trials} trials": per_storage(
+        f"Milliseconds in addition to training, last third of {n_trials} trials": per_storage(
             urls, n_trials, compute
         ),
         "Training and validation of an epoch": epochs(parts, compute, args.quick),
@@ -186,4 +192,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

@@ -1,4 +1,4 @@
-"""The tables of docs/speed.md, from the committed results: ``uv run benchmarks/summary.py``."""
+"""Print the tables of docs/speed.md from the committed results."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ PLAIN, PAIRS, OURS = "plain loop", "+ freed memory kept", "+ each drawing embedd
 
 
 def results(name: str) -> dict[str, Any]:
-    """Return one benchmark's results."""
+    """Return the committed results of a benchmark."""
     return dict(json.loads((RESULTS / f"{name}.json").read_text()))
 
 
 def throughput_lines() -> list[str]:
-    """Return a line per size and network: images per second and how many times the plain loop's."""
+    """Return rows of images per second and the speed-up over the plain loop."""
     lines = []
     for title, rows in results("throughput").items():
         if title.endswith(("filters", "of them")):
@@ -32,7 +32,7 @@ def throughput_lines() -> list[str]:
 
 
 def accuracy_lines() -> list[str]:
-    """Return a line per level of official accuracy: seconds from random weights."""
+    """Return a row per level of official accuracy: seconds of training from random weights."""
     found = results("time_to_accuracy")
     table = next(rows for title, rows in found.items() if title.startswith("Seconds to"))
     return [
@@ -44,7 +44,7 @@ def accuracy_lines() -> list[str]:
 
 
 def sampler_lines() -> list[str]:
-    """Return the table of the samplers."""
+    """Return the rows of the table of samplers."""
     found = results("samplers")
     rows = next(rows for title, rows in found.items() if title.startswith("Best sampled"))
     head = ["sampler", "pruner", "80 epochs", "160 epochs", "beats the anchors", "trials"]
@@ -58,10 +58,10 @@ def main() -> None:
 
 
 def table() -> list[str]:
-    """Return the table's lines."""
+    """Return the rows of the table of speed."""
     head = ["| two CPU cores with AMX, bfloat16 | ours | plain loop | |", "|---|---|---|---|"]
     return [*head, *throughput_lines(), *accuracy_lines()]
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

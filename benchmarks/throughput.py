@@ -1,7 +1,7 @@
-"""Images per second, training and embedding: the plain loop, then ours, one ingredient at a time.
+"""Measure images per second in training and embedding, from the plain loop to this project's code.
 
-Every row is a process of its own, so that freed memory is kept, or not, by one row alone; the rows
-take turns, so that noise strikes them alike.
+Each row adds one ingredient and runs in its own process, because settings of memory are per
+process. The rows take turns, so that all see the same noise.
 """
 
 import argparse
@@ -13,9 +13,9 @@ from multiprocessing import get_context
 
 import pandas as pd
 import torch
-from harness import ceiling, finish, interleaved, machine_of, parser
+from harness import ceiling, compute_from, finish, interleaved, parser
 from rows import ON_PAIRS, OURS, PLAIN, ROWS, Job, prepare, run
-from step import where_a_step_goes
+from step import time_stages
 
 from data.load import load_dataset
 from data.splits import split_dataset
@@ -29,7 +29,7 @@ NETWORKS = {"paper's filters": (64, 128, 128, 256), "half of them": (32, 64, 64,
 
 
 def measure(jobs: list[Job], rounds: int) -> pd.DataFrame:
-    """Return one line per row: medians over the rounds, and how many times the first line's."""
+    """Return a row per job: medians over the rounds, and the speed-up over the first row."""
     pools = [ProcessPoolExecutor(1, mp_context=get_context("forkserver")) for _ in jobs]
     for pool, job in zip(pools, jobs, strict=True):
         pool.submit(prepare, job).result()
@@ -56,13 +56,13 @@ def measure(jobs: list[Job], rounds: int) -> pd.DataFrame:
 def official(
     configs: list[Config], args: argparse.Namespace, compute: ComputeConfig
 ) -> pd.DataFrame:
-    """Return the seconds that the official episodes take a loaded network, drawings resident."""
+    """Return the seconds of the official evaluation; network and drawings are on the device."""
     lines = []
     for config in configs:
         parts = split_dataset(load_dataset("omniglot", args.data_root, config.model.image_size)).to(
             compute.device
         )
-        net = FitState(config, 0, compute).candidate
+        net = FitState(config, 0, compute).evaluated_net
         ask = partial(one_shot_accuracy, net, parts.test, parts.official)
         times = interleaved({"ask": ask}, 3, compute.device)["ask"]
         line = {"pixels": config.model.image_size, "filters": str(config.conv.filters)}
@@ -76,7 +76,7 @@ def main() -> None:
     flags.set_defaults(precision="bfloat16")
     flags.add_argument("--pixels", type=int, nargs="+", help="default: 35 105; quick: 35")
     args = flags.parse_args()
-    compute = machine_of(args)
+    compute = compute_from(args)
     sizes = args.pixels or ([35] if args.quick else [35, 105])
     networks = list(NETWORKS)[: 1 if args.quick else None]
     rows = [row for row in ROWS if not args.quick or row in (PLAIN, ON_PAIRS, OURS)]
@@ -91,7 +91,7 @@ def main() -> None:
             compute.device
         )
         configs.append(config)
-        tables[f"{title}: where a step goes"] = where_a_step_goes(config, train, compute)
+        tables[f"{title}: where a step goes"] = time_stages(config, train, compute)
     tables["The official 400 episodes"] = official(configs, args, compute)
     best = {
         name: round(ceiling(dtype, compute.device) / 1e12, 2)
@@ -102,4 +102,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

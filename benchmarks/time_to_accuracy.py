@@ -1,9 +1,9 @@
-"""Seconds from random weights to an official accuracy: ours, and the plain loop's.
+"""Measure the seconds of training that reach an official accuracy: our code and the plain loop.
 
-Both train the same network on the same drawings; counted is the one that validation prefers so
-far. The network is the narrow one that a study tries second, trained as retrain_best.py would. The
-official episodes are only looked at, beside the clock, and decide nothing; the clock
-counts training and, for ours, validation.
+Both train the same network on the same drawings: the second starting point of a study, trained as
+retrain_best.py trains it. The network with the best validation accuracy so far is evaluated. The
+official accuracy chooses nothing and is not part of the time. The time includes training and, for
+our code, validation.
 """
 
 import random
@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pandas as pd
 import torch
-from harness import finish, machine_of, parser
+from harness import compute_from, finish, parser
 from optuna.trial import FixedTrial
 from plain_loop import BATCH, PlainNet, PlainPairs, plain_epochs
 
@@ -22,7 +22,7 @@ from data.load import load_dataset
 from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
 from hpo.refit.plan import EPOCHS_FACTOR
-from hpo.refit.test_log import log_test_evaluation
+from hpo.refit.retrain import log_test_evaluation
 from hpo.space.configuration import starting_points, suggest_config
 from hpo.study.settings import StudySettings, base_config
 from model.config import Config
@@ -34,13 +34,13 @@ from model.train import Validation, fit
 
 LEVELS = (0.50, 0.71, 0.85, 0.86, 0.90, 0.91, 0.92)
 EVALUATE_EVERY = 20  # steps of the plain loop
-PAPER_EPOCHS, PAPER_PAIRS = 200, 30_000  # the least that reimplementations set out to do
+PAPER_EPOCHS, PAPER_PAIRS = 200, 30_000  # the shortest training that reimplementations plan
 
 Point = dict[str, float]
 
 
 def ours(config: Config, seed: int, parts: Split, compute: ComputeConfig) -> Iterator[Point]:
-    """Yield clock, validation and official accuracy whenever validation finds a better network."""
+    """Yield time, validation and official accuracy whenever the validation accuracy improves."""
     state, clock = FitState(config, seed, compute), 0.0
     validation = Validation(parts.val, dense_validation(parts.val))
     for result in fit(state, parts.train, validation):
@@ -51,10 +51,10 @@ def ours(config: Config, seed: int, parts: Split, compute: ComputeConfig) -> Ite
 
 
 def plain(config: Config, limit: float, full: Drawings, parts: Split) -> tuple[list[Point], float]:
-    """Return the same for the plain loop on the CPU in float32, and its images per second.
+    """Return the same points for the plain loop (CPU, float32), and its images per second.
 
     Args:
-        config: whose network is trained.
+        config: configuration of the network.
         limit: seconds of training.
         full: training drawings at 105 pixels.
         parts: validation and test, on the CPU.
@@ -78,24 +78,24 @@ def plain(config: Config, limit: float, full: Drawings, parts: Split) -> tuple[l
 
 
 def first_time(curve: list[Point], level: float) -> float | None:
-    """Return when a curve first reaches a level, or None."""
+    """Return the seconds at which a curve first reaches a level, or None."""
     return next((point["seconds"] for point in curve if point["official"] >= level), None)
 
 
 def held_time(curve: list[Point], level: float) -> float | None:
-    """Return from when on a curve does not fall below a level again, or None."""
+    """Return the seconds from which a curve stays at or above a level, or None."""
     below = [i for i, point in enumerate(curve) if point["official"] < level]
     after = curve[below[-1] + 1 :] if below else curve
     return after[0]["seconds"] if after else None
 
 
 def mean(seconds: list[float]) -> str:
-    """Return the mean as text, empty without any."""
+    """Return the mean as text; empty for an empty list."""
     return f"{sum(seconds) / len(seconds):.1f}" if seconds else ""
 
 
 def levels(curves: list[list[Point]], plain_curve: list[Point]) -> pd.DataFrame:
-    """Return one line per level: mean and range of the fits that reached it, the plain loop's."""
+    """Return a row per level: mean and range over the fits that reached it, and the plain loop."""
     lines = []
     for level in LEVELS:
         reached = [t for curve in curves if (t := first_time(curve, level)) is not None]
@@ -115,7 +115,7 @@ def levels(curves: list[list[Point]], plain_curve: list[Point]) -> pd.DataFrame:
 
 
 def extrapolated(plain_curve: list[Point], images_per_second: float) -> str:
-    """Say what the plain loop would take for the epochs that reimplementations set out to do."""
+    """Return the time that the plain loop would need for a full training, as text."""
     hours = PAPER_EPOCHS * PAPER_PAIRS * 2 / images_per_second / 3600
     best = max((point["official"] for point in plain_curve), default=0.0)
     return (
@@ -125,14 +125,14 @@ def extrapolated(plain_curve: list[Point], images_per_second: float) -> str:
 
 
 def main() -> None:
-    """Run the fits one after another, then the plain loop for a while."""
+    """Run the fits, then the plain loop for a limited time; print and write the tables."""
     flags = parser(__doc__)
     flags.add_argument("--image-size", type=int, default=35, metavar="PIXELS")
     flags.add_argument("--epochs", type=int, help="default: a retraining's; quick: 8")
     flags.add_argument("--n-seeds", type=int, default=3, help="number of fits; quick: 1")
     flags.add_argument("--plain-minutes", type=float, default=3.0, help="quick: 0.25")
     args = flags.parse_args()
-    compute = machine_of(args)
+    compute = compute_from(args)
     settings = StudySettings(image_size=args.image_size)
     epochs = args.epochs or (8 if args.quick else settings.max_epochs * EPOCHS_FACTOR["episode"])
     base = base_config(settings)
@@ -167,4 +167,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again.")
+    run_command(main, "Run the same command again to restart.")

@@ -1,6 +1,6 @@
-"""The paper's affine distortions, for a whole batch on its device.
+"""The paper's affine distortions, applied to a whole batch on its device.
 
-Tensor suffixes: B images, 7 parameters of T = (θ, ρx, ρy, sx, sy, tx, ty), H W pixels.
+Tensor suffixes: B images, 7 parameters T = (θ, ρx, ρy, sx, sy, tx, ty), H W pixels.
 """
 
 import math
@@ -12,64 +12,62 @@ from torch import Tensor
 
 from data.drawings import FULL_SIZE
 
-N_PARAMETERS = 7
-
-# θ in degrees, ρ as a ratio, s as a ratio, t in pixels of the 105-pixel drawing.
-LOW = (-10.0, -0.3, -0.3, 0.8, 0.8, -2.0, -2.0)
-
-HIGH = (10.0, 0.3, 0.3, 1.2, 1.2, 2.0, 2.0)
-
+# θ in degrees, ρ and s as ratios, t in pixels of the 105-pixel drawing.
+MIN_DISTORTION = (-10.0, -0.3, -0.3, 0.8, 0.8, -2.0, -2.0)
+MAX_DISTORTION = (10.0, 0.3, 0.3, 1.2, 1.2, 2.0, 2.0)
 IDENTITY = (0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
-
-
-@cache
-def _on(device: torch.device, values: tuple[float, ...]) -> Tensor:
-    """Return constants on a device; a copy per step would make the host wait for a GPU."""
-    return torch.tensor(values, device=device)
+N_PARAMETERS = 7
 
 
 def identity_parameters(device: torch.device) -> Tensor:
-    """Return the 7 parameters that change nothing."""
-    return _on(device, IDENTITY)
+    """Return the 7 parameters that leave an image unchanged."""
+    return _constant(device, IDENTITY)
 
 
-def draw_distortions(n: int, *, generator: torch.Generator) -> Tensor:
-    """Return B×7 random parameters T, each component kept at its identity with probability 1/2.
+def sample_distortions(n: int, *, generator: torch.Generator) -> Tensor:
+    """Return B×7 random parameters T; each component is the identity's with probability 1/2.
 
     Args:
         n: number of images, B.
-        generator: random state, on the device where the parameters shall lie.
+        generator: source of random numbers; the result lies on its device.
 
     Source: Koch 2015 §3.2 "Affine distortions". Deviation D8: the shear is read as a ratio.
     """
     device = generator.device
-    low, high = _on(device, LOW), _on(device, HIGH)
-    drawn = low + (high - low) * torch.rand(n, N_PARAMETERS, generator=generator, device=device)
+    low, high = _constant(device, MIN_DISTORTION), _constant(device, MAX_DISTORTION)
+    sampled = low + (high - low) * torch.rand(n, N_PARAMETERS, generator=generator, device=device)
     included = torch.rand(n, N_PARAMETERS, generator=generator, device=device) < 0.5
-    return torch.where(included, drawn, identity_parameters(device))
+    return torch.where(included, sampled, identity_parameters(device))
 
 
 def distort(x_B1HW: Tensor, T_B7: Tensor) -> Tensor:
-    """Return the images turned, sheared, scaled and shifted about their centre; paper stays 0.
+    """Return the images rotated, sheared, scaled and shifted about their centre.
 
-    A point p of the drawing (x to the right, y down, from the centre) moves to
-    ``R(θ) · [[1, ρx], [ρy, 1]] · diag(sx, sy) · p + t``; a positive θ turns clockwise as seen.
+    A point p of the drawing (x to the right, y down, origin at the centre) moves to
+    ``R(θ) · [[1, ρx], [ρy, 1]] · diag(sx, sy) · p + t``. A positive θ turns the image clockwise.
+    Pixels that come from outside the image are paper, 0.
 
     Args:
         x_B1HW: float, ink 1, paper 0.
-        T_B7: θ in degrees, ρ as a ratio, s as a ratio, t in pixels of a 105-pixel drawing (at
-            another size the shift is the same share of the image).
+        T_B7: θ in degrees, ρ and s as ratios, t in pixels of a 105-pixel drawing (images of
+            another size shift by the same fraction of their size).
 
     Returns:
-        Float B×1×H×W, bilinear interpolation.
+        Float B×1×H×W, interpolated bilinearly.
     """
     theta, rho_x, rho_y, s_x, s_y, t_x, t_y = T_B7.unbind(1)
     cos, sin = torch.cos(theta * math.pi / 180), torch.sin(theta * math.pi / 180)
     a, b = (cos - sin * rho_y) * s_x, (cos * rho_x - sin) * s_y
     c, d = (sin + cos * rho_y) * s_x, (sin * rho_x + cos) * s_y
-    # grid_sample asks where each output pixel comes from: the inverse map, in half image widths.
+    # grid_sample maps output pixels to input pixels: the inverse map, in half image widths.
     det = a * d - b * c
     u, v = t_x * 2 / FULL_SIZE, t_y * 2 / FULL_SIZE
     inverse = torch.stack([d, -b, b * v - d * u, -c, a, c * u - a * v], dim=1) / det.unsqueeze(1)
     grid = F.affine_grid(inverse.view(-1, 2, 3), list(x_B1HW.shape), align_corners=False)
     return F.grid_sample(x_B1HW, grid, mode="bilinear", align_corners=False)
+
+
+@cache
+def _constant(device: torch.device, values: tuple[float, ...]) -> Tensor:
+    """Return cached constants on a device: copying them in each step would block on the GPU."""
+    return torch.tensor(values, device=device)

@@ -1,7 +1,8 @@
-"""The alphabets of Omniglot with their numbers of characters, by split: literal lists.
+"""Names of Omniglot's alphabets with their numbers of characters, one dictionary per split.
 
-``images_background`` holds the 30 of ``TRAIN``. ``images_evaluation`` holds 20; Lake's official
-runs use ten of them (``TEST``), the other ten choose hyperparameters (``VAL``).
+``TRAIN`` holds the 30 alphabets of ``images_background``. The 20 alphabets of
+``images_evaluation`` are divided: the ten of Lake's official runs are ``TEST``, the other ten are
+``VAL`` and serve to choose hyperparameters.
 
 Source: Koch 2015 §4.1; Lake et al. 2015. Deviation D7: the paper does not name its alphabets.
 """

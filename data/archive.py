@@ -1,7 +1,7 @@
-"""Files of Omniglot out of zips or folders, recognised by what they contain.
+"""Reads the files of Omniglot from zips or folders and recognises them by their content.
 
-The names and the md5 of a container mean nothing here: a repacked zip and an unpacked folder give
-the same files.
+The name and the md5 of a zip do not matter: a repacked zip and an unpacked folder give the same
+files.
 """
 
 import io
@@ -21,18 +21,17 @@ from data.errors import InputError
 Bitmap = npt.NDArray[np.uint8]
 
 ARCHIVES = ("images_background", "images_evaluation", "all_runs")
-
 # images_background/Greek/character01/0394_01.png: alphabet, character, drawer
-DRAWING = re.compile(r"([^/]+)/(character\d+)/\d+_(\d\d)\.png$")
-
+DRAWING_PATH = re.compile(r"([^/]+)/(character\d+)/\d+_(\d\d)\.png$")
 # run01/test/item01.png, run01/training/class01.png, run01/class_labels.txt
-RUN = re.compile(r"(run\d\d/(?:class_labels\.txt|test/item\d\d\.png|training/class\d\d\.png))$")
+RUN_PATH = re.compile(
+    r"(run\d\d/(?:class_labels\.txt|test/item\d\d\.png|training/class\d\d\.png))$"
+)
+MAX_FILE_BYTES = 1 << 20  # a drawing has about 250 bytes
 
-MAX_FILE_BYTES = 1 << 20  # a drawing has about 250 bytes; whatever is larger is none
 
-
-def find_containers(root: Path) -> list[Path]:
-    """Return the zips and the folders under ``root`` that may hold a part of Omniglot."""
+def find_archives(root: Path) -> list[Path]:
+    """Return the zips and folders directly under ``root`` that may hold a part of Omniglot."""
     bases = [base for base in (root, root / "omniglot-py") if base.is_dir()]
     entries = [path for base in bases for path in sorted(base.iterdir())]
     return [
@@ -43,58 +42,52 @@ def find_containers(root: Path) -> list[Path]:
     ]
 
 
-def holds_omniglot(root: Path) -> bool:
-    """Return whether a folder holds a part of Omniglot, be it torn; other zips may lie anywhere."""
+def contains_omniglot(root: Path) -> bool:
+    """Return whether a folder holds a part of Omniglot, even a corrupt one; ignore other zips."""
     return any(
-        path.is_dir() or path.stem in ARCHIVES or _is_part(path) for path in find_containers(root)
+        path.is_dir() or path.stem in ARCHIVES or _is_omniglot_zip(path)
+        for path in find_archives(root)
     )
 
 
-def _is_part(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(map(_wanted, archive.namelist()))
-    except (zipfile.BadZipFile, OSError):
-        return False
-
-
-def _wanted(name: str) -> bool:
-    return bool(DRAWING.search(name) or RUN.search(name)) and not name.startswith("__MACOSX")
-
-
-def read_entries(path: Path) -> Iterator[tuple[str, bytes]]:
+def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of every drawing and every run file in one zip or folder.
 
     Raises:
-        InputError: the zip is torn, or a file in it is absurdly large.
+        InputError: the zip is corrupt, or a file in it is larger than ``MAX_FILE_BYTES``.
     """
     if path.is_dir():
         for file in sorted(path.rglob("*")):
             name = f"{path.name}/{file.relative_to(path).as_posix()}"
-            if _wanted(name) and file.is_file():
+            if _is_omniglot_file(name) and file.is_file():
                 yield name, file.read_bytes()
         return
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
-                if _wanted(info.filename):
+                if _is_omniglot_file(info.filename):
                     if info.file_size > MAX_FILE_BYTES:
                         raise InputError(
-                            f"A drawing is smaller than {MAX_FILE_BYTES} bytes, but "
-                            f"{info.filename} in {path} has {info.file_size}. Get the zip anew."
+                            f"A drawing must have at most {MAX_FILE_BYTES} bytes, but "
+                            f"{info.filename} in {path} has {info.file_size}. Download {path.name} "
+                            "again."
                         )
                     yield info.filename, archive.read(info)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise InputError(
-            f"{path} is a torn or unreadable zip ({error}). Delete it and get it again."
+            f"{path} is a corrupt or unreadable zip ({error}). Delete it and download it again."
         ) from error
 
 
 def decode_drawing(content: bytes, name: str) -> Bitmap:
     """Return one 105×105 drawing as uint8, ink 255, paper 0 (Deviation D8).
 
+    Args:
+        content: bytes of a PNG file.
+        name: name of the file, for error messages.
+
     Raises:
-        InputError: no image, another size, or other values than black and white.
+        InputError: the file is not an image, or it is not 105×105 black on white.
     """
     try:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
@@ -102,11 +95,24 @@ def decode_drawing(content: bytes, name: str) -> Bitmap:
             pixels = np.asarray(image.convert("L")) if mode in ("1", "L") else None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(
-            f"{name} is no readable image ({error}). Unpack its archive anew."
+            f"{name} is not a readable image ({error}). Unpack its archive again."
         ) from error
     if size != (FULL_SIZE, FULL_SIZE) or pixels is None or not np.isin(pixels, (0, 255)).all():
         raise InputError(
-            f"A drawing of Omniglot is {FULL_SIZE}×{FULL_SIZE} and black on white, but {name} is "
-            f"{size[0]}×{size[1]} of mode '{mode}'. Unpack its archive anew."
+            f"A drawing of Omniglot must be {FULL_SIZE}×{FULL_SIZE} and black on white, but {name} "
+            f"is {size[0]}×{size[1]} of mode '{mode}'. Unpack its archive again."
         )
     return np.where(pixels == 0, 255, 0).astype(np.uint8)
+
+
+def _is_omniglot_zip(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(map(_is_omniglot_file, archive.namelist()))
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
+def _is_omniglot_file(name: str) -> bool:
+    is_named_so = DRAWING_PATH.search(name) or RUN_PATH.search(name)
+    return bool(is_named_so) and not name.startswith("__MACOSX")

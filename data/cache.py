@@ -1,4 +1,4 @@
-"""Packed drawings on disk: written whole or not at all, read in a fraction of a second."""
+"""Cached data sets on disk, in one file each, which loads in a fraction of a second."""
 
 import json
 import zipfile
@@ -15,7 +15,7 @@ from data.drawings import Drawings
 from data.episodes import Dataset, Episodes
 from data.files import write_atomically
 
-PACKED_FORMAT = 1  # counted up when the meaning of the file changes
+CACHE_FORMAT = 1  # incremented when the meaning of the file changes
 
 
 def resize_drawings(drawings: Drawings, image_size: int) -> Drawings:
@@ -29,23 +29,29 @@ def resize_images(images_NHW: Tensor, image_size: int) -> Tensor:
         return images_NHW
     shape = (image_size, image_size)
     planes = images_NHW.view(-1, 1, *images_NHW.shape[-2:])
-    small = [
-        F.interpolate(part.float(), size=shape, mode="area").round_().to(torch.uint8)
-        for part in planes.split(2048)
+    resized = [
+        F.interpolate(batch.float(), size=shape, mode="area").round_().to(torch.uint8)
+        for batch in planes.split(2048)
     ]
-    return torch.cat(small).view(*images_NHW.shape[:-2], *shape)
+    return torch.cat(resized).view(*images_NHW.shape[:-2], *shape)
 
 
-def save_packed(path: Path, packed: Dataset, source: str) -> None:
-    """Write a data set; ``source`` is the fingerprint of the files that it was made from."""
+def write_cache(path: Path, dataset: Dataset, source: str) -> None:
+    """Write a data set to a file.
+
+    Args:
+        path: file to write.
+        dataset: data set to store.
+        source: fingerprint of the files from which the data set was made.
+    """
     values = {
         field.name: getattr(part, field.name)
-        for part in (packed.drawings, packed.official)
+        for part in (dataset.drawings, dataset.official)
         for field in fields(part)
     }
     arrays: dict[str, Any] = {n: v.numpy() for n, v in values.items() if torch.is_tensor(v)}
     header = {name: v for name, v in values.items() if not isinstance(v, torch.Tensor)}
-    text = json.dumps({**header, "format": PACKED_FORMAT, "source": source})
+    text = json.dumps({**header, "format": CACHE_FORMAT, "source": source})
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as file:
@@ -54,19 +60,27 @@ def save_packed(path: Path, packed: Dataset, source: str) -> None:
     write_atomically(path, write)
 
 
-def load_packed(path: Path, source: str | None = None) -> Dataset | None:
-    """Return the data set of a file; None if it was made from another source than is named."""
+def read_cache(path: Path, source: str | None = None) -> Dataset | None:
+    """Return the data set stored in a file, or None if there is none to use.
+
+    Args:
+        path: file written by :func:`write_cache`.
+        source: fingerprint that the file must have; None accepts any.
+
+    Returns:
+        The data set; None if the file is missing or corrupt, or has another format or source.
+    """
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
-            made_from = header.pop("source")
-            if header.pop("format") != PACKED_FORMAT or source not in (None, made_from):
+            stored_source = header.pop("source")
+            if header.pop("format") != CACHE_FORMAT or source not in (None, stored_source):
                 return None
             tensors: dict[str, Any] = {
                 name: torch.from_numpy(file[name]) for name in file.files if name != "header"
             }
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        return None  # absent or torn: it is made anew
+        return None  # the caller creates it again
     official = Episodes(**{field.name: tensors.pop(field.name) for field in fields(Episodes)})
     header["alphabets"] = tuple(header["alphabets"])
     return Dataset(Drawings(**header, **tensors), official)

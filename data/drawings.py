@@ -1,6 +1,6 @@
-"""All drawings of a data set in one array, with who drew what.
+"""All drawings of a data set in one array, with alphabet, character and drawer of each.
 
-Tensor suffixes: N drawings, C characters, A alphabets, H W pixels.
+Tensor suffixes: N drawings, M selected drawings, C characters, A alphabets, H W pixels.
 """
 
 from collections.abc import Iterable
@@ -10,8 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-FULL_SIZE = 105  # pixels of a drawing of Omniglot
-
+FULL_SIZE = 105  # height and width of Omniglot's drawings in pixels
 N_DRAWERS = 20
 
 
@@ -20,13 +19,13 @@ class Drawings:
     """Drawings sorted by alphabet, character and drawer.
 
     Args:
-        name: the data set, for example ``"omniglot"``.
-        digest: SHA-256 of the full-size pixels and names, the identity of the data set.
-        alphabets: A names; ``alphabet_N`` holds positions in it.
-        images_NHW: uint8, ink 255, paper 0 (Deviation D8); N×3×H×W where images have colours.
+        name: name of the data set, for example ``"omniglot"``.
+        digest: SHA-256 of the full-size pixels and names; identifies the data set.
+        alphabets: names of the A alphabets; ``alphabet_N`` indexes them.
+        images_NHW: uint8, ink 255, paper 0 (Deviation D8); N×3×H×W for colour images.
         alphabet_N: int64 in [0, A).
         character_N: int64 in [0, C), counted over all alphabets.
-        drawer_N: int64 in [0, 20); where images have no drawers, their number in the class.
+        drawer_N: int64 in [0, 20); for images without drawers, the number within the class.
     """
 
     name: str
@@ -53,53 +52,63 @@ class Drawings:
 
     @cached_property
     def count_C(self) -> Tensor:
-        """Drawings of each character."""
+        """Number of drawings of each character."""
         return torch.bincount(self.character_N)
 
     @cached_property
     def first_C(self) -> Tensor:
-        """Position of each character's first drawing."""
+        """Position of the first drawing of each character."""
         return self.count_C.cumsum(0) - self.count_C
 
     @cached_property
     def count_A(self) -> Tensor:
-        """Characters of each alphabet."""
+        """Number of characters of each alphabet."""
         return torch.bincount(self.alphabet_N[self.first_C], minlength=len(self.alphabets))
 
     @cached_property
     def first_A(self) -> Tensor:
-        """Number of each alphabet's first character."""
+        """Index of the first character of each alphabet."""
         return self.count_A.cumsum(0) - self.count_A
 
     def positions(
         self, alphabets: Iterable[str] | None = None, drawers: Iterable[int] | None = None
     ) -> Tensor:
-        """Return the positions of the drawings in these alphabets by these drawers (None: all)."""
-        names = set(self.alphabets if alphabets is None else alphabets)
-        wanted_A = torch.tensor([name in names for name in self.alphabets])
-        keep_N = wanted_A[self.alphabet_N.cpu()]
-        if drawers is not None:
-            keep_N &= torch.isin(self.drawer_N.cpu(), torch.tensor(list(drawers)))
-        return keep_N.nonzero().squeeze(1)
+        """Return the positions of all drawings of these alphabets by these drawers.
 
-    def only(
+        Args:
+            alphabets: names of alphabets; None for all.
+            drawers: numbers of drawers; None for all.
+        """
+        names = set(self.alphabets if alphabets is None else alphabets)
+        selected_A = torch.tensor([name in names for name in self.alphabets])
+        selected_N = selected_A[self.alphabet_N.cpu()]
+        if drawers is not None:
+            selected_N &= torch.isin(self.drawer_N.cpu(), torch.tensor(list(drawers)))
+        return selected_N.nonzero().squeeze(1)
+
+    def subset(
         self, alphabets: Iterable[str] | None = None, drawers: Iterable[int] | None = None
     ) -> "Drawings":
-        """Return a copy that holds these alphabets and drawers alone, renumbered from 0."""
-        at = self.positions(alphabets, drawers).to(self.images_NHW.device)
-        kept_A, alphabet_N = self.alphabet_N[at].unique(return_inverse=True)
+        """Return a copy with only these alphabets and drawers, numbered from 0.
+
+        Args:
+            alphabets: names of alphabets; None for all.
+            drawers: numbers of drawers; None for all.
+        """
+        position_M = self.positions(alphabets, drawers).to(self.images_NHW.device)
+        selected_A, alphabet_M = self.alphabet_N[position_M].unique(return_inverse=True)
         return Drawings(
             name=self.name,
             digest=self.digest,
-            alphabets=tuple(self.alphabets[a] for a in kept_A.tolist()),
-            images_NHW=self.images_NHW[at],
-            alphabet_N=alphabet_N,
-            character_N=self.character_N[at].unique(return_inverse=True)[1],
-            drawer_N=self.drawer_N[at],
+            alphabets=tuple(self.alphabets[a] for a in selected_A.tolist()),
+            images_NHW=self.images_NHW[position_M],
+            alphabet_N=alphabet_M,
+            character_N=self.character_N[position_M].unique(return_inverse=True)[1],
+            drawer_N=self.drawer_N[position_M],
         )
 
     def to(self, device: torch.device) -> "Drawings":
-        """Return the same drawings resident on a device."""
+        """Return the same drawings on a device."""
         return replace(
             self,
             images_NHW=self.images_NHW.to(device),

@@ -1,9 +1,9 @@
-"""The one exception that means: the user can mend this; and what no message may tell."""
+"""The exception for errors that the user can fix."""
 
 
 class InputError(ValueError):
-    """Input that breaks a law; the message states the law, the value and the repair.
+    """Invalid input; the message states what must hold, the actual value and the repair.
 
-    The scripts print it as one line and exit with status 2. Anything else that is raised is a bug
-    of ours and keeps its traceback.
+    The scripts print the message as one line and exit with status 2. Every other exception is a
+    bug of this program and keeps its traceback.
     """

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Folders and files, which are written completely or not at all."""
 
 import os
 import re
@@ -10,36 +10,41 @@ from data.errors import InputError
 
 
 def safe_name(text: str) -> str:
-    """Return a name for a file or a folder: what might lead elsewhere becomes an underscore."""
+    """Return a text as the name of one file: special characters become underscores."""
     return re.sub(r"[^\w.+-]", "_", text)
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder with its parents, unless it is there.
+    """Create a folder and its parents if they do not exist.
 
     Raises:
-        InputError: it cannot be made.
+        InputError: the folder cannot be created.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"Folder {path} cannot be made ({error}). Free space, or make its parent writable."
+            f"Folder {path} cannot be created ({error}). Check the path, its permissions and the "
+            "free disk space."
         ) from error
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then rename it.
+    """Write a temporary file in the folder of ``path``, then rename it to ``path``.
+
+    Args:
+        path: file to write; a symbolic link is followed.
+        write: function that fills the temporary file whose path it receives.
 
     Raises:
-        InputError: ``path`` is a folder or a device, its folder cannot be written, or the disk is
-            full; ``path`` is as it was.
+        InputError: ``path`` is a folder or a device, its folder is not writable, or the disk is
+            full. ``path`` is then unchanged.
     """
     temporary = None
     try:
-        path = path.resolve()  # what a link leads to is written, not the link
+        path = path.resolve()  # write the target of a link, do not replace the link
         if path.exists() and not path.is_file():
-            raise OSError("it is there, and no file")
+            raise OSError("not a regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
@@ -47,11 +52,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o644)  # mkstemp's 0600 would lock out the other users of a shared folder
+        temporary.chmod(0o644)  # mkstemp's 0600 would lock out other users of a shared folder
         temporary.replace(path)
     except OSError as error:
         raise InputError(
-            f"{path} cannot be written ({error}). Free space there, or make the folder writable."
+            f"{path} cannot be written ({error}). Check the path, its permissions and the free "
+            "disk space."
         ) from error
     finally:
         if temporary is not None:

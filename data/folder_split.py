@@ -1,6 +1,6 @@
-"""Which of a tree's groups or classes train, validate and test.
+"""Assigns the groups or classes of an image folder to train, validation and test.
 
-A class is named by its group, or ``""``, and its own name.
+A class is identified by its group, or ``""`` without one, and its name.
 """
 
 import hashlib
@@ -12,94 +12,103 @@ from collections.abc import Sequence
 from data.errors import InputError
 
 PARTS = ("train", "val", "test")
+PART_NAME = re.compile(r"(train|val|test)(?:ing|id|idation)?(\d*|[-_. ].*)", re.IGNORECASE)
+TEST_FRACTION = 0.2  # of the groups or classes; the same for validation
 
-PART = re.compile(r"(train|val|test)(?:ing|id|idation)?(\d*|[-_. ].*)", re.IGNORECASE)
-
-TEST_SHARE = 0.2  # of groups or classes; validation has as many
-
-Class = tuple[str, str]
+ClassKey = tuple[str, str]  # group, class
 
 
-def part_in_name(group: str) -> str | None:
-    """Return train, val or test for a group that is called so, as ``train`` or ``test_2``."""
-    match = PART.fullmatch(group)
+def part_from_name(group: str) -> str | None:
+    """Return ``train``, ``val`` or ``test`` if a group's name says so, as ``test_2`` does."""
+    match = PART_NAME.fullmatch(group)
     return match[1].lower() if match else None
 
 
-def is_bare_part_name(group: str) -> bool:
-    """Return whether a group is called as a part and nothing else, as ``training``."""
-    match = PART.fullmatch(group)
+def is_plain_part_name(group: str) -> bool:
+    """Return whether a group's name is only that of a part, as ``training`` is."""
+    match = PART_NAME.fullmatch(group)
     return match is not None and not match[2]
 
 
-def parts_from_names(classes: Sequence[Class]) -> dict[str, str] | None:
-    """Return the part of every group where the groups' names say it; None where none does.
+def parts_from_group_names(classes: Sequence[ClassKey]) -> dict[str, str] | None:
+    """Return the part of every group according to its name, or None if no name says a part.
 
     Raises:
-        InputError: some say it and others do not, a part is missing, or a class that is trained
-            on is tested.
+        InputError: only some names say a part, a part is missing, or a class is in two parts.
     """
-    said = {group: part_in_name(group) for group, _ in classes}
-    if not any(said.values()):
+    parts = {group: part_from_name(group) for group, _ in classes}
+    if not any(parts.values()):
         return None
-    if set(said.values()) != set(PARTS):
+    if set(parts.values()) != set(PARTS):
         raise InputError(
-            "Groups called train, val and test must be there all three, and no others, but there "
-            f"are {', '.join(sorted(said))}. Rename them, or divide with --split-by class."
+            "Groups named train, val and test must be all present, without other groups, but the "
+            f"groups are {', '.join(sorted(parts))}. Rename them, or use --split-by class."
         )
-    alone = Counter(name for group, name in classes if is_bare_part_name(group))
-    if twice := sorted(name for name, n in alone.items() if n > 1):
+    counts = Counter(name for group, name in classes if is_plain_part_name(group))
+    if duplicates := sorted(name for name, n in counts.items() if n > 1):
         raise InputError(
-            f"Class '{twice[0]}' is in more than one of train, val and test, but a one-shot test "
-            "asks for classes that were never trained on. Put each class into one of them."
+            "A class must be in only one of train, val and test, so that the test classes are new "
+            f"to the network, but class '{duplicates[0]}' is in more than one. Move its images "
+            "into one of them."
         )
-    return {group: str(part) for group, part in said.items()}
+    return {group: str(part) for group, part in parts.items()}
 
 
-def assign_parts(names: Sequence[str], least: int) -> dict[str, str]:
-    """Return the part of every name, of each part ``least`` names or more.
+def split_by_hash(names: Sequence[str], min_per_part: int) -> dict[str, str]:
+    """Return the part of every name; each part gets at least ``min_per_part`` names.
 
-    A hash orders the names, so that the division hangs neither on their order nor on chance.
+    The order of the names' hashes decides, so the split depends only on the set of names.
 
     Raises:
-        InputError: there are too few.
+        InputError: there are too few names.
     """
-    if len(names) < len(PARTS) * least:
+    if len(names) < len(PARTS) * min_per_part:
         raise InputError(
-            f"Train, val and test need {least} each, but there are {len(names)} in all: "
-            f"{', '.join(sorted(names)[:5])} … Add some, or divide otherwise with --split-by."
+            f"Each of train, val and test needs at least {min_per_part}, but there are only "
+            f"{len(names)} in total: {', '.join(sorted(names)[:5])} … Add more, or change "
+            "--split-by."
         )
     ordered = sorted(names, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
-    n = max(least, round(TEST_SHARE * len(names)))
-    part = ["test"] * n + ["val"] * n + ["train"] * (len(names) - 2 * n)
-    return dict(zip(ordered, part, strict=True))
+    n = max(min_per_part, round(TEST_FRACTION * len(names)))
+    parts = ["test"] * n + ["val"] * n + ["train"] * (len(names) - 2 * n)
+    return dict(zip(ordered, parts, strict=True))
 
 
-def assign_alphabets(classes: Sequence[Class], *, by_class: bool) -> dict[Class, str]:
-    """Return every class's alphabet, named after its part: ``train``, or ``train/its group``."""
+def assign_alphabets(classes: Sequence[ClassKey], *, by_class: bool) -> dict[ClassKey, str]:
+    """Return the alphabet of every class: its part, ``train``, or part and group, ``train/a``.
+
+    Args:
+        classes: all classes.
+        by_class: whether classes are assigned to parts; otherwise whole groups are.
+    """
     if by_class:
-        named = {c: "/".join(filter(None, c)) for c in classes}
-        part = assign_parts(list(named.values()), 2)
-        return {c: part[name] for c, name in named.items()}
-    part = parts_from_names(classes) or assign_parts(sorted({group for group, _ in classes}), 1)
+        names = {key: "/".join(filter(None, key)) for key in classes}
+        part = split_by_hash(list(names.values()), 2)
+        return {key: part[name] for key, name in names.items()}
+    groups = sorted({group for group, _ in classes})
+    part = parts_from_group_names(classes) or split_by_hash(groups, 1)
     return {(group, name): f"{part[group]}/{group}" for group, name in classes}
 
 
-def require_counts(n_images: dict[Class, int], alphabet: dict[Class, str]) -> None:
-    """Pass if every class has two images and every alphabet two classes.
+def require_enough_images(n_images: dict[ClassKey, int], alphabet: dict[ClassKey, str]) -> None:
+    """Raise unless every class has two images and every alphabet two classes.
+
+    Args:
+        n_images: number of images of each class.
+        alphabet: alphabet of each class.
 
     Raises:
-        InputError: else.
+        InputError: a class or an alphabet is too small.
     """
     for (group, name), n in n_images.items():
         if n < 2:
             raise InputError(
-                f"A class has two images or more, but '{name}' of group '{group}' has {n}. Add "
-                "one, or take the class away."
+                f"A class must have at least two images, but '{name}' of group '{group}' has {n}. "
+                "Add an image, or remove the class."
             )
-    for found, n in Counter(alphabet.values()).items():
+    for name, n in Counter(alphabet.values()).items():
         if n < 2:
             raise InputError(
-                f"A group has two classes or more, but '{found}' has {n}. Add one, or divide "
-                "otherwise with --split-by."
+                f"A group must have at least two classes, but '{name}' has {n}. Add a class, or "
+                "change --split-by."
             )

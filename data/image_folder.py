@@ -1,6 +1,7 @@
-"""Any folder of ``group/class/images`` as a data set, of whatever the images show.
+"""Any folder of ``group/class/images`` as a data set, whatever the images show.
 
-The groups take the place of Omniglot's alphabets, the images of a class that of its drawers.
+Groups play the role of Omniglot's alphabets, classes that of characters, and the images of a class
+that of the drawings by different drawers.
 
 Tensor suffixes: N images, H W pixels.
 """
@@ -21,30 +22,28 @@ from data.drawings import Drawings
 from data.episodes import Dataset, Episodes, max_n_way, random_episodes
 from data.errors import InputError
 from data.files import safe_name
-from data.folder_split import Class, assign_alphabets, part_in_name, require_counts
+from data.folder_split import ClassKey, assign_alphabets, part_from_name, require_enough_images
 from data.images import (
     border_brightness,
-    image_files,
+    find_images,
     pad_to_square,
     read_brightness,
     read_colours,
-    scale_to,
+    resize_longer_side,
 )
 
-FOLDER_VERSION = 1  # counted up when the pixels or the split change
-
+FOLDER_VERSION = 1  # incremented when the pixels or the split change
 MIN_GROUPS = 3
-
-MIN_TEST_EPISODES = 400  # at least so many test episodes
+MIN_TEST_EPISODES = 400
 
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """What a tree is read as; its name, as in ``digits+class+colour``, says all of it.
+    """How an image folder is read; its name, as in ``digits+class+colour``, holds all of it.
 
     Args:
         folder: name of the folder.
-        by_class: whether classes are divided among train, val and test; else groups are.
+        by_class: whether classes are assigned to train, val and test; otherwise groups are.
         colour: whether images keep their colours.
     """
 
@@ -64,71 +63,87 @@ class ImageFolder:
 
 
 def parse_dataset_name(name: str) -> ImageFolder | None:
-    """Return the tree of that name; None for Omniglot, the built-in glyphs and MNIST."""
+    """Return the image folder with that name; None for Omniglot, the built-in glyphs and MNIST."""
     if name in ("omniglot", "glyphs", "mnist"):
         return None
     folder, *options = name.split("+")
     return ImageFolder(folder, "class" in options, "colour" in options)
 
 
-def inspect_folder(root: Path, split_by: str | None, colour: bool) -> ImageFolder:
-    """Return how a folder is to be read.
+def base_dataset_name(root: Path) -> str:
+    """Return a folder's name as a data set, without options, and different from the built-in names.
 
     Args:
-        root: the folder.
-        split_by: ``"group"``, ``"class"``, or None for groups where there are enough, or where
-            they are called train, val and test.
+        root: path of the image folder.
+    """
+    name = safe_name(root.resolve().name).replace("+", "_") or "images"
+    return name if parse_dataset_name(name) else f"{name}-images"
+
+
+def inspect_folder(root: Path, split_by: str | None, colour: bool) -> ImageFolder:
+    """Return how an image folder is read.
+
+    Args:
+        root: path of the image folder.
+        split_by: ``"group"`` or ``"class"``; None chooses groups if there are at least
+            ``MIN_GROUPS`` or if they are named train, val and test, otherwise classes.
         colour: whether images keep their colours.
 
     Raises:
-        InputError: it holds no images in folders.
+        InputError: the folder has no images in subfolders.
     """
-    groups = {class_of_file(root, file)[0] for file in image_files(root)}
-    divided = len(groups) >= MIN_GROUPS or any(map(part_in_name, groups))
-    by_class = split_by == "class" or (split_by is None and not divided)
-    return ImageFolder(folder_name(root), by_class, colour)
+    groups = {class_of_file(root, file)[0] for file in find_images(root)}
+    has_groups = len(groups) >= MIN_GROUPS or any(map(part_from_name, groups))
+    by_class = split_by == "class" or (split_by is None and not has_groups)
+    return ImageFolder(base_dataset_name(root), by_class, colour)
 
 
-def folder_name(root: Path) -> str:
-    """Return what a folder is called in the names of data sets; never as one of the others."""
-    folder = safe_name(root.resolve().name).replace("+", "_") or "images"
-    return folder if parse_dataset_name(folder) else f"{folder}-images"
-
-
-def class_of_file(root: Path, file: Path) -> Class:
-    """Return group and class of an image; a class that lies in no group is in group ``""``.
+def class_of_file(root: Path, file: Path) -> ClassKey:
+    """Return group and class of an image; the group is ``""`` if there is none.
 
     Raises:
-        InputError: it lies in no class.
+        InputError: the image is not in a subfolder.
     """
     folders = file.relative_to(root).parts[:-1]
     if not folders:
         raise InputError(
-            f"Images lie in folders group/class or class, but {file.name} lies in {root} itself. "
-            "Move it into the folder of its class."
+            f"Images must be in folders group/class or class, but {file.name} is directly in "
+            f"{root}. Move it into the folder of its class."
         )
     return (folders[0], "/".join(folders[1:])) if len(folders) > 1 else ("", folders[0])
 
 
-def read_pixels(path: Path, image_size: int, *, colour: bool) -> Tensor:
-    """Return an image as uint8, H×W or 3×H×W, in the middle of a square.
+def read_square_image(path: Path, image_size: int, *, colour: bool) -> Tensor:
+    """Return an image as uint8, H×W or 3×H×W, centred on a square.
 
-    A grey image with a light border is inverted, for paper is 0 and ink 255 (Deviation D8).
+    A grey image with a light border is inverted, so that paper is 0 and ink 255 (Deviation D8).
+
+    Args:
+        path: file of the image.
+        image_size: height and width of the square in pixels.
+        colour: whether the image keeps its colours.
 
     Raises:
-        InputError: no readable image.
+        InputError: the file is not a readable image.
     """
     if colour:
         planes = list(np.moveaxis(read_colours(path), -1, 0))
     else:
         grey = read_brightness(path)
         planes = [1 - grey if border_brightness(grey) > 0.5 else grey]
-    framed = torch.from_numpy(np.stack([pad_to_square(scale_to(p, image_size)) for p in planes]))
-    return framed.clamp(0, 1).mul(255).round().to(torch.uint8).squeeze(0)
+    squares = [pad_to_square(resize_longer_side(plane, image_size)) for plane in planes]
+    square = torch.from_numpy(np.stack(squares))
+    return square.clamp(0, 1).mul(255).round().to(torch.uint8).squeeze(0)
 
 
 def folder_digest(root: Path, files: Sequence[Path], alphabets: Sequence[str]) -> str:
-    """Return the SHA-256 of all names, contents and alphabets, the identity of the data set."""
+    """Return the SHA-256 of all names, contents and alphabets, which identifies the data set.
+
+    Args:
+        root: path of the image folder.
+        files: all images.
+        alphabets: alphabet of each image.
+    """
     digest = hashlib.sha256()
     for file, alphabet in zip(files, alphabets, strict=True):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -137,38 +152,44 @@ def folder_digest(root: Path, files: Sequence[Path], alphabets: Sequence[str]) -
     return digest.hexdigest()
 
 
-def read_image_folder(root: Path, tree: ImageFolder, image_size: int) -> Dataset:
-    """Return all images under a folder at one size, and 400 or more fixed test episodes.
+def read_image_folder(root: Path, folder: ImageFolder, image_size: int) -> Dataset:
+    """Return all images of a folder at one size, with at least 400 fixed test episodes.
+
+    Args:
+        root: path of the image folder.
+        folder: how to read it.
+        image_size: height and width of the images in pixels.
 
     Raises:
-        InputError: too few groups, classes or images, or a file that is no readable image.
+        InputError: there are too few groups, classes or images, or an image is not readable.
     """
-    class_of = {file: class_of_file(root, file) for file in image_files(root)}
+    class_of = {file: class_of_file(root, file) for file in find_images(root)}
     n_images = Counter(class_of.values())
-    alphabet = assign_alphabets(sorted(n_images), by_class=tree.by_class)
-    require_counts(n_images, alphabet)
+    alphabet = assign_alphabets(sorted(n_images), by_class=folder.by_class)
+    require_enough_images(n_images, alphabet)
     files = sorted(class_of, key=lambda file: (alphabet[class_of[file]], class_of[file], file))
-    of_file = [alphabet[class_of[file]] for file in files]
-    names, alphabet_N = np.unique(of_file, return_inverse=True)
+    file_alphabets = [alphabet[class_of[file]] for file in files]
+    alphabets, alphabet_N = np.unique(file_alphabets, return_inverse=True)
     classes = dict.fromkeys(class_of[file] for file in files)
-    number = {found: i for i, found in enumerate(classes)}
+    number = {key: i for i, key in enumerate(classes)}
+    images = [read_square_image(file, image_size, colour=folder.colour) for file in files]
     drawings = Drawings(
-        name=tree.name,
-        digest=folder_digest(root, files, of_file),
-        alphabets=tuple(map(str, names)),
-        images_NHW=torch.stack([read_pixels(f, image_size, colour=tree.colour) for f in files]),
+        name=folder.name,
+        digest=folder_digest(root, files, file_alphabets),
+        alphabets=tuple(map(str, alphabets)),
+        images_NHW=torch.stack(images),
         alphabet_N=torch.from_numpy(alphabet_N),
         character_N=torch.tensor([number[class_of[file]] for file in files]),
-        drawer_N=torch.cat([torch.arange(n_images[c]) for c in classes]),
+        drawer_N=torch.cat([torch.arange(n_images[key]) for key in classes]),
     )
     return Dataset(drawings, fixed_test_episodes(drawings))
 
 
 def fixed_test_episodes(drawings: Drawings) -> Episodes:
-    """Return fixed random episodes of the test alphabets, by positions in all drawings."""
+    """Return fixed random episodes of the test alphabets, as positions in ``drawings``."""
     names = [name for name in drawings.alphabets if name.startswith("test")]
-    test = drawings.only(names)
+    test = drawings.subset(names)
     n_way = max_n_way(test)
     n_blocks = math.ceil(MIN_TEST_EPISODES / (n_way * len(names)))
     episodes = random_episodes(test, n_way=n_way, n_blocks=n_blocks)
-    return episodes.renumbered(drawings.positions(names))
+    return episodes.reindex(drawings.positions(names))

@@ -1,10 +1,14 @@
-"""What figures are called that rest on a data set."""
+"""Labels of results that depend on the data set."""
 
 from data.image_folder import parse_dataset_name
 
 
 def data_caveat(data: str) -> str:
-    """Return the sentence that goes with figures of other data than the paper's; else nothing."""
+    """Return a warning for results on other data than the paper's; empty for Omniglot.
+
+    Args:
+        data: name of the data set.
+    """
     if data == "glyphs":
         return "These are the built-in glyphs, not Omniglot: no figure compares to the paper."
     if parse_dataset_name(data):
@@ -12,6 +16,28 @@ def data_caveat(data: str) -> str:
     return ""
 
 
-def test_episodes_label(data: str) -> str:
-    """Return the adjective of the test episodes."""
+def episodes_label(data: str) -> str:
+    """Return the adjective for the test episodes of a data set: official, glyph or test.
+
+    Args:
+        data: name of the data set.
+    """
     return "official" if data == "omniglot" else "glyph" if data == "glyphs" else "test"
+
+
+def alphabet_label(data: str) -> str:
+    """Return the word for an alphabet of a data set: alphabet, or group of a folder of images.
+
+    Args:
+        data: name of the data set.
+    """
+    return "group" if parse_dataset_name(data) else "alphabet"
+
+
+def character_label(data: str) -> str:
+    """Return the word for a character of a data set: character, or class of a folder of images.
+
+    Args:
+        data: name of the data set.
+    """
+    return "class" if parse_dataset_name(data) else "character"

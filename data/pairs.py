@@ -1,4 +1,4 @@
-"""Same/different pairs of drawings, the paper's training examples.
+"""Same and different pairs of drawings, the paper's training examples.
 
 Tensor suffix: B pairs.
 """
@@ -16,9 +16,9 @@ class Pairs:
     """B pairs as positions in one :class:`Drawings`.
 
     Args:
-        left_B: int64.
-        right_B: int64, never equal to ``left_B``.
-        same_B: bool, True where both show one character.
+        left_B: int64, position of one drawing.
+        right_B: int64, position of the other, never equal to ``left_B``.
+        same_B: bool, whether both drawings show the same character.
     """
 
     left_B: Tensor
@@ -29,9 +29,9 @@ class Pairs:
         """Number of pairs, B."""
         return len(self.left_B)
 
-    def __getitem__(self, part: slice | Tensor) -> "Pairs":
-        """Return some of the pairs."""
-        return Pairs(self.left_B[part], self.right_B[part], self.same_B[part])
+    def __getitem__(self, index: slice | Tensor) -> "Pairs":
+        """Return the selected pairs."""
+        return Pairs(self.left_B[index], self.right_B[index], self.same_B[index])
 
 
 def random_below(limit_B: Tensor, generator: torch.Generator) -> Tensor:
@@ -45,16 +45,16 @@ def random_other(value_B: Tensor, count_B: Tensor, generator: torch.Generator) -
     return (value_B + 1 + random_below(count_B - 1, generator)) % count_B
 
 
-def draw_pairs(drawings: Drawings, n: int, *, generator: torch.Generator) -> Pairs:
-    """Return ``n`` pairs, half of them same, the same number in every alphabet (±1), shuffled.
+def sample_pairs(drawings: Drawings, n: int, *, generator: torch.Generator) -> Pairs:
+    """Return ``n`` shuffled pairs, half of them same, equally many from every alphabet (±1).
 
-    Both drawings of a pair come from one alphabet. A same pair has two different drawers; a
-    different pair two different characters, each by any drawer.
+    Both drawings of a pair come from one alphabet. A same pair has two different drawers. A
+    different pair has two different characters, each by any drawer.
 
     Args:
-        drawings: at least two characters per alphabet and two drawings per character.
+        drawings: drawings with at least two characters per alphabet and two drawings per character.
         n: number of pairs, B.
-        generator: random state, on the drawings' device.
+        generator: source of random numbers, on the drawings' device.
 
     Source: Koch 2015 §4.1. Deviation D9: half of the pairs are same.
     """
@@ -62,7 +62,8 @@ def draw_pairs(drawings: Drawings, n: int, *, generator: torch.Generator) -> Pai
     shuffled_A = torch.randperm(n_alphabets, generator=generator, device=device)
     order = torch.randperm(n, generator=generator, device=device)
     alphabet = shuffled_A[order % n_alphabets]
-    # Rounds over the alphabets are same, different, same, …; an incomplete round alternates.
+    # Rounds over the alphabets alternate between same and different; within an incomplete round,
+    # single pairs alternate.
     n_full = n - n % (2 * n_alphabets)
     same = torch.where(order < n_full, order // n_alphabets, order) % 2 == 0
     count = drawings.count_A[alphabet]

@@ -1,4 +1,4 @@
-"""Drawings and numbers as small PNG pictures.
+"""Drawings, filters and accuracy curves as small PNG images.
 
 Tensor suffixes: N images, H W pixels.
 """
@@ -11,8 +11,8 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-PAPER, INK, RULE, LINE = 255, 0, 200, (0, 114, 178)  # the line's blue is told apart by everybody
-
+PAPER, INK, GRID = 255, 0, 200  # grey levels
+LINE = (0, 114, 178)  # a blue that colour-blind readers can distinguish
 GAP = 2  # pixels between two tiles
 
 
@@ -24,10 +24,10 @@ def encode_png(image: Image.Image) -> bytes:
 
 
 def to_image(ink_HW: Tensor) -> Image.Image:
-    """Return ink on paper, black on white; colours as they are.
+    """Return a drawing as an image, black on white; colours stay as they are.
 
     Args:
-        ink_HW: uint8, ink 255, paper 0; or float, ink 1; 3×H×W for colours.
+        ink_HW: uint8, ink 255, paper 0; or float, ink 1, paper 0; 3×H×W for colours.
     """
     ink = ink_HW if ink_HW.dtype == torch.uint8 else ink_HW.clamp(0, 1).mul(255).round().byte()
     if ink.dim() == 3:
@@ -36,19 +36,29 @@ def to_image(ink_HW: Tensor) -> Image.Image:
 
 
 def drawing_png(ink_HW: Tensor) -> bytes:
-    """Return a drawing as PNG, black on white; two colours where it has no greys."""
+    """Return a drawing as PNG, black on white; with one bit per pixel if it has no greys.
+
+    Args:
+        ink_HW: see :func:`to_image`.
+    """
     image = to_image(ink_HW)
-    two = image.mode == "L" and set(np.unique(np.asarray(image))) <= {0, 255}
-    return encode_png(image.convert("1") if two else image)
+    is_binary = image.mode == "L" and set(np.unique(np.asarray(image))) <= {0, 255}
+    return encode_png(image.convert("1") if is_binary else image)
 
 
-def tile(ink_NHW: Tensor, n_columns: int, zoom: int = 1) -> Image.Image:
-    """Return N images in rows, on grey, each enlarged ``zoom`` times."""
+def tile_images(ink_NHW: Tensor, n_columns: int, zoom: int = 1) -> Image.Image:
+    """Return N images as tiles in rows on a grey background.
+
+    Args:
+        ink_NHW: N images; see :func:`to_image`.
+        n_columns: number of tiles per row.
+        zoom: factor by which each image is enlarged.
+    """
     n, height, width = len(ink_NHW), *ink_NHW.shape[-2:]
     n_rows = -(-n // n_columns)
     step_x, step_y = width * zoom + GAP, height * zoom + GAP
-    mode, rule = ("L", RULE) if ink_NHW.dim() == 3 else ("RGB", (RULE,) * 3)
-    sheet = Image.new(mode, (n_columns * step_x + GAP, n_rows * step_y + GAP), rule)
+    mode, grid = ("L", GRID) if ink_NHW.dim() == 3 else ("RGB", (GRID,) * 3)
+    sheet = Image.new(mode, (n_columns * step_x + GAP, n_rows * step_y + GAP), grid)
     for i, ink_HW in enumerate(ink_NHW):
         tile = to_image(ink_HW).resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
         sheet.paste(tile, (i % n_columns * step_x + GAP, i // n_columns * step_y + GAP))
@@ -56,18 +66,18 @@ def tile(ink_NHW: Tensor, n_columns: int, zoom: int = 1) -> Image.Image:
 
 
 def stretch_contrast(filters_NHW: Tensor) -> Tensor:
-    """Return filters as ink in [0, 1]: each from its least to its greatest weight."""
+    """Return filters scaled to [0, 1], each from its lowest to its highest weight."""
     weights = filters_NHW.detach().float().cpu()
     low, high = weights.amin((1, 2), keepdim=True), weights.amax((1, 2), keepdim=True)
     return (weights - low) / (high - low).clamp(min=1e-12)
 
 
 def curve_png(values: Sequence[float], title: str, size: tuple[int, int] = (480, 270)) -> bytes:
-    """Return a line through shares, one per epoch from 1, with its axes, as PNG.
+    """Return a line plot of one fraction per epoch, with axes, as PNG.
 
     Args:
-        values: shares in [0, 1].
-        title: above the line; ASCII.
+        values: fractions in [0, 1]; the first is that of epoch 1.
+        title: text above the line, ASCII only.
         size: width and height in pixels.
     """
     left, top, right, bottom = 46, 24, size[0] - 12, size[1] - 34
@@ -75,7 +85,7 @@ def curve_png(values: Sequence[float], title: str, size: tuple[int, int] = (480,
     draw = ImageDraw.Draw(image)
     for percent in range(0, 101, 20):
         y = bottom - (bottom - top) * percent / 100
-        draw.line([(left, y), (right, y)], fill=(RULE,) * 3)
+        draw.line([(left, y), (right, y)], fill=(GRID,) * 3)
         draw.text((left - 6, y), f"{percent}%", fill="black", anchor="rm")
     step = (right - left) / max(1, len(values) - 1)
     points = [(left + i * step, bottom - (bottom - top) * v) for i, v in enumerate(values)]

@@ -1,7 +1,7 @@
-"""Train, validation and test alphabets; three data sets that share no drawing.
+"""Train, validation and test alphabets as three data sets that share no drawing.
 
-A split is a :class:`Drawings` of its own, so whoever is handed ``train`` and ``val`` cannot reach
-``test``, not even by mistake.
+Each part is a :class:`Drawings` of its own: code that receives ``train`` and ``val`` has no access
+to ``test``.
 """
 
 from dataclasses import dataclass
@@ -12,22 +12,23 @@ from data.alphabets import OMNIGLOT
 from data.drawings import N_DRAWERS, Drawings
 from data.episodes import Dataset, Episodes
 from data.errors import InputError
+from data.folder_split import PARTS
 from data.image_folder import parse_dataset_name
 
-# Of 20 drawers the paper trains on twelve, validates on four more and tests on the last four.
+# Of 20 drawers, the paper uses twelve to train, the next four to validate, the last four to test.
 TRAIN_DRAWERS, VAL_DRAWERS, TEST_DRAWERS = range(0, 12), range(12, 16), range(16, 20)
 
 
 @dataclass(frozen=True)
 class Split:
-    """The three data sets and the official test.
+    """The three parts of a data set and its official test episodes.
 
     Args:
-        train: all drawers of the training alphabets.
-        val: the paper's four validation drawers of the validation alphabets; of a tree, 20 images
-            of a class.
-        test: all drawers of the test alphabets.
-        official: 20 blocks of 20 episodes, positions in ``test``.
+        train: training alphabets by all drawers.
+        val: validation alphabets by the paper's four validation drawers; of an image folder, the
+            first 20 images of each class.
+        test: test alphabets by all drawers.
+        official: test episodes as positions in ``test``; of Omniglot, 20 blocks of 20 episodes.
     """
 
     train: Drawings
@@ -36,57 +37,67 @@ class Split:
     official: Episodes
 
     def to(self, device: torch.device) -> "Split":
-        """Return the same split with validation and test drawings resident on a device."""
+        """Return the same split with the validation and test drawings on a device."""
         return Split(self.train, self.val.to(device), self.test.to(device), self.official)
 
 
 def alphabets_by_part(drawings: Drawings) -> dict[str, list[str]]:
-    """Return the names of the train, val and test alphabets of a data set."""
+    """Return the names of the train, val and test alphabets of a data set.
+
+    Raises:
+        InputError: a part has no alphabet.
+    """
     if drawings.name == "omniglot":
         return {part: list(names) for part, names in OMNIGLOT.items()}
-    parts = {
-        p: [a for a in drawings.alphabets if a.startswith(p)] for p in ("train", "val", "test")
-    }
+    parts = {p: [name for name in drawings.alphabets if name.startswith(p)] for p in PARTS}
     if not all(parts.values()):
         raise InputError(
             "Alphabets other than Omniglot's must be named train…, val… and test…, at least one "
-            f"of each, but data set '{drawings.name}' has {', '.join(drawings.alphabets)}. Rename."
+            f"of each, but data set '{drawings.name}' has {', '.join(drawings.alphabets)}. Rename "
+            "its folders."
         )
     return parts
 
 
-def split_dataset(packed: Dataset) -> Split:
-    """Return the three splits of a data set.
+def split_dataset(dataset: Dataset) -> Split:
+    """Return the three parts of a data set.
 
     Raises:
-        InputError: an official episode lies outside the test alphabets.
+        InputError: an official episode uses a drawing outside the test alphabets.
     """
-    drawings = packed.drawings
+    drawings = dataset.drawings
     names = alphabets_by_part(drawings)
-    at_test = drawings.positions(names["test"])
-    position = torch.full((len(drawings),), -1, dtype=torch.int64)
-    position[at_test] = torch.arange(len(at_test))
-    renumbered = packed.official.renumbered(position)
-    if min(int(renumbered.query_RQ.min()), int(renumbered.support_RS.min())) < 0:
+    test_positions = drawings.positions(names["test"])
+    new_position = torch.full((len(drawings),), -1, dtype=torch.int64)
+    new_position[test_positions] = torch.arange(len(test_positions))
+    official = dataset.official.reindex(new_position)
+    if min(int(official.query_RQ.min()), int(official.support_RS.min())) < 0:
         raise InputError(
-            "Official episodes must use test alphabets alone, but one shows another alphabet's "
-            "drawing. Get all_runs.zip anew."
+            "Official episodes must use only test alphabets, but one has a drawing of another "
+            "alphabet. Download all_runs.zip again."
         )
     return Split(
-        train=drawings.only(names["train"]),
-        # A dense validation compares drawings pair by pair: of a tree it takes 20 of a class.
-        val=select_drawers(drawings.only(names["val"], range(N_DRAWERS)), VAL_DRAWERS),
-        test=drawings.only(names["test"]),
-        official=renumbered,
+        train=drawings.subset(names["train"]),
+        # Dense validation compares all drawings of a class: 20 images of it are enough.
+        val=select_drawers(drawings.subset(names["val"], range(N_DRAWERS)), VAL_DRAWERS),
+        test=drawings.subset(names["test"]),
+        official=official,
     )
 
 
 def select_drawers(drawings: Drawings, drawers: range) -> Drawings:
-    """Return the drawings by some of the paper's drawers; all of a tree, which has no drawers."""
-    return drawings if parse_dataset_name(drawings.name) else drawings.only(drawers=drawers)
+    """Return the drawings by some of the paper's drawers.
+
+    Images of an image folder have no drawers: all of them are returned.
+
+    Args:
+        drawings: drawings to select from.
+        drawers: numbers of the drawers, from 0.
+    """
+    return drawings if parse_dataset_name(drawings.name) else drawings.subset(drawers=drawers)
 
 
 def merge_train_and_val(drawings: Drawings) -> Drawings:
-    """Return all drawers of the training and validation alphabets, for a fit without choices."""
+    """Return the training and validation alphabets by all drawers, for the final fits."""
     names = alphabets_by_part(drawings)
-    return drawings.only(names["train"] + names["val"])
+    return drawings.subset(names["train"] + names["val"])

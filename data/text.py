@@ -1,4 +1,4 @@
-"""Text for terminals, messages and reports: tables, one-line errors, nothing private."""
+"""Text for terminals, messages and reports: tables, one-line errors, redacted addresses."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,10 @@ from pathlib import Path
 
 
 def hide_password(text: str) -> str:
-    """Return the text with the password of any database address replaced, in doubt with more."""
+    """Return the text with the password of every database address replaced by ``***``.
+
+    Where the end of a password is ambiguous, more than the password is replaced.
+    """
     text = re.sub(r"(://[^:/\s]*):(?:\S*|[^@\n]*)@", r"\1:***@", text)
     return re.sub(r"(?i)([?&]\w*(?:pass|pwd)\w*=)[^&\s]+", r"\1***", text)
 
@@ -16,35 +19,35 @@ def first_line(error: object) -> str:
     return hide_password((str(error).splitlines() or [type(error).__name__])[0])
 
 
-def printable(text: str) -> str:
-    """Return the text as one line that moves no cursor, whatever a file's name may hold."""
+def make_printable(text: str) -> str:
+    """Return the text with control characters, such as escapes in file names, replaced by ``?``."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def redact_storage(url: str) -> str:
-    """Return a database address without password and folders, for a report is mailed."""
+    """Return a database address without password and folders, for reports that are shared."""
     if url.startswith("sqlite"):
         return f"sqlite:///{Path(url).name}"
     return hide_password(url).partition("?")[0]
 
 
-def redact_command(words: list[str]) -> str:
-    """Return a command line whose paths have lost their folders."""
-    return " ".join(map(_word_shown, words))
-
-
-def _word_shown(word: str) -> str:
-    flag, value = re.fullmatch(r"(--?[\w-]+=)?(.*)", word, re.DOTALL).groups("")  # type: ignore[union-attr]
-    return flag + (redact_storage(value) if "://" in value else Path(value).name or value)
+def redact_command(arguments: list[str]) -> str:
+    """Return a command line without passwords and the folders of its paths."""
+    return " ".join(map(_redact_argument, arguments))
 
 
 def text_table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
     """Return rows of cells as text with aligned columns, without trailing spaces.
 
     Args:
-        rows: of the same number of cells; the first row usually names the columns.
-        indent: before every line.
+        rows: rows with the same number of cells; the first usually names the columns.
+        indent: text at the start of every line.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
     return "\n".join(indent + line for line in lines)
+
+
+def _redact_argument(argument: str) -> str:
+    flag, value = re.fullmatch(r"(--?[\w-]+=)?(.*)", argument, re.DOTALL).groups("")  # type: ignore[union-attr]
+    return flag + (redact_storage(value) if "://" in value else Path(value).name or value)

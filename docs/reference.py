@@ -1,4 +1,4 @@
-"""Write ``docs/configuration.md`` and ``docs/errors.md``, which are made from the code."""
+"""Generates ``docs/configuration.md`` and ``docs/errors.md`` from the code."""
 
 import argparse
 import ast
@@ -17,112 +17,131 @@ from model.config import FitConfig, LayerRates
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ("run_study", "dashboard", "retrain_best", "reproduce", "compare")
 CONFIGURED = (StudySettings, ModelConfig, FitConfig, LayerRates)
+SPACE_IMAGE_SIZE = 35  # the default, at which the search space is listed
 
 
-def cell(text: object) -> str:
-    """Return a text that can stand in a Markdown table."""
+def escape_cell(text: object) -> str:
+    """Return a text as the content of a cell of a Markdown table."""
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
 def flag_lines(script: str) -> list[str]:
-    """Return a table of a script's flags."""
+    """Return a section with the description and the flags of a script."""
     parser = runpy.run_path(str(ROOT / f"{script}.py"), run_name="docs")["flags"]()
-    lines = [f"## `{script}.py`", "", f"{parser.description}", "", "| flag | |", "|---|---|"]
+    lines = [
+        f"## `{script}.py`",
+        "",
+        f"{parser.description}",
+        "",
+        "| flag | description |",
+        "|---|---|",
+    ]
     for action in parser._actions:
         if not isinstance(action, argparse._HelpAction):
-            lines.append(f"| `{cell(shown(action))}` | {cell(help_of(action))} |")
+            lines.append(
+                f"| `{escape_cell(format_flag(action))}` | {escape_cell(help_of(action))} |"
+            )
     return [*lines, ""]
 
 
-def shown(action: argparse.Action) -> str:
-    """Return a flag with what it takes."""
+def format_flag(action: argparse.Action) -> str:
+    """Return the names of a flag and a placeholder of its value, as the usage shows them."""
     name = ", ".join(action.option_strings) or action.dest
     if action.nargs == 0 or isinstance(action, argparse.BooleanOptionalAction):
         return name
     value = "{" + ",".join(map(str, action.choices)) + "}" if action.choices else action.metavar
     value = value or action.dest.upper()
-    more = {"+": f"{value} …", "?": f"[{value}]", None: str(value)}[action.nargs]  # type: ignore[index]
-    return f"{name} {more}" if action.option_strings else more
+    values = {"+": f"{value} …", "?": f"[{value}]", None: str(value)}[action.nargs]  # type: ignore[index]
+    return f"{name} {values}" if action.option_strings else values
 
 
 def help_of(action: argparse.Action) -> str:
-    """Return a flag's help, with the default that it speaks of or has."""
-    said = (action.help or "").replace("%(default)s", str(action.default))
-    nothing = action.default is None or action.default is False or action.default == []
-    if nothing or "default" in said:
-        return said
+    """Return the help of a flag, with its default."""
+    text = (action.help or "").replace("%(default)s", str(action.default))
+    no_default = action.default is None or action.default is False or action.default == []
+    if no_default or "default" in text:
+        return text
     default = " ".join(action.default) if isinstance(action.default, list) else action.default
-    return f"{said} (default: {default})".strip()
+    return f"{text} (default: {default})".strip()
 
 
 def field_lines(kind: type) -> list[str]:
-    """Return a table of a configuration's fields, as its docstring describes them."""
+    """Return a section with the fields of a configuration, described by its docstring."""
     doc = inspect.getdoc(kind) or ""
-    about = described(doc)
+    descriptions = argument_descriptions(doc)
     lines = [f"### `{kind.__module__}.{kind.__name__}`", "", doc.split("\n")[0], ""]
-    lines += ["| field | default | |", "|---|---|---|"]
+    lines += ["| field | default | description |", "|---|---|---|"]
     for field in dataclasses.fields(kind):
-        missing = field.default is dataclasses.MISSING
-        default = "" if missing else f"`{cell(field.default)}`"
-        lines.append(f"| `{field.name}` | {default} | {cell(about[field.name])} |")
+        is_required = field.default is dataclasses.MISSING
+        default = "" if is_required else f"`{escape_cell(field.default)}`"
+        description = escape_cell(descriptions[field.name])
+        lines.append(f"| `{field.name}` | {default} | {description} |")
     return [*lines, ""]
 
 
-def described(doc: str) -> dict[str, str]:
-    """Return what a docstring's ``Args`` say of each name."""
-    found: dict[str, str] = {}
+def argument_descriptions(doc: str) -> dict[str, str]:
+    """Return the descriptions in the ``Args`` section of a docstring, as Markdown, by name."""
+    descriptions: dict[str, str] = {}
     name = ""
     for line in doc.partition("Args:\n")[2].split("\n\n")[0].splitlines():
         if not line.startswith(" " * 8):
             name, _, text = line.strip().partition(": ")
-            found[name] = text
+            descriptions[name] = text
         else:
-            found[name] += " " + line.strip()
-    return {n: re.sub(r":\w+:`([^`]*)`", r"`\1`", t.replace("``", "`")) for n, t in found.items()}
+            descriptions[name] += " " + line.strip()
+    return {
+        name: re.sub(r":\w+:`([^`]*)`", r"`\1`", text.replace("``", "`"))
+        for name, text in descriptions.items()
+    }
 
 
-def space_lines(image_size: int = 35) -> list[str]:
-    """Return a table of the searched parameters."""
-    lines = [f"## What is searched, at {image_size} pixels", "", "| group | parameter | range |"]
+def space_lines(image_size: int = SPACE_IMAGE_SIZE) -> list[str]:
+    """Return a section with the searched parameters and their ranges.
+
+    Args:
+        image_size: height and width of the input in pixels; it limits the kernels.
+    """
+    lines = [f"## Search space at {image_size} pixels", "", "| group | parameters | range |"]
     lines.append("|---|---|---|")
     for group in GROUPS:
-        found = search_space(image_size, (group,))
-        first = next(iter(found.values()))
-        shown = f"{first.low} … {first.high}"  # type: ignore[attr-defined]
-        shown += ", logarithmic" if getattr(first, "log", False) else ""
+        distributions = search_space(image_size, (group,))
+        first = next(iter(distributions.values()))
+        text = f"{first.low} … {first.high}"  # type: ignore[attr-defined]
+        text += ", logarithmic" if getattr(first, "log", False) else ""
         step = getattr(first, "step", None)
-        shown += f", in steps of {step}" if step and step != 1 else ""
-        lines.append(f"| {group} | {', '.join(f'`{n}`' for n in found)} | {shown} |")
+        text += f", in steps of {step}" if step and step != 1 else ""
+        names = ", ".join(f"`{name}`" for name in distributions)
+        lines.append(f"| {group} | {names} | {text} |")
     return [*lines, ""]
 
 
 def configuration() -> str:
     """Return the content of configuration.md."""
-    lines = ["# Configuration", "", "Made by `uv run docs/reference.py` from the code.", ""]
+    lines = ["# Configuration", "", "Generated from the code by `uv run docs/reference.py`.", ""]
     for script in SCRIPTS:
         lines += flag_lines(script)
     lines += space_lines()
-    lines += ["## What a study, a network and a fit are made of", ""]
+    lines += ["## Configuration classes", ""]
     for kind in CONFIGURED:
         lines += field_lines(kind)
     return "\n".join(lines)
 
 
 def messages(path: Path) -> Iterator[str]:
-    """Yield the messages of a module's input errors, what is filled in as ``…``."""
+    """Yield the messages of the input errors that a module raises; ``…`` replaces values."""
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.Call):
             continue
-        called = getattr(node.func, "id", "")
-        if called == "InputError" and (text := literal(node.args[0])):
+        function = getattr(node.func, "id", "")
+        if function == "InputError" and (text := literal(node.args[0])):
             yield text
-        if called == "require":
+        if function == "require":
             law, repair = literal(node.args[1]) or "…", literal(node.args[3])
             yield f"`{law}` must hold, but the value is …. {repair}"
 
 
 def literal(node: ast.expr) -> str:
-    """Return a string's text, and that of several that are put together."""
+    """Return the text of a string expression with ``…`` for values; empty for other expressions."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
@@ -135,17 +154,17 @@ def literal(node: ast.expr) -> str:
 def errors() -> str:
     """Return the content of errors.md."""
     lines = [
-        "# Every error that a command can end with",
+        "# Errors",
         "",
-        "Made by `uv run docs/reference.py` from the code. Each is one line on the terminal, with "
-        "exit status 2; what is stored stays as it was. `…` stands for what is filled in. Anything "
-        "else, with a traceback, is a bug of ours.",
+        "Generated from the code by `uv run docs/reference.py`: every error of a command that you "
+        "can fix. It is one line on the terminal, the exit status is 2, and stored studies and "
+        "files stay as they were. `…` stands for a value. An error with a traceback is a bug.",
         "",
     ]
     for folder in ("data", "model", "hpo"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            if found := sorted(set(messages(path))):
-                lines += [f"## {path.relative_to(ROOT)}", "", *(f"- {text}" for text in found), ""]
+            if texts := sorted(set(messages(path))):
+                lines += [f"## {path.relative_to(ROOT)}", "", *(f"- {text}" for text in texts), ""]
     return "\n".join(lines)
 
 
@@ -154,8 +173,8 @@ PAGES = {"configuration.md": configuration, "errors.md": errors}
 
 def main() -> None:
     """Write the pages."""
-    for name, make in PAGES.items():
-        (ROOT / "docs" / name).write_text(make())
+    for name, generate in PAGES.items():
+        (ROOT / "docs" / name).write_text(generate())
         print(f"wrote    docs/{name}")
 
 

@@ -1,7 +1,7 @@
-"""Make the README's pictures of the pages: the live dashboard, and the two reports.
+"""Take the screenshots in docs/images: the live dashboard, the reports and the page of compare.py.
 
-Run it where a study and its retraining lie: ``uv run docs/screenshots.py --retrain var/retrain/…``.
-It needs Chromium, on the PATH or named in CHROMIUM.
+``uv run docs/screenshots.py --retrain var/retrain/…`` runs in the folder of a study and its
+retraining. It needs Chromium, on the PATH or named in CHROMIUM.
 """
 
 import argparse
@@ -27,24 +27,43 @@ from hpo.study.open import open_stored_study
 from model.comparison import compare_images
 from model.device import choose_compute
 
-WIDTH, QUALITY = 1200, 80
+WIDTH, QUALITY = 1200, 80  # pixels; quality of the WebP files, in percent
+SETTLE_MILLISECONDS = 3000  # until the plots no longer move
 
 
 def parse() -> argparse.Namespace:
-    """Return the command line's flags."""
-    parser = argparse.ArgumentParser(description="Make the README's pictures of the pages.")
+    """Return the parsed flags."""
+    parser = argparse.ArgumentParser(description="Take the screenshots in docs/images.")
     add_storage(parser)
-    parser.add_argument("--retrain", type=Path, required=True, metavar="DIR", help="its report's")
-    parser.add_argument("--out", type=Path, default=Path("docs/images"), metavar="DIR")
+    parser.add_argument(
+        "--retrain", type=Path, required=True, metavar="DIR", help="folder of a retraining"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("docs/images"),
+        metavar="DIR",
+        help="folder of the screenshots (default: %(default)s)",
+    )
     return parser.parse_args()
 
 
-def shoot(browser: Any, address: str, path: Path, height: int, heading: str | None = None) -> None:
-    """Write a page, from its top or from a heading on, as WebP."""
+def take_screenshot(
+    browser: Any, url: str, path: Path, height: int, heading: str | None = None
+) -> None:
+    """Write the part of a page that a window shows as WebP.
+
+    Args:
+        browser: browser of Playwright.
+        url: address of the page.
+        path: file that is written.
+        height: height of the window in pixels.
+        heading: heading at the top of the window; None for the top of the page.
+    """
     page = browser.new_page(viewport={"width": WIDTH, "height": height})
-    page.goto(address)
+    page.goto(url)
     page.wait_for_selector(".js-plotly-plot, img")
-    page.wait_for_timeout(3000)  # until the figures stand still
+    page.wait_for_timeout(SETTLE_MILLISECONDS)
     if heading:
         page.get_by_role("heading", name=heading).evaluate("h => h.scrollIntoView()")
     with Image.open(io.BytesIO(page.screenshot())) as image:
@@ -53,50 +72,64 @@ def shoot(browser: Any, address: str, path: Path, height: int, heading: str | No
     print(f"wrote    {path}, {path.stat().st_size / 1e3:.0f} kB")
 
 
-def comparison(folder: Path) -> Path:
-    """Write what compare.py shows of the three drawings that the tutorial compares."""
-    how, compute = Preparation(), choose_compute("cpu", "float32")
-    support = [Path("b.png"), Path("c.jpg")]
-    with chdir(folder):  # files are shown as they are named
-        found = compare_images([Path("a.jpg")], support, PRETRAINED, how=how, on=compute)
+def write_comparison(folder: Path) -> Path:
+    """Write the page of compare.py for the three drawings of the tutorial; return its path."""
+    preparation, compute = Preparation(), choose_compute("cpu", "float32")
+    queries, support = [Path("a.jpg")], [Path("b.png"), Path("c.jpg")]
+    with chdir(folder):  # the page shows the paths as they are given
+        comparison = compare_images(
+            queries, support, PRETRAINED, preparation=preparation, compute=compute
+        )
     path = folder / "compare.html"
-    write_page(path, comparison_page(found, PRETRAINED, len(support)))
+    write_page(path, comparison_page(comparison, PRETRAINED, len(support)))
     return path
 
 
-def shoot_all(
-    live: str, best: int, report: Path, retrained: Path, compared: Path, out: Path
+def take_screenshots(
+    dashboard_url: str, trial: int, report: Path, retraining: Path, comparison: Path, out: Path
 ) -> None:
-    """Take every picture in one browser."""
-    found = retrained.resolve().as_uri()
+    """Take all screenshots in one browser.
+
+    Args:
+        dashboard_url: address of the study in the live dashboard.
+        trial: number of the trial whose page is shown.
+        report: report of the study.
+        retraining: report of the retraining.
+        comparison: page of compare.py.
+        out: folder of the screenshots.
+    """
+    study_url, retraining_url, comparison_url = (
+        path.resolve().as_uri() for path in (report, retraining, comparison)
+    )
     with sync_playwright() as playwright:
         chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        shoot(browser, live, out / "live.webp", 2200)
-        shoot(browser, f"{live}/trials?numbers={best}", out / "trial.webp", 2110)
-        shoot(browser, report.resolve().as_uri(), out / "study.webp", 1500, "Optimisation history")
-        shoot(browser, found, out / "retrain.webp", 1700)
-        shoot(browser, found, out / "errors.webp", 900, "official error")
-        shoot(browser, compared.resolve().as_uri(), out / "compare.webp", 480)
+        take_screenshot(browser, dashboard_url, out / "live.webp", 2200)
+        trial_url = f"{dashboard_url}/trials?numbers={trial}"
+        take_screenshot(browser, trial_url, out / "trial.webp", 2110)
+        take_screenshot(browser, study_url, out / "study.webp", 1500, "Optimisation history")
+        take_screenshot(browser, retraining_url, out / "retrain.webp", 1700)
+        take_screenshot(browser, retraining_url, out / "errors.webp", 900, "official error")
+        take_screenshot(browser, comparison_url, out / "compare.webp", 480)
         browser.close()
 
 
 def main() -> None:
-    """Serve, export, and take the pictures."""
+    """Write the pages, serve the dashboard and take the screenshots."""
     args = parse()
     args.out.mkdir(parents=True, exist_ok=True)
-    report, compared = args.out / "study.html", comparison(args.out)
+    report, comparison = args.out / "study.html", write_comparison(args.out)
     export_report(args.storage, args.study_name, report)
     with open_stored_study(args.storage, args.study_name) as (storage, study, _):
         server = make_dashboard_server(storage, 0, VAR / ARTIFACTS)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        live = f"http://{HOST}:{server.server_port}/dashboard/studies/{study._study_id}"
-        best = study.best_trial.number
-        shoot_all(live, best, report, args.retrain / "report.html", compared, args.out)
+        url = f"http://{HOST}:{server.server_port}/dashboard/studies/{study._study_id}"
+        retraining = args.retrain / "report.html"
+        take_screenshots(url, study.best_trial.number, report, retraining, comparison, args.out)
         server.shutdown()
     report.unlink()
-    compared.unlink()
+    comparison.unlink()
 
 
 if __name__ == "__main__":
-    run_command(main, "Some pictures may be old.")
+    run_command(main, "Some screenshots may be old; run the same command again.")

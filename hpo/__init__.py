@@ -1,16 +1,23 @@
-"""Hyperparameter optimisation: search spaces, studies, their workers, refits and reports.
+"""Hyperparameter optimisation: search spaces, studies, workers, refits and reports.
 
-The rooms import in one direction, each from those above it::
+Each sub-package imports only from those above it in this list::
 
-    space      what may vary, and the one function from parameters to a configuration
+    space      which parameters vary, and how parameters become a configuration
     study      settings and identity, storage, sampler, pruner, budget, trials
     search     the objective, the files of a trial, the choice of the winner
-    runtime    workers, their supervisor and launchers, re-queueing, signals
-    refit      the winner refitted over several seeds, and its test results
-    report     frames, plots and HTML pages
+    runtime    workers, their supervisor and launchers, retries, signals
+    refit      refits of the winner over several seeds, and their test results
+    report     data frames, plots and HTML pages
     dashboard  the live dashboard and the status in a terminal
     paper      the tables of Koch et al. (2015)
     cli        what the scripts share: flags, output, exit status
 
-The ``__all__`` of a room names the modules that other rooms may import.
+Where to look first:
+
+- The range of a learning rate: ``LR_RANGE`` in :mod:`hpo.space.ranges`.
+- Pruning of a trial: ``Objective.train_network`` in :mod:`hpo.search.objective`.
+- First use of the test alphabets: :mod:`hpo.refit.plan` loads them, :mod:`hpo.refit.retrain`
+  evaluates the refits on them. The objective of a study gets training and validation drawings only.
+
+``__all__`` of a sub-package lists the modules that other sub-packages may import.
 """

@@ -1,4 +1,4 @@
-"""Which layers a network has, how large they are and what they compute: frozen and validated."""
+"""The architecture of a network: its layers, their sizes, and what they compute."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,30 +6,39 @@ from typing import ClassVar
 from data.errors import InputError
 
 CONVS = ("conv1", "conv2", "conv3", "conv4")
-
 LAYERS = (*CONVS, "fc1", "head")
-
 INITS = ("scaled", "paper")
 
 
-def require(holds: bool, law: str, value: object, repair: str) -> None:
-    """Raise an :class:`InputError` made of law, value and repair unless the law holds."""
-    if not holds:
+def require(condition: bool, law: str, value: object, repair: str) -> None:
+    """Raise an error unless a condition holds.
+
+    Args:
+        condition: result of checking the law.
+        law: what must hold, such as ``"units >= 1"``.
+        value: value that was checked.
+        repair: sentence that tells the user what to change.
+
+    Raises:
+        InputError: the condition is false; the message contains law, value and repair.
+    """
+    if not condition:
         raise InputError(f"`{law}` must hold, but the value is {value}. {repair}")
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Geometry of the network: four convolutions, the first three followed by 2×2 max-pooling.
+    """Architecture of the network: four convolutions, the first three followed by 2×2 max-pooling.
 
     Args:
         image_size: height and width of the input in pixels.
-        filters: channels of conv1 … conv4.
-        kernels: kernel sizes of conv1 … conv4 in pixels, stride 1, no padding.
-        units: width E of the embedding.
-        init: ``"paper"`` for the paper's normal distributions, ``"scaled"`` for ones scaled to
-            each layer's number of inputs (Deviation D10).
-        channels: values per pixel of the input, 3 for colours.
+        filters: number of output channels of conv1 … conv4.
+        kernels: kernel sizes of conv1 … conv4 in pixels; stride 1, no padding.
+        units: dimension E of the embedding.
+        init: distribution of the initial weights: ``"paper"`` for the paper's normal
+            distributions, ``"scaled"`` for a standard deviation that depends on the number of
+            inputs of a layer (Deviation D10).
+        channels: number of values per pixel of the input; 3 for colour images.
 
     Source: Koch 2015 §3.1, Figure 4; the default is its network scaled to 35 pixels.
     """
@@ -42,10 +51,10 @@ class ModelConfig:
     channels: int = 1
 
     layers: ClassVar[tuple[str, ...]] = LAYERS
-    rectified: ClassVar[tuple[str, ...]] = CONVS  # layers with a ReLU behind them
+    relu_layers: ClassVar[tuple[str, ...]] = CONVS  # layers that a ReLU follows
 
     def __post_init__(self) -> None:
-        """Refuse impossible networks before anything is computed."""
+        """Check that the network is possible."""
         require(min(*self.filters, self.units) >= 1, "filters, units >= 1", self, "Raise them.")
         require(min(self.kernels) >= 1, "kernels >= 1", self.kernels, "Raise them.")
         require(self.init in INITS, f"init in {INITS}", self.init, "Choose one of them.")
@@ -54,7 +63,7 @@ class ModelConfig:
                 raise InputError(
                     f"`kernel <= input` must hold in every layer, but {name} has a kernel of "
                     f"{kernel} and an input of {max(size, 0)} pixels. "
-                    "Lower the kernels or raise the image size."
+                    "Reduce the kernels or increase the image size."
                 )
 
     def input_sizes(self) -> list[int]:
@@ -65,9 +74,9 @@ class ModelConfig:
         return sizes
 
     def output_sizes(self) -> list[int]:
-        """Return the height of the output of conv1 … conv4 in pixels, before any pooling."""
-        pairs = zip(self.input_sizes(), self.kernels, strict=True)
-        return [size - kernel + 1 for size, kernel in pairs]
+        """Return the height of the output of conv1 … conv4 in pixels, before pooling."""
+        inputs = zip(self.input_sizes(), self.kernels, strict=True)
+        return [size - kernel + 1 for size, kernel in inputs]
 
     @property
     def n_flat(self) -> int:
@@ -82,11 +91,11 @@ class ModelConfig:
 
     @property
     def macs(self) -> dict[str, int]:
-        """Multiply-adds of one image in conv1 … conv4 and fc1."""
+        """Multiply-adds per image in conv1 … conv4 and fc1."""
         inputs = (self.channels, *self.filters[:3])
         layers = zip(CONVS, self.output_sizes(), self.kernels, inputs, self.filters, strict=True)
-        found = {name: size**2 * k**2 * n_in * n_out for name, size, k, n_in, n_out in layers}
-        return found | {"fc1": self.n_flat * self.units}
+        convs = {name: size**2 * k**2 * n_in * n_out for name, size, k, n_in, n_out in layers}
+        return convs | {"fc1": self.n_flat * self.units}
 
     @property
     def n_weights(self) -> int:
@@ -96,19 +105,19 @@ class ModelConfig:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of one image's embedding (a multiply-add counts 2)."""
+        """Floating-point operations for the embedding of one image; a multiply-add counts as 2."""
         return 2 * sum(self.macs.values())
 
 
 @dataclass(frozen=True)
 class DenseConfig:
-    """Geometry of the paper's siamese net without convolutions: two fully connected layers.
+    """Architecture of the paper's siamese net without convolutions: two fully connected layers.
 
     Args:
         image_size: height and width of the input in pixels.
-        hidden: width of the first layer. Deviation D15: the paper does not give the widths.
-        units: width E of the embedding.
-        init: as in :class:`ModelConfig`.
+        hidden: number of outputs of fc1. Deviation D15: the paper does not give the widths.
+        units: dimension E of the embedding.
+        init: distribution of the initial weights, as in :class:`ModelConfig`.
 
     Source: Koch 2015 §4.2, Table 2.
     """
@@ -120,10 +129,10 @@ class DenseConfig:
 
     channels: ClassVar[int] = 1
     layers: ClassVar[tuple[str, ...]] = ("fc1", "fc2", "head")
-    rectified: ClassVar[tuple[str, ...]] = ("fc1",)
+    relu_layers: ClassVar[tuple[str, ...]] = ("fc1",)
 
     def __post_init__(self) -> None:
-        """Refuse impossible networks."""
+        """Check that the network is possible."""
         widths = (self.image_size, self.hidden, self.units)
         require(min(widths) >= 1, "image_size, hidden, units >= 1", widths, "Raise them.")
         require(self.init in INITS, f"init in {INITS}", self.init, "Choose one of them.")
@@ -140,5 +149,5 @@ class DenseConfig:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of one image's embedding (a multiply-add counts 2)."""
+        """Floating-point operations for the embedding of one image; a multiply-add counts as 2."""
         return 2 * self.n_weights

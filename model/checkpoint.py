@@ -1,4 +1,4 @@
-"""Files of networks and of fits under way: written whole, and loaded without executing code."""
+"""Files of networks and of unfinished fits: written atomically, loaded without executing code."""
 
 import json
 import math
@@ -16,94 +16,111 @@ from model.schema import SCHEMA, upgrade
 from model.siamese import SiameseNet, build_net
 
 NETWORK_FORMAT = "siamese-network-1"
+# What the content of a file of the right format, but not written by this program, may raise.
+CONTENT_ERRORS = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
 
 
 def save_checkpoint(path: Path, format_name: str, content: dict[str, Any]) -> None:
-    """Write tensors and plain values to ``path``, atomically.
+    """Write tensors and plain values to a file, atomically.
+
+    Args:
+        path: file to write.
+        format_name: name of the format, which :func:`load_checkpoint` checks.
+        content: tensors, numbers, texts, and dictionaries of them.
 
     Raises:
-        InputError: the folder cannot be written or the disk is full; ``path`` is as it was.
+        InputError: the folder is not writable or the disk is full; an existing file is unchanged.
     """
 
     def write(temporary: Path) -> None:
         try:
             torch.save({"format": format_name, **content}, temporary)
-        except RuntimeError as error:  # how torch says that the disk is full
+        except RuntimeError as error:  # raised by torch if the disk is full
             raise OSError(str(error).splitlines()[0]) from error
 
     write_atomically(path, write)
 
 
 def load_checkpoint(path: Path, format_name: str) -> dict[str, Any]:
-    """Return what :func:`save_checkpoint` wrote, on the CPU; nothing in the file is executed.
+    """Return what :func:`save_checkpoint` wrote, on the CPU; no code in the file is executed.
+
+    Args:
+        path: file to read.
+        format_name: name of the format that the file must have.
 
     Raises:
-        InputError: no such file, a torn one, or one of another format.
+        InputError: the file does not exist, is unreadable or truncated, or has another format.
     """
     if path.exists() and not path.is_file():
-        raise InputError(f"Checkpoint {path} is no file. Correct the path.")
+        raise InputError(f"Checkpoint {path} is not a file. Correct the path.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"Checkpoint {path} does not exist. Correct the path.") from error
     except OSError as error:
-        raise InputError(f"Checkpoint {path} cannot be read ({error}). Mend its rights.") from error
-    except Exception as error:  # an unpickler that is fed arbitrary bytes raises arbitrary things
         raise InputError(
-            f"Checkpoint {path} is torn or not one of ours. Delete it, or name another."
+            f"Checkpoint {path} cannot be read ({error}). Check its permissions."
+        ) from error
+    except Exception as error:  # arbitrary bytes make the unpickler raise arbitrary exceptions
+        raise InputError(
+            f"Checkpoint {path} is truncated or was not written by this program. Delete it, or "
+            "name another file."
         ) from error
     if not isinstance(content, dict) or content.get("format") != format_name:
-        raise InputError(f"Checkpoint {path} is no {format_name}. Delete it, or name another.")
+        raise InputError(
+            f"Checkpoint {path} must have the format {format_name}. Delete it, or name another "
+            "file."
+        )
     return content
 
 
-def save_network(path: Path, net: SiameseNet, config: Config, facts: dict[str, Any]) -> None:
-    """Write a trained network with its configuration and facts about its making (JSON values)."""
-    text = json.dumps({"schema": SCHEMA, "config": config.to_dict(), "metadata": facts})
-    save_checkpoint(path, NETWORK_FORMAT, {"about": text, "net": net.state_dict()})
+def save_network(path: Path, net: SiameseNet, config: Config, metadata: dict[str, Any]) -> None:
+    """Write a trained network to a file.
 
-
-def validate_network(net: nn.Module, facts: dict[str, Any]) -> None:
-    """Pass if a network and what is said of it can be what :func:`save_network` wrote.
-
-    Raises:
-        ValueError: a weight or a threshold is no finite number, or a fact is of another kind.
+    Args:
+        path: file to write.
+        net: trained network.
+        config: configuration of the network and its fit.
+        metadata: JSON values that describe the fit and its data.
     """
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in net.state_dict().values()):
-        raise ValueError("not every weight is a finite number")
-    verification = facts.get("verification") or {}
-    for threshold in (facts.get("threshold"), verification.get("threshold")):
-        if threshold is not None and not math.isfinite(float(threshold)):
-            raise ValueError("its threshold is no finite number")
-    for name in ("data", "data_digest", "train_on"):
-        if not isinstance(facts.get(name, ""), str) or "\0" in facts.get(name, ""):
-            raise ValueError(f"its {name} is no text")
-    if not isinstance(facts.get("seed", 0), int):
-        raise ValueError("its seed is no whole number")
+    about = json.dumps({"schema": SCHEMA, "config": config.to_dict(), "metadata": metadata})
+    save_checkpoint(path, NETWORK_FORMAT, {"about": about, "net": net.state_dict()})
 
 
 def load_network(path: Path) -> tuple[SiameseNet, Config, dict[str, Any]]:
-    """Return a network written by :func:`save_network`, its configuration and its facts.
+    """Return a network written by :func:`save_network`, its configuration and its metadata.
+
+    Args:
+        path: file to read.
 
     Raises:
-        InputError: the file is no such network.
+        InputError: the file is not the file of a network that this version can load.
     """
     content = load_checkpoint(path, NETWORK_FORMAT)
     try:
         about = upgrade("network", json.loads(content["about"]))
-        config, facts = Config.from_dict(about["config"]), dict(about["metadata"])
+        config, metadata = Config.from_dict(about["config"]), dict(about["metadata"])
         net = build_net(config.model)
         net.load_state_dict(content["net"])
-        validate_network(net, facts)
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        ArithmeticError,
-        RuntimeError,
-    ) as error:
+        _require_valid(net, metadata)
+    except CONTENT_ERRORS as error:
         raise InputError(
-            f"Checkpoint {path} does not fit this version ({first_line(error)}). Name another."
+            f"Checkpoint {path} does not fit this version of the program ({first_line(error)}). "
+            "Name another file."
         ) from error
-    return net.eval(), config, facts
+    return net.eval(), config, metadata
+
+
+def _require_valid(net: nn.Module, metadata: dict[str, Any]) -> None:
+    """Raise a ValueError unless weights and thresholds are finite and metadata have their types."""
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in net.state_dict().values()):
+        raise ValueError("a weight is not finite")
+    verification = metadata.get("verification") or {}
+    for threshold in (metadata.get("threshold"), verification.get("threshold")):
+        if threshold is not None and not math.isfinite(float(threshold)):
+            raise ValueError("the threshold is not finite")
+    for name in ("data", "data_digest", "train_on"):
+        if not isinstance(metadata.get(name, ""), str) or "\0" in metadata.get(name, ""):
+            raise ValueError(f"{name} is not a text")
+    if not isinstance(metadata.get("seed", 0), int):
+        raise ValueError("the seed is not an integer")

@@ -1,6 +1,6 @@
-"""What compare.py does: one's own images as drawings, and how similar a network finds them.
+"""Compares a user's own images: ranks the classes of a support set by their similarity to queries.
 
-Tensor suffixes: N images, Q queries, S support drawings, C classes, H W pixels.
+Tensor suffixes: Q queries, S support images, C classes, E embedding, H W pixels.
 """
 
 from collections.abc import Sequence
@@ -22,13 +22,14 @@ from model.similarity import class_logits, embed_images, similarity
 
 
 @dataclass(frozen=True)
-class LoadedNetwork:
-    """A trained network.
+class ComparisonNetwork:
+    """A trained network with what its metadata say about the images that it compares.
 
     Args:
-        net: on its device.
-        image_size: pixels.
-        threshold: logit from which on verification says "same"; None where none was chosen.
+        net: network on its device.
+        image_size: height and width of its input in pixels.
+        threshold: logit from which on verification decides for "same"; None if no threshold was
+            chosen.
         data: name of the data set that it was trained on.
     """
 
@@ -40,13 +41,13 @@ class LoadedNetwork:
 
 @dataclass(frozen=True)
 class Match:
-    """One class, or one other image, and how similar a query is to it.
+    """A class of the support set and its similarity to a query.
 
     Args:
-        name: of the class.
-        similarity: in [0, 1]; from 1/2 on, the checkpoint's verification says "same". None where
-            the checkpoint has no threshold: its logits rank, and nothing says where "same" begins.
-        logit: the network's.
+        name: name of the class.
+        similarity: similarity in [0, 1]; from 1/2 on, verification decides for "same". None if the
+            network has no threshold: its logits can be ranked, but do not tell what is the same.
+        logit: mean logit of the query with the images of the class.
     """
 
     name: str
@@ -56,39 +57,47 @@ class Match:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Queries and their answers.
+    """Queries and the classes of the support set, ranked for each query.
 
     Args:
-        queries: files, but for those that could not be read.
-        rankings: for each, the classes, likeliest first.
-        query_QHW: the queries before they were made as small as the network wants them.
-        shown: for each class its first drawing.
-        threshold: logit at which similarity is 1/2; None where the checkpoint has none.
-        unread: the other queries, and what is wrong with each.
+        queries: files of the queries that could be read.
+        rankings: for each of them, the classes by falling similarity.
+        query_QHW: uint8 images of the queries, before they are resized for the network.
+        class_drawings: first image of each class.
+        threshold: logit at which the similarity is 1/2; None if the network has no threshold.
+        errors: error message of each query that could not be read.
     """
 
     queries: list[Path]
     rankings: list[list[Match]]
     query_QHW: Tensor
-    shown: dict[str, Tensor]
+    class_drawings: dict[str, Tensor]
     threshold: float | None
-    unread: dict[Path, str]
+    errors: dict[Path, str]
 
 
-def load_for_comparison(path: Path, compute: ComputeConfig) -> LoadedNetwork:
-    """Return a saved network, ready on a machine.
+def load_comparison_network(path: Path, compute: ComputeConfig) -> ComparisonNetwork:
+    """Return a network from its file, on a device.
+
+    Args:
+        path: file of the network.
+        compute: device and precision.
 
     Raises:
-        InputError: the file is no such network.
+        InputError: the file is not the file of a network.
     """
-    net, config, facts = load_network(path)
+    net, config, metadata = load_network(path)
     net.precision = compute.precision
-    threshold = facts.get("threshold", (facts.get("verification") or {}).get("threshold"))
-    data = str(facts.get("data", "omniglot"))
-    tree = parse_dataset_name(data)
-    if config.model.channels != (tree.channels if tree else 1):
-        raise InputError(f"{path} was trained on other images than '{data}'. Name another.")
-    return LoadedNetwork(net.to(compute.device), config.model.image_size, threshold, data)
+    threshold = metadata.get("threshold", (metadata.get("verification") or {}).get("threshold"))
+    data = str(metadata.get("data", "omniglot"))
+    folder = parse_dataset_name(data)
+    n_channels = folder.channels if folder else 1
+    if config.model.channels != n_channels:
+        raise InputError(
+            f"Checkpoint {path} must have {n_channels} channels for '{data}', but it has "
+            f"{config.model.channels}. Name another file."
+        )
+    return ComparisonNetwork(net.to(compute.device), config.model.image_size, threshold, data)
 
 
 def compare_images(
@@ -96,54 +105,72 @@ def compare_images(
     support: Sequence[Path],
     checkpoint: Path,
     *,
-    how: Preparation,
-    on: ComputeConfig,
+    preparation: Preparation,
+    compute: ComputeConfig,
 ) -> Comparison:
-    """Return the classes of the support by their similarity to each query.
+    """Return the classes of a support set, ranked by their similarity to each query.
 
-    Every image is read and embedded once. Queries that cannot be read leave the others alone.
+    Every image is read and embedded once. Queries that cannot be read do not affect the others.
 
     Args:
         queries: image files.
-        support: image files and folders; see :func:`classes_of`.
-        checkpoint: a network of retrain_best.py, or the pretrained one.
-        how: images become drawings, if the network was trained on drawings.
-        on: what the network computes.
+        support: image files and folders; see :func:`model.image_inputs.support_classes`.
+        checkpoint: file of a network.
+        preparation: how images become drawings, if the network was trained on drawings.
+        compute: device and precision.
 
     Raises:
-        InputError: something is not there or not usable: a support image, or every query.
+        InputError: the network or an image of the support set cannot be read, or no query can.
     """
-    comparer = load_for_comparison(checkpoint, on)
+    network = load_comparison_network(checkpoint, compute)
     classes = support_classes(support)
-    files = [file for of_class in classes.values() for file in of_class]
-    drawn, unread = read_images(
-        list(dict.fromkeys([*files, *queries])),
-        image_reader(comparer.data, comparer.image_size, how),
+    support_files = [file for files in classes.values() for file in files]
+    images, errors = read_images(
+        list(dict.fromkeys([*support_files, *queries])),
+        image_reader(network.data, network.image_size, preparation),
     )
-    read = [query for query in queries if query in drawn]
-    if wrong := [file for file in files if file in unread] or ([] if read else queries):
-        raise InputError(unread[wrong[0]])
-    stacked = [torch.stack([drawn[file] for file in each]) for each in (read, files)]
+    readable = [query for query in queries if query in images]
+    _require_readable(support_files, errors)
+    if not readable:
+        _require_readable(queries, errors)
+    query_QHW = torch.stack([images[file] for file in readable])
+    support_SHW = torch.stack([images[file] for file in support_files])
     h_QE, h_SE = (
-        embed_images(comparer.net, resize_images(images, comparer.image_size)) for images in stacked
+        embed_images(network.net, resize_images(stack, network.image_size))
+        for stack in (query_QHW, support_SHW)
     )
-    class_S = torch.tensor([i for i, found in enumerate(classes.values()) for _ in found])
-    logits_QC = class_logits(comparer.net, h_QE, h_SE, class_S).cpu()
+    class_S = torch.tensor([c for c, files in enumerate(classes.values()) for _ in files])
+    logits_QC = class_logits(network.net, h_QE, h_SE, class_S).cpu()
     return Comparison(
-        queries=read,
-        rankings=rank_classes(logits_QC, list(classes), comparer.threshold),
-        query_QHW=stacked[0],
-        shown={name: drawn[of_class[0]] for name, of_class in classes.items()},
-        threshold=comparer.threshold,
-        unread={query: why for query, why in unread.items() if query not in files},
+        queries=readable,
+        rankings=rank_classes(logits_QC, list(classes), network.threshold),
+        query_QHW=query_QHW,
+        class_drawings={name: images[files[0]] for name, files in classes.items()},
+        threshold=network.threshold,
+        errors=errors,
     )
 
 
 def rank_classes(logits_QC: Tensor, names: list[str], threshold: float | None) -> list[list[Match]]:
-    """Return every query's classes, likeliest first."""
+    """Return the classes of each query by falling similarity.
+
+    Args:
+        logits_QC: float, logits of queries and classes.
+        names: names of the classes.
+        threshold: logit at which the similarity is 1/2; None for no similarities.
+    """
     rankings = []
-    for logits in logits_QC.double():
-        known = [None] * len(names) if threshold is None else similarity(logits, threshold).tolist()
-        matches = map(Match, names, known, logits.tolist())
+    for logits_C in logits_QC.double():
+        similarities = (
+            [None] * len(names) if threshold is None else similarity(logits_C, threshold).tolist()
+        )
+        matches = map(Match, names, similarities, logits_C.tolist())
         rankings.append(sorted(matches, key=lambda match: -match.logit))
     return rankings
+
+
+def _require_readable(files: Sequence[Path], errors: dict[Path, str]) -> None:
+    """Raise an InputError with the first file's error, if there is one."""
+    for file in files:
+        if file in errors:
+            raise InputError(errors[file])

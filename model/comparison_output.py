@@ -1,66 +1,76 @@
-"""The answers of compare.py, for people and for programs."""
+"""The output of compare.py: text for people, JSON for programs."""
 
 import json
 from typing import Any
 
 from data.errors import InputError
-from data.text import printable
+from data.text import make_printable
 from model.comparison import Comparison, Match
 
 
-def comparison_json(found: Comparison, top: int) -> str:
-    """Return the answers for programs."""
+def comparison_json(comparison: Comparison, top: int) -> str:
+    """Return a comparison as JSON.
+
+    Args:
+        comparison: queries and their ranked classes.
+        top: number of classes for each query.
+    """
     answers: list[dict[str, Any]] = [
         {"query": str(query), "ranking": [vars(match) for match in ranking[:top]]}
-        for query, ranking in zip(found.queries, found.rankings, strict=True)
+        for query, ranking in zip(comparison.queries, comparison.rankings, strict=True)
     ]
-    answers += [{"query": str(query), "error": why} for query, why in found.unread.items()]
-    return json.dumps({"threshold": found.threshold, "answers": answers}, indent=1)
+    answers += [
+        {"query": str(query), "error": message} for query, message in comparison.errors.items()
+    ]
+    return json.dumps({"threshold": comparison.threshold, "answers": answers}, indent=1)
 
 
-def require_all_readable(found: Comparison) -> None:
-    """Pass if every query could be read; said after the others have been answered.
+def comparison_text(comparison: Comparison, top: int) -> str:
+    """Return a comparison as text: one line per query if there is one class, otherwise a ranking.
 
-    Raises:
-        InputError: else; it tells the first of them.
+    Args:
+        comparison: queries and their ranked classes.
+        top: number of classes for each query.
     """
-    if found.unread:
-        n, first = len(found.unread), next(iter(found.unread.values()))
-        more = f"; and {n - 1} more, all told by --json" if n > 1 else ""
-        raise InputError(
-            f"The other queries are answered, but {n} could not be read: {first}{more}"
-        )
-
-
-def comparison_text(found: Comparison, top: int) -> str:
-    """Return the answers for people."""
     lines = []
-    for query, ranking in zip(found.queries, found.rankings, strict=True):
+    for query, ranking in zip(comparison.queries, comparison.rankings, strict=True):
         if len(ranking) == 1:
             match = ranking[0]
-            lines.append(
-                f"{query} and {match.name}: {format_similarity(match)}"
-                f"{format_verdict(found, match)}"
-            )
+            verdict = format_verdict(comparison, match)
+            lines.append(f"{query} and {match.name}: {format_similarity(match)}{verdict}")
             continue
         lines.append(str(query))
         width = max(len(match.name) for match in ranking[:top])
         lines += [
-            f"{place:4}. {match.name:{width}}  {format_similarity(match)}"
-            for place, match in enumerate(ranking[:top], 1)
+            f"{rank:4}. {match.name:{width}}  {format_similarity(match)}"
+            for rank, match in enumerate(ranking[:top], 1)
         ]
-    return "\n".join(map(printable, lines))
+    return "\n".join(map(make_printable, lines))
 
 
 def format_similarity(match: Match) -> str:
-    """Return how similar two images are, as text."""
+    """Return the similarity of a class as text; its logit if there is no similarity."""
     if match.similarity is None:
         return f"logit {match.logit:.2f}"
     return f"similarity {match.similarity:.2%}"
 
 
-def format_verdict(found: Comparison, match: Match) -> str:
-    """Return whether two images show the same character, if the network says so."""
-    if found.threshold is None:
-        return " · the higher, the likelier; no threshold was chosen for this network"
-    return " · the same character" if match.logit >= found.threshold else " · not the same"
+def format_verdict(comparison: Comparison, match: Match) -> str:
+    """Return as text whether verification decides for "same"."""
+    if comparison.threshold is None:
+        return " · higher means more similar; no threshold was chosen for this network"
+    is_same = match.logit >= comparison.threshold
+    return " · the same character" if is_same else " · not the same"
+
+
+def require_all_readable(comparison: Comparison) -> None:
+    """Raise an error if a query could not be read; call it after the output of the others.
+
+    Raises:
+        InputError: at least one query could not be read; the message contains the first error.
+    """
+    if comparison.errors:
+        n, message = len(comparison.errors), next(iter(comparison.errors.values()))
+        n_queries = n + len(comparison.queries)
+        others = f" (--json lists the other {n - 1})" if n > 1 else ""
+        raise InputError(f"{n} of {n_queries} queries could not be read: {message}{others}")

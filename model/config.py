@@ -1,4 +1,4 @@
-"""What a network and a fit are made of: frozen, validated, convertible to JSON and back."""
+"""The configuration of a network and its fit: frozen, validated, convertible to and from JSON."""
 
 import hashlib
 import json
@@ -9,27 +9,24 @@ from model.architecture import DenseConfig, ModelConfig, require
 from model.schema import upgrade
 
 RECIPES = ("episode", "paper")
-
 SCHEDULES = ("cosine", "exponential")
-
 PRECISIONS = ("auto", "float32", "bfloat16")
 
-# Nanoseconds of a training step per unit of work, on two CPU cores with AMX bfloat16; found by
+# Nanoseconds of a training step per unit of work, on two CPU cores with AMX bfloat16; measured by
 # benchmarks/scaling.py. An activation is written, pooled and differentiated; a weight is cast,
 # updated and averaged once per step.
 NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT = 3.2e-4, 2.26, 0.62, 1.54
-
 NS_PER_STEP = 3.5e6
 
 
 @dataclass(frozen=True)
 class LayerRates:
-    """One layer's learning rate η, final momentum μ and L2 penalty λ.
+    """Learning rate η, final momentum μ and L2 penalty λ of one layer.
 
     Args:
         lr: η at the start of the schedule.
-        momentum: μ at the end of its ramp.
-        l2_penalty: λ; the loss grows by λ|w|² (Deviation D2).
+        momentum: μ at the end of its ramp, in [0, 1].
+        l2_penalty: λ; the loss contains λ|w|² (Deviation D2).
 
     Source: Koch 2015 §3.2, "layer-wise".
     """
@@ -39,7 +36,7 @@ class LayerRates:
     l2_penalty: float
 
     def __post_init__(self) -> None:
-        """Refuse rates outside the range that has a meaning."""
+        """Check the ranges."""
         require(self.lr > 0, "lr > 0", self.lr, "Raise it.")
         require(0 <= self.momentum <= 1, "0 <= momentum <= 1", self.momentum, "Correct it.")
         require(self.l2_penalty >= 0, "l2_penalty >= 0", self.l2_penalty, "Raise it.")
@@ -47,26 +44,27 @@ class LayerRates:
 
 @dataclass(frozen=True)
 class FitConfig:
-    """One training: the recipe, its rates, its length and what it is fed.
+    """Configuration of one fit: the recipe, the rates of the layers, the length and the batches.
 
     Args:
         recipe: ``"paper"`` (independent pairs, cross-entropy) or ``"episode"`` (softmax over a
             support set).
-        rates: one entry per layer of the network, in their order.
-        max_epochs: epochs at most; the cosine schedule ends there.
-        patience: epochs without a gain before an early stop; a cosine schedule, which gains most
-            at its end, is not broken off.
+        rates: one entry per layer of the network, in the order of the layers.
+        max_epochs: maximum number of epochs; the cosine schedule ends there.
+        patience: number of epochs without improvement before an early stop. A fit with a cosine
+            schedule does not stop early, because it improves most at its end.
         steps_per_epoch: optimiser steps per epoch (episode recipe).
         n_characters: characters per step, two drawings of each (episode recipe).
         n_pairs: pairs per epoch (paper recipe).
         batch_size: pairs per step (paper recipe).
         schedule: ``"exponential"`` (1 % less per epoch, the paper) or ``"cosine"``.
         ramp_epochs: epochs over which momentum rises from 0.5 to μ (Deviation D5).
-        nesterov: whether the momentum is Nesterov's.
+        nesterov: whether to use Nesterov momentum.
         distort: whether training drawings are distorted.
-        turns: whether alphabets turned by 90, 180 and 270 degrees train, too (episode recipe).
-        mirrors: whether mirrored alphabets do (episode recipe).
-        ema: decay per step of the averaged weights; 0 for none.
+        turns: whether to train on alphabets turned by 90, 180 and 270 degrees as well (episode
+            recipe).
+        mirrors: whether to train on mirrored alphabets as well (episode recipe).
+        ema: decay per step of the exponential moving average of the weights; 0 for no average.
     """
 
     recipe: str
@@ -86,10 +84,10 @@ class FitConfig:
     ema: float = 0.999
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be trained."""
+        """Check that the fit is possible."""
         require(self.recipe in RECIPES, f"recipe in {RECIPES}", self.recipe, "Choose one of them.")
-        known = f"schedule in {SCHEDULES}"
-        require(self.schedule in SCHEDULES, known, self.schedule, "Choose one of them.")
+        law = f"schedule in {SCHEDULES}"
+        require(self.schedule in SCHEDULES, law, self.schedule, "Choose one of them.")
         require(self.ramp_epochs >= 0, "ramp_epochs >= 0", self.ramp_epochs, "Raise it.")
         require(0 <= self.ema < 1, "0 <= ema < 1", self.ema, "Correct it.")
         for name in ("max_epochs", "patience", "steps_per_epoch", "n_pairs", "batch_size"):
@@ -99,25 +97,25 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """A network and how it is fitted."""
+    """Configuration of a network and its fit."""
 
     model: ModelConfig | DenseConfig
     fit: FitConfig
 
     def __post_init__(self) -> None:
-        """Refuse rates that do not match the layers."""
+        """Check that there are rates for every layer."""
         n_rates = len(self.fit.rates)
         require(n_rates == len(self.model.layers), "one rate per layer", n_rates, "Add them.")
 
     @property
     def conv(self) -> ModelConfig:
-        """The geometry, of a network that is convolutional."""
+        """Architecture of a network that is known to be convolutional."""
         assert isinstance(self.model, ModelConfig)
         return self.model
 
     @property
     def work(self) -> dict[str, int]:
-        """What a step of the episode recipe does: FLOPs, activations, comparisons and weights."""
+        """Number of FLOPs, activations, comparisons and weights of a step of the episode recipe."""
         n_images = 2 * self.fit.n_characters
         return {
             "FLOPs": 3 * self.model.flops * n_images,
@@ -128,23 +126,24 @@ class Config:
 
     @property
     def cost(self) -> float:
-        """Nanoseconds that a step of the episode recipe takes on the machine of the constants."""
-        each = (NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT)
-        return NS_PER_STEP + sum(ns * n for ns, n in zip(each, self.work.values(), strict=True))
+        """Estimated nanoseconds of a step of the episode recipe on the machine of the constants."""
+        ns_per_unit = (NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT)
+        counts = self.work.values()
+        return NS_PER_STEP + sum(ns * n for ns, n in zip(ns_per_unit, counts, strict=True))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain types, fit for JSON."""
+        """Return JSON values."""
         return asdict(self)
 
     @property
     def digest(self) -> str:
-        """Twelve hexadecimal digits that tell configurations apart."""
+        """Twelve hexadecimal digits that identify the configuration."""
         text = json.dumps(self.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Config":
-        """Return the configuration that :meth:`to_dict` described, of any schema."""
+        """Return the configuration that :meth:`to_dict` described, in any schema."""
         values = upgrade("config", values)
         model, fit = dict(values["model"]), dict(values["fit"])
         fit["rates"] = tuple(LayerRates(**rates) for rates in fit["rates"])

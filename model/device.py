@@ -1,4 +1,4 @@
-"""Where, how precisely and by what means a network computes."""
+"""The device that a network computes on, its precision, and the memory of the process."""
 
 import ctypes
 import platform
@@ -9,19 +9,22 @@ from dataclasses import dataclass
 import torch
 
 from data.errors import InputError
+from model.torch_internals import is_bfloat16_fast
 
-# glibc's malloc.h: from which size on memory comes from the kernel, and when it goes back.
+# Parameters of mallopt in glibc's malloc.h: above which free memory at the top of the heap returns
+# to the kernel, and from which size on a block is mapped separately.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+MAX_MMAP_THRESHOLD, OLD_MAX_MMAP_THRESHOLD = 2**31 - 1, 2**25  # the latter: older versions of glibc
 
 
 @dataclass(frozen=True)
 class ComputeConfig:
-    """What a fit computes on.
+    """Where and how a fit computes.
 
     Args:
-        device: holds the drawings and the network.
-        precision: of the layers, ``"float32"`` or ``"bfloat16"``.
-        compile: whether ``torch.compile`` translates the network, on a GPU into CUDA graphs.
+        device: device of the drawings and the network.
+        precision: number format of the layers, ``"float32"`` or ``"bfloat16"``.
+        compile: whether to use ``torch.compile``, on a GPU with CUDA graphs.
     """
 
     device: torch.device
@@ -32,22 +35,50 @@ class ComputeConfig:
 def choose_compute(
     device: str = "auto", precision: str = "auto", compile: bool = False
 ) -> ComputeConfig:
-    """Return the named machine; a process that computes on the CPU keeps its freed memory.
+    """Return a device and a precision that work; on a CPU, let the process keep freed memory.
 
     Args:
-        device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` …; ``"auto"`` is CUDA where there is one.
-        precision: ``"auto"`` takes bfloat16 where the hardware has it.
+        device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` …; ``"auto"`` is CUDA if it is available.
+        precision: ``"float32"``, ``"bfloat16"``, or ``"auto"`` for bfloat16 if the hardware
+            supports it.
         compile: see :class:`ComputeConfig`.
 
     Raises:
-        InputError: there is no such device, or no compiler.
+        InputError: the device does not exist, or there is no compiler.
     """
-    found = _choose_device(device)
-    if compile and found.type == "cpu" and not shutil.which("c++"):
+    chosen = _choose_device(device)
+    if compile and chosen.type == "cpu" and not shutil.which("c++"):
         raise InputError("--compile needs a C++ compiler on the CPU. Install one, or leave it out.")
-    if found.type == "cpu":
+    if chosen.type == "cpu":
         keep_freed_memory()
-    return ComputeConfig(found, _choose_precision(precision, found), compile)
+    if precision == "auto":
+        precision = "bfloat16" if is_bfloat16_fast(chosen) else "float32"
+    return ComputeConfig(chosen, precision, compile)
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep freed memory for the next step instead of returning it to the kernel.
+
+    Every step allocates and frees the same hundreds of megabytes. By default glibc returns them to
+    the kernel, which clears every page when the next step allocates them again. Does nothing on
+    systems without glibc.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    libc = ctypes.CDLL(None)
+    if not libc.mallopt(M_MMAP_THRESHOLD, MAX_MMAP_THRESHOLD):
+        libc.mallopt(M_MMAP_THRESHOLD, OLD_MAX_MMAP_THRESHOLD)
+    libc.mallopt(M_TRIM_THRESHOLD, -1)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Return a context in which layers compute in a precision.
+
+    Args:
+        device: device of the network.
+        precision: ``"float32"`` or ``"bfloat16"``.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def _choose_device(name: str) -> torch.device:
@@ -58,37 +89,7 @@ def _choose_device(name: str) -> torch.device:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise InputError(
-            f"--device must name a device of this machine, but '{name}' is none. Try --device cpu."
+            f"--device must name a device of this machine, but '{name}' is not available. Try "
+            "--device cpu."
         ) from error
     return device
-
-
-def _choose_precision(name: str, device: torch.device) -> str:
-    if name != "auto":
-        return name
-    if device.type == "cuda":
-        with torch.cuda.device(device):
-            fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        return "bfloat16" if fast else "float32"
-    capabilities = torch.cpu.get_capabilities()
-    fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return "bfloat16" if fast else "float32"
-
-
-def keep_freed_memory() -> None:
-    """Let this process keep freed memory for the next step in place of returning it.
-
-    A step frees and asks for the same hundreds of megabytes again; by default glibc maps them
-    anew each time and the kernel clears every page. Nothing happens where there is no glibc.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    libc = ctypes.CDLL(None)
-    if not libc.mallopt(M_MMAP_THRESHOLD, 2**31 - 1):
-        libc.mallopt(M_MMAP_THRESHOLD, 2**25)  # the most that an older glibc takes
-    libc.mallopt(M_TRIM_THRESHOLD, -1)
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Return a context in which the network's layers compute in that precision."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")

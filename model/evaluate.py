@@ -1,6 +1,7 @@
 """One-shot and verification accuracy from embeddings that are computed once.
 
-Tensor suffixes: N drawings, B pairs, R blocks, Q queries, S support, E embedding.
+Tensor suffixes: N drawings, M positions of drawings, B pairs, R blocks, Q queries, S support,
+E embedding, P pixels.
 """
 
 import math
@@ -10,157 +11,198 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.affine import distort, draw_distortions
+from data.affine import distort, sample_distortions
 from data.drawings import Drawings
 from data.episodes import Episodes
 from data.pairs import Pairs
 from model.losses import to_input
 from model.siamese import SiameseNet
 
-EMBED_BATCH = 256
-
-COMPARE_BLOCKS = 16
-
-COMPARE_PAIRS = 512
-
+EMBED_BATCH = 256  # drawings per batch
+COMPARE_BLOCKS = 16  # blocks per batch
+COMPARE_PAIRS = 512  # pairs per batch
 N_COPIES, COPIES_SEED = 8, 2015
+Z_95 = 1.959964  # 97.5 % quantile of the standard normal distribution
 
 
 @torch.no_grad()
 def embed_drawings(
     net: SiameseNet,
     drawings: Drawings,
-    used_M: Tensor,
+    position_M: Tensor,
     *,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Return N×E float32 embeddings; rows not in ``used_M`` are zero and cost nothing.
+    """Return N×E float32 embeddings; the rows of drawings outside ``position_M`` are zero.
 
     Args:
-        net: on the drawings' device.
+        net: network on the device of the drawings.
         drawings: N images of the network's size.
-        used_M: positions of the drawings that are wanted, in any order, repeats allowed.
-        generator: distorts each drawing, on the drawings' device; None for the drawings themselves.
+        position_M: int64, positions of the drawings to embed, in any order; each of them is
+            embedded once, however often it occurs.
+        generator: random state on the device of the drawings, which distorts each drawing; None
+            for undistorted drawings.
     """
     device = drawings.images_NHW.device
     h_NE = torch.zeros(len(drawings), net.config.units, device=device)
-    for at in used_M.to(device).unique().split(EMBED_BATCH):
-        x = to_input(drawings.images_NHW[at])
+    for position_B in position_M.to(device).unique().split(EMBED_BATCH):
+        x = to_input(drawings.images_NHW[position_B])
         if generator is not None:
-            x = distort(x, draw_distortions(len(x), generator=generator))
-        h_NE[at] = net.embed(x)
+            x = distort(x, sample_distortions(len(x), generator=generator))
+        h_NE[position_B] = net.embed(x)
     return h_NE
 
 
 @torch.no_grad()
 def episode_logits(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> Tensor:
     """Return R×Q×S logits of every query with every support drawing of its block."""
-    used = torch.cat([episodes.query_RQ.flatten(), episodes.support_RS.flatten()])
-    return logits_between(net, embed_drawings(net, drawings, used), episodes)
+    h_NE = embed_drawings(net, drawings, _positions(episodes))
+    return logits_from_embeddings(net, h_NE, episodes)
 
 
 @torch.no_grad()
 def averaged_logits(
     net: SiameseNet, drawings: Drawings, episodes: Episodes, *, n_copies: int = N_COPIES
 ) -> Tensor:
-    """Return R×Q×S logits, the mean over the drawings and ``n_copies`` distorted copies of each.
+    """Return R×Q×S logits: the mean over the drawings and ``n_copies`` distorted copies of each.
 
-    The distortions are those of training, drawn from a seed of their own.
+    The distortions are those of training. They are the same in every call.
     """
-    used = torch.cat([episodes.query_RQ.flatten(), episodes.support_RS.flatten()])
+    position_M = _positions(episodes)
     generator = torch.Generator(drawings.images_NHW.device).manual_seed(COPIES_SEED)
-    logits = episode_logits(net, drawings, episodes)
+    logits_RQS = episode_logits(net, drawings, episodes)
     for _ in range(n_copies):
-        h_NE = embed_drawings(net, drawings, used, generator=generator)
-        logits += logits_between(net, h_NE, episodes)
-    return logits / (1 + n_copies)
+        h_NE = embed_drawings(net, drawings, position_M, generator=generator)
+        logits_RQS += logits_from_embeddings(net, h_NE, episodes)
+    return logits_RQS / (1 + n_copies)
 
 
 @torch.no_grad()
-def logits_between(net: SiameseNet, h_NE: Tensor, episodes: Episodes) -> Tensor:
-    """Return R×Q×S logits from embeddings: rows of ``h_NE`` are the drawings of the episodes."""
-    query, support = (t.to(h_NE.device) for t in (episodes.query_RQ, episodes.support_RS))
-    blocks = zip(query.split(COMPARE_BLOCKS), support.split(COMPARE_BLOCKS), strict=True)
-    return torch.cat([net.compare(h_NE[q], h_NE[s]) for q, s in blocks])
+def logits_from_embeddings(net: SiameseNet, h_NE: Tensor, episodes: Episodes) -> Tensor:
+    """Return R×Q×S logits of every query with every support drawing of its block.
+
+    Args:
+        net: network that compares the embeddings.
+        h_NE: float32, embeddings of the drawings to which the episodes refer.
+        episodes: positions of queries and support drawings.
+    """
+    query_RQ, support_RS = (t.to(h_NE.device) for t in (episodes.query_RQ, episodes.support_RS))
+    batches = zip(query_RQ.split(COMPARE_BLOCKS), support_RS.split(COMPARE_BLOCKS), strict=True)
+    return torch.cat([net.compare(h_NE[query], h_NE[support]) for query, support in batches])
 
 
 def correctness(scores_RQS: Tensor, target_RQ: Tensor) -> Tensor:
-    """Return for each episode 1 if the target alone scores highest, 1/k in a tie of k, else 0.
+    """Return R×Q float64: 1/k if the target and k − 1 others have the highest score, otherwise 0.
 
-    Deviation D4: the paper does not mention ties. Sharing them gives a network that answers the
-    same to everything exactly 1/n_way, wherever the right answer lies. A score that is not a
-    number is never right.
+    Deviation D4: the paper does not mention ties. Sharing them gives a network whose answer is
+    always the same an accuracy of exactly 1/n_way, wherever the correct answer is. A score that is
+    not a number is never correct.
+
+    Args:
+        scores_RQS: scores of queries and support drawings; higher is more likely.
+        target_RQ: int64, index in S of the correct answer.
     """
-    top = scores_RQS.amax(-1, keepdim=True)
-    winners = scores_RQS == top
-    hit = winners.gather(-1, target_RQ.to(scores_RQS.device).unsqueeze(-1)).squeeze(-1)
-    return hit.double() / winners.sum(-1).clamp(min=1)
+    highest_RQ1 = scores_RQS.amax(-1, keepdim=True)
+    is_highest_RQS = scores_RQS == highest_RQ1
+    target_RQ1 = target_RQ.to(scores_RQS.device).unsqueeze(-1)
+    is_correct_RQ = is_highest_RQS.gather(-1, target_RQ1).squeeze(-1)
+    return is_correct_RQ.double() / is_highest_RQS.sum(-1).clamp(min=1)
 
 
 def one_shot_accuracy(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> float:
-    """Return the share of episodes answered rightly, in [0, 1], ties shared.
+    """Return the fraction of episodes that the network answers correctly, in [0, 1].
 
-    Source: Koch 2015 §4.2, ``C* = argmax_c p(c)``; logits rank like p and do not saturate.
+    Source: Koch 2015 §4.2, ``C* = argmax_c p(c)``. Logits have the same order as p, and no ties
+    through saturation.
     """
-    logits = episode_logits(net, drawings, episodes)
-    return correctness(logits, episodes.target_RQ).mean().item()
+    logits_RQS = episode_logits(net, drawings, episodes)
+    return correctness(logits_RQS, episodes.target_RQ).mean().item()
 
 
 def nearest_neighbour_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return R×Q×S cosines of the raw pixels: the 1-NN baseline.
+    """Return R×Q×S cosine similarities of the pixels: the 1-NN baseline.
 
-    Source: Koch 2015 Table 2 has 21.7 % for it on the official episodes.
+    Source: Koch 2015 Table 2 reports 21.7 % for it on the official episodes.
     """
     x_NP = F.normalize(drawings.images_NHW.flatten(1).float(), dim=1)
-    query, support = (t.to(x_NP.device) for t in (episodes.query_RQ, episodes.support_RS))
-    blocks = zip(query.split(COMPARE_BLOCKS), support.split(COMPARE_BLOCKS), strict=True)
-    return torch.cat([x_NP[q] @ x_NP[s].mT for q, s in blocks])
+    query_RQ, support_RS = (t.to(x_NP.device) for t in (episodes.query_RQ, episodes.support_RS))
+    batches = zip(query_RQ.split(COMPARE_BLOCKS), support_RS.split(COMPARE_BLOCKS), strict=True)
+    return torch.cat([x_NP[query] @ x_NP[support].mT for query, support in batches])
 
 
 def pixel_distance_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return R×Q×S negative Euclidean distances of the raw pixels: 1-NN as it is usually meant."""
+    """Return R×Q×S negative Euclidean distances of the pixels: 1-NN in its usual form."""
     x_NP = drawings.images_NHW.flatten(1).float()
-    query, support = (t.to(x_NP.device) for t in (episodes.query_RQ, episodes.support_RS))
-    return torch.stack(
-        [-torch.cdist(x_NP[q], x_NP[s]) for q, s in zip(query, support, strict=True)]
-    )
+    query_RQ, support_RS = (t.to(x_NP.device) for t in (episodes.query_RQ, episodes.support_RS))
+    blocks = zip(query_RQ, support_RS, strict=True)
+    return torch.stack([-torch.cdist(x_NP[query], x_NP[support]) for query, support in blocks])
 
 
-def wilson_interval(share: float, n: int) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of a share observed in ``n`` draws."""
-    z = 1.959964  # 97.5 % of a standard normal lie below
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+def wilson_interval(fraction: float, n: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval of a fraction.
+
+    Args:
+        fraction: observed fraction in [0, 1].
+        n: number of observations.
+    """
+    z = Z_95
+    centre = (fraction + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(fraction * (1 - fraction) / n + z * z / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
 @torch.no_grad()
 def pair_logits(net: SiameseNet, drawings: Drawings, pairs: Pairs) -> Tensor:
-    """Return the B logits of B pairs, each drawing embedded once."""
+    """Return the B logits of B pairs; each drawing is embedded once."""
     h_NE = embed_drawings(net, drawings, torch.cat([pairs.left_B, pairs.right_B]))
-    chunks = zip(pairs.left_B.split(COMPARE_PAIRS), pairs.right_B.split(COMPARE_PAIRS), strict=True)
-    return torch.cat([net.compare(h_NE[i], h_NE[j]) for i, j in chunks])
+    batches = zip(
+        pairs.left_B.split(COMPARE_PAIRS), pairs.right_B.split(COMPARE_PAIRS), strict=True
+    )
+    return torch.cat([net.compare(h_NE[left], h_NE[right]) for left, right in batches])
 
 
 @dataclass(frozen=True)
 class Verification:
-    """Accuracy of "same if the logit reaches the threshold", in [0, 1]."""
+    """A threshold and its accuracy.
+
+    Args:
+        threshold: logit from which on a pair is called same.
+        accuracy: fraction of pairs that are called correctly, in [0, 1].
+    """
 
     threshold: float
     accuracy: float
 
 
 def best_threshold(logits_B: Tensor, same_B: Tensor) -> Verification:
-    """Return the logit from which on calling a pair same is right most often."""
+    """Return the threshold with the highest accuracy on pairs.
+
+    Args:
+        logits_B: float, logits of the pairs.
+        same_B: bool, whether a pair is the same character.
+    """
     order = logits_B.argsort(descending=True)
-    ranked, same = logits_B[order], same_B[order].long()
-    # Calling the first k + 1 same: rightly same so far, plus the different ones that remain.
-    right = same.cumsum(0) + (1 - same).sum() - (1 - same).cumsum(0)
-    ends_tie = torch.cat([ranked[1:] != ranked[:-1], ranked.new_ones(1, dtype=torch.bool)])
-    k = int(torch.where(ends_tie, right, -1).argmax())
-    return Verification(ranked[k].item(), right[k].item() / len(ranked))
+    sorted_logits, same = logits_B[order], same_B[order].long()
+    # If the first k + 1 pairs are called same: same pairs so far, plus different pairs after them.
+    n_correct = same.cumsum(0) + (1 - same).sum() - (1 - same).cumsum(0)
+    ends_tie = torch.cat(
+        [sorted_logits[1:] != sorted_logits[:-1], sorted_logits.new_ones(1, dtype=torch.bool)]
+    )
+    k = int(torch.where(ends_tie, n_correct, -1).argmax())
+    return Verification(sorted_logits[k].item(), n_correct[k].item() / len(sorted_logits))
 
 
 def verification_accuracy(logits_B: Tensor, same_B: Tensor, threshold: float) -> float:
-    """Return the share of pairs that the threshold calls rightly."""
+    """Return the fraction of pairs that a threshold calls correctly, in [0, 1].
+
+    Args:
+        logits_B: float, logits of the pairs.
+        same_B: bool, whether a pair is the same character.
+        threshold: logit from which on a pair is called same.
+    """
     return ((logits_B >= threshold) == same_B).double().mean().item()
+
+
+def _positions(episodes: Episodes) -> Tensor:
+    """Return the positions of all drawings of episodes; some occur several times."""
+    return torch.cat([episodes.query_RQ.flatten(), episodes.support_RS.flatten()])

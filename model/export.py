@@ -1,7 +1,7 @@
-"""A trained network as two graphs for other programs: embedding and comparison.
+"""Export of a trained network as two graphs for other programs: embedding and comparison.
 
 ``embed``: ``images``, float32 B×1×H×W, ink 1, paper 0 → ``embedding``, B×E.
-``compare``: ``left`` and ``right``, B×E → ``logit``, B. Any B.
+``compare``: ``left`` and ``right``, B×E → ``logit``, B. B is dynamic.
 
 Tensor suffixes: B images or pairs, E embedding, H W pixels.
 """
@@ -23,11 +23,61 @@ from data.files import write_atomically
 from model.checkpoint import load_network
 from model.siamese import SiameseNet
 
-OUTPUT = {"embed": "embedding", "compare": "logit"}
+OUTPUT_NAMES = {"embed": "embedding", "compare": "logit"}
+
+
+def require_export_libraries(format_name: str) -> None:
+    """Raise an error unless the libraries of a format are installed; call it before long fits.
+
+    Args:
+        format_name: a key of :data:`EXPORT_FORMATS`.
+
+    Raises:
+        InputError: a library is missing.
+    """
+    if format_name == "onnx" and not find_spec("onnxscript"):
+        raise InputError("ONNX needs two more libraries. Run: uv sync --extra onnx")
+
+
+def export_graphs(net: SiameseNet) -> dict[str, ExportedProgram]:
+    """Return the graphs ``embed`` and ``compare`` of a float32 network on the CPU."""
+    size, units, batch = net.config.image_size, net.config.units, {0: Dim("batch", min=1)}
+    images = torch.zeros(2, net.config.channels, size, size)
+    pair = torch.zeros(2, units), torch.ones(2, units)  # equal tensors would become one input
+    return {
+        "embed": torch.export.export(_Embed(net), (images,), dynamic_shapes=(batch,)),
+        "compare": torch.export.export(_Compare(net), pair, dynamic_shapes=(batch, batch)),
+    }
+
+
+def export_network(network: Path, format_name: str, folder: Path | None = None) -> list[Path]:
+    """Write the graphs of a network as ``NAME.embed.SUFFIX`` and ``NAME.compare.SUFFIX``.
+
+    Args:
+        network: file of a trained network.
+        format_name: ``"onnx"``, or ``"torch"`` for ``torch.export``.
+        folder: folder of the graphs; None for the folder of the network.
+
+    Returns:
+        The paths of the two graphs.
+
+    Raises:
+        InputError: the file is not the file of a network, a library for ONNX is missing, or the
+            folder is not writable.
+    """
+    require_export_libraries(format_name)
+    net = load_network(network)[0].to(memory_format=torch.contiguous_format)
+    suffix, save = EXPORT_FORMATS[format_name]
+    paths = []
+    for name, program in export_graphs(net).items():
+        path = (folder or network.parent) / f"{network.stem}.{name}.{suffix}"
+        write_atomically(path, partial(save, program, OUTPUT_NAMES[name]))
+        paths.append(path)
+    return paths
 
 
 class _Embed(nn.Module):
-    """The twin alone."""
+    """The embedding of images."""
 
     def __init__(self, net: SiameseNet) -> None:
         super().__init__()
@@ -38,7 +88,7 @@ class _Embed(nn.Module):
 
 
 class _Compare(nn.Module):
-    """The head alone, on pairs."""
+    """The logits of pairs of embeddings."""
 
     def __init__(self, net: SiameseNet) -> None:
         super().__init__()
@@ -49,67 +99,24 @@ class _Compare(nn.Module):
         return (left - right).abs() @ self.weight + self.bias
 
 
-def export_graphs(net: SiameseNet) -> dict[str, ExportedProgram]:
-    """Return the graphs ``embed`` and ``compare`` of a float32 network on the CPU."""
-    size, units, batch = net.config.image_size, net.config.units, {0: Dim("batch", min=1)}
-    images = torch.zeros(2, net.config.channels, size, size)
-    pair = torch.zeros(2, units), torch.ones(2, units)  # one tensor twice would be one input
-    return {
-        "embed": torch.export.export(_Embed(net), (images,), dynamic_shapes=(batch,)),
-        "compare": torch.export.export(_Compare(net), pair, dynamic_shapes=(batch, batch)),
-    }
-
-
-def require_libraries(form: str) -> None:
-    """Pass if a form can be written; asked before long fits, not after them.
-
-    Raises:
-        InputError: its libraries are not there.
-    """
-    if form == "onnx" and not find_spec("onnxscript"):
-        raise InputError("ONNX needs two more libraries. Run: uv sync --extra onnx")
-
-
-def _save_onnx(program: ExportedProgram, output: str, path: Path) -> None:
-    # The exporter reports on itself: steps on the output, and its libraries' deprecations.
+def _save_onnx(program: ExportedProgram, output_name: str, path: Path) -> None:
+    # The exporter prints its steps, and its libraries warn of deprecations.
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        onnx = torch.onnx.export(program, dynamo=True, external_data=False, output_names=[output])
+        onnx = torch.onnx.export(
+            program, dynamo=True, external_data=False, output_names=[output_name]
+        )
     assert onnx is not None
     onnx.save(path)
 
 
-def _save_torch(program: ExportedProgram, output: str, path: Path) -> None:
+def _save_torch(program: ExportedProgram, output_name: str, path: Path) -> None:
     with path.open("wb") as file:
         torch.export.save(program, file)
 
 
+# Format → suffix of its files, and the function that writes one.
 EXPORT_FORMATS: dict[str, tuple[str, Callable[[ExportedProgram, str, Path], None]]] = {
     "onnx": ("onnx", _save_onnx),
     "torch": ("pt2", _save_torch),
 }
-
-
-def export_network(network: Path, form: str, folder: Path | None = None) -> list[Path]:
-    """Write a saved network's graphs as ``NAME.embed.SUFFIX`` and ``NAME.compare.SUFFIX``.
-
-    Args:
-        network: file of a trained network.
-        form: ``"onnx"``, or ``"torch"`` for ``torch.export``.
-        folder: where to; None for the network's own.
-
-    Returns:
-        The two paths.
-
-    Raises:
-        InputError: no such network, no libraries for ONNX, or the folder cannot be written.
-    """
-    require_libraries(form)
-    net = load_network(network)[0].to(memory_format=torch.contiguous_format)
-    suffix, save = EXPORT_FORMATS[form]
-    paths = []
-    for name, program in export_graphs(net).items():
-        path = (folder or network.parent) / f"{network.stem}.{name}.{suffix}"
-        write_atomically(path, partial(save, program, OUTPUT[name]))
-        paths.append(path)
-    return paths

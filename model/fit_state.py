@@ -1,4 +1,4 @@
-"""What one epoch came to, and everything a fit is between two epochs."""
+"""The result of one epoch, and the state of a fit between two epochs."""
 
 import copy
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from data.errors import InputError
-from model import checkpoint
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import Config
 from model.device import ComputeConfig
 from model.optim import build_optimizer
@@ -18,21 +18,21 @@ from model.schema import SCHEMA, upgrade
 from model.seeds import derive_seed
 from model.siamese import SiameseNet, build_net
 
-FIT_FORMAT = "siamese-fit-2"  # another whenever equal configurations are trained otherwise
+FIT_FORMAT = "siamese-fit-2"  # to be changed whenever equal configurations train differently
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch came to.
+    """The result of one epoch.
 
     Args:
         epoch: number of completed epochs, from 1.
-        loss: mean over the steps.
-        accuracy: validation one-shot accuracy in [0, 1]; NaN without validation, chance where the
-            loss is not finite.
-        n_images: drawings embedded in training, since the start.
-        seconds: wall time of the epoch with its validation.
-        stopped: why this was the last epoch, or None.
+        loss: mean loss of the steps.
+        accuracy: one-shot accuracy on the validation episodes, in [0, 1]; NaN without validation,
+            chance if the loss is not finite.
+        n_images: number of drawings embedded in training since the start of the fit.
+        seconds: wall-clock seconds of the epoch, validation included.
+        stopped: reason why the fit stopped after this epoch, or None.
     """
 
     epoch: int
@@ -44,23 +44,23 @@ class EpochResult:
 
     @property
     def diverged(self) -> bool:
-        """Whether the fit ended because it could not learn."""
+        """Whether the fit stopped because the network does not learn."""
         return self.stopped in ("non-finite loss", "collapsed")
 
 
 @dataclass
 class FitState:
-    """Everything a fit is at the end of an epoch; what a checkpoint holds.
+    """The state of a fit at the end of an epoch, which a checkpoint stores.
 
     Args:
-        config: what is fitted.
-        seed: fixes initial weights and batches.
-        compute: where it computes, and how.
+        config: configuration of the fit.
+        seed: seed of the initial weights and the batches.
+        compute: device and precision.
         history: results of the completed epochs.
-        data: what it is trained and validated on; set by :func:`model.train.fit`.
+        data: description of the training and validation data; set by :func:`model.train.fit`.
 
-    Beside these: ``net`` and the averaged ``ema_net``, ``optimizer``, ``generator`` (of batches and
-    distortions), ``best_weights``, and ``n_steps``, the optimiser steps so far.
+    Further attributes: ``net`` and its average ``ema_net``, ``optimizer``, ``generator`` (of
+    batches and distortions), ``best_weights``, and ``n_steps``, the number of optimiser steps.
     """
 
     config: Config
@@ -80,25 +80,27 @@ class FitState:
         self.best_weights = copy.deepcopy(self.net.state_dict())
         self.n_steps = 0
 
-    def _new_net(self, generator: torch.Generator | None = None) -> SiameseNet:
-        net = build_net(self.config.model, generator=generator, precision=self.compute.precision)
-        return net.to(self.compute.device)
-
     @property
-    def candidate(self) -> SiameseNet:
-        """The network that is validated and kept: the averaged one, where there is averaging."""
+    def evaluated_net(self) -> SiameseNet:
+        """The network to validate and to save: the averaged one, if the fit averages weights."""
         return self.ema_net if self.config.fit.ema else self.net
 
     @property
     def best(self) -> EpochResult | None:
-        """The epoch with the highest accuracy, the first of equals; the last without validation."""
-        scored = [result for result in self.history if not math.isnan(result.accuracy)]
-        if scored:
-            return max(scored, key=lambda result: result.accuracy)
+        """The first epoch with the highest accuracy; the last epoch without validation."""
+        validated = [result for result in self.history if not math.isnan(result.accuracy)]
+        if validated:
+            return max(validated, key=lambda result: result.accuracy)
         return self.history[-1] if self.history else None
 
-    def facts(self) -> dict[str, Any]:
-        """Return what the fit cost and how it ended, as JSON values; it has at least one epoch."""
+    def best_net(self) -> SiameseNet:
+        """Return a network with the weights of the best epoch."""
+        net = self._new_net()
+        net.load_state_dict(self.best_weights)
+        return net.eval()
+
+    def metadata(self) -> dict[str, Any]:
+        """Return the cost and the end of the fit as JSON values; needs a completed epoch."""
         last, best = self.history[-1], self.best
         assert best is not None
         return {
@@ -114,49 +116,37 @@ class FitState:
             "device": f"{self.compute.device.type} {self.compute.precision}",
         }
 
-    def best_net(self) -> SiameseNet:
-        """Return a network with the best epoch's weights."""
-        net = self._new_net()
-        net.load_state_dict(self.best_weights)
-        return net.eval()
-
-    def _identity(self) -> dict[str, Any]:
-        """Return what a checkpoint must agree with, as JSON values."""
-        identity = {
-            "config": self.config.to_dict(),
-            "seed": self.seed,
-            "device": self.compute.device.type,
-            "precision": self.compute.precision,
-            "compile": self.compute.compile,
-            "data": self.data,
-        }
-        return dict(json.loads(json.dumps(identity)))
-
     def save(self, path: Path) -> None:
-        """Write a checkpoint from which :meth:`load` goes on as if nothing had happened."""
+        """Write a checkpoint from which :meth:`load` resumes the fit exactly."""
         about = self._identity() | {
             "schema": SCHEMA,
             "history": [asdict(result) for result in self.history],
             "n_steps": self.n_steps,
         }
-        content: dict[str, Any] = {"about": json.dumps(about)}
-        content |= {"net": self.net.state_dict(), "ema_net": self.ema_net.state_dict()}
-        content |= {"best_weights": self.best_weights, "optimizer": self.optimizer.state_dict()}
-        content["generator"] = self.generator.get_state()
-        checkpoint.save_checkpoint(path, FIT_FORMAT, content)
+        content = {
+            "about": json.dumps(about),
+            "net": self.net.state_dict(),
+            "ema_net": self.ema_net.state_dict(),
+            "best_weights": self.best_weights,
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+        save_checkpoint(path, FIT_FORMAT, content)
 
     def load(self, path: Path) -> None:
-        """Go back to a checkpoint.
+        """Replace this state by a checkpoint.
 
         Raises:
-            InputError: it is torn, or of another fit, data set or kind of device.
+            InputError: the checkpoint is truncated, or is of another configuration, seed, data set
+                or kind of device.
         """
-        content = checkpoint.load_checkpoint(path, FIT_FORMAT)
+        content = load_checkpoint(path, FIT_FORMAT)
         about = upgrade("checkpoint", json.loads(content["about"]))
-        ours = self._identity()
-        if other := [name for name in ours if about.get(name) != ours[name]]:
+        differing = [name for name, value in self._identity().items() if about.get(name) != value]
+        if differing:
             raise InputError(
-                f"Checkpoint {path} is of another {', '.join(other)}. Delete it or move it."
+                f"Checkpoint {path} must be of this fit, but its {', '.join(differing)} differ. "
+                "Delete it, or move it."
             )
         self.net.load_state_dict(content["net"])
         self.ema_net.load_state_dict(content["ema_net"])
@@ -166,3 +156,19 @@ class FitState:
         self.best_weights = {n: t.to(device) for n, t in content["best_weights"].items()}
         self.history = [EpochResult(**result) for result in about["history"]]
         self.n_steps = about["n_steps"]
+
+    def _new_net(self, generator: torch.Generator | None = None) -> SiameseNet:
+        net = build_net(self.config.model, generator=generator, precision=self.compute.precision)
+        return net.to(self.compute.device)
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what must be equal in this fit and a checkpoint, as JSON values."""
+        identity = {
+            "config": self.config.to_dict(),
+            "seed": self.seed,
+            "device": self.compute.device.type,
+            "precision": self.compute.precision,
+            "compile": self.compute.compile,
+            "data": self.data,
+        }
+        return dict(json.loads(json.dumps(identity)))

@@ -1,8 +1,8 @@
 """The modified Hausdorff distance between drawings: Lake's baseline without learning.
 
-Tensor suffixes: R blocks, Q queries, S support, P points of ink.
+Tensor suffixes: R blocks, Q queries, S support, P points of ink, H W pixels.
 
-Source: Dubuisson and Jain 1994; Lake et al. 2015, whose demonstration errs on 38.8 % of the
+Source: Dubuisson and Jain 1994; Lake et al. 2015, whose demonstration has 38.8 % errors on the
 official episodes.
 """
 
@@ -13,32 +13,35 @@ from data.drawings import Drawings
 from data.episodes import Episodes
 
 INK_THRESHOLD = 128  # of 255
-
-
-def ink_points(image_HW: Tensor) -> Tensor:
-    """Return P×2 positions of the ink in pixels, from its own centre; uint8 in, float32 out."""
-    points_P2 = (image_HW >= INK_THRESHOLD).nonzero().float()
-    return points_P2 - points_P2.mean(0)
-
-
-def modified_hausdorff(query_P2: Tensor, supports: list[Tensor]) -> Tensor:
-    """Return S distances in pixels from a query to each of S drawings.
-
-    Each is the larger of two means: of the query's points to the nearest of the other's, and the
-    other way round.
-    """
-    sizes = [len(points_P2) for points_P2 in supports]
-    exact = "donot_use_mm_for_euclid_dist"
-    distances = torch.cdist(query_P2, torch.cat(supports), compute_mode=exact).split(sizes, dim=1)
-    each = [torch.maximum(d.amin(1).mean(), d.amin(0).mean()) for d in distances]
-    return torch.stack(each)
+EXACT = "donot_use_mm_for_euclid_dist"  # matrix products would round small distances
 
 
 def hausdorff_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return R×Q×S negative distances, so that higher is likelier."""
+    """Return R×Q×S negative distances, so that a higher score is more likely."""
     blocks = []
-    for query, support in zip(episodes.query_RQ, episodes.support_RS, strict=True):
-        supports = [ink_points(drawings.images_NHW[s]) for s in support]
-        queries = [ink_points(drawings.images_NHW[q]) for q in query]
-        blocks.append(torch.stack([-modified_hausdorff(q, supports) for q in queries]))
+    for query_Q, support_S in zip(episodes.query_RQ, episodes.support_RS, strict=True):
+        supports = [ink_points(drawings.images_NHW[position]) for position in support_S]
+        queries = [ink_points(drawings.images_NHW[position]) for position in query_Q]
+        blocks.append(torch.stack([-modified_hausdorff(query, supports) for query in queries]))
     return torch.stack(blocks)
+
+
+def modified_hausdorff(query_P2: Tensor, supports: list[Tensor]) -> Tensor:
+    """Return the S distances in pixels between a query and S drawings.
+
+    A distance is the larger of two means: over the points of the query, the distance to the
+    nearest point of the drawing, and the other way round.
+
+    Args:
+        query_P2: float32, points of the query; see :func:`ink_points`.
+        supports: points of each drawing.
+    """
+    sizes = [len(points_P2) for points_P2 in supports]
+    distances = torch.cdist(query_P2, torch.cat(supports), compute_mode=EXACT).split(sizes, dim=1)
+    return torch.stack([torch.maximum(d.amin(1).mean(), d.amin(0).mean()) for d in distances])
+
+
+def ink_points(image_HW: Tensor) -> Tensor:
+    """Return the P×2 float32 positions of the ink of a uint8 image in pixels, their mean 0."""
+    points_P2 = (image_HW >= INK_THRESHOLD).nonzero().float()
+    return points_P2 - points_P2.mean(0)

@@ -1,107 +1,133 @@
-"""The images that are given to compare.py: which ones, of which classes, and their pixels."""
+"""The images that a user compares: which files, of which classes, and their pixels.
+
+Tensor suffixes: H W pixels.
+"""
 
 import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from torch import Tensor
 from tqdm import tqdm
 
 from data.errors import InputError
-from data.image_folder import parse_dataset_name, read_pixels
-from data.images import expand_folders, image_files, read_brightness
+from data.image_folder import parse_dataset_name, read_square_image
+from data.images import expand_folders, find_images, read_brightness
 from data.preparation import Preparation, prepare_drawing
 
 MAX_THREADS = 4  # each may hold a large photograph
+MIN_FILES_FOR_PROGRESS = 50  # fewer files are read without a progress bar
 
 
-def split_inputs(queries: Sequence[Path], support: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Return queries and support; without a support, two images are compared with each other.
+def split_inputs(images: Sequence[Path], support: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the queries and the support set; two images alone are a query and its support set.
+
+    Args:
+        images: image files, and folders of them.
+        support: image files and folders of the support set; may be empty.
 
     Raises:
-        InputError: neither.
+        InputError: there is no support set and not exactly two images, or a path does not exist.
     """
-    files = expand_folders(queries)
+    files = expand_folders(images)
     if support:
         return files, list(support)
     if len(files) != 2:
         raise InputError(
-            f"Without --support two images are compared, not {len(files)}. Name two, or say with "
-            "--support what the others shall be compared with."
+            f"Without --support there must be two images, but there are {len(files)}. Name two, or "
+            "name with --support the images to compare them with."
         )
     return files[:1], files[1:]
 
 
 def support_classes(paths: Sequence[Path]) -> dict[str, list[Path]]:
-    """Return the support's classes: of a folder its subfolders, else every image is one.
+    """Return the files of each class of a support set, by the name of the class.
+
+    Args:
+        paths: image files, each of them a class; folders, in which each subfolder and each image
+            next to the subfolders is a class.
 
     Raises:
-        InputError: a path does not exist, or a folder holds no image.
+        InputError: a path does not exist, or a folder contains no image.
     """
-    found: dict[str, list[Path]] = {}
+    classes: dict[str, list[Path]] = {}
     for path in paths:
-        for name, files in (
-            _of_folder(path).items() if path.is_dir() else [(str(path), expand_folders([path]))]
-        ):
-            while name in found:  # equal names in different folders are different classes
+        new = _folder_classes(path) if path.is_dir() else {str(path): expand_folders([path])}
+        for name, files in new.items():
+            while name in classes:  # equal names in different folders are different classes
                 name = f"{path}/{name}"
-            found[name] = files
-    return found
+            classes[name] = files
+    return classes
 
 
-def _of_folder(folder: Path) -> dict[str, list[Path]]:
-    """Return the classes of one folder."""
-    found: dict[str, list[Path]] = {}
-    for file in image_files(folder):
-        if file.parent != folder:
-            found.setdefault(file.parent.relative_to(folder).as_posix(), []).append(file)
-        else:
-            found[file.stem if file.stem not in found else file.name] = [file]
-    return found
-
-
-def image_reader(data: str, image_size: int, how: Preparation) -> Callable[[Path], Tensor]:
-    """Return what makes a file the uint8 image that a network has been trained on the like of.
+def image_reader(data: str, image_size: int, preparation: Preparation) -> Callable[[Path], Tensor]:
+    """Return a function that reads a file as an image like those that a network was trained on.
 
     Args:
         data: name of the data set that the network was trained on.
-        image_size: the network's; of drawings, images of 105 pixels are made first.
-        how: images become drawings.
+        image_size: height and width of the network's input in pixels. Drawings are read at 105
+            pixels, whatever the network's input.
+        preparation: how images become drawings.
+
+    Returns:
+        A function from a file to a uint8 H×W image (3×H×W if the data set has colours).
 
     Raises:
-        InputError: a preparation is asked for where the images were trained on as they are.
+        InputError: a preparation was chosen, but the network was trained on unprepared images.
     """
-    if tree := parse_dataset_name(data):
-        if how != Preparation():
+    if folder := parse_dataset_name(data):
+        if preparation != Preparation():
             raise InputError(
-                f"The network was trained on images of '{data}' as they are, and sees others "
-                "alike. Leave out --invert, --no-binarize and --no-preprocess."
+                f"The network was trained on unprepared images of '{data}', so that --invert, "
+                "--no-binarize and --no-preprocess do not apply. Leave them out."
             )
-        return lambda file: read_pixels(file, image_size, colour=tree.colour)
-    return lambda file: prepare_drawing(read_brightness(file), how, str(file))
+        return lambda file: read_square_image(file, image_size, colour=folder.colour)
+    return lambda file: prepare_drawing(read_brightness(file), preparation, str(file))
 
 
 def read_images(
     files: Sequence[Path], read: Callable[[Path], Tensor]
 ) -> tuple[dict[Path, Tensor], dict[Path, str]]:
-    """Return the uint8 images of files, all of one size, and what is wrong with the other files.
+    """Return the images of files, and the error messages of the files that cannot be read.
 
-    Some threads read them.
+    Several threads read the files.
+
+    Args:
+        files: files to read, each of them once.
+        read: function of :func:`image_reader`.
     """
 
-    def attempt(file: Path) -> Tensor | str:
+    def try_to_read(file: Path) -> Tensor | str:
         try:
             return read(file)
         except InputError as error:
             return str(error)
 
-    bar = partial(tqdm, total=len(files), unit="image", file=sys.stderr, leave=False)
-    with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
-        found = pool.map(attempt, files)
-        quiet = len(files) < 50 or not sys.stderr.isatty()
-        outcomes = dict(zip(files, bar(found, disable=quiet), strict=True))
-    drawn = {file: each for file, each in outcomes.items() if isinstance(each, Tensor)}
-    return drawn, {file: each for file, each in outcomes.items() if isinstance(each, str)}
+    hide_progress = len(files) < MIN_FILES_FOR_PROGRESS or not sys.stderr.isatty()
+    with (
+        ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool,
+        tqdm(
+            pool.map(try_to_read, files),
+            total=len(files),
+            unit="image",
+            file=sys.stderr,
+            leave=False,
+            disable=hide_progress,
+        ) as outcomes,
+    ):
+        outcome_of = dict(zip(files, outcomes, strict=True))
+    images = {file: image for file, image in outcome_of.items() if isinstance(image, Tensor)}
+    errors = {file: message for file, message in outcome_of.items() if isinstance(message, str)}
+    return images, errors
+
+
+def _folder_classes(folder: Path) -> dict[str, list[Path]]:
+    classes: dict[str, list[Path]] = {}
+    for file in find_images(folder):
+        if file.parent != folder:
+            classes.setdefault(file.parent.relative_to(folder).as_posix(), []).append(file)
+        else:
+            classes[file.stem if file.stem not in classes else file.name] = [file]
+    return classes

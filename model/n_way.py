@@ -1,7 +1,6 @@
-"""N-way accuracy of a network by alphabet, and what it takes for what.
+"""N-way one-shot accuracy by alphabet, and which characters a network confuses.
 
-More than a headline needs, for those who want to know where a network is good. Tensor suffixes: N
-drawings, R blocks, Q queries, S support.
+Tensor suffixes: N drawings, R blocks, Q queries, S support.
 """
 
 from typing import Any
@@ -12,55 +11,55 @@ from torch import Tensor
 
 from data.drawings import Drawings
 from data.episodes import Episodes, random_episodes
-from model.evaluate import correctness, embed_drawings, logits_between
+from model.evaluate import correctness, embed_drawings, logits_from_embeddings
 from model.siamese import SiameseNet
 
 N_WAYS = range(2, 21)
-
-N_WAY_CONFUSED = 20
-
+CONFUSION_N_WAY = 20  # confusions are counted on episodes with this many candidates
 N_BLOCKS = 40  # random blocks per alphabet and N
+EPISODE_SEED = 2015  # the same episodes for every network
 
-EPISODE_SEED = 2015  # fixes the episodes, whatever the fit's seed
+AccuracyByWay = dict[int, float]  # accuracy in [0, 1] by the number of candidates
 
 
 def n_way_episodes(drawings: Drawings, n_way: int) -> Episodes:
-    """Return the random within-alphabet episodes of one N."""
+    """Return random N-way episodes; all candidates of an episode are of one alphabet."""
     return random_episodes(drawings, n_way=n_way, n_blocks=N_BLOCKS, seed=EPISODE_SEED)
 
 
 @torch.no_grad()
 def n_way_accuracies(net: SiameseNet, drawings: Drawings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return accuracies and confusions on random within-alphabet episodes.
+    """Return the accuracies and the confusions of a network on random N-way episodes.
 
     Args:
-        net: on the drawings' device.
-        drawings: of the alphabets in question.
+        net: network on the device of the drawings.
+        drawings: drawings of the alphabets to evaluate.
 
     Returns:
-        ``alphabet``, ``n_way``, ``accuracy``; and from the widest episodes ``alphabet``,
-        ``character``, ``answer`` (numbered within the alphabet from 0) and ``count``. An N is left
-        out if an alphabet has fewer characters.
+        Two frames. Accuracies: ``alphabet``, ``n_way`` (2 to 20, but at most the number of
+        characters of the smallest alphabet) and ``accuracy`` in [0, 1]. Confusions, on the
+        episodes with the largest N: ``alphabet``, ``character`` and ``answer`` (numbers within
+        the alphabet, from 0) and ``count``.
     """
     h_NE = embed_drawings(net, drawings, torch.arange(len(drawings)))
-    limit = int(drawings.count_A.min())
+    max_n_way = int(drawings.count_A.min())
     rows: list[dict[str, Any]] = []
     confusions = pd.DataFrame(columns=["alphabet", "character", "answer", "count"])
-    for n_way in (n for n in N_WAYS if n <= limit):
+    for n_way in (n for n in N_WAYS if n <= max_n_way):
         episodes = n_way_episodes(drawings, n_way)
-        logits_RQS = logits_between(net, h_NE, episodes).cpu()
-        right_RQ = correctness(logits_RQS, episodes.target_RQ)
-        by_alphabet = right_RQ.view(len(drawings.alphabets), -1).mean(1).tolist()
-        for alphabet, accuracy in zip(drawings.alphabets, by_alphabet, strict=True):
+        logits_RQS = logits_from_embeddings(net, h_NE, episodes).cpu()
+        correct_RQ = correctness(logits_RQS, episodes.target_RQ)
+        accuracies = correct_RQ.view(len(drawings.alphabets), -1).mean(1).tolist()
+        for alphabet, accuracy in zip(drawings.alphabets, accuracies, strict=True):
             rows.append({"alphabet": alphabet, "n_way": n_way, "accuracy": accuracy})
-        if n_way == min(N_WAY_CONFUSED, limit):
-            answers = episodes.support_RS.gather(1, logits_RQS.argmax(-1))
-            confusions = _confusions(drawings, episodes.query_RQ, answers)
+        if n_way == min(CONFUSION_N_WAY, max_n_way):
+            answer_RQ = episodes.support_RS.gather(1, logits_RQS.argmax(-1))
+            confusions = _count_confusions(drawings, episodes.query_RQ, answer_RQ)
     return pd.DataFrame(rows, columns=["alphabet", "n_way", "accuracy"]), confusions
 
 
-def _confusions(drawings: Drawings, query_RQ: Tensor, answer_RQ: Tensor) -> pd.DataFrame:
-    """Return how often each character was taken for each."""
+def _count_confusions(drawings: Drawings, query_RQ: Tensor, answer_RQ: Tensor) -> pd.DataFrame:
+    """Return how often each character was answered for each character."""
     character_N, alphabet_N = drawings.character_N.cpu(), drawings.alphabet_N.cpu()
     first_A = drawings.first_A.cpu()
     query, answer = query_RQ.flatten(), answer_RQ.flatten()
@@ -73,25 +72,3 @@ def _confusions(drawings: Drawings, query_RQ: Tensor, answer_RQ: Tensor) -> pd.D
         }
     )
     return frame.value_counts(sort=False).reset_index(name="count")
-
-
-def roc_curve(logits_B: Tensor, same_B: Tensor, n_points: int = 200) -> dict[str, list[float]]:
-    """Return ``false`` and ``true`` positive rates of verification, thinned to some points.
-
-    A point for each threshold: pairs of equal logits are on one side of it.
-
-    Args:
-        logits_B: higher is likelier the same character.
-        same_B: whether it is.
-        n_points: at most.
-    """
-    order = logits_B.argsort(descending=True)
-    logits, same = logits_B[order].cpu(), same_B[order].double().cpu()
-    true, false = same.cumsum(0) / same.sum(), (1 - same).cumsum(0) / (1 - same).sum()
-    last = torch.cat([logits[1:] != logits[:-1], torch.ones(1, dtype=torch.bool)]).nonzero()[:, 0]
-    at = last[torch.linspace(0, len(last) - 1, n_points).round().long().unique()]
-    zero = torch.zeros(1, dtype=torch.float64)
-    return {
-        "false": torch.cat([zero, false[at]]).tolist(),
-        "true": torch.cat([zero, true[at]]).tolist(),
-    }

@@ -1,4 +1,4 @@
-"""Networks by configuration and seed: fitted once, kept, and found again."""
+"""Trained networks by configuration and seed: each is trained once, then loaded from its file."""
 
 import hashlib
 from collections.abc import Iterator
@@ -16,31 +16,33 @@ from model.provenance import provenance
 from model.siamese import SiameseNet
 from model.train import Validation, fit
 
+CHECKPOINT_INTERVAL_SECONDS = 30
+
 
 @dataclass(frozen=True)
 class NetworkCache:
-    """Fits on the training alphabets; validation chooses the epoch.
+    """Trains networks on the training alphabets; validation chooses the epoch.
 
     Args:
-        parts: the data set.
-        compute: where to compute, and how.
-        folder: of the networks, and of the checkpoints of fits under way.
+        split: data set.
+        compute: device and precision.
+        folder: folder of the networks and of the checkpoints of unfinished fits.
     """
 
-    parts: Split
+    split: Split
     compute: ComputeConfig
     folder: Path
 
     def networks(self, config: Config, n_seeds: int) -> Iterator[SiameseNet]:
-        """Yield a trained network per seed, from 1."""
+        """Yield a trained network for each seed, from 1."""
         for seed in range(1, n_seeds + 1):
             yield self.network(config, seed)
 
     def network(self, config: Config, seed: int) -> SiameseNet:
-        """Return a trained network; it is fitted only where its file is not there yet.
+        """Return a trained network; it is trained only if its file does not exist.
 
         Raises:
-            InputError: the fit could not learn, or a file cannot be read or written.
+            InputError: the fit diverged, or a file cannot be read or written.
         """
         path = self.folder / f"{self._name(config)}-{seed}.pt"
         if not path.exists():
@@ -50,29 +52,35 @@ class NetworkCache:
         return net.to(self.compute.device)
 
     def _name(self, config: Config) -> str:
-        """Return what tells fits apart beside their seeds, so that none is taken for another."""
-        made = (
+        """Return a name that differs if fits of equal seed differ."""
+        identity = (
             self.compute.device.type,
             self.compute.precision,
-            self.parts.train.digest,
+            self.split.train.digest,
             FIT_FORMAT,
         )
-        return f"{config.digest}-{hashlib.sha256(' '.join(made).encode()).hexdigest()[:12]}"
+        digest = hashlib.sha256(" ".join(identity).encode()).hexdigest()
+        return f"{config.digest}-{digest[:12]}"
 
     def _fit(self, config: Config, seed: int, path: Path) -> None:
         state = FitState(config, seed, self.compute)
-        validation = Validation(self.parts.val, dense_validation(self.parts.val))
-        under_way = path.with_suffix(".fit.pt")
+        train, val = self.split.train, self.split.val
+        checkpoint_path = path.with_suffix(".fit.pt")
         for _ in fit(
-            state, self.parts.train, validation, checkpoint_path=under_way, checkpoint_interval=30
+            state,
+            train,
+            Validation(val, dense_validation(val)),
+            checkpoint_path=checkpoint_path,
+            checkpoint_interval=CHECKPOINT_INTERVAL_SECONDS,
         ):
             pass
-        if state.history[-1].diverged:
+        last = state.history[-1]
+        if last.diverged:
             raise InputError(
-                f"The fit of {config.digest}, seed {seed}, died: {state.history[-1].stopped}. "
+                f"The fit of {config.digest} with seed {seed} diverged: {last.stopped}. "
                 "Leave out its table, or choose another --scale or study."
             )
-        facts = state.facts() | {"data": self.parts.train.name, "train_on": "train"}
-        facts |= {"data_digest": self.parts.train.digest, "provenance": provenance(self.compute)}
-        save_network(path, state.best_net(), config, facts)
-        under_way.unlink(missing_ok=True)
+        metadata = state.metadata() | {"data": train.name, "train_on": "train"}
+        metadata |= {"data_digest": train.digest, "provenance": provenance(self.compute)}
+        save_network(path, state.best_net(), config, metadata)
+        checkpoint_path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Layer-wise stochastic gradient descent and its schedules, set once per epoch."""
+"""Stochastic gradient descent with rates per layer, and the schedules of the rates."""
 
 import math
 
@@ -11,9 +11,13 @@ FIRST_MOMENTUM = 0.5
 
 
 def lr_factor(fit: FitConfig, epoch: int) -> float:
-    """Return what every learning rate is multiplied by in an epoch (from 0).
+    """Return the factor of all learning rates in an epoch.
 
-    ``exponential`` is ``0.99 ** epoch``; ``cosine`` falls from 1 to nearly 0 at ``max_epochs``.
+    ``exponential`` is ``0.99 ** epoch``; ``cosine`` falls from 1 to 0 at ``max_epochs``.
+
+    Args:
+        fit: configuration of the fit.
+        epoch: index of the epoch, from 0.
 
     Source: Koch 2015 §3.2 "Learning schedule" (exponential).
     """
@@ -23,18 +27,23 @@ def lr_factor(fit: FitConfig, epoch: int) -> float:
 
 
 def momentum_at(fit: FitConfig, final: float, epoch: int) -> float:
-    """Return a layer's momentum in an epoch (from 0): a line from 0.5 to its final value.
+    """Return the momentum of a layer in an epoch; it rises linearly from 0.5 to its final value.
 
-    Source: Koch 2015 §3.2 "Learning schedule". Deviation D5: the line takes ``ramp_epochs``.
+    Args:
+        fit: configuration of the fit.
+        final: final momentum of the layer.
+        epoch: index of the epoch, from 0.
+
+    Source: Koch 2015 §3.2 "Learning schedule". Deviation D5: it rises for ``ramp_epochs``.
     """
-    share = min(epoch / fit.ramp_epochs, 1.0) if fit.ramp_epochs else 1.0
-    return FIRST_MOMENTUM + (final - FIRST_MOMENTUM) * share
+    progress = min(epoch / fit.ramp_epochs, 1.0) if fit.ramp_epochs else 1.0
+    return FIRST_MOMENTUM + (final - FIRST_MOMENTUM) * progress
 
 
 def build_optimizer(net: SiameseNet, fit: FitConfig) -> torch.optim.SGD:
-    """Return SGD with one parameter group per layer, in the layers' order.
+    """Return SGD with one parameter group per layer, in the order of the layers.
 
-    Deviation D2: the paper's update is read as the gradient of ``λ|w|²``, hence a
+    Deviation D2: the paper's update is read as the gradient of ``λ|w|²``, which is a
     ``weight_decay`` of 2λ.
     """
     groups = [
@@ -52,7 +61,13 @@ def build_optimizer(net: SiameseNet, fit: FitConfig) -> torch.optim.SGD:
 
 
 def set_epoch(optimizer: torch.optim.Optimizer, fit: FitConfig, epoch: int) -> None:
-    """Give every layer its learning rate and momentum of an epoch (from 0)."""
+    """Set the learning rate and the momentum of every layer for an epoch.
+
+    Args:
+        optimizer: optimiser of :func:`build_optimizer`.
+        fit: configuration of the fit.
+        epoch: index of the epoch, from 0.
+    """
     for group, rates in zip(optimizer.param_groups, fit.rates, strict=True):
         group["lr"] = rates.lr * lr_factor(fit, epoch)
         group["momentum"] = momentum_at(fit, rates.momentum, epoch)

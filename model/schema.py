@@ -1,8 +1,8 @@
-"""The schema of stored forms, and the field names and defaults of its earlier versions.
+"""The schema of stored data: field names and defaults of earlier versions, and their upgrade.
 
-Everything that the program stores as JSON carries ``schema``: study identities, checkpoints,
-networks and results. :func:`upgrade` reads a form of any earlier schema. A renamed field needs one
-line in :data:`RENAMED`; a new field whose earlier value was implied, one in :data:`DEFAULTS`.
+Everything that the program stores as JSON contains ``schema``: study identities, checkpoints,
+networks and results. :func:`upgrade` reads every earlier schema. To rename a stored field, add a
+line to :data:`RENAMED`; to add a field whose value was implied before, add one to :data:`DEFAULTS`.
 """
 
 from collections.abc import Mapping
@@ -10,50 +10,55 @@ from typing import Any
 
 from data.errors import InputError
 
-SCHEMA = 2  # 1: before version 0.6, which did not store a number
+SCHEMA = 2  # schema 1 did not store a number
 
 # Form → {name in an earlier schema: name today}.
 RENAMED: dict[str, dict[str, str]] = {
     "settings": {"epoch_steps": "steps_per_epoch", "pairs": "n_pairs"},
     "fit": {"epoch_steps": "steps_per_epoch"},
     "network": {"facts": "metadata"},
-    "metadata": {"died": "diverged"},
+    "metadata": {"died": "diverged", "worth": "value_text"},
     "trial": {"died": "diverged"},
+    "seed": {"died": "diverged"},
+    "result": {"worth": "value_text"},
 }
-# Form → {name: value of forms that do not store it}.
+# Form → {name: value if the field is not stored}.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "result": {"n_way": 20},
 }
-# Form → {name of a field: form of its value}.
+# Form → {name of a field: form of its value, or of the items of its list}.
 NESTED: dict[str, dict[str, str]] = {
     "identity": {"settings": "settings", "base": "config"},
     "config": {"fit": "fit"},
     "checkpoint": {"config": "config"},
     "network": {"config": "config", "metadata": "metadata"},
-    "result": {"config": "config"},
+    "result": {"config": "config", "seeds": "seed"},
 }
 
 
 def upgrade(form: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stored form with the names and defaults of today's schema, without ``schema``.
+    """Return stored data with today's names and defaults, without ``schema``.
 
     Args:
-        form: ``"identity"``, ``"settings"``, ``"config"``, ``"fit"``, ``"checkpoint"``,
-            ``"network"``, ``"metadata"``, ``"trial"`` or ``"result"``.
-        values: the stored form; it is not changed.
+        form: kind of the data: ``"identity"``, ``"settings"``, ``"config"``, ``"fit"``,
+            ``"checkpoint"``, ``"network"``, ``"metadata"``, ``"trial"``, ``"result"`` or ``"seed"``.
+        values: data of any schema up to :data:`SCHEMA`; it is not changed.
 
     Raises:
-        InputError: the form was written by a later version of the program.
+        InputError: a later version of the program has written the data.
     """
     if values.get("schema", 1) > SCHEMA:
         raise InputError(
             f"`schema <= {SCHEMA}` must hold, but the schema of this {form} is "
-            f"{values['schema']}. Update the program, which is older than the file."
+            f"{values['schema']}. Update the program; a later version has written this {form}."
         )
     renamed = RENAMED.get(form, {})
     upgraded = {renamed.get(name, name): value for name, value in values.items()}
     upgraded.pop("schema", None)
-    for name, inner in NESTED.get(form, {}).items():
-        if isinstance(upgraded.get(name), Mapping):
-            upgraded[name] = upgrade(inner, upgraded[name])
+    for name, nested_form in NESTED.get(form, {}).items():
+        value = upgraded.get(name)
+        if isinstance(value, Mapping):
+            upgraded[name] = upgrade(nested_form, value)
+        elif isinstance(value, list):
+            upgraded[name] = [upgrade(nested_form, item) for item in value]
     return DEFAULTS.get(form, {}) | upgraded

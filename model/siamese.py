@@ -13,35 +13,18 @@ from torch import Tensor, nn
 
 from model.architecture import CONVS, DenseConfig, ModelConfig
 from model.device import autocast
+from model.torch_internals import UninitialisedConv2d, UninitialisedLinear
 from model.weighted_l1 import weighted_l1
 
 
-class _Bare:
-    """Leaves the weights to :func:`initialise`; torch's would draw from the global random state.
-
-    ``torch.nn.utils.skip_init`` does the same, and imports sympy for it: 1.5 s.
-    """
-
-    def reset_parameters(self) -> None:
-        """Draw nothing."""
-
-
-class Linear(_Bare, nn.Linear):
-    """A fully connected layer, its weights not drawn yet."""
-
-
-class Conv2d(_Bare, nn.Conv2d):
-    """A convolution, its weights not drawn yet."""
-
-
 class SiameseNet(nn.Module):
-    """Embeds drawings and scores how likely two of them show one character.
+    """Embeds drawings, and returns for pairs the logit that both show the same character.
 
     Args:
-        config: the geometry.
-        generator: random state of the initial weights; None leaves them undefined, to be loaded.
-        precision: what the layers compute in, ``"float32"`` or ``"bfloat16"``; weights, embeddings
-            and logits are float32 in either.
+        config: architecture of the network.
+        generator: random state of the initial weights; None leaves them uninitialised.
+        precision: number format of the layers, ``"float32"`` or ``"bfloat16"``. Weights,
+            embeddings and logits are always float32.
 
     Source: Koch 2015 §3.1, Figure 4.
     """
@@ -53,38 +36,39 @@ class SiameseNet(nn.Module):
         generator: torch.Generator | None = None,
         precision: str = "float32",
     ) -> None:
-        """Build the layers of the twin, and the head."""
+        """Create the layers of the twin and the head."""
         super().__init__()
         self.config = config
         self.precision = precision
-        self._build()
-        self.head: nn.Linear = Linear(config.units, 1)
+        self._create_layers()
+        self.head: nn.Linear = UninitialisedLinear(config.units, 1)
         if generator is not None:
             initialise(self, generator=generator)
         self.to(memory_format=torch.channels_last)
 
-    def _build(self) -> None:
-        """Build conv1 … conv4 and fc1."""
+    def _create_layers(self) -> None:
+        """Create conv1 … conv4 and fc1."""
         assert isinstance(self.config, ModelConfig)
         f1, f2, f3, f4 = self.config.filters
         k1, k2, k3, k4 = self.config.kernels
-        self.conv1: nn.Conv2d = Conv2d(self.config.channels, f1, k1)
-        self.conv2: nn.Conv2d = Conv2d(f1, f2, k2)
-        self.conv3: nn.Conv2d = Conv2d(f2, f3, k3)
-        self.conv4: nn.Conv2d = Conv2d(f3, f4, k4)
-        self.fc1: nn.Linear = Linear(self.config.n_flat, self.config.units)
+        self.conv1: nn.Conv2d = UninitialisedConv2d(self.config.channels, f1, k1)
+        self.conv2: nn.Conv2d = UninitialisedConv2d(f1, f2, k2)
+        self.conv3: nn.Conv2d = UninitialisedConv2d(f2, f3, k3)
+        self.conv4: nn.Conv2d = UninitialisedConv2d(f3, f4, k4)
+        self.fc1: nn.Linear = UninitialisedLinear(self.config.n_flat, self.config.units)
 
     def compile_training(self) -> None:
-        """Let ``torch.compile`` translate what is trained, on a GPU into CUDA graphs.
+        """Compile the training of this network with ``torch.compile``, on a GPU with CUDA graphs.
 
-        Without gradients the layers stay as they are: a CUDA graph's results are overwritten by
-        its next run, and an evaluation keeps many.
+        Without gradients the network is not compiled: each run of a CUDA graph overwrites the
+        results of the run before, and an evaluation needs many results at once.
         """
-        torch.compiler.reset()  # graphs of another geometry would count against the limit
+        torch.compiler.reset()  # graphs of other architectures would count towards the limit
         mode = "reduce-overhead" if self.head.weight.is_cuda else "default"
         for name in ("embed", "compare"):
-            plain = getattr(self, name)
-            setattr(self, name, _if_training(torch.compile(plain, mode=mode), plain))
+            original = getattr(self, name)
+            compiled = torch.compile(original, mode=mode)
+            setattr(self, name, _compiled_with_gradients(compiled, original))
 
     def embed(self, x_B1HW: Tensor) -> Tensor:
         """Return the embeddings h.
@@ -93,22 +77,22 @@ class SiameseNet(nn.Module):
             x_B1HW: float, ink 1, paper 0, of the configured size.
 
         Returns:
-            Float32 B×E in (0, 1). A drawing's row does not depend on the other drawings.
+            Float32 B×E in (0, 1). A row does not depend on the other drawings of the batch.
         """
         x = x_B1HW.contiguous(memory_format=torch.channels_last)
         with autocast(x.device, self.precision):
             for conv in (self.conv1, self.conv2, self.conv3):
-                # ReLU and max-pooling commute; pooling first leaves ReLU a quarter of the work.
+                # ReLU and max-pooling commute; after pooling, ReLU has a quarter of the work.
                 x = F.relu_(F.max_pool2d(conv(x), 2))
             x = F.relu_(self.conv4(x))
             return torch.sigmoid(self.fc1(x.flatten(1)).float())
 
     def compare(self, h1_E: Tensor, h2_E: Tensor) -> Tensor:
-        """Return logits ``Σ_j α_j |h1_j − h2_j| + b`` of two batches of embeddings.
+        """Return the logits ``Σ_j α_j |h1_j − h2_j| + b`` of embeddings.
 
         Args:
-            h1_E: B×E, or R×Q×E.
-            h2_E: B×E, or R×S×E.
+            h1_E: float32 B×E, or R×Q×E.
+            h2_E: float32 B×E, or R×S×E.
 
         Returns:
             Float32 B for B×E with B×E; R×Q×S, each query with each support drawing of its block.
@@ -119,7 +103,7 @@ class SiameseNet(nn.Module):
         if h1_E.dim() == 2:
             return (h1_E - h2_E).abs() @ weight + bias
         blocks = zip(h1_E, h2_E, strict=True)
-        return torch.stack([weighted_l1(q, s, weight) for q, s in blocks]) + bias
+        return torch.stack([weighted_l1(h1_QE, h2_SE, weight) for h1_QE, h2_SE in blocks]) + bias
 
     def forward(self, x1_B1HW: Tensor, x2_B1HW: Tensor) -> Tensor:
         """Return the B logits of B pairs of images."""
@@ -133,12 +117,12 @@ class DenseNet(SiameseNet):
     Source: Koch 2015 §4.2, Table 2.
     """
 
-    def _build(self) -> None:
-        """Build fc1 and fc2."""
+    def _create_layers(self) -> None:
+        """Create fc1 and fc2."""
         config = self.config
         assert isinstance(config, DenseConfig)
-        self.fc1: nn.Linear = Linear(config.image_size**2, config.hidden)
-        self.fc2: nn.Linear = Linear(config.hidden, config.units)
+        self.fc1: nn.Linear = UninitialisedLinear(config.image_size**2, config.hidden)
+        self.fc2: nn.Linear = UninitialisedLinear(config.hidden, config.units)
 
     def embed(self, x_B1HW: Tensor) -> Tensor:
         """Return the embeddings h, as :meth:`SiameseNet.embed` does."""
@@ -153,25 +137,25 @@ def build_net(
     generator: torch.Generator | None = None,
     precision: str = "float32",
 ) -> SiameseNet:
-    """Return a network of either kind; see :class:`SiameseNet`."""
-    kind = DenseNet if isinstance(config, DenseConfig) else SiameseNet
-    return kind(config, generator=generator, precision=precision)
+    """Return a network of the class that an architecture needs.
 
-
-def _if_training(
-    compiled: Callable[..., Tensor], plain: Callable[..., Tensor]
-) -> Callable[..., Tensor]:
-    """Return a function that is the first with gradients, and the second without."""
-    return lambda *tensors: (compiled if torch.is_grad_enabled() else plain)(*tensors)
+    Args:
+        config: architecture of the network.
+        generator: see :class:`SiameseNet`.
+        precision: see :class:`SiameseNet`.
+    """
+    net_class = DenseNet if isinstance(config, DenseConfig) else SiameseNet
+    return net_class(config, generator=generator, precision=precision)
 
 
 def initialise(net: SiameseNet, *, generator: torch.Generator) -> None:
-    """Draw the initial weights in the order of the layers.
+    """Draw the initial weights, in the order of the layers.
 
-    ``paper``: conv weights N(0, 0.01), fully connected weights N(0, 0.2), biases N(0.5, 0.01); the
-    second number is the standard deviation.
-    ``scaled`` (Deviation D10): He's standard deviation before a ReLU and Xavier's before the
-    sigmoid, biases 0; the head starts as a plain negative distance, so that nearer is likelier.
+    ``paper``: weights of convolutions N(0, 0.01), of fully connected layers N(0, 0.2), biases
+    N(0.5, 0.01), where the second number is the standard deviation.
+    ``scaled`` (Deviation D10): He's standard deviation before a ReLU, Xavier's before the sigmoid,
+    biases 0. The head starts as a negative distance with equal weights, so that a shorter distance
+    is more likely the same character.
 
     Source: Koch 2015 §3.2 "Weight initialization".
     """
@@ -188,6 +172,13 @@ def initialise(net: SiameseNet, *, generator: torch.Generator) -> None:
                 layer.weight.fill_(-4.0 / math.sqrt(n_inputs))
                 layer.bias.zero_()
             else:
-                gain = 2.0 if name in net.config.rectified else 1.0
+                gain = 2.0 if name in net.config.relu_layers else 1.0
                 layer.weight.normal_(0.0, math.sqrt(gain / n_inputs), generator=generator)
                 layer.bias.zero_()
+
+
+def _compiled_with_gradients(
+    compiled: Callable[..., Tensor], original: Callable[..., Tensor]
+) -> Callable[..., Tensor]:
+    """Return a function that calls the compiled function if gradients are enabled."""
+    return lambda *tensors: (compiled if torch.is_grad_enabled() else original)(*tensors)

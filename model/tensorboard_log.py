@@ -1,4 +1,4 @@
-"""The course of fits for TensorBoard, by torch's own writer."""
+"""Logs of the epochs of fits for TensorBoard."""
 
 import math
 from collections.abc import Iterator
@@ -12,31 +12,15 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
-def open_writer(folder: Path) -> "SummaryWriter":
-    """Return a writer of a fit; what an earlier one wrote there is replaced from epoch 1 on.
-
-    Raises:
-        InputError: TensorBoard is not installed.
-        OSError: the folder cannot be written.
-    """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise InputError(
-            "--tensorboard needs one more library. Run: uv sync --extra tensorboard"
-        ) from error
-    return SummaryWriter(folder, purge_step=1)
-
-
 def log_epochs(results: Iterator[EpochResult], folder: Path | None) -> Iterator[EpochResult]:
-    """Yield a fit's results, each of them written down first.
+    """Yield the results of a fit, and log each of them first.
 
     Args:
-        results: of :func:`model.train.fit`; a fit that goes on begins with those of before.
-        folder: of this fit, or None to write nothing.
+        results: results of :func:`model.train.fit`; those of a resumed fit begin with epoch 1.
+        folder: folder of the logs of this fit; None for no log.
 
     Raises:
-        InputError: TensorBoard is not installed, or the folder cannot be written.
+        InputError: TensorBoard is not installed, or the folder is not writable.
     """
     if folder is None:
         yield from results
@@ -48,9 +32,25 @@ def log_epochs(results: Iterator[EpochResult], folder: Path | None) -> Iterator[
                 yield result
     except OSError as error:
         raise InputError(
-            f"--tensorboard cannot be written to {folder} ({error}). Free space there, or name "
-            "another folder."
+            f"--tensorboard cannot be written to {folder} ({error}). Check its permissions and "
+            "the free disk space, or name another folder."
         ) from error
+
+
+def open_writer(folder: Path) -> "SummaryWriter":
+    """Return a writer of one fit; its epochs replace those of earlier writers in the folder.
+
+    Raises:
+        InputError: TensorBoard is not installed.
+        OSError: the folder is not writable.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise InputError(
+            "--tensorboard needs one more library. Run: uv sync --extra tensorboard"
+        ) from error
+    return SummaryWriter(folder, purge_step=1)
 
 
 def _write(writer: "SummaryWriter", result: EpochResult) -> None:

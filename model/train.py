@@ -1,4 +1,4 @@
-"""One fit, from random weights to the best epoch's: resumable, bit for bit on one CPU."""
+"""One fit, from the initial weights to those of the best epoch; resumes bit for bit on one CPU."""
 
 import copy
 import math
@@ -18,23 +18,21 @@ from model.fit_state import EpochResult, FitState
 from model.losses import LOSSES, chance_loss, images_per_epoch, training_drawings
 from model.optim import set_epoch
 
-COLLAPSED_EPOCHS = 3  # so many epochs at the chance loss are enough
-
-COLLAPSED_SHARE = 0.995  # of the chance loss
-
-CHANCE = 1 / N_WAY
+COLLAPSED_EPOCHS = 3  # a fit stops after this many epochs at the chance loss
+COLLAPSED_FRACTION = 0.995  # of the chance loss, from which on an epoch counts as collapsed
+CHANCE_ACCURACY = 1 / N_WAY
 
 
 @dataclass(frozen=True)
 class Validation:
-    """The episodes that choose epochs and hyperparameters, and the drawings they use."""
+    """The validation episodes, which choose epochs and hyperparameters, and their drawings."""
 
     drawings: Drawings
     episodes: Episodes
 
     @property
     def chance(self) -> float:
-        """Accuracy of a network that has learnt nothing."""
+        """Accuracy in [0, 1] of a network that does not depend on its input."""
         return 1 / self.episodes.n_way
 
 
@@ -46,41 +44,43 @@ def fit(
     checkpoint_path: Path | None = None,
     checkpoint_interval: float = 0.0,
 ) -> Iterator[EpochResult]:
-    """Train, and yield each epoch's result, first those of the checkpoint; the caller may stop.
+    """Train, and yield the result of each epoch, those of the checkpoint first.
+
+    The caller may stop the iteration.
 
     Args:
-        state: where to start; afterwards ``state.best_net()`` is the trained network.
+        state: initial state; afterwards ``state.best_net()`` is the trained network.
         train: drawings of the training alphabets.
         validation: chooses the best epoch; None trains to the end and keeps the last weights.
-        checkpoint_path: written after an epoch; if it exists, the fit goes on from there.
-        checkpoint_interval: time that must have passed since it was last written.
+        checkpoint_path: file that is written after epochs; if it exists, the fit resumes from it.
+        checkpoint_interval: minimum seconds of training between two checkpoints.
 
-    Source: Koch 2015 §3.2 "Training": stop after 20 epochs without a gain, keep the best.
+    Source: Koch 2015 §3.2 "Training": stop after 20 epochs without improvement, keep the best.
     """
     state.data = data_identity(train, validation)
     if checkpoint_path and checkpoint_path.exists():
         state.load(checkpoint_path)
     yield from list(state.history)
     drawings = training_drawings(train, state.config.fit).to(state.compute.device)
-    unsaved = 0.0
+    unsaved_seconds = 0.0
     while not (state.history and state.history[-1].stopped):
-        started = time.perf_counter()
+        start = time.perf_counter()
         loss = train_epoch(state, drawings)
         accuracy = _validate(state, validation, loss)
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - start
         result = _epoch_result(state, loss, accuracy, seconds, drawings.n_characters)
         state.history.append(result)
         if state.best is result:
-            state.best_weights = copy.deepcopy(state.candidate.state_dict())
-        unsaved += result.seconds
-        if checkpoint_path and unsaved >= checkpoint_interval:
+            state.best_weights = copy.deepcopy(state.evaluated_net.state_dict())
+        unsaved_seconds += result.seconds
+        if checkpoint_path and unsaved_seconds >= checkpoint_interval:
             state.save(checkpoint_path)
-            unsaved = 0.0
+            unsaved_seconds = 0.0
         yield result
 
 
 def data_identity(train: Drawings, validation: Validation | None) -> dict[str, Any]:
-    """Return what a checkpoint's data must agree with, as JSON values."""
+    """Return what must be equal in the data of a fit and of its checkpoint, as JSON values."""
     return {
         "digest": train.digest,
         "train": list(train.alphabets),
@@ -90,11 +90,11 @@ def data_identity(train: Drawings, validation: Validation | None) -> dict[str, A
 
 
 def train_epoch(state: FitState, drawings: Drawings) -> float:
-    """Run one epoch; return the mean loss, the only number that leaves the device.
+    """Train for one epoch, and return the mean loss; no other value leaves the device.
 
     Args:
-        state: its networks and optimiser are moved on.
-        drawings: what the recipe trains on, on the state's device.
+        state: state of the fit; its networks and its optimiser change.
+        drawings: drawings that the recipe trains on, on the device of the state.
     """
     config = state.config.fit
     set_epoch(state.optimizer, config, len(state.history))
@@ -107,44 +107,44 @@ def train_epoch(state: FitState, drawings: Drawings) -> float:
 
 
 def train_step(state: FitState, loss: Tensor) -> None:
-    """Move the weights by one loss, and their average after them."""
+    """Update the weights by the gradient of a loss, then their average."""
     state.optimizer.zero_grad()
     loss.backward()
     state.optimizer.step()
     state.n_steps += 1
-    update_average(state)
+    update_ema(state)
 
 
 @torch.no_grad()
-def update_average(state: FitState) -> None:
-    """Move the averaged weights towards the weights; early averages span the last tenth."""
+def update_ema(state: FitState) -> None:
+    """Update the averaged weights; early averages span about the last tenth of the steps."""
     if state.config.fit.ema:
         decay = min(state.config.fit.ema, (1 + state.n_steps) / (10 + state.n_steps))
         pairs = zip(state.ema_net.parameters(), state.net.parameters(), strict=True)
-        for mean, weight in pairs:
-            mean.lerp_(weight, 1 - decay)
+        for average, weight in pairs:
+            average.lerp_(weight, 1 - decay)
 
 
 def _validate(state: FitState, validation: Validation | None, loss: float) -> float:
-    """Return the validation accuracy; NaN without validation, chance for a fit that diverged."""
+    """Return the validation accuracy; NaN without validation, chance if the loss is not finite."""
     if validation is None:
-        return CHANCE if not math.isfinite(loss) else math.nan
+        return math.nan if math.isfinite(loss) else CHANCE_ACCURACY
     if not math.isfinite(loss):
         return validation.chance
-    return one_shot_accuracy(state.candidate, validation.drawings, validation.episodes)
+    return one_shot_accuracy(state.evaluated_net, validation.drawings, validation.episodes)
 
 
 def _epoch_result(
     state: FitState, loss: float, accuracy: float, seconds: float, n_characters: int
 ) -> EpochResult:
-    """Return the epoch's result with the reason to stop, if there is one."""
+    """Return the result of an epoch, with the reason to stop if there is one."""
     epoch, config = len(state.history) + 1, state.config.fit
-    limit = COLLAPSED_SHARE * chance_loss(config, n_characters)
-    recent = [r.loss for r in state.history[1 - COLLAPSED_EPOCHS :]] + [loss]
+    collapsed_loss = COLLAPSED_FRACTION * chance_loss(config, n_characters)
+    recent_losses = [result.loss for result in state.history[1 - COLLAPSED_EPOCHS :]] + [loss]
     stopped = None
     if not math.isfinite(loss):
         stopped = "non-finite loss"
-    elif len(recent) >= COLLAPSED_EPOCHS and min(recent) >= limit:
+    elif len(recent_losses) >= COLLAPSED_EPOCHS and min(recent_losses) >= collapsed_loss:
         stopped = "collapsed"
     elif epoch >= config.max_epochs:
         stopped = "all epochs done"
@@ -155,7 +155,7 @@ def _epoch_result(
 
 
 def _is_out_of_patience(state: FitState, epoch: int, accuracy: float) -> bool:
-    """Return whether too many epochs went by without a gain; a cosine gains most at its end."""
+    """Return whether too many epochs did not improve; never with a cosine schedule."""
     config, best = state.config.fit, state.best
     if config.schedule == "cosine" or best is None:
         return False

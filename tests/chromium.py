@@ -1,4 +1,4 @@
-"""A headless browser, if there is one: CHROMIUM names it, else it is looked for on the PATH."""
+"""A headless browser: the one named by CHROMIUM, or the first one on the PATH."""
 
 import os
 import shutil
@@ -12,16 +12,16 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def find() -> str:
-    """Return the browser's path; without one, skip the test loudly."""
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if not found:
-        pytest.skip("PAGES ARE UNTESTED HERE: install chromium, or name it in CHROMIUM")
-    return found
+    """Return the path of the browser; skip the test if there is none."""
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not path:
+        pytest.skip("NO PAGE IS TESTED: install chromium, or set CHROMIUM to its path")
+    return path
 
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """Start the browser and end it."""
+    """Run the browser until the end of the block."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -32,14 +32,14 @@ def browser() -> Iterator[Any]:
             started.close()
 
 
-class Watched:
-    """A page whose errors, requests and dialogs are noted."""
+class RecordedPage:
+    """A page whose errors, requests and dialogs are recorded."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
         self.errors: list[str] = []
         self.requests: list[str] = []
-        page.on("console", self._note)
+        page.on("console", self._record_error)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("dialog", self._dismiss)
         page.on("request", lambda request: self.requests.append(request.url))
@@ -48,10 +48,10 @@ class Watched:
         self.errors.append("a dialog was opened")
         dialog.dismiss()
 
-    def _note(self, message: Any) -> None:
+    def _record_error(self, message: Any) -> None:
         if message.type == "error":
             self.errors.append(message.text)
 
     def foreign(self, *own: str) -> list[str]:
-        """Return the addresses that were asked for, but for one's own."""
+        """Return the requested URLs that do not begin with one of ours."""
         return [url for url in self.requests if not url.startswith((*own, "data:", "blob:"))]

@@ -1,4 +1,4 @@
-"""The commands as a person types them."""
+"""Runs the scripts, either as processes or within the process of the tests."""
 
 import os
 import runpy
@@ -10,41 +10,88 @@ from pathlib import Path
 
 import optuna
 import pytest
+import torch
 
+import hpo.cli.study
+from data.errors import InputError
+from hpo.runtime import processes
+from hpo.runtime.launcher import Outcome
+from hpo.runtime.requeue import WorkerId, own_id
+from hpo.runtime.worker import run_worker
+from hpo.study.settings import RunConfig
 from hpo.study.storage import open_storage
 
 ROOT = Path(__file__).parents[1]
-SMALL = ["--data", "glyphs", "--image-size", "20", "--validation", "paper", "--finalists", "0"]
+SMALL = [
+    *("--data", "glyphs", "--image-size", "20", "--validation", "paper"),
+    *("--finalists", "0", "--keep-networks", "0"),
+]
 OTHER = ["--storage", "sqlite:///other.db"]
 REFIT = ["--max-epochs", "2", "--precision", "float32"]
 STUDY = [*SMALL, "--steps-per-epoch", "2", "--max-epochs", "2", "--seed", "1"]
+
+
+class InProcessLauncher:
+    """A launcher that runs a worker in this process, before its start returns."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[int, Outcome] = {}
+
+    def start(self, run: RunConfig, phase: str, index: int) -> None:
+        self._outcomes[index] = None
+        try:
+            run_worker(run, phase, index)
+        except InputError as error:
+            self._outcomes[index] = error
+
+    def wait(self, seconds: float) -> dict[int, Outcome]:
+        outcomes, self._outcomes = self._outcomes, {}
+        return outcomes
+
+    def running(self) -> dict[int, WorkerId]:
+        return dict.fromkeys(self._outcomes, own_id())
+
+    def kill(self, index: int) -> None:
+        raise AssertionError(f"worker {index} cannot hang: it has ended")
+
+    def stop(self) -> set[WorkerId]:
+        return set()
 
 
 def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
-def script(folder: Path, name: str, *flags: str) -> subprocess.CompletedProcess[str]:
+def run_script(folder: Path, name: str, *flags: str) -> subprocess.CompletedProcess[str]:
+    """Run a script as a process, as a shell does."""
     command = [sys.executable, str(ROOT / name), *flags]
     return subprocess.run(
         command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=170
     )
 
 
-def here(
+def run_in_process(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, *flags: str
 ) -> SystemExit | None:
-    """Run a script in this process, which has imported torch already; return how it exited."""
+    """Run a script and its workers in this process, which has imported torch already.
+
+    Returns:
+        How the script exited, or None if its main function returned.
+    """
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", [name, *flags])
+    monkeypatch.setattr(hpo.cli.study, "ProcessLauncher", InProcessLauncher)
+    monkeypatch.setattr(processes, "start_forkserver", lambda: None)
     handlers = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
-    shown = warnings.formatwarning
+    formatwarning, n_threads = warnings.formatwarning, torch.get_num_threads()
+    torch.set_num_threads(1)  # faster for small networks, most of all on a busy machine
     try:
         runpy.run_path(str(ROOT / name), run_name="__main__")
     except SystemExit as end:
         return end
     finally:
-        warnings.formatwarning = shown
+        warnings.formatwarning = formatwarning
+        torch.set_num_threads(n_threads)
         for number, handler in handlers:
             signal.signal(number, handler)
     return None

@@ -1,4 +1,4 @@
-"""Small glyphs for the fast tests; the real Omniglot where OMNIGLOT_ROOT names it."""
+"""Small glyphs for the fast tests; the real Omniglot if OMNIGLOT_ROOT names its folder."""
 
 import os
 from collections.abc import Iterator
@@ -17,6 +17,15 @@ def _few_threads() -> None:
     torch.set_num_threads(min(2, os.cpu_count() or 1))
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: faster for networks so small that threads mostly wait."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
 @pytest.fixture(scope="session")
 def packed_105() -> Dataset:
     return glyphs.make_glyphs(n_alphabets={"train": 4, "val": 2, "test": 2})
@@ -32,9 +41,17 @@ def parts(packed: Dataset) -> Split:
     return split_dataset(packed)
 
 
+@pytest.fixture(scope="session")
+def parts_20(packed_105: Dataset) -> Split:
+    """The glyphs at 20 pixels, at which fits are fastest."""
+    return split_dataset(
+        Dataset(cache.resize_drawings(packed_105.drawings, 20), packed_105.official)
+    )
+
+
 @pytest.fixture
 def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty folder, so that var/ and study.db are the test's own."""
+    """Work in an empty folder, so that each test has its own var/ and study.db."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OMNIGLOT_ROOT", raising=False)
     return tmp_path
@@ -52,7 +69,7 @@ def omniglot_root() -> Path:
 def omniglot_105(
     omniglot_root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Dataset]:
-    """All of Omniglot, read from its archives into a cache of the tests' own."""
+    """All of Omniglot, read from its archives into a cache that only the tests use."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("omniglot"))
         yield load.load_dataset("omniglot", omniglot_root, 105)

@@ -1,4 +1,4 @@
-"""Studies written by hand: their trials never trained anything."""
+"""Studies written by hand, whose trials did not train."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,48 +19,55 @@ START = datetime(2026, 1, 1)
 
 
 def study(name: str = "made", storage: Any = None, **settings: Any) -> optuna.Study:
-    """An empty study that bears the identity of ours."""
+    """A study without trials, with an identity like those of run_study.py."""
     new = optuna.create_study(study_name=name, storage=storage, direction="maximize")
-    given: dict[str, Any] = {
+    all_settings: dict[str, Any] = {
         "data": "omniglot",
         "validation": "dense",
         "sampler": "tpe",
         "pruner": "median",
+        "seed": 0,
+        "search": list(SETTINGS.search),
+        **settings,
     }
-    given |= {"seed": 0, "search": list(SETTINGS.search)} | settings
-    alphabets: dict[str, Any] = {"train_alphabets": ["Latin"], "val_alphabets": ["ULOG"] * 10}
-    alphabets |= {"local": local_arguments(given["sampler"])}
-    new.set_user_attr(IDENTITY, {"settings": given, "data_digest": "0" * 64, **alphabets})
+    identity = {
+        "settings": all_settings,
+        "data_digest": "0" * 64,
+        "train_alphabets": ["Latin"],
+        "val_alphabets": ["ULOG"] * 10,
+        "local": local_arguments(all_settings["sampler"]),
+    }
+    new.set_user_attr(IDENTITY, identity)
     return new
 
 
 def trial(
     state: str, accuracies: list[float], seed: int = 0, minute: int = 0, **attrs: Any
 ) -> FrozenTrial:
-    """A trial with random parameters; its value is its best epoch's, its fit took 30 seconds."""
+    """A trial with random parameters; its value is that of the best epoch, its fit took 30 s."""
     rng = np.random.default_rng(seed)
     params = {name: d.to_external_repr(_draw(d, rng)) for name, d in SPACE.items()}
-    complete = state == "COMPLETE"
-    facts: dict[str, Any] = {
+    cost = {
         "seconds": 30.0,
         "flops_per_image": 1e6 * (1 + seed),
         "diverged": None,
         "n_images": 10,
+        "n_parameters": 5,
+        "device": "cpu float32",
     }
-    facts |= {"n_parameters": 5, "device": "cpu float32"} | attrs
-    facts = facts if state in ("COMPLETE", "PRUNED") else attrs  # written when a fit has ended
-    made = create_trial(
+    has_cost = state in ("COMPLETE", "PRUNED")  # stored when a fit has ended
+    new = create_trial(
         state=TrialState[state],
-        value=max(accuracies) if complete else None,
+        value=max(accuracies) if state == "COMPLETE" else None,
         params=params if state != "WAITING" else {},
         distributions=SPACE if state != "WAITING" else {},
         intermediate_values=dict(enumerate(accuracies, start=1)),
-        user_attrs=facts,
+        user_attrs=cost | attrs if has_cost else attrs,
     )
-    made.datetime_start = START + timedelta(minutes=minute)
-    if made.state.is_finished():
-        made.datetime_complete = made.datetime_start + timedelta(minutes=1)
-    return made
+    new.datetime_start = START + timedelta(minutes=minute)
+    if new.state.is_finished():
+        new.datetime_complete = new.datetime_start + timedelta(minutes=1)
+    return new
 
 
 def _draw(d: Any, rng: np.random.Generator) -> float:
@@ -72,9 +79,9 @@ def _draw(d: Any, rng: np.random.Generator) -> float:
 
 
 def mixed(name: str = "made", storage: Any = None) -> optuna.Study:
-    """A study with a trial of every kind: 4 is the retry of 3, which was interrupted."""
-    made = study(name, storage)
-    made.add_trials(
+    """A study with a trial of every kind; trial 4 retries trial 3, which was interrupted."""
+    new = study(name, storage)
+    new.add_trials(
         [
             trial("COMPLETE", [0.5, 0.7], seed=0, minute=0),
             trial("PRUNED", [0.2], seed=1, minute=1),
@@ -87,14 +94,14 @@ def mixed(name: str = "made", storage: Any = None) -> optuna.Study:
             trial("RUNNING", [0.1], seed=8, minute=8),
         ]
     )
-    return made
+    return new
 
 
 def large(n: int, states: tuple[str, ...] = ("COMPLETE", "PRUNED", "PRUNED")) -> optuna.Study:
-    """A study of many trials."""
-    made, rng = study("large"), np.random.default_rng(0)
+    """A study of ``n`` trials, in these states by turns."""
+    new, rng = study("large"), np.random.default_rng(0)
     for i in range(n):
         state = states[i % len(states)]
         n_epochs = 8 if state == "COMPLETE" else 3
-        made.add_trial(trial(state, list(rng.uniform(0.05, 0.9, n_epochs)), seed=i, minute=i))
-    return made
+        new.add_trial(trial(state, list(rng.uniform(0.05, 0.9, n_epochs)), seed=i, minute=i))
+    return new

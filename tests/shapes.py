@@ -1,26 +1,35 @@
-"""A folder of images that are no characters: polygons, a class for every number of corners."""
+"""A folder of images that are not characters: polygons, one class per number of corners."""
 
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-SHAPES = 10  # polygons of 3 to 12 corners
+N_SHAPES = 10  # polygons of 3 to 12 corners
 
 
 def polygon(n_corners: int, rng: np.random.Generator, colour: tuple[int, int, int]) -> Image.Image:
-    """A filled polygon on white, somewhere, turned and scaled a little: no character."""
+    """Return a filled polygon on white at a random place, angle and scale."""
     image = Image.new("RGB", (48, 36), "white")
-    turn, radius = rng.uniform(0, 0.6), rng.uniform(10, 15)
+    angle, radius = rng.uniform(0, 0.6), rng.uniform(10, 15)
     x, y = rng.uniform(18, 30), rng.uniform(16, 20)
-    angles = turn + 2 * np.pi * np.arange(n_corners) / n_corners
+    angles = angle + 2 * np.pi * np.arange(n_corners) / n_corners
     corners = [(x + radius * np.cos(a), y + radius * np.sin(a)) for a in angles]
     ImageDraw.Draw(image).polygon(corners, fill=colour)
     return image
 
 
-def make(root: Path, groups: list[str], n_classes: int = SHAPES, n_images: int = 6) -> Path:
-    """Write polygons of so many kinds in the folder of each group; "" stands for none."""
+def write_image_folder(
+    root: Path, groups: list[str], n_classes: int = N_SHAPES, n_images: int = 6
+) -> Path:
+    """Write images of polygons into ``root/group/class`` and return ``root``.
+
+    Args:
+        root: folder to create.
+        groups: names of the groups; ``""`` writes classes without a group.
+        n_classes: number of classes per group.
+        n_images: number of images per class.
+    """
     rng = np.random.default_rng(0)
     for group in groups:
         for c in range(n_classes):

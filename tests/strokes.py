@@ -1,4 +1,4 @@
-"""Drawings made in the test."""
+"""Synthetic images of a character, and measures that compare two drawings."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ Array = npt.NDArray[np.float32]
 
 
 def stroke(size: int = 105, pen: int = 3) -> Array:
-    """A hook, black on white."""
+    """Return a hook, black on white."""
     image = np.ones((size, size), dtype=np.float32)
     a, b, c = round(0.2 * size), round(0.5 * size), round(0.8 * size)
     image[a:c, a : a + pen] = 0
@@ -19,18 +19,18 @@ def stroke(size: int = 105, pen: int = 3) -> Array:
 
 
 def overlap(a: Tensor, b: Tensor) -> float:
-    """Ink of both as a share of ink of either."""
+    """Return the intersection of the inks over their union."""
     return (((a > 127) & (b > 127)).sum() / ((a > 127) | (b > 127)).sum()).item()
 
 
 def near(a: Tensor, b: Tensor) -> float:
-    """The least share of one's ink that lies within a pixel of the other's."""
+    """Return the fraction of either ink within one pixel of the other's; the lower of the two."""
     wide_a, wide_b = (F.max_pool2d(x[None].float(), 3, 1, 1)[0] > 127 for x in (a, b))
     return min((wide_b[a > 127]).float().mean().item(), (wide_a[b > 127]).float().mean().item())
 
 
 def photograph(image: Array, *, seed: int = 0) -> Array:
-    """Grey paper with a shadow across it and noise, the drawing somewhere on it, in soft ink."""
+    """Return grey paper with a shadow and noise, and the enlarged drawing somewhere on it."""
     rng = np.random.default_rng(seed)
     large = np.kron(1 - image, np.ones((4, 4), dtype=np.float32))
     paper = np.full((700, 900), 0.75, dtype=np.float32)

@@ -6,12 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from data.affine import HIGH, IDENTITY, LOW, distort, draw_distortions
+from data.affine import (
+    IDENTITY,
+    MAX_DISTORTION,
+    MIN_DISTORTION,
+    distort,
+    sample_distortions,
+)
 
 
-def parameters(**changed: float) -> Tensor:
+def parameters(**changes: float) -> Tensor:
     names = ("theta", "rho_x", "rho_y", "s_x", "s_y", "t_x", "t_y")
-    values = dict(zip(names, IDENTITY, strict=True)) | changed
+    values = dict(zip(names, IDENTITY, strict=True)) | changes
     return torch.tensor([[values[name] for name in names]])
 
 
@@ -23,18 +29,18 @@ def dot(x: int, y: int, size: int = 105) -> Tensor:
 
 def centre_of_mass(image: Tensor) -> tuple[float, float]:
     weight = image[0, 0] / image.sum()
-    at = torch.arange(image.shape[-1], dtype=torch.float32)
-    return float((weight.sum(0) * at).sum()), float((weight.sum(1) * at).sum())
+    position = torch.arange(image.shape[-1], dtype=torch.float32)
+    return float((weight.sum(0) * position).sum()), float((weight.sum(1) * position).sum())
 
 
 def test_identity_parameters_change_nothing() -> None:
-    x = torch.rand(3, 1, 35, 35)
+    x = torch.rand(3, 1, 35, 35, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(distort(x, torch.tensor(IDENTITY).repeat(3, 1)), x)
 
 
-# The centre is (52, 52); the dot lies 20 pixels to its right.
+# The centre is (52, 52); the dot is 20 pixels to its right.
 @pytest.mark.parametrize(
-    ("changed", "expected"),
+    ("changes", "expected"),
     [
         ({"theta": 10.0}, (20 * math.cos(math.radians(10)), 20 * math.sin(math.radians(10)))),
         ({"rho_y": 0.3}, (20.0, 6.0)),  # a ratio: 0.3 of 20 pixels, not 0.3 degrees
@@ -45,30 +51,30 @@ def test_identity_parameters_change_nothing() -> None:
         ({"t_y": -2.0}, (20.0, -2.0)),
     ],
 )
-def test_degrees_ratios_and_pixels_move_a_dot_as_stated(
-    changed: dict[str, float], expected: tuple[float, float]
+def test_degrees_ratios_and_pixels_move_a_dot_as_documented(
+    changes: dict[str, float], expected: tuple[float, float]
 ) -> None:
-    x, y = centre_of_mass(distort(dot(72, 52), parameters(**changed)))
+    x, y = centre_of_mass(distort(dot(72, 52), parameters(**changes)))
     assert (x - 52, y - 52) == pytest.approx(expected, abs=0.15)
 
 
-def test_shear_along_x_follows_the_height() -> None:
+def test_shear_along_x_is_proportional_to_the_height() -> None:
     x, y = centre_of_mass(distort(dot(52, 72), parameters(rho_x=0.3)))
     assert (x - 52, y - 52) == pytest.approx((6.0, 20.0), abs=0.15)
 
 
-def test_a_shift_is_the_same_share_of_a_smaller_image() -> None:
+def test_a_shift_is_the_same_fraction_of_a_smaller_image() -> None:
     x, _ = centre_of_mass(distort(dot(20, 17, size=35), parameters(t_x=3.0)))
     assert x == pytest.approx(21.0, abs=0.01)
 
 
 def test_a_quarter_turn_is_exact() -> None:
-    x = torch.rand(1, 1, 35, 35)
-    turned = distort(x, parameters(theta=90.0))
-    torch.testing.assert_close(turned, torch.rot90(x, -1, (2, 3)), atol=1e-4, rtol=0)
+    x = torch.rand(1, 1, 35, 35, generator=torch.Generator().manual_seed(0))
+    rotated = distort(x, parameters(theta=90.0))
+    torch.testing.assert_close(rotated, torch.rot90(x, -1, (2, 3)), atol=1e-4, rtol=0)
 
 
-def test_paper_that_comes_in_from_outside_is_paper() -> None:
+def test_pixels_from_outside_the_image_are_paper() -> None:
     x = distort(torch.ones(1, 1, 105, 105), parameters(s_x=0.8, s_y=0.8))
     assert x[0, 0, 0].abs().max() == 0.0
     assert x[0, 0, 52, 52] == pytest.approx(1.0)
@@ -76,16 +82,16 @@ def test_paper_that_comes_in_from_outside_is_paper() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**31))
-def test_parameters_stay_in_the_papers_ranges(seed: int) -> None:
-    drawn = draw_distortions(200, generator=torch.Generator().manual_seed(seed))
-    assert (drawn >= torch.tensor(LOW)).all()
-    assert (drawn <= torch.tensor(HIGH)).all()
+def test_parameters_are_in_the_papers_ranges(seed: int) -> None:
+    sampled = sample_distortions(200, generator=torch.Generator().manual_seed(seed))
+    assert (sampled >= torch.tensor(MIN_DISTORTION)).all()
+    assert (sampled <= torch.tensor(MAX_DISTORTION)).all()
 
 
-def test_each_component_is_included_half_of_the_time_and_both_ways() -> None:
-    drawn = draw_distortions(20_000, generator=torch.Generator().manual_seed(0))
-    changed = drawn != torch.tensor(IDENTITY)
+def test_each_component_is_changed_half_of_the_time_and_in_both_directions() -> None:
+    sampled = sample_distortions(20_000, generator=torch.Generator().manual_seed(0))
+    changed = torch.tensor(IDENTITY) != sampled
     torch.testing.assert_close(changed.float().mean(0), torch.full((7,), 0.5), atol=0.02, rtol=0)
     for column in range(7):  # no one-sided rotation or shear
-        values = drawn[changed[:, column], column] - IDENTITY[column]
+        values = sampled[changed[:, column], column] - IDENTITY[column]
         assert (values > 0).float().mean() == pytest.approx(0.5, abs=0.03)

@@ -50,6 +50,7 @@ LAZY = {
     "data.mnist": {"torchvision.datasets"},
     "model.tensorboard_log": {"torch.utils.tensorboard"},
     "hpo.dashboard.updates": {"hpo.dashboard.plots"},
+    "hpo.study.optuna_internals": {"optuna_dashboard._note"},
     "hpo.runtime.launcher": {"hpo.runtime.worker"},
     "hpo.runtime.ray_launcher": {"ray", "torch", "hpo.runtime.worker"},
     "hpo.cli.study": {"hpo.runtime.ray_launcher"},

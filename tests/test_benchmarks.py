@@ -149,13 +149,13 @@ def test_an_ablation_changes_one_thing_and_costs_the_same(name: str) -> None:
 
 
 def test_a_simulated_photograph_holds_its_drawing_half_of_them_light(packed_105: Dataset) -> None:
-    some = packed_105.drawings.only(packed_105.drawings.alphabets[:1])
+    some = packed_105.drawings.subset(packed_105.drawings.alphabets[:1])
     found = [photograph(some.images_NHW[i], i) for i in range(40)]
     assert np.array_equal(found[3], photograph(some.images_NHW[3], 3))
     light = sum(np.median(image) < 0.5 for image in found)
     assert 10 <= light <= 30
-    shown = prepared(some.only(drawers=range(1)), photograph, Preparation())
-    plain = prepared(some.only(drawers=range(1)), lambda x, _: dark_on_light(x), Preparation())
+    shown = prepared(some.subset(drawers=range(1)), photograph, Preparation())
+    plain = prepared(some.subset(drawers=range(1)), lambda x, _: dark_on_light(x), Preparation())
     ink, expected = shown.images_NHW > 127, plain.images_NHW > 127
     overlap = (ink & expected).sum((1, 2)) / (ink | expected).sum((1, 2))
     assert overlap.median() > 0.5

@@ -4,48 +4,57 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from hpo.study.budget import Budget, busy_seconds, request_stop
+from hpo.study.budget import Budget, busy_seconds, count_finished, count_started, request_stop
+from hpo.study.trials import RETRY_OF
+
+COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 
 
-def worked(spans: list[tuple[float, float, TrialState]]) -> optuna.Study:
-    """Return a study with a trial per span of seconds."""
-    study, zero = optuna.create_study(direction="maximize"), datetime(2026, 1, 1)
+def study_of(spans: list[tuple[float, float, TrialState]]) -> optuna.Study:
+    """A study with a trial for each span of seconds."""
+    study, start_of_study = optuna.create_study(direction="maximize"), datetime(2026, 1, 1)
     for start, end, state in spans:
-        value = 0.5 if state == TrialState.COMPLETE else None
+        value = 0.5 if state == COMPLETE else None
         trial = create_trial(state=state, value=value)
-        trial.datetime_start = zero + timedelta(seconds=start)
-        trial.datetime_complete = zero + timedelta(seconds=end)
+        trial.datetime_start = start_of_study + timedelta(seconds=start)
+        trial.datetime_complete = start_of_study + timedelta(seconds=end)
         study.add_trial(trial)
     return study
-
-
-C, P, F = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 
 
 @pytest.mark.parametrize(
     ("spans", "seconds"),
     [
         ([], 0),
-        ([(0, 10, C), (20, 25, P)], 15),
-        ([(0, 10, C), (5, 12, C), (6, 7, P)], 12),
-        ([(0, 10, C), (10, 90_000, F)], 10),
+        ([(0, 10, COMPLETE), (20, 25, PRUNED)], 15),
+        ([(0, 10, COMPLETE), (5, 12, COMPLETE), (6, 7, PRUNED)], 12),
+        ([(0, 10, COMPLETE), (10, 90_000, FAIL)], 10),
     ],
-    ids=["nothing", "a pause", "two workers", "noticed a day later"],
+    ids=["no trial", "a pause", "two workers", "a crash noticed a day later"],
 )
-def test_time_of_work_counts_what_overlaps_once_and_no_pause(
+def test_training_time_counts_overlaps_once_and_no_pauses(
     spans: list[tuple[float, float, TrialState]], seconds: float
 ) -> None:
-    assert busy_seconds(worked(spans)) == seconds
+    assert busy_seconds(study_of(spans)) == seconds
 
 
-def test_a_budget_is_spent_by_trials_by_time_or_by_request() -> None:
-    study = worked([(0, 10, C), (20, 25, P)])
+def test_a_budget_is_exhausted_by_trials_time_or_a_stop_request() -> None:
+    study = study_of([(0, 10, COMPLETE), (20, 25, PRUNED)])
     assert not Budget(3, 16).is_exhausted(study)
     assert Budget(2).is_exhausted(study)
     assert Budget(3, 15).is_exhausted(study)
     request_stop(study)
     assert Budget(3).is_exhausted(study)
-    assert not Budget(3, stop_requests=1).is_exhausted(study), "it was for an earlier run"
-    finalists = worked([])
+    assert not Budget(3, stop_requests=1).is_exhausted(study), "a request to an earlier run"
+    finalists = study_of([])
     assert not Budget(3).is_exhausted(finalists)
-    assert Budget(3).is_exhausted(finalists, asked=study), "finalists stop with their search"
+    assert Budget(3).is_exhausted(finalists, search_study=study), "finalists stop with the search"
+
+
+def test_a_trial_that_was_queued_again_counts_once() -> None:
+    study = study_of([(0, 10, COMPLETE), (10, 20, FAIL)])
+    assert (count_finished(study), count_started(study)) == (2, 2)
+    study.enqueue_trial({}, user_attrs={RETRY_OF: 1})
+    assert (count_finished(study), count_started(study)) == (1, 1)
+    study.ask()
+    assert (count_finished(study), count_started(study)) == (1, 2)

@@ -12,12 +12,23 @@ def test_drawings_are_sorted_and_counted(packed: Dataset) -> None:
     assert torch.equal(d.alphabet_N[d.first_C[d.first_A]], torch.arange(8))
 
 
-def test_only_keeps_the_named_alphabets_and_drawers_and_renumbers(packed: Dataset) -> None:
+def test_a_subset_holds_only_its_alphabets_and_drawers_numbered_from_0(packed: Dataset) -> None:
     d = packed.drawings
-    part = d.only([d.alphabets[3], d.alphabets[1]], drawers=(2, 19))
-    assert part.alphabets == (d.alphabets[1], d.alphabets[3])
-    assert len(part) == 2 * 20 * 2
-    assert set(part.drawer_N.tolist()) == {2, 19}
-    assert part.n_characters == 40
-    at = d.positions([d.alphabets[1], d.alphabets[3]], (2, 19))
-    assert torch.equal(part.images_NHW, d.images_NHW[at])
+    subset = d.subset([d.alphabets[3], d.alphabets[1]], drawers=(2, 19))
+    assert subset.alphabets == (d.alphabets[1], d.alphabets[3])
+    assert len(subset) == 2 * 20 * 2
+    assert set(subset.drawer_N.tolist()) == {2, 19}
+    assert subset.n_characters == 40
+    position = d.positions([d.alphabets[1], d.alphabets[3]], (2, 19))
+    assert torch.equal(subset.images_NHW, d.images_NHW[position])
+
+
+def test_drawings_move_to_a_device(packed: Dataset) -> None:
+    on_device = packed.drawings.to(torch.device("meta"))
+    tensors = (
+        on_device.images_NHW,
+        on_device.alphabet_N,
+        on_device.character_N,
+        on_device.drawer_N,
+    )
+    assert {tensor.device.type for tensor in tensors} == {"meta"}

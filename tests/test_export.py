@@ -1,4 +1,4 @@
-"""The graphs for other programs answer as the network does."""
+"""The exported graphs compute what the network computes."""
 
 import sys
 from dataclasses import replace
@@ -11,81 +11,84 @@ import torch
 
 from data.errors import InputError
 from hpo.study.settings import StudySettings, base_config
-from model.architecture import DenseConfig
+from model.architecture import DenseConfig, ModelConfig
 from model.checkpoint import load_network, save_network
 from model.config import Config
 from model.export import export_network
 from model.siamese import build_net
 
+BASE = base_config(StudySettings(image_size=20))
+CONVOLUTIONAL = Config(
+    ModelConfig(image_size=20, filters=(8, 8, 8, 8), kernels=(4, 3, 2, 1), units=16), BASE.fit
+)
+DENSE = Config(DenseConfig(20, 16, 8), replace(BASE.fit, rates=BASE.fit.rates[:3]))
+
+
+def save(folder: Path, config: Config) -> Path:
+    net = build_net(config.model, generator=torch.Generator().manual_seed(0))
+    save_network(folder / "net.pt", net, config, {})
+    return folder / "net.pt"
+
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = base_config(StudySettings(image_size=20))
-    net = build_net(config.model, generator=torch.Generator().manual_seed(0))
-    path = tmp_path_factory.mktemp("export") / "net.pt"
-    save_network(path, net, config, {})
-    return path
+    return save(tmp_path_factory.mktemp("export"), CONVOLUTIONAL)
 
 
-def two_batches(network: Path, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+@pytest.fixture(scope="module")
+def sessions(network: Path) -> list[onnxruntime.InferenceSession]:
+    return [onnxruntime.InferenceSession(path) for path in export_network(network, "onnx")]
+
+
+def random_batch(network: Path, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return images, their embeddings, and the logits of each with another one."""
     net, config, _ = load_network(network)
-    pixels = config.model.image_size
-    x = torch.rand(size, 1, pixels, pixels, generator=torch.Generator().manual_seed(size))
+    pixels, generator = config.model.image_size, torch.Generator().manual_seed(size)
+    x = torch.rand(size, config.model.channels, pixels, pixels, generator=generator)
     with torch.no_grad():
         h = net.embed(x)
         return x, h, net.compare(h, h.flip(0))
 
 
 @pytest.mark.parametrize("size", [1, 5])
-def test_onnx_answers_as_the_network_does(network: Path, size: int) -> None:
-    embed, compare = (onnxruntime.InferenceSession(p) for p in export_network(network, "onnx"))
-    x, h, logits = two_batches(network, size)
-    [found] = embed.run(["embedding"], {"images": x.numpy()})
-    np.testing.assert_allclose(found, h.numpy(), atol=1e-5)
-    flipped = np.ascontiguousarray(found[::-1])
-    [found_logits] = compare.run(["logit"], {"left": found, "right": flipped})
-    np.testing.assert_allclose(found_logits, logits.numpy(), atol=1e-4)
-    assert size == 1 or np.ptp(found_logits) > 0
+def test_onnx_computes_what_the_network_computes(
+    size: int, network: Path, sessions: list[onnxruntime.InferenceSession]
+) -> None:
+    embed, compare = sessions
+    x, h, logits = random_batch(network, size)
+    [embedding] = embed.run(["embedding"], {"images": x.numpy()})
+    np.testing.assert_allclose(embedding, h.numpy(), atol=1e-5)
+    flipped = np.ascontiguousarray(embedding[::-1])
+    [logit] = compare.run(["logit"], {"left": embedding, "right": flipped})
+    np.testing.assert_allclose(logit, logits.numpy(), atol=1e-4)
+    assert size == 1 or np.ptp(logit) > 0
 
 
-def test_torch_export_answers_as_the_network_does(network: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "config",
+    [CONVOLUTIONAL, DENSE, replace(CONVOLUTIONAL, model=replace(CONVOLUTIONAL.conv, channels=3))],
+    ids=["convolutional", "dense", "colour"],
+)
+def test_torch_export_computes_what_the_network_computes(config: Config, tmp_path: Path) -> None:
+    network = save(tmp_path, config)
     paths = export_network(network, "torch", tmp_path)
-    assert [p.name for p in paths] == ["net.embed.pt2", "net.compare.pt2"]
-    embed, compare = (torch.export.load(p).module() for p in paths)
-    x, h, logits = two_batches(network, 7)
+    assert [path.name for path in paths] == ["net.embed.pt2", "net.compare.pt2"]
+    embed, compare = (torch.export.load(path).module() for path in paths)
+    x, h, logits = random_batch(network, 7)
     torch.testing.assert_close(embed(x), h)
     torch.testing.assert_close(compare(h, h.flip(0)), logits)
 
 
-@pytest.mark.parametrize("form", ["onnx", "torch"])
-def test_a_network_without_convolutions_is_exported_too(form: str, tmp_path: Path) -> None:
-    base = base_config(StudySettings())
-    fit = replace(base.fit, rates=base.fit.rates[:3])
-    config = Config(DenseConfig(20, 16, 8), fit)
-    net = build_net(config.model, generator=torch.Generator().manual_seed(0)).eval()
-    save_network(tmp_path / "net.pt", net, config, {})
-    path, _ = export_network(tmp_path / "net.pt", form)
-    x = torch.rand(3, 1, 20, 20)
-    with torch.no_grad():
-        expected = net.embed(x)
-    if form == "torch":
-        found = torch.export.load(path).module()(x)
-    else:
-        [raw] = onnxruntime.InferenceSession(path).run(None, {"images": x.numpy()})
-        found = torch.from_numpy(np.asarray(raw))
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+@pytest.mark.slow
+def test_onnx_of_a_network_without_convolutions(tmp_path: Path) -> None:
+    network = save(tmp_path, DENSE)
+    path, _ = export_network(network, "onnx")
+    x, h, _ = random_batch(network, 3)
+    [embedding] = onnxruntime.InferenceSession(path).run(None, {"images": x.numpy()})
+    np.testing.assert_allclose(np.asarray(embedding), h.numpy(), atol=1e-5)
 
 
-def test_colours_are_exported_too(tmp_path: Path) -> None:
-    config = base_config(StudySettings(data="x+colour", image_size=20))
-    net = build_net(config.model, generator=torch.Generator().manual_seed(0))
-    save_network(tmp_path / "net.pt", net, config, {})
-    path, _ = export_network(tmp_path / "net.pt", "torch")
-    x = torch.rand(3, 3, 20, 20)
-    torch.testing.assert_close(torch.export.load(path).module()(x), net.embed(x))
-
-
-def test_without_its_libraries_onnx_is_refused_by_name(
+def test_a_missing_library_is_an_input_error(
     network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)

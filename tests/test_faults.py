@@ -1,4 +1,4 @@
-"""Real processes, real signals: what a crash may cost, and what it may not.
+"""What a fault may cost: in-process faults, and (slow) real processes that are killed.
 
 FAULT_KILLS sets how often the long study is killed (default 2; the README's long form has 20).
 """
@@ -7,36 +7,163 @@ import os
 import random
 import resource
 import signal
+import sqlite3
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import optuna
+import psutil
 import pytest
+import torch
 from crashing import (
-    FEW,
+    N_FEW_TRIALS,
     N_KILLS,
     N_TRIALS,
+    STUDY_NAME,
+    TINY_STUDY,
     checkpoints,
     finish,
-    first,
+    first_results,
     kill_all,
+    one_thread,  # noqa: F401
+    output,
+    pack_20,
+    results,
     running,
-    said,
     start,
-    story,
+    tiny_run,
     trials,
-    under_way_or_over,
-    until,
+    wait_until,
+    worker_pids,
 )
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from hpo.runtime.requeue import worker_id, worker_of
-from hpo.study.storage import GRACE
+from data.episodes import Dataset
+from data.errors import InputError
+from hpo.runtime.requeue import worker_of
+from hpo.runtime.worker import run_worker
+from hpo.study.budget import Budget, request_stop
+from hpo.study.settings import RunConfig
+from hpo.study.storage import GRACE_HEARTBEATS, open_storage
 from hpo.study.trials import RETRY_OF
+
+TWO_EPOCHS = replace(TINY_STUDY, max_epochs=2)
+FILE_LIMIT = 1_000_000  # bytes: enough for the database, not for a checkpoint
+
+
+@pytest.fixture(scope="module")
+def packed_20(packed_105: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pack_20(packed_105, tmp_path_factory.mktemp("packed"))
+
+
+MakeRun = Callable[..., RunConfig]
+
+
+@pytest.fixture
+def make_run(
+    packed_20: Path,
+    tmp_path: Path,
+    one_thread: None,  # noqa: F811
+) -> MakeRun:
+    """Return a function that returns a tiny run in a new folder of a given name."""
+
+    def make(name: str, n_trials: int) -> RunConfig:
+        (tmp_path / name).mkdir(exist_ok=True)
+        return tiny_run(tmp_path / name, packed_20, n_trials, TWO_EPOCHS, checkpoint_interval=0.0)
+
+    return make
+
+
+def trials_of(run: RunConfig) -> list[FrozenTrial]:
+    with closing(open_storage(run.storage)) as storage:
+        return optuna.load_study(study_name=run.study_name, storage=storage).trials
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file grow beyond a limit."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.fixture(scope="module")
+def reference(packed_20: Path, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    """A run of two trials without a fault, on one thread."""
+    folder, n_threads = tmp_path_factory.mktemp("reference"), torch.get_num_threads()
+    torch.set_num_threads(1)
+    run = tiny_run(folder, packed_20, 2, TWO_EPOCHS)
+    run_worker(run, "search")
+    torch.set_num_threads(n_threads)
+    return run
+
+
+def test_sessions_and_a_full_disk_change_no_result(reference: RunConfig, make_run: MakeRun) -> None:
+    run = make_run("interrupted", 2)
+    run_worker(replace(run, budget=Budget(1)), "search")
+    with full_disk(), pytest.raises(InputError, match=r"fit\.pt"):
+        run_worker(run, "search")
+    assert [t.state for t in trials_of(run)] == [
+        TrialState.COMPLETE,
+        TrialState.FAIL,
+        TrialState.WAITING,
+    ]
+    run_worker(run, "search")
+    assert results(trials_of(run)) == results(trials_of(reference))
+    assert sorted(results(trials_of(run))) == [0, 1]
+
+
+def test_a_time_budget_counts_the_work_of_all_runs(make_run: MakeRun) -> None:
+    run = replace(make_run("timed", 0), budget=Budget(999, seconds=0.01))
+    run_worker(run, "search")
+    n_trials = len(trials_of(run))
+    run_worker(run, "search")
+    assert len(trials_of(run)) == n_trials == 1
+
+
+def test_a_folder_that_cannot_be_made_is_an_input_error(make_run: MakeRun) -> None:
+    run = make_run("blocked", 1)
+    run.var.mkdir()
+    (run.var / "trials").write_text("a file where the folder of the checkpoints should be")
+    with pytest.raises(InputError, match="var/trials"):
+        run_worker(run, "search")
+
+
+def test_a_damaged_database_is_an_input_error_and_a_copy_can_be_resumed(
+    reference: RunConfig, make_run: MakeRun, tmp_path: Path
+) -> None:
+    original = reference.var.parent / "study.db"
+    with closing(sqlite3.connect(original)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = original.read_bytes()
+    half = len(content) // 2
+    for name, damaged in (
+        ("truncated", content[:half]),
+        ("overwritten", content[:4096] + b"#" * (len(content) - 4096)),
+    ):
+        run = make_run(name, 3)
+        (tmp_path / name / "study.db").write_bytes(damaged)
+        with pytest.raises(InputError, match=r"study\.db.*restore"):
+            run_worker(run, "search")
+    copy = make_run("copy", 3)
+    (tmp_path / "copy/study.db").write_bytes(content)
+    run_worker(copy, "search")
+    completed = results(trials_of(copy))
+    assert sorted(completed) == [0, 1, 2]
+    expected = results(trials_of(reference))
+    assert {i: completed[i] for i in expected} == expected
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a study that was run without a fault."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     finish(folder)
     return folder
@@ -44,149 +171,122 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(uninterrupted: Path, tmp_path: Path) -> Path:
-    """Return an empty folder with the packed data."""
+    """An empty folder with the packed data set."""
     (tmp_path / "var").mkdir()
     (tmp_path / "var/cache").symlink_to(uninterrupted / "var/cache")
     return tmp_path
 
 
-def check_nothing_is_lost(folder: Path, n_trials: int) -> None:
-    """Every place of the study ended by itself; nothing runs, waits or lies about."""
-    assert sorted(story(folder)) == list(range(n_trials))
-    assert {state for state, *_ in story(folder).values()} <= {"COMPLETE", "PRUNED"}
+def require_complete(folder: Path, n_trials: int) -> None:
+    """Require that every trial was completed or pruned, and that no checkpoint is left."""
+    completed = results(trials(folder))
+    assert sorted(completed) == list(range(n_trials))
+    assert {state for state, *_ in completed.values()} <= {"COMPLETE", "PRUNED"}
     assert not [t for t in trials(folder) if not t.state.is_finished()]
-    assert list(folder.glob("var/trials/*/*.pt")) == []
+    assert checkpoints(folder) == []
 
 
+@pytest.mark.slow
 def test_a_study_that_is_killed_again_and_again_equals_the_uninterrupted_one(
     uninterrupted: Path, home: Path
 ) -> None:
-    rng, n_under_way, n_kept = random.Random(0), 0, 0
+    def has_a_running_trial_or_ended() -> bool:
+        return bool(running(home)) or process.poll() is not None
+
+    rng, n_running, n_checkpoints = random.Random(0), 0, 0
     for kill in range(N_KILLS):
         process, number = start(home), signal.SIGKILL
-        if kill == 0:  # one is sure to strike a trial that has left a checkpoint
-            until(lambda: running(home) and checkpoints(home))
+        if kill == 0:  # at least one kill hits a trial that has left a checkpoint
+            wait_until(lambda: running(home) and checkpoints(home))
         else:
-            until(partial(under_way_or_over, home, process))
-            time.sleep(rng.uniform(0.0, 1.0))
+            wait_until(has_a_running_trial_or_ended)
+            time.sleep(rng.uniform(0.0, 1.0))  # a random moment
             number = rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
         assert process.poll() is None, "the study ended before the last kill"
         kill_all(process, number)
-        n_under_way += bool(running(home))
-        n_kept += len(checkpoints(home))
+        n_running += bool(running(home))
+        n_checkpoints += len(checkpoints(home))
     finish(home)
-    assert n_under_way > 0, "no kill struck a trial"
-    assert n_kept > 0, "no kill left a checkpoint"
-    assert story(home) == story(uninterrupted)
-    check_nothing_is_lost(home, N_TRIALS)
+    assert n_running > 0, "no kill hit a trial"
+    assert n_checkpoints > 0, "no kill left a checkpoint"
+    assert results(trials(home)) == results(trials(uninterrupted))
+    require_complete(home, N_TRIALS)
 
 
-def test_a_study_in_sessions_equals_the_uninterrupted_one(uninterrupted: Path, home: Path) -> None:
-    for n_trials in (2, FEW):
-        finish(home, n_trials=n_trials)
-    assert story(home) == first(FEW, uninterrupted)
-
-
-def test_workers_that_crash_or_hang_are_replaced_and_their_trials_go_on(
+@pytest.mark.slow
+def test_workers_that_crash_are_replaced_and_their_trials_resumed(
     uninterrupted: Path, home: Path
 ) -> None:
-    process, struck = start(home, "--epoch-timeout", "8"), {0}
-
-    def another() -> int:
-        pids = [worker_of(trial)[1] for trial in running(home)]
-        return next((pid for pid in pids if pid not in struck), 0)
-
-    for number in (signal.SIGSEGV, signal.SIGKILL, signal.SIGSTOP):
-        pid = until(another)
+    process, killed = start(home, n_trials=N_FEW_TRIALS), set[int]()
+    for number in (signal.SIGSEGV, signal.SIGKILL):
+        pid = wait_until(lambda: worker_pids(home) - killed).pop()
         assert pid != process.pid
         os.kill(pid, number)
-        struck.add(pid)
-    assert process.wait(timeout=120) == 0, said(home)
-    assert said(home).count("another takes its place") == 3
-    assert story(home) == story(uninterrupted)
-    check_nothing_is_lost(home, N_TRIALS)
+        killed.add(pid)
+    assert process.wait(timeout=120) == 0, output(home)
+    assert "was killed by SIGSEGV" in output(home)
+    assert "was killed by SIGKILL" in output(home)
+    assert results(trials(home)) == first_results(uninterrupted, N_FEW_TRIALS)
+    require_complete(home, N_FEW_TRIALS)
 
 
+@pytest.mark.slow
 def test_workers_end_when_their_supervisor_is_killed(home: Path) -> None:
-    process = start(home, "--workers", "2")
-    owners = {worker_of(trial) for trial in until(lambda: running(home))}
+    process = start(home, "--workers", "2", n_trials=999)
+    pids = {worker_of(trial).pid for trial in wait_until(partial(two_running, home))}
     process.kill()
     process.wait()
-    until(lambda: not any(worker_id(owner[1]) == owner for owner in owners), 20)
-    finish(home, "--workers", "2", n_trials=4)
-    check_nothing_is_lost(home, len(story(home)))
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids), 20)
+    states = [trial.state for trial in trials(home)]
+    assert TrialState.RUNNING not in states
+    assert states.count(TrialState.WAITING) == states.count(TrialState.FAIL)
 
 
-def test_a_process_that_sleeps_past_the_grace_loses_its_trial_and_goes_on(home: Path) -> None:
-    first = start(home, "--heartbeat", "1", n_trials=6)
-    number = until(lambda: running(home))[0].number
-    os.killpg(first.pid, signal.SIGSTOP)
-    time.sleep(GRACE + 2)
-    second = start(home, "--heartbeat", "1", n_trials=6)
-    until(lambda: number in {t.user_attrs.get(RETRY_OF) for t in trials(home)})
-    os.killpg(first.pid, signal.SIGCONT)
-    assert [process.wait(timeout=120) for process in (first, second)] == [0, 0], said(home)
-    assert trials(home)[number].state == TrialState.FAIL
-    assert "Traceback" not in said(home)
-    check_nothing_is_lost(home, len(story(home)))
-    assert 6 <= len(story(home)) <= 7
+def two_running(folder: Path) -> list[FrozenTrial]:
+    found = running(folder)
+    return found if len(found) == 2 else []
 
 
-def test_a_stop_request_ends_a_study_after_the_trials_under_way(home: Path) -> None:
-    process = start(home, n_trials=999)
-    until(lambda: running(home))
-    finish(home, "--stop")
-    assert process.wait(timeout=60) == 0
-    assert "will end after its trial" in said(home)
-    assert "paused:" in said(home)
-    assert not [t for t in trials(home) if not t.state.is_finished()]
+@contextmanager
+def locked(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Hold the write lock of the database, so that no other process is in a transaction."""
+    path = folder / "study.db"
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+        connection.execute("COMMIT")
 
 
-def test_a_time_budget_counts_the_work_of_all_runs(home: Path) -> None:
-    finish(home, "--time-budget", "5", "--max-epochs", "1", n_trials=999)
-    n_trials = len(trials(home))
-    finish(home, "--time-budget", "5", "--max-epochs", "1", n_trials=999)
-    assert len(trials(home)) == n_trials > 1
-
-
-def small_files(limit: int = 2_000_000) -> None:
-    """Let no file grow beyond a limit, as on a full disk; the small ones of a study fit."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-
-def test_a_full_disk_is_one_line_and_what_was_stored_goes_on(
-    uninterrupted: Path, home: Path
+@pytest.mark.slow
+def test_a_process_that_sleeps_past_the_grace_period_loses_its_trial_and_continues(
+    home: Path,
 ) -> None:
-    finish(home, n_trials=2)
-    before = story(home)
-    process = start(home, "--checkpoint-interval", "0", n_trials=FEW, before=small_files)
-    assert process.wait(timeout=60) == 2
-    last = said(home).splitlines()[-1]
-    assert last.startswith("error: ")
-    assert "cannot be written" in last
-    assert "Free space" in last
-    assert "Traceback" not in said(home)
-    assert {place: story(home)[place] for place in before} == before
-    finish(home, n_trials=FEW)
-    assert story(home) == first(FEW, uninterrupted)
+    flags, n_trials = ("--heartbeat", "30"), 4
+    first = start(home, *flags, n_trials=n_trials)
+    number = wait_until(lambda: running(home))[0].number
+    with locked(home) as connection:
+        os.killpg(first.pid, signal.SIGSTOP)
+        shift = f"-{30 * (GRACE_HEARTBEATS + 2)} seconds"
+        connection.execute(
+            "UPDATE trial_heartbeats SET heartbeat = datetime(heartbeat, ?)", (shift,)
+        )
+    second = start(home, *flags, n_trials=n_trials)
+    wait_until(lambda: number in {t.user_attrs.get(RETRY_OF) for t in trials(home)})
+    os.killpg(first.pid, signal.SIGCONT)
+    assert [process.wait(timeout=120) for process in (first, second)] == [0, 0], output(home)
+    assert trials(home)[number].state == TrialState.FAIL
+    assert "Traceback" not in output(home)
+    n_results = len(results(trials(home)))
+    require_complete(home, n_results)
+    assert n_trials <= n_results <= n_trials + 1
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(home: Path) -> None:
-    (home / "var/trials").write_text("a file where the folder of the checkpoints should be")
-    assert start(home).wait(timeout=60) == 2
-    assert "error: Folder var/trials/" in said(home)
-    assert "cannot be made" in said(home)
-
-
-def test_a_damaged_database_is_one_line_and_is_left_alone(home: Path) -> None:
-    finish(home, n_trials=1)
-    whole = (home / "study.db").read_bytes()
-    torn, overwritten = whole[: len(whole) // 2], whole[:4096] + b"#" * (len(whole) - 4096)
-    for broken in (torn, overwritten):
-        (home / "study.db").write_bytes(broken)
-        assert start(home).wait(timeout=60) == 2
-        last = said(home).splitlines()[-1]
-        assert last.startswith("error: Storage sqlite:///study.db cannot be used")
-        assert "restore a copy" in last
-    (home / "study.db").write_bytes(whole)
-    finish(home, n_trials=2)
+@pytest.mark.slow
+def test_a_stop_request_ends_a_study_after_its_running_trial(home: Path) -> None:
+    process = start(home, n_trials=999)
+    wait_until(lambda: running(home))
+    with closing(open_storage(f"sqlite:///{home}/study.db")) as storage:
+        request_stop(optuna.load_study(study_name=STUDY_NAME, storage=storage))
+    assert process.wait(timeout=60) == 0
+    assert "paused" in output(home)
+    assert all(trial.state.is_finished() for trial in trials(home))

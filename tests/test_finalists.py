@@ -1,94 +1,183 @@
+"""Finalists and the winner. The trials of the study are written by hand: nothing is trained."""
+
 from pathlib import Path
 
+import optuna
 import pytest
-from optuna.trial import TrialState
-from tiny import TINY, objective, opened, url
+import torch
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
+from tiny import TINY_20, objective, opened, small_params, url
 
 from data.errors import InputError
 from data.splits import Split
-from hpo.refit.plan import refit_config
-from hpo.search.finalists import FinalistObjective, finalist_fits, fresh_episodes, open_finalists
-from hpo.search.winner import choose_trial, record_winner, winning_trial
-from hpo.study.budget import Budget
-from hpo.study.open import load_study
-from hpo.study.settings import RunConfig
-from hpo.study.storage import open_storage
+from hpo.search.finalists import (
+    FinalistObjective,
+    choose_trial,
+    describe_value,
+    finalist_fits,
+    finalist_studies,
+    fresh_episodes,
+    open_finalists,
+    record_winner,
+    winning_trial,
+)
+from hpo.space.configuration import suggest_config
+from hpo.space.ranges import search_space
+from hpo.study.open import FOLDER, load_study
+from hpo.study.settings import base_config
+from hpo.study.storage import Storage, open_storage
+from model.config import Config
+from model.evaluate import one_shot_accuracy
+from model.fit_state import EpochResult, FitState
+from model.train import data_identity
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def other_folder(folder: Path) -> Path:
-    (folder / "finalists").mkdir()
-    return folder / "finalists"
+def add_trials(study: optuna.Study, values: list[float]) -> None:
+    """Add complete trials of small networks."""
+    space = search_space(TINY_20.image_size, TINY_20.search)
+    for n, value in enumerate(values):
+        study.add_trial(create_trial(value=value, params=small_params(n), distributions=space))
 
 
-def test_the_winner_is_rebuilt_as_the_search_built_it(tmp_path: Path, parts: Split) -> None:
-    study = opened(tmp_path, parts)
-    study.optimize(objective(parts, tmp_path), n_trials=2)
-    again, settings = load_study(open_storage(url(tmp_path), create=False), None)
-    assert settings == TINY
-    trial = choose_trial(again, None)
-    assert trial.value == study.best_value
-    config = refit_config(settings, trial, max_epochs=2)
-    assert config.digest == trial.user_attrs["config_digest"]
-    assert refit_config(settings, trial, None).fit.max_epochs == 12
-    assert refit_config(settings, trial, mirrors=True).fit.mirrors
-    with pytest.raises(InputError, match=r"--trial must be a complete trial.*99"):
-        choose_trial(again, 99)
+def config_of(trial: FrozenTrial) -> Config:
+    return suggest_config(FixedTrial(trial.params), base_config(TINY_20), TINY_20.search)
 
 
-def test_the_best_mean_over_fresh_seeds_and_episodes_wins(tmp_path: Path, parts: Split) -> None:
-    study, goal = opened(tmp_path, parts), objective(parts, tmp_path)
-    study.optimize(goal, n_trials=3)
-    run_config = RunConfig(TINY, url(tmp_path), "s", Budget(3), n_finalists=2, n_finalist_seeds=2)
-    fits = finalist_fits(study, run_config)
-    best = sorted(study.trials, key=lambda trial: -(trial.value or 0.0))[:2]
-    assert [fit["trial"] for fit in fits] == [t.number for t in best for _ in range(2)]
-    assert len({fit["seed"] for fit in fits} | {TINY.seed, TINY.seed + 1}) == 4, "fresh seeds"
-    fresh = fresh_episodes(TINY, parts.val)
-    assert not (fresh.query_RQ == goal.validation.episodes.query_RQ).all(), "fresh episodes"
-    finalists = open_finalists(open_storage(url(tmp_path)), study, run_config)
-    again = FinalistObjective(objective(parts, other_folder(tmp_path)), study, fresh, len(fits))
-    finalists.optimize(again, n_trials=len(fits))
+@pytest.fixture
+def study(tmp_path: Path, parts_20: Split) -> optuna.Study:
+    """Trials 0, 1 and 2; 1 is the best, 2 the second."""
+    study = opened(tmp_path, parts_20, TINY_20)
+    add_trials(study, [0.5, 0.7, 0.6])
+    return study
+
+
+@pytest.fixture
+def storage(tmp_path: Path, study: optuna.Study) -> Storage:
+    return open_storage(url(tmp_path), create=False)
+
+
+def value_of(accuracies: dict[int, list[float]]) -> optuna.study.study.ObjectiveFuncType:
+    """An objective of finalists: the accuracies of each, one after the other."""
+
+    def value(trial: optuna.Trial) -> float:
+        trial.suggest_int("seed", 0, 2**33)
+        return accuracies[trial.suggest_int("trial", 0, 2**33)].pop(0)
+
+    return value
+
+
+def test_the_best_trials_are_fitted_with_new_seeds(study: optuna.Study) -> None:
+    fits = finalist_fits(study, n_finalists=2, n_seeds=2, seed=7)
+    assert fits == [{"trial": t, "seed": s} for t in (1, 2) for s in (1007, 1008)]
+
+
+def test_a_study_of_one_trial_has_no_finalists(tmp_path: Path, parts_20: Split) -> None:
+    study = opened(tmp_path, parts_20, TINY_20)
+    add_trials(study, [0.5])
+    assert finalist_fits(study, 5, 2, 0) == []
+
+
+def test_the_finalist_with_the_highest_mean_wins(study: optuna.Study, storage: Storage) -> None:
+    fits = finalist_fits(study, 2, 2, 0)
+    finalists = open_finalists(storage, study, fits)
+    finalists.optimize(value_of({1: [0.5, 0.6], 2: [0.65, 0.55]}), n_trials=4)
     assert [trial.params for trial in finalists.trials] == fits
-    assert winning_trial(study) is None, "not judged yet"
-    found = record_winner(study, finalists, n_seeds=2)
-    assert found is not None
-    means = {int(n): sum(each) / len(each) for n, each in found["accuracies"].items()}
-    won = winning_trial(study)
-    assert won is not None
-    assert means[won.number] == max(means.values())
-    assert choose_trial(study, None).number == won.number
-    assert load_study(open_storage(url(tmp_path)), None)[0].study_name == "s"
+    assert winning_trial(study) is None, "the winner is not recorded yet"
+    result = record_winner(study, finalists, n_seeds=2)
+    assert result == {"accuracies": {"1": [0.5, 0.6], "2": [0.65, 0.55]}, "winner": 2, "first": 1}
+    winner = winning_trial(study)
+    assert winner is not None
+    assert winner.number == choose_trial(study, None).number == 2
+    text = "60.0% of fresh validation episodes, mean of 2 fits (60.0% in the search)"
+    assert describe_value(study, winner) == text
+    assert describe_value(study, study.trials[0]) == "50.0% of the validation episodes"
 
 
-def test_a_better_trial_found_since_has_the_finalists_fitted_again(
-    tmp_path: Path, parts: Split
+def test_the_study_of_the_finalists_is_not_taken_for_the_study(
+    study: optuna.Study, storage: Storage
 ) -> None:
-    study, goal = opened(tmp_path, parts), objective(parts, tmp_path)
-    study.optimize(goal, n_trials=2)
-    study.set_user_attr("finalists", {"accuracies": {}, "winner": 0, "first": 7})
-    assert winning_trial(study) is None
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 2, 0))
+    finalists.tell(finalists.ask(), 0.5)
+    assert load_study(storage, None)[0].study_name == "s"
+    assert [s.study_name for s in finalist_studies(storage, study)] == ["s finalists 1-2 x2"]
+    assert finalists.user_attrs[FOLDER] == f"{study.user_attrs[FOLDER]}-1-2"
 
 
-def test_a_single_trial_needs_no_final(tmp_path: Path, parts: Split) -> None:
-    study = opened(tmp_path, parts)
-    study.optimize(objective(parts, tmp_path), n_trials=1)
-    assert finalist_fits(study, RunConfig(TINY, url(tmp_path), "s", Budget(1))) == []
-
-
-def test_a_fit_too_many_ends_without_a_value_and_a_failed_one_takes_its_finalist_out(
-    tmp_path: Path, parts: Split
+def test_finalists_are_resumed_and_other_finalists_get_another_study(
+    study: optuna.Study, storage: Storage
 ) -> None:
-    study, goal = opened(tmp_path, parts), objective(parts, tmp_path)
-    study.optimize(goal, n_trials=2)
-    run_config = RunConfig(TINY, url(tmp_path), "s", Budget(2), n_finalist_seeds=1)
-    finalists = open_finalists(open_storage(url(tmp_path)), study, run_config)
-    files = objective(parts, other_folder(tmp_path))
-    again = FinalistObjective(files, study, fresh_episodes(TINY, parts.val), 2)
+    fits = finalist_fits(study, 2, 1, 0)
+    open_finalists(storage, study, fits).optimize(value_of({1: [0.5]}), n_trials=1)
+    resumed = open_finalists(storage, study, fits)
+    resumed.optimize(value_of({2: [0.5]}), n_trials=1)
+    assert [trial.params for trial in resumed.trials] == fits
+    assert open_finalists(storage, study, finalist_fits(study, 3, 1, 0)).trials == []
+    assert open_finalists(storage, study, finalist_fits(study, 2, 2, 0)).trials == []
+
+
+def test_a_finalist_without_all_its_fits_cannot_win(study: optuna.Study, storage: Storage) -> None:
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
     finalists.tell(finalists.ask(), state=TrialState.FAIL)
-    finalists.optimize(again, n_trials=2)
-    states = [TrialState.FAIL, TrialState.COMPLETE, TrialState.PRUNED]
-    assert [trial.state for trial in finalists.trials] == states
-    found = record_winner(study, finalists, n_seeds=1)
-    assert found is not None
-    assert list(found["accuracies"]) == [str(finalists.trials[1].params["trial"])]
+    finalists.optimize(value_of({2: [0.4]}), n_trials=1)
     assert record_winner(study, finalists, n_seeds=2) is None
+    assert winning_trial(study) is None
+    result = record_winner(study, finalists, n_seeds=1)
+    assert result == {"accuracies": {"2": [0.4]}, "winner": 2, "first": 1}
+
+
+def test_a_better_trial_found_later_withdraws_the_winner(study: optuna.Study) -> None:
+    study.set_user_attr("finalists", {"accuracies": {"2": [0.5]}, "winner": 2, "first": 1})
+    assert choose_trial(study, None).number == 2
+    assert describe_value(study, study.trials[2]).startswith("50.0% of fresh")
+    add_trials(study, [0.8])
+    assert winning_trial(study) is None
+    assert choose_trial(study, None).number == 3
+    assert describe_value(study, study.trials[2]) == "60.0% of the validation episodes"
+
+
+def test_only_a_complete_trial_can_be_chosen(
+    study: optuna.Study, tmp_path: Path, parts_20: Split
+) -> None:
+    assert choose_trial(study, 0).number == 0
+    with pytest.raises(InputError, match=r"--trial.*\b99\b.*0, 1, 2"):
+        choose_trial(study, 99)
+    with pytest.raises(InputError, match=r"'empty'.*run_study\.py"):
+        choose_trial(optuna.create_study(study_name="empty", direction="maximize"), None)
+
+
+def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_new_episodes(
+    study: optuna.Study, storage: Storage, tmp_path: Path, parts_20: Split
+) -> None:
+    search = objective(parts_20, tmp_path, settings=TINY_20)
+    episodes = fresh_episodes(TINY_20, parts_20.val)
+    assert not torch.equal(episodes.query_RQ, search.validation.episodes.query_RQ)
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    finalists.optimize(FinalistObjective(search, study, episodes, n_fits=2), n_trials=1)
+    trial = finalists.trials[0]
+    state = FitState(config_of(study.trials[1]), 1000, search.compute)
+    state.data = data_identity(search.train, search.validation)
+    state.load(tmp_path / "0.fit.pt")  # raises unless configuration, seed and data are equal
+    assert trial.value == one_shot_accuracy(state.best_net(), parts_20.val, episodes)
+    assert trial.user_attrs["seed"] == 1000
+    assert list(trial.intermediate_values) == [1, 2]
+
+
+def test_a_diverged_finalist_has_chance_level_and_a_surplus_fit_no_value(
+    study: optuna.Study,
+    storage: Storage,
+    tmp_path: Path,
+    parts_20: Split,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    search = objective(parts_20, tmp_path, settings=TINY_20)
+    state = FitState(config_of(study.trials[1]), 1000, search.compute)
+    state.history = [EpochResult(1, float("nan"), 0.3, 10, 0.1, "non-finite loss")]
+    monkeypatch.setattr(type(search), "train_network", lambda *_: (state, False))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    episodes = fresh_episodes(TINY_20, parts_20.val)
+    finalists.optimize(FinalistObjective(search, study, episodes, n_fits=2), n_trials=3)
+    states = [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED]
+    assert [trial.state for trial in finalists.trials] == states
+    assert finalists.trials[0].value == 1 / 20

@@ -1,4 +1,4 @@
-"""The guard lets this machine's browser read, and nobody else do anything."""
+"""The guard lets a browser on this machine read, and refuses everything else."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -16,35 +16,39 @@ from hpo.dashboard.guard import Environ, Guard, StartResponse
 FORBIDDEN = "403 Forbidden"
 
 
-class Asked:
-    """An application that notes whether it was reached, and answers with one kind of content."""
+class FakeDashboard:
+    """An application that counts requests and answers with one content type."""
 
-    def __init__(self, kind: str = "application/json") -> None:
-        self.reached, self.kind = 0, kind
+    def __init__(self, content_type: str = "application/json") -> None:
+        self.n_requests, self.content_type = 0, content_type
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        self.reached += 1
+        self.n_requests += 1
         start_response(
-            "200 OK", [("Content-Type", self.kind), ("Access-Control-Allow-Origin", "*")]
+            "200 OK", [("Content-Type", self.content_type), ("Access-Control-Allow-Origin", "*")]
         )
         return [b"content"]
 
 
-def answer(
-    app: Asked, method: str = "GET", path: str = "/", allow_edits: bool = False, **headers: str
+def respond(
+    app: FakeDashboard,
+    method: str = "GET",
+    path: str = "/",
+    allow_edits: bool = False,
+    **headers: str,
 ) -> tuple[str, dict[str, str]]:
-    found: list[Any] = []
+    response: list[Any] = []
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_HOST": "127.0.0.1:8080"} | headers
-    body = Guard(app, allow_edits=allow_edits)(environ, lambda *given: found.extend(given))
+    body = Guard(app, allow_edits=allow_edits)(environ, lambda *args: response.extend(args))
     assert b"".join(body)
-    return found[0], dict(found[1])
+    return response[0], dict(response[1])
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "LOCALHOST:1", "localhost"])
-def test_this_machine_reads(host: str) -> None:
-    app = Asked()
-    assert answer(app, HTTP_HOST=host)[0] == "200 OK"
-    assert app.reached == 1
+def test_a_browser_on_this_machine_may_read(host: str) -> None:
+    app = FakeDashboard()
+    assert respond(app, HTTP_HOST=host)[0] == "200 OK"
+    assert app.n_requests == 1
 
 
 @pytest.mark.parametrize(
@@ -59,32 +63,32 @@ def test_this_machine_reads(host: str) -> None:
         "[::1]:8080",
     ],
 )
-def test_a_foreign_host_reaches_nothing(host: str) -> None:
-    app = Asked()
-    assert answer(app, HTTP_HOST=host)[0] == FORBIDDEN
-    assert answer(app, "POST", allow_edits=True, HTTP_HOST=host)[0] == FORBIDDEN
-    assert app.reached == 0
+def test_a_request_to_another_host_is_refused(host: str) -> None:
+    app = FakeDashboard()
+    assert respond(app, HTTP_HOST=host)[0] == FORBIDDEN
+    assert respond(app, "POST", allow_edits=True, HTTP_HOST=host)[0] == FORBIDDEN
+    assert app.n_requests == 0
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_nothing_is_changed_unless_it_is_writable(method: str) -> None:
-    app = Asked()
+def test_a_change_is_refused_unless_edits_are_allowed(method: str) -> None:
+    app = FakeDashboard()
     own = "http://127.0.0.1:8080"
-    assert answer(app, method, HTTP_ORIGIN=own)[0] == FORBIDDEN
-    assert app.reached == 0
-    assert answer(app, method, allow_edits=True, HTTP_ORIGIN=own)[0] == "200 OK"
+    assert respond(app, method, HTTP_ORIGIN=own)[0] == FORBIDDEN
+    assert app.n_requests == 0
+    assert respond(app, method, allow_edits=True, HTTP_ORIGIN=own)[0] == "200 OK"
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:9999", ""])
-def test_another_site_changes_nothing_even_where_it_is_writable(origin: str) -> None:
-    app = Asked()
-    asked = partial(answer, app, "DELETE", allow_edits=True)
-    assert (asked(HTTP_ORIGIN=origin) if origin else asked())[0] == FORBIDDEN
-    assert app.reached == 0
+def test_a_change_from_another_site_is_refused_even_if_edits_are_allowed(origin: str) -> None:
+    app = FakeDashboard()
+    delete = partial(respond, app, "DELETE", allow_edits=True)
+    assert (delete(HTTP_ORIGIN=origin) if origin else delete())[0] == FORBIDDEN
+    assert app.n_requests == 0
 
 
 @pytest.mark.parametrize(
-    ("kind", "shown"),
+    ("content_type", "displayed"),
     [
         ("image/png", True),
         ("text/csv; charset=utf-8", True),
@@ -94,23 +98,23 @@ def test_another_site_changes_nothing_even_where_it_is_writable(origin: str) -> 
         ("text/html; charset=utf-8", False),
     ],
 )
-def test_artifacts_never_run(kind: str, shown: bool) -> None:
-    _, headers = answer(Asked(kind), path="/artifacts/1/2/abc")
+def test_no_artifact_is_executed(content_type: str, displayed: bool) -> None:
+    _, headers = respond(FakeDashboard(content_type), path="/artifacts/1/2/abc")
     assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "Access-Control-Allow-Origin" not in headers
-    assert headers["Content-Type"] == (kind if shown else "application/octet-stream")
-    assert ("Content-Disposition" in headers) is not shown
+    assert headers["Content-Type"] == (content_type if displayed else "application/octet-stream")
+    assert ("Content-Disposition" in headers) is not displayed
 
 
-def test_other_answers_stay_as_they_are_but_for_frames() -> None:
-    _, headers = answer(Asked("text/html"), path="/dashboard")
+def test_other_responses_only_get_security_headers() -> None:
+    _, headers = respond(FakeDashboard("text/html"), path="/dashboard")
     assert headers["Content-Type"] == "text/html"
     assert headers["X-Frame-Options"] == "DENY"
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "\xff", "\xc3\xa4"])
-def test_no_spelling_of_an_artifact_s_address_makes_the_dashboard_run_it(
+def test_no_spelling_of_the_path_of_an_artifact_lets_it_be_executed(
     prefix: str, tmp_path: Path
 ) -> None:
     study = made.mixed()
@@ -123,8 +127,8 @@ def test_no_spelling_of_an_artifact_s_address_makes_the_dashboard_run_it(
     environ: Environ = {}
     setup_testing_defaults(environ)
     environ |= {"HTTP_HOST": "localhost", "PATH_INFO": f"/{prefix}artifacts/0/{name}"}
-    found: list[Any] = []
-    shown = app(environ, lambda *given: found.extend(given))
-    body = b"".join(shown)
-    getattr(shown, "close", lambda: None)()  # as every server does
-    assert b"alert" not in body or dict(found[1])["Content-Type"] == "application/octet-stream"
+    response: list[Any] = []
+    chunks = app(environ, lambda *args: response.extend(args))
+    body = b"".join(chunks)
+    getattr(chunks, "close", lambda: None)()  # as every WSGI server does
+    assert b"alert" not in body or dict(response[1])["Content-Type"] == "application/octet-stream"

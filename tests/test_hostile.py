@@ -1,4 +1,4 @@
-"""What comes from elsewhere is neither run nor believed: archives, checkpoints, names."""
+"""Hostile input: files from elsewhere are not executed, names are text, passwords are hidden."""
 
 import html
 import io
@@ -10,25 +10,27 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import here
+from commands import run_in_process
+from made import mixed, study
 from PIL import Image
-from test_matching import Compare, compare, drawn  # noqa: F401
-from tiny import objective, opened, url
 
+import hpo.cli.study
+import hpo.runtime.worker
+from data.episodes import Dataset
 from data.errors import InputError
 from data.files import write_atomically
 from data.images import expand_folders
-from data.load import packed_path
-from data.omniglot import collect_files
+from data.load import cache_path
+from data.omniglot import read_drawings_and_runs
 from data.paths import PRETRAINED, VAR
-from data.splits import Split
-from data.text import printable
+from data.pictures import to_image
+from data.text import make_printable
 from hpo.dashboard.server import export_report
-from hpo.refit.plan import RetrainRequest, default_out
+from hpo.refit.plan import RetrainRequest, default_folder
 from hpo.search.trial_files import TrialFiles
 from model import checkpoint
 from model.checkpoint import load_network, save_network
-from model.comparison import load_for_comparison
+from model.comparison import load_comparison_network
 from model.device import ComputeConfig
 
 CPU = ComputeConfig(torch.device("cpu"))
@@ -39,10 +41,11 @@ NAMES = [
     "a\nb\x1b[31m",
     "%s {0} ${HOME} ‮",
 ]
+FILE_NAME = "<img src=y onerror=alert(1)>\n.png"
 
 
-class Evil:
-    """Runs a command when it is unpickled."""
+class Exploit:
+    """Makes a folder when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,16 +54,16 @@ class Evil:
         return os.mkdir, (str(self.path),)
 
 
-def test_a_pickled_checkpoint_is_refused_and_not_run(tmp_path: Path) -> None:
-    evil = Evil(tmp_path / "struck")
-    (tmp_path / "plain.pt").write_bytes(pickle.dumps(evil))
-    torch.save({"format": checkpoint.NETWORK_FORMAT, "about": evil}, tmp_path / "torch.pt")
+def test_a_pickled_checkpoint_is_refused_and_not_executed(tmp_path: Path) -> None:
+    exploit = Exploit(tmp_path / "executed")
+    (tmp_path / "plain.pt").write_bytes(pickle.dumps(exploit))
+    torch.save({"format": checkpoint.NETWORK_FORMAT, "about": exploit}, tmp_path / "torch.pt")
     for name in ("plain.pt", "torch.pt"):
-        with pytest.raises(InputError, match="torn or not one of ours"):
+        with pytest.raises(InputError, match=name):
             load_network(tmp_path / name)
-    assert not (tmp_path / "struck").exists()
+    assert not (tmp_path / "executed").exists()
     pickle.loads((tmp_path / "plain.pt").read_bytes())
-    assert (tmp_path / "struck").exists(), "else this test could not fail"
+    assert (tmp_path / "executed").exists(), "otherwise this test could not fail"
 
 
 @pytest.mark.parametrize(
@@ -79,31 +82,31 @@ def test_a_pickled_checkpoint_is_refused_and_not_run(tmp_path: Path) -> None:
     ],
     ids=lambda facts: str(facts)[:30],
 )
-def test_a_checkpoint_that_says_nonsense_is_refused(facts: object, tmp_path: Path) -> None:
+def test_a_checkpoint_with_facts_of_wrong_types_is_refused(facts: object, tmp_path: Path) -> None:
     net, config, _ = load_network(PRETRAINED)
     about = json.dumps({"config": config.to_dict(), "facts": facts})
     content = {"about": about, "net": net.state_dict()}
     checkpoint.save_checkpoint(tmp_path / "a.pt", checkpoint.NETWORK_FORMAT, content)
     with pytest.raises(InputError, match=r"a\.pt"):
-        load_for_comparison(tmp_path / "a.pt", CPU)
+        load_comparison_network(tmp_path / "a.pt", CPU)
 
 
-def test_a_checkpoint_of_no_numbers_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_with_weights_that_are_no_numbers_is_refused(tmp_path: Path) -> None:
     net, config, facts = load_network(PRETRAINED)
     torch.nn.init.constant_(net.head.bias, float("nan"))
     save_network(tmp_path / "a.pt", net, config, facts)
-    with pytest.raises(InputError, match="not every weight is a finite number"):
+    with pytest.raises(InputError, match=r"a\.pt.* finite"):
         load_network(tmp_path / "a.pt")
 
 
 @pytest.mark.parametrize("name", ["../../outside+class", "/outside+class", "..+class"])
-def test_the_name_of_a_data_set_leads_nowhere_else(name: str) -> None:
-    assert packed_path(name, 52).parent == VAR / "cache"
+def test_the_name_of_a_data_set_leads_to_no_other_folder(name: str) -> None:
+    assert cache_path(name, 52).parent == VAR / "cache"
 
 
-def test_a_device_is_not_replaced_and_a_link_stays_one(tmp_path: Path) -> None:
+def test_a_pipe_is_not_replaced_and_a_link_stays_a_link(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InputError, match="no file"):
+    with pytest.raises(InputError, match="pipe"):
         write_atomically(tmp_path / "pipe", lambda path: path.write_text("x"))
     (tmp_path / "link").symlink_to(tmp_path / "file")
     write_atomically(tmp_path / "link", lambda path: path.write_text("x"))
@@ -111,15 +114,15 @@ def test_a_device_is_not_replaced_and_a_link_stays_one(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "x"
 
 
-def test_a_pipe_is_no_image_and_no_checkpoint(tmp_path: Path) -> None:
+def test_a_pipe_is_read_neither_as_an_image_nor_as_a_checkpoint(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
-    with pytest.raises(InputError, match="neither a file nor a folder"):
+    with pytest.raises(InputError, match=r"a\.png"):
         expand_folders([tmp_path / "a.png"])
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match=r"a\.png"):
         load_network(tmp_path / "a.png")
 
 
-def test_an_archive_writes_nothing(tmp_path: Path) -> None:
+def test_reading_an_archive_writes_no_files(tmp_path: Path) -> None:
     drawing = io.BytesIO()
     Image.new("1", (105, 105), 1).save(drawing, "PNG")
     root = tmp_path / "root"
@@ -128,82 +131,95 @@ def test_an_archive_writes_nothing(tmp_path: Path) -> None:
         for name in ("../../Greek/character01/0001_01.png", "/etc/Greek/character01/0001_02.png"):
             archive.writestr(name, drawing.getvalue())
     before = sorted(tmp_path.rglob("*"))
-    found, _ = collect_files(root)
+    found, _ = read_drawings_and_runs(root)
     assert sorted(found) == [("Greek", "character01", 0), ("Greek", "character01", 1)]
     assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_study_may_be_called_anything(name: str, tmp_path: Path, parts: Split) -> None:
-    study = opened(tmp_path, parts)
-    study.optimize(objective(parts, tmp_path), n_trials=1)
-    import optuna
-
-    optuna.copy_study(
-        from_study_name="s",
-        from_storage=url(tmp_path),
-        to_storage=url(tmp_path),
-        to_study_name=name,
-    )
-    out = tmp_path / "out"
-    out.mkdir()
-    export_report(url(tmp_path), name, out / "report.html")
-    text = (out / "report.html").read_text()
-    assert "<img src=x" not in text
-    assert name.split("\n")[0] in html.unescape(text)
+def test_the_name_of_a_study_leads_to_no_other_folder(name: str, tmp_path: Path) -> None:
     request = RetrainRequest(
-        url(tmp_path),
-        name,
-        None,
-        None,
-        1,
-        1,
-        "train",
-        False,
-        None,
-        None,
-        "cpu",
-        "auto",
-        False,
-        None,
+        storage="sqlite:///study.db",
+        study_name=name,
+        trial=None,
+        image_size=None,
+        n_seeds=1,
+        max_epochs=None,
+        train_on="train",
+        mirrors=True,
+        out=None,
+        data_root=None,
+        device="cpu",
+        precision="auto",
+        compile=False,
+        tensorboard=None,
     )
-    folder = default_out(name, 0, request)
+    folder = default_folder(name, 0, request)
     assert folder.parent == Path("var/retrain")
     assert folder.name not in (".", "..")
-    files = TrialFiles(tmp_path, tensorboard=tmp_path / "courses")
-    copied = optuna.load_study(study_name=name, storage=url(tmp_path))
-    tensorboard_folder = files.tensorboard_folder(copied.ask())
-    assert tensorboard_folder is not None
-    assert tensorboard_folder.parent.parent == tmp_path / "courses"
+    log = TrialFiles(tmp_path, tensorboard=tmp_path / "logs").tensorboard_folder(study(name).ask())
+    assert log is not None
+    assert log.parent.parent == tmp_path / "logs"
+
+
+def test_the_name_of_a_study_is_text_in_its_report(in_tmp: Path) -> None:
+    name = " ".join(NAMES)
+    mixed(name, "sqlite:///study.db")
+    export_report("sqlite:///study.db", name, Path("report.html"))
+    text = Path("report.html").read_text()
+    assert "<img src=x" not in text
+    assert name.split("\n")[0] in html.unescape(text)
 
 
 def test_an_error_is_one_line_whatever_a_file_is_called() -> None:
-    assert printable("a\nb\x1b[31mc") == "a?b?[31mc"
-    assert printable("38.8 % – × …") == "38.8 % – × …"
+    assert make_printable("a\nb\x1b[31mc") == "a?b?[31mc"
+    assert make_printable("38.8 % – × …") == "38.8 % – × …"
 
 
-def test_a_hostile_file_name_is_text(drawn: Path, compare: Compare) -> None:  # noqa: F811
-    name = "<img src=y onerror=alert(1)>\n.png"
-    (drawn / "queries/c3.png").rename(drawn / name)
-    status, said, _ = compare(name, "--support", "support", "--html", "page.html")
-    assert status == 0
-    assert len(said.splitlines()) == 6, "the name is one line"
-    assert "<img src=y" not in (drawn / "page.html").read_text()
-    (drawn / name).write_text("no image")
-    status, _, error = compare(name, "--support", "support")
-    assert status == 2
-    assert len(error.splitlines()) == 1
+@pytest.fixture
+def drawings(packed_105: Dataset, in_tmp: Path) -> Path:
+    """Return a folder with a support set of three drawings and a query with a hostile name."""
+    (in_tmp / "support").mkdir()
+    for c in range(3):
+        first = int(packed_105.drawings.first_C[c])
+        image = to_image(packed_105.drawings.images_NHW[first])
+        image.save(in_tmp / f"support/c{c}.png")
+    (in_tmp / "support/c0.png").rename(in_tmp / FILE_NAME)
+    return in_tmp
 
 
-def test_a_password_is_shown_by_no_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_hostile_file_name_is_text(
+    drawings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    flags = [FILE_NAME, "--support", "support"]
+    end = run_in_process(drawings, monkeypatch, "compare.py", *flags, "--html", "page.html")
+    assert end is None
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + 2, "one for the query, one for each class"
+    assert "<img src=y" not in (drawings / "page.html").read_text()
+    (drawings / FILE_NAME).write_text("no image")
+    end = run_in_process(drawings, monkeypatch, "compare.py", *flags)
+    assert end is not None
+    assert end.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("script", ["run_study.py", "dashboard.py", "retrain_best.py"])
+def test_a_password_is_printed_by_no_command(
+    script: str,
+    packed: Dataset,
+    in_tmp: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(hpo.cli.study, "load_dataset", lambda *args: packed)
+    monkeypatch.setattr(hpo.runtime.worker, "load_dataset", lambda *args: packed)
     address = "postgresql+psycopg://tuner:s3cret@127.0.0.1:1/db"
-    for script in ("run_study.py", "dashboard.py", "retrain_best.py"):
-        flags = ["--data", "glyphs"] if script == "run_study.py" else []
-        end = here(tmp_path, monkeypatch, script, "--storage", address, *flags)
-        said = capsys.readouterr()
-        assert end is not None
-        assert end.code == 2
-        assert "s3cret" not in said.out + said.err
-        assert len(said.err.splitlines()) == 1
+    flags = ["--data", "glyphs"] if script == "run_study.py" else []
+    end = run_in_process(in_tmp, monkeypatch, script, "--storage", address, *flags)
+    text = capsys.readouterr()
+    assert end is not None
+    assert end.code == 2
+    assert "s3cret" not in text.out + text.err
+    assert "127.0.0.1:1/db" in text.err
+    assert len(text.err.splitlines()) == 1

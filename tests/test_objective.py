@@ -1,128 +1,183 @@
+"""The objective on glyphs of 20 pixels. The tests that only read share one trained study."""
+
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import optuna
 import pytest
 from optuna.pruners import HyperbandPruner, ThresholdPruner
 from optuna.trial import FixedTrial, TrialState
-from tiny import TINY, objective, opened, url
+from tiny import TINY, TINY_20, objective, opened, small_params, url
 
 from data.episodes import Dataset
 from data.splits import Split
+from hpo.refit.plan import refit_config
 from hpo.runtime.worker import search_phase
 from hpo.search.objective import Objective
 from hpo.space.configuration import suggest_config
 from hpo.study.budget import Budget
+from hpo.study.open import load_study
 from hpo.study.sampler import make_sampler
 from hpo.study.settings import RunConfig, base_config
+from hpo.study.storage import open_storage
 from model.checkpoint import load_network
-from model.fit_state import EpochResult
+from model.fit_state import EpochResult, FitState
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def test_a_trial_records_what_it_cost_and_reports_every_epoch(tmp_path: Path, parts: Split) -> None:
-    study = opened(tmp_path, parts)
-    study.optimize(objective(parts, tmp_path), n_trials=1)
-    trial = study.trials[0]
-    assert trial.state == TrialState.COMPLETE
-    assert list(trial.intermediate_values) == [1, 2]
-    assert trial.value == max(trial.intermediate_values.values())
-    attrs = trial.user_attrs
-    assert attrs["epochs"] == 2
-    assert attrs["n_images"] == 2 * 2 * 128
-    assert attrs["n_parameters"] > 1e6
-    assert attrs["flops_per_image"] == base_config(TINY).model.flops
-    assert attrs["seconds"] > 0
-    assert (attrs["stopped"], attrs["diverged"]) == ("all epochs done", None)
-    config = suggest_config(FixedTrial(trial.params), base_config(TINY), TINY.search)
-    assert attrs["config_digest"] == config.digest
+class TrainedStudy(NamedTuple):
+    study: optuna.Study
+    objective: Objective
+    folder: Path
 
 
-def test_the_same_parameters_give_the_same_value(tmp_path: Path, parts: Split) -> None:
-    values = []
-    for _ in range(2):
-        study = optuna.create_study(direction="maximize", sampler=make_sampler("random", 5))
-        study.optimize(objective(parts, tmp_path), n_trials=1)
-        values.append(study.best_value)
-    assert values[0] == values[1]
+@pytest.fixture(scope="module")
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, parts_20: Split, one_thread: None
+) -> TrainedStudy:
+    """A study of three trials of small networks, two of which it keeps."""
+    folder = tmp_path_factory.mktemp("trained")
+    study = opened(folder, parts_20, TINY_20)
+    for n in range(3):
+        study.enqueue_trial(small_params(n))
+    (folder / "files").mkdir()
+    network_objective = objective(parts_20, folder / "files", n_networks=2, settings=TINY_20)
+    study.optimize(network_objective, n_trials=3)
+    network_objective.files.delete_obsolete(study)
+    return TrainedStudy(study, network_objective, folder)
 
 
-def test_the_objective_of_a_study_is_handed_no_test_drawing(
+def test_a_trial_reports_every_epoch_and_records_its_cost(trained: TrainedStudy) -> None:
+    for trial in trained.study.trials:
+        assert trial.state == TrialState.COMPLETE
+        assert list(trial.intermediate_values) == [1, 2]
+        assert trial.value == max(trial.intermediate_values.values())
+        attributes = trial.user_attrs
+        config = suggest_config(FixedTrial(trial.params), base_config(TINY_20), TINY_20.search)
+        assert attributes["config_digest"] == config.digest
+        assert attributes["epochs"] == 2
+        assert attributes["n_images"] == 2 * config.fit.steps_per_epoch * 128
+        others = sum(config.conv.filters) + 2 * config.model.units + 1  # biases, and the head
+        assert attributes["n_parameters"] == config.model.n_weights + others
+        assert attributes["flops_per_image"] == config.model.flops
+        assert attributes["seconds"] > 0
+        assert (attributes["stopped"], attributes["diverged"]) == ("all epochs done", None)
+
+
+def test_the_same_parameters_give_the_same_value(trained: TrainedStudy, tmp_path: Path) -> None:
+    study = optuna.create_study(direction="maximize")
+    study.enqueue_trial(trained.study.trials[2].params)
+    files = replace(trained.objective.files, folder=tmp_path)
+    study.optimize(replace(trained.objective, files=files), n_trials=1)
+    assert study.trials[0].value == trained.study.trials[2].value
+
+
+def test_only_the_networks_of_the_best_trials_remain(
+    trained: TrainedStudy, parts_20: Split
+) -> None:
+    ranked = sorted(trained.study.trials, key=lambda trial: -(trial.value or 0.0))
+    expected = {f"{trial.number}.network.pt" for trial in ranked[:2]}
+    assert {path.name for path in (trained.folder / "files").iterdir()} == expected
+    _, config, metadata = load_network(trained.objective.files.network(ranked[0].number))
+    assert config.digest == ranked[0].user_attrs["config_digest"]
+    assert metadata["data_digest"] == parts_20.train.digest
+    assert trained.objective.files.describe().startswith("2 networks")
+
+
+def test_a_refit_builds_the_configuration_of_the_search(trained: TrainedStudy) -> None:
+    _, settings = load_study(open_storage(url(trained.folder), create=False), None)
+    assert settings == TINY_20
+    trial = trained.study.trials[2]
+    config = refit_config(settings, trial, max_epochs=2)
+    assert config.digest == trial.user_attrs["config_digest"]
+    assert refit_config(settings, trial, None).fit.max_epochs == 12
+    assert refit_config(settings, trial, mirrors=True).fit.mirrors
+
+
+def test_the_objective_of_a_worker_holds_no_test_drawing(
     in_tmp: Path, packed: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hpo.runtime.worker.load_dataset", lambda *_: packed)
-    run_config = RunConfig(TINY, url(in_tmp), "s", Budget(1), device="cpu", precision="float32")
-    made = search_phase(run_config).goal
-    assert isinstance(made, Objective)
-    assert all(name.startswith("train") for name in made.train.alphabets)
-    assert all(name.startswith("val") for name in made.validation.drawings.alphabets)
-    held = {i.numpy().tobytes() for i in made.train.images_NHW}
-    held |= {i.numpy().tobytes() for i in made.validation.drawings.images_NHW}
+    run = RunConfig(TINY, url(in_tmp), "s", Budget(1), device="cpu", precision="float32")
+    worker_objective = search_phase(run).objective
+    assert isinstance(worker_objective, Objective)
+    train, val = worker_objective.train, worker_objective.validation.drawings
+    assert all(name.startswith("train") for name in train.alphabets)
+    assert all(name.startswith("val") for name in val.alphabets)
+    reachable = {i.numpy().tobytes() for part in (train, val) for i in part.images_NHW}
     test_names = [name for name in packed.drawings.alphabets if name.startswith("test")]
-    test = packed.drawings.only(test_names)
-    assert not held & {i.numpy().tobytes() for i in test.images_NHW}
+    test = packed.drawings.subset(test_names)
+    assert not reachable & {i.numpy().tobytes() for i in test.images_NHW}
 
 
-@pytest.mark.parametrize(
-    "pruner",
-    [ThresholdPruner(lower=0.99), HyperbandPruner(min_resource=1, max_resource=2)],
-    ids=["threshold", "hyperband"],
-)
-def test_a_hopeless_trial_is_pruned_and_records_what_it_cost(
-    pruner: optuna.pruners.BasePruner, tmp_path: Path, parts: Split
+@pytest.fixture
+def _fake_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fits of two epochs that do not train; accuracy 0.3, then 0.6."""
+
+    def fake(state: FitState, *_: Any, **__: Any) -> Iterator[EpochResult]:
+        for epoch, stopped in ((1, None), (2, "all epochs done")):
+            state.history.append(EpochResult(epoch, 1.0, 0.3 * epoch, 10, 0.1, stopped))
+            yield state.history[-1]
+
+    monkeypatch.setattr("hpo.search.objective.fit", fake)
+
+
+@pytest.mark.usefixtures("_fake_fit")
+def test_a_pruned_trial_records_its_cost(tmp_path: Path, parts_20: Split) -> None:
+    study = optuna.create_study(direction="maximize", pruner=ThresholdPruner(lower=0.5))
+    study.optimize(objective(parts_20, tmp_path, n_networks=1, settings=TINY_20), n_trials=1)
+    assert study.trials[0].state == TrialState.PRUNED
+    assert study.trials[0].intermediate_values == {1: 0.3}
+    assert study.trials[0].user_attrs["epochs"] == 1
+    assert list(tmp_path.glob("*.pt")) == []
+
+
+@pytest.mark.usefixtures("_fake_fit")
+def test_a_trial_is_not_pruned_after_its_last_epoch(tmp_path: Path, parts_20: Split) -> None:
+    pruner = ThresholdPruner(lower=0.9, n_warmup_steps=2)
+    study = optuna.create_study(direction="maximize", pruner=pruner)
+    study.optimize(objective(parts_20, tmp_path, settings=TINY_20), n_trials=1)
+    assert study.trials[0].state == TrialState.COMPLETE
+    assert study.trials[0].value == 0.6
+
+
+@pytest.mark.usefixtures("_fake_fit")
+def test_hyperband_works_with_our_sampler(tmp_path: Path, parts_20: Split) -> None:
+    pruner = HyperbandPruner(min_resource=1, max_resource=2)
+    sampler = make_sampler("random", 0)
+    study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
+    study.optimize(objective(parts_20, tmp_path, settings=TINY_20), n_trials=4)
+    assert all(trial.state.is_finished() for trial in study.trials)
+    assert study.best_value == 0.6
+
+
+def test_a_diverged_trial_is_complete_at_chance_level(
+    tmp_path: Path, parts_20: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = optuna.create_study(
-        direction="maximize", sampler=make_sampler("random", 0), pruner=pruner
-    )
-    study.optimize(objective(parts, tmp_path), n_trials=4)
-    pruned = [t for t in study.trials if t.state == TrialState.PRUNED]
-    if isinstance(pruner, ThresholdPruner):
-        assert len(pruned) == 4
-        assert [list(t.intermediate_values) for t in pruned] == [[1]] * 4
-    for trial in study.trials:
-        assert trial.user_attrs["epochs"] == len(trial.intermediate_values)
-        assert trial.user_attrs["seconds"] > 0
+    last = EpochResult(2, float("nan"), 0.05, 10, 0.1, "non-finite loss")
 
+    def diverge(state: FitState, *_: Any, **__: Any) -> Iterator[EpochResult]:
+        state.history += [replace(last, epoch=1, loss=1.0, accuracy=0.6, stopped=None), last]
+        yield last
 
-def test_a_diverging_trial_completes_at_chance_with_its_reason(
-    tmp_path: Path, parts: Split, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dead = EpochResult(1, float("nan"), 0.05, 10, 0.1, "non-finite loss")
-
-    def dying(state: Any, *_: Any, **__: Any) -> Any:
-        state.history.append(replace(dead, accuracy=0.6, stopped=None))
-        state.history.append(dead)
-        yield dead
-
-    monkeypatch.setattr("hpo.search.objective.fit", dying)
+    monkeypatch.setattr("hpo.search.objective.fit", diverge)
     study = optuna.create_study(direction="maximize")
-    study.optimize(objective(parts, tmp_path), n_trials=1)
+    study.optimize(objective(parts_20, tmp_path, settings=TINY_20), n_trials=1)
     assert study.trials[0].value == 1 / 20
     assert study.trials[0].user_attrs["diverged"] == "non-finite loss"
 
 
-def test_the_networks_of_the_best_trials_are_kept_and_no_other_file(
-    tmp_path: Path, parts: Split
+@pytest.mark.usefixtures("_fake_fit")
+def test_a_truncated_checkpoint_costs_only_the_epochs_of_its_trial(
+    tmp_path: Path, parts_20: Split
 ) -> None:
-    study, goal = opened(tmp_path, parts), objective(parts, tmp_path, n_best=2)
-    study.optimize(goal, n_trials=4)
-    goal.files.delete_obsolete(study)
-    ranked = sorted(study.trials, key=lambda trial: -(trial.value or 0.0))
-    expected = {f"{trial.number}.network.pt" for trial in ranked[:2]}
-    assert {path.name for path in tmp_path.glob("*.pt")} == expected
-    _, config, facts = load_network(tmp_path / f"{ranked[0].number}.network.pt")
-    assert config.digest == ranked[0].user_attrs["config_digest"]
-    assert facts["data_digest"] == parts.train.digest
-    assert goal.files.describe().startswith("2 networks")
-
-
-def test_a_torn_checkpoint_costs_the_trial_its_epochs_and_no_more(
-    tmp_path: Path, parts: Split
-) -> None:
-    study = opened(tmp_path, parts)
-    (tmp_path / "0.fit.pt").write_bytes(b"torn")
-    with pytest.warns(UserWarning, match=r"0\.fit\.pt is torn.*starts over"):
-        study.optimize(objective(parts, tmp_path), n_trials=1)
+    study = optuna.create_study(direction="maximize")
+    (tmp_path / "0.fit.pt").write_bytes(b"truncated")
+    tiny_objective = objective(parts_20, tmp_path, settings=TINY_20)
+    with pytest.warns(UserWarning, match=r"0\.fit\.pt"):
+        study.optimize(tiny_objective, n_trials=1)
     assert study.trials[0].state == TrialState.COMPLETE
-    objective(parts, tmp_path).files.delete_obsolete(study)
     assert not (tmp_path / "0.fit.pt").exists()

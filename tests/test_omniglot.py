@@ -1,120 +1,152 @@
-"""On the real Omniglot, where OMNIGLOT_ROOT names it (as in continuous integration)."""
+"""A miniature Omniglot, written by the tests: three alphabets, two official runs, 3-way."""
 
-import time
+import io
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from data import load
-from data.alphabets import TEST, VAL
-from data.episodes import Dataset, dense_validation, paper_validation
+from data.alphabets import OMNIGLOT
 from data.errors import InputError
 from data.omniglot import read_omniglot
-from data.splits import Split
-from hpo.study.settings import StudySettings, base_config
-from model.device import choose_compute
-from model.evaluate import correctness, episode_logits, nearest_neighbour_scores
-from model.fit_state import FitState
-from model.train import Validation, fit
 
-CPU = torch.device("cpu")
-pytestmark = pytest.mark.omniglot
+N_WAY, N_RUNS = 3, 2
+ALPHABETS = {"train": {"Greek": 2}, "val": {"Oriya": 2}, "test": {"Tengwar": 4}}
+SUPPORT_DRAWER, QUERY_DRAWER = 4, 7
+TARGETS = (2, 0, 1)
 
 
-def test_it_holds_what_the_paper_says(omniglot_105: Dataset) -> None:
-    d = omniglot_105.drawings
-    assert d.images_NHW.shape == (32_460, 105, 105)
-    assert (len(d.alphabets), d.n_characters) == (50, 1623)
-    assert set(d.count_C.tolist()) == {20}
-    assert sorted(d.drawer_N.unique().tolist()) == list(range(20))
-    assert all(((part == 0) | (part == 255)).all() for part in d.images_NHW.split(2048))
-    assert (d.images_NHW[::50] > 0).float().mean() < 0.1, "ink is 255, paper 0"
+def png(number: int) -> bytes:
+    """Return a drawing whose ink writes a number in binary."""
+    paper = np.full((105, 105), 255, dtype=np.uint8)
+    paper[50, :16] = 255 * (1 - np.array([number >> bit & 1 for bit in range(16)]))
+    buffer = io.BytesIO()
+    Image.fromarray(paper).convert("1").save(buffer, "PNG")
+    return buffer.getvalue()
 
 
-def test_the_splits_have_the_papers_sizes(omniglot: Split) -> None:
-    assert len(omniglot.train) == 964 * 20
-    assert len(omniglot.val) == sum(VAL.values()) * 4
-    assert len(omniglot.test) == sum(TEST.values()) * 20
-    assert len(omniglot.official) == 400
-    assert len(paper_validation(omniglot.val)) == 320
-    assert len(dense_validation(omniglot.val)) == 4800
+def number_of(alphabet: str, character: int, drawer: int) -> int:
+    names = [name for part in ALPHABETS.values() for name in part]
+    return 1000 * (names.index(alphabet) + 1) + 20 * character + drawer
 
 
-def test_the_official_runs_are_lakes(omniglot: Split) -> None:
-    """Two runs per test alphabet, by the drawers that are listed for runs 01 … 20."""
-    drawers = "8|5 2|3 7|3 2|4 4|6 2|3 2|5 3|8 1|2 3|8 7|3 2|4 4|8 3|7 8|4 2|1 4|1 7|8 3|1 5|8"
-    d, official = omniglot.test, omniglot.official
-    query, support = official.query_RQ, official.support_RS
-    found = [
-        f"{d.drawer_N[q] + 1}|{d.drawer_N[s] + 1}"
-        for q, s in zip(query[:, 0], support[:, 0], strict=True)
+def write_omniglot(root: Path) -> Path:
+    """Write the miniature as folders."""
+    for part, counts in ALPHABETS.items():
+        base = root / ("images_background" if part == "train" else "images_evaluation")
+        for alphabet, n_characters in counts.items():
+            for character in range(n_characters):
+                folder = base / alphabet / f"character{character + 1:02}"
+                folder.mkdir(parents=True)
+                for drawer in range(20):
+                    content = png(number_of(alphabet, character, drawer))
+                    (folder / f"0001_{drawer + 1:02}.png").write_bytes(content)
+    for run in range(1, N_RUNS + 1):
+        write_run(root / f"all_runs/run{run:02}", first_character=run - 1)
+    return root
+
+
+def write_run(folder: Path, first_character: int) -> None:
+    (folder / "training").mkdir(parents=True)
+    (folder / "test").mkdir()
+    lines = []
+    for i, target in enumerate(TARGETS):
+        item, label = f"test/item{i + 1:02}.png", f"training/class{i + 1:02}.png"
+        support = number_of("Tengwar", first_character + i, SUPPORT_DRAWER)
+        query = number_of("Tengwar", first_character + target, QUERY_DRAWER)
+        (folder / label).write_bytes(png(support))
+        (folder / item).write_bytes(png(query))
+        lines.append(f"{folder.name}/{item} {folder.name}/training/class{target + 1:02}.png\n")
+    (folder / "class_labels.txt").write_text("".join(lines))
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for part, counts in ALPHABETS.items():
+        monkeypatch.setitem(OMNIGLOT, part, counts)
+    monkeypatch.setattr("data.omniglot.N_LAKE_RUNS", N_RUNS)
+    monkeypatch.setattr("data.omniglot.N_WAY", N_WAY)
+    return write_omniglot(tmp_path / "root")
+
+
+def test_drawings_are_sorted_with_their_alphabets_characters_and_drawers(root: Path) -> None:
+    drawings = read_omniglot(root).drawings
+    assert drawings.alphabets == ("Greek", "Oriya", "Tengwar")
+    assert drawings.count_A.tolist() == [2, 2, 4]
+    assert drawings.count_C.tolist() == [20] * 8
+    assert drawings.drawer_N.tolist() == [*range(20)] * 8
+    bits = (drawings.images_NHW[:, 50, :16] > 0) * 2 ** torch.arange(16)
+    expected = [
+        number_of(alphabet, character, drawer)
+        for alphabet, n_characters in zip(drawings.alphabets, (2, 2, 4), strict=True)
+        for character in range(n_characters)
+        for drawer in range(20)
     ]
-    assert " ".join(found) == drawers
-    alphabets = [d.alphabets[int(d.alphabet_N[q])] for q in query[:, 0]]
-    assert sorted(alphabets) == sorted([*TEST] * 2)
-    assert len(official.target_RQ[:, 0].unique()) > 5, "the answer lies anywhere"
+    assert bits.sum(1).tolist() == expected
 
 
-@pytest.mark.parametrize(("distance", "n_right"), [("cosine", 87), ("euclidean", 76)])
-def test_pixel_neighbours_are_distances_and_give_the_papers_figure(
-    distance: str, n_right: int, omniglot_105: Dataset
-) -> None:
-    """The paper's Table 2 has 21.7 % for 1-NN; by cosine it is 87 of 400."""
-    official, images = omniglot_105.official, omniglot_105.drawings.images_NHW
-    if distance == "cosine":
-        scores = nearest_neighbour_scores(omniglot_105.drawings, official)
-    else:
-        x = images.flatten(1).float() / 255
-        scores = -torch.cdist(x[official.query_RQ], x[official.support_RS])
-    assert correctness(scores, official.target_RQ).sum().item() == pytest.approx(n_right)
+def test_official_episodes_are_those_of_the_runs(root: Path) -> None:
+    dataset = read_omniglot(root)
+    official, character = dataset.official, dataset.drawings.character_N
+    assert official.target_RQ.tolist() == [[*TARGETS]] * N_RUNS
+    assert character[official.support_RS].tolist() == [[4, 5, 6], [5, 6, 7]]
+    assert character[official.query_RQ].tolist() == [[6, 4, 5], [7, 5, 6]]
+    assert set(dataset.drawings.drawer_N[official.support_RS].flatten().tolist()) == {
+        SUPPORT_DRAWER
+    }
+    assert set(dataset.drawings.drawer_N[official.query_RQ].flatten().tolist()) == {QUERY_DRAWER}
 
 
-def test_an_oracle_answers_all_official_trials(omniglot: Split) -> None:
-    official, character = omniglot.official, omniglot.test.character_N
-    query, support = character[official.query_RQ], character[official.support_RS]
-    oracle = (query.unsqueeze(-1) == support.unsqueeze(1)).float()
-    assert correctness(oracle, official.target_RQ).sum() == 400
+def test_zips_give_the_same_data_as_folders(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "zips").mkdir()
+    for folder in root.iterdir():
+        with zipfile.ZipFile(tmp_path / f"zips/{folder.name}-repacked.zip", "w") as archive:
+            for file in folder.rglob("*.*"):
+                archive.write(file, file.relative_to(root))
+    unpacked, zipped = read_omniglot(root), read_omniglot(tmp_path / "zips")
+    assert unpacked.drawings.digest == zipped.drawings.digest
+    assert torch.equal(unpacked.drawings.images_NHW, zipped.drawings.images_NHW)
+    assert torch.equal(unpacked.official.query_RQ, zipped.official.query_RQ)
 
 
-def test_a_few_seconds_of_training_is_far_above_pixels(omniglot: Split) -> None:
-    base = base_config(StudySettings(max_epochs=3, steps_per_epoch=25))
-    state = FitState(base, 1, choose_compute("cpu"))
-    validation = Validation(omniglot.val, dense_validation(omniglot.val))
-    results = list(fit(state, omniglot.train, validation))
-    assert results[-1].accuracy > 0.5
-    logits = episode_logits(state.best_net(), omniglot.test, omniglot.official)
-    assert correctness(logits, omniglot.official.target_RQ).mean() > 0.6
-
-
-def test_a_warm_cache_loads_in_under_a_second(
-    omniglot_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    first = load.load_dataset("omniglot", omniglot_root, 35)
-    monkeypatch.setattr("data.omniglot.read_omniglot", lambda _: pytest.fail("read anew"))
-    started = time.perf_counter()
-    again = load.load_dataset("omniglot", omniglot_root, 35)
-    assert time.perf_counter() - started < 1.0
-    assert torch.equal(again.drawings.images_NHW, first.drawings.images_NHW)
-
-
-def test_an_unpacked_folder_is_the_same_data_as_the_zips(
-    omniglot_root: Path, omniglot_105: Dataset, tmp_path: Path
-) -> None:
-    base = (
-        omniglot_root / "omniglot-py" if (omniglot_root / "omniglot-py").is_dir() else omniglot_root
-    )
-    for archive in base.glob("*.zip"):
-        target = tmp_path / ("all_runs" if archive.stem == "all_runs" else "")
-        with zipfile.ZipFile(archive) as opened:
-            opened.extractall(target)
-    unpacked = read_omniglot(tmp_path)
-    assert unpacked.drawings.digest == omniglot_105.drawings.digest
-    assert torch.equal(unpacked.official.query_RQ, omniglot_105.official.query_RQ)
-    labels = tmp_path / "all_runs/run07/class_labels.txt"
-    swapped = labels.read_text().replace("class01", "class99").replace("class02", "class01")
-    labels.write_text(swapped.replace("class99", "class02"))
-    with pytest.raises(InputError, match="names a wrong answer"):
+def test_a_folder_without_omniglot_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"images_background.*--data-root"):
         read_omniglot(tmp_path)
+
+
+def test_an_incomplete_alphabet_is_refused_by_name(root: Path) -> None:
+    (root / "images_evaluation/Oriya/character01/0001_07.png").unlink()
+    with pytest.raises(InputError, match=r"'Oriya' of images_evaluation .*39 were found"):
+        read_omniglot(root)
+
+
+def swap_labels(run: Path) -> None:
+    text = (run / "class_labels.txt").read_text()
+    swapped = text.replace("class01", "class99").replace("class02", "class01")
+    (run / "class_labels.txt").write_text(swapped.replace("class99", "class02"))
+
+
+def truncate_labels(run: Path) -> None:
+    text = (run / "class_labels.txt").read_text()
+    (run / "class_labels.txt").write_text(text[: text.rindex(" ")])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (swap_labels, "class_labels.txt"),
+        (truncate_labels, "run01/class_labels.txt"),
+        (lambda run: (run / "class_labels.txt").unlink(), "run01/class_labels.txt"),
+        (lambda run: (run / "test/item02.png").unlink(), "run01/test/item02.png"),
+        (lambda run: (run / "test/item02.png").write_bytes(png(1)), "run01/test/item02.png"),
+        (lambda run: (run.parent).rename(run.parent.with_name("renamed")), "all_runs"),
+    ],
+    ids=["wrong label", "truncated labels", "no labels", "no query", "unknown query", "no runs"],
+)
+def test_damaged_runs_are_refused_by_name(damage, message: str, root: Path) -> None:  # type: ignore[no-untyped-def]
+    damage(root / "all_runs/run01")
+    with pytest.raises(InputError, match=message):
+        read_omniglot(root)

@@ -1,40 +1,44 @@
+"""Rates per layer, and their schedules."""
+
 from typing import Any
 
 import pytest
 import torch
 
-from hpo.study.settings import StudySettings, base_config
-from model.architecture import LAYERS
-from model.config import Config, FitConfig, LayerRates
+from model.architecture import LAYERS, ModelConfig
+from model.config import FitConfig, LayerRates
 from model.optim import build_optimizer, lr_factor, momentum_at, set_epoch
 from model.siamese import SiameseNet
 
 
-def fit_config(**changed: Any) -> FitConfig:
+def fit_config(**changes: Any) -> FitConfig:
     rates = tuple(LayerRates(0.01 * (i + 1), 0.7 + 0.04 * i, 1e-4 * i) for i in range(6))
     values: dict[str, Any] = {"recipe": "paper", "rates": rates, "max_epochs": 10}
-    return FitConfig(**{**values, **changed})
+    return FitConfig(**{**values, **changes})
 
 
-def test_every_layers_rates_are_inside_the_optimiser_on_that_layers_parameters() -> None:
+@pytest.fixture
+def net() -> SiameseNet:
+    config = ModelConfig(filters=(8, 8, 8, 8), units=16)
+    return SiameseNet(config, generator=torch.Generator().manual_seed(0))
+
+
+def test_each_layer_has_its_rates_in_the_optimiser(net: SiameseNet) -> None:
     fit = fit_config(schedule="exponential", ramp_epochs=2)
-    net = SiameseNet(base_config(StudySettings()).model)
     optimizer = build_optimizer(net, fit)
     set_epoch(optimizer, fit, 2)
     assert len(optimizer.param_groups) == 6
     for group, layer, rates in zip(optimizer.param_groups, LAYERS, fit.rates, strict=True):
-        assert [id(p) for p in group["params"]] == [
-            id(p) for p in net.get_submodule(layer).parameters()
-        ]
+        parameters = list(net.get_submodule(layer).parameters())
+        assert [id(p) for p in group["params"]] == [id(p) for p in parameters]
         assert group["lr"] == pytest.approx(rates.lr * 0.99**2)
         assert group["momentum"] == pytest.approx(rates.momentum)
         assert group["weight_decay"] == pytest.approx(2 * rates.l2_penalty)  # D2: twice λ
     assert sum(len(g["params"]) for g in optimizer.param_groups) == len(list(net.parameters()))
 
 
-def test_one_step_moves_each_layer_by_its_own_rate() -> None:
+def test_one_step_changes_each_layer_by_its_own_rate(net: SiameseNet) -> None:
     fit = fit_config(nesterov=False)
-    net = SiameseNet(base_config(StudySettings()).model, generator=torch.Generator())
     optimizer = build_optimizer(net, fit)
     set_epoch(optimizer, fit, 0)
     before = {name: p.detach().clone() for name, p in net.named_parameters()}
@@ -42,8 +46,8 @@ def test_one_step_moves_each_layer_by_its_own_rate() -> None:
         p.grad = torch.ones_like(p)
     optimizer.step()
     for layer, rates in zip(LAYERS, fit.rates, strict=True):
-        w = before[f"{layer}.weight"]
-        expected = w - rates.lr * (1 + 2 * rates.l2_penalty * w)
+        weight = before[f"{layer}.weight"]
+        expected = weight - rates.lr * (1 + 2 * rates.l2_penalty * weight)
         torch.testing.assert_close(net.get_parameter(f"{layer}.weight").detach(), expected)
 
 
@@ -64,8 +68,3 @@ def test_schedules_follow_a_written_table(
     assert lr_factor(fit, epoch) == pytest.approx(exponential, abs=1e-6)
     assert momentum_at(fit, 0.9, epoch) == pytest.approx(momentum)
     assert lr_factor(fit_config(schedule="cosine"), epoch) == pytest.approx(cosine, abs=1e-6)
-
-
-def test_a_configuration_survives_json() -> None:
-    config = base_config(StudySettings(recipe="paper", max_epochs=3))
-    assert Config.from_dict(config.to_dict()) == config

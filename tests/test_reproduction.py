@@ -21,8 +21,8 @@ from data.splits import split_dataset
 from hpo.dashboard import server
 from hpo.paper import reproduction
 from hpo.paper.reproduction import ReproductionRequest, reproduce, row_cells
-from hpo.paper.tables import SCALES, TABLES, TableRow, paper_recipe
-from hpo.refit.test_log import TEST_LOG, log_test_evaluation
+from hpo.paper.tables import SCALES, TABLES, TableRow, paper_recipe_config
+from hpo.refit.retrain import TEST_LOG, log_test_evaluation
 from hpo.study import open
 from hpo.study.open import artifact_folder, storage_or_reference
 from hpo.study.storage import open_storage
@@ -89,7 +89,7 @@ def test_networks_of_another_precision_or_data_set_are_fitted_anew(
     asked: ReproductionRequest, packed: Dataset
 ) -> None:
     parts = split_dataset(packed)
-    config = paper_recipe(SMOKE, 64, distort=False)
+    config = paper_recipe_config(SMOKE, 64, distort=False)
     ours = NetworkCache(parts, asked.compute, asked.var)
     ours.network(config, 1)
     replace(ours, compute=replace(asked.compute, precision="bfloat16")).network(config, 1)
@@ -99,7 +99,7 @@ def test_networks_of_another_precision_or_data_set_are_fitted_anew(
 
 
 def test_a_fit_that_died_enters_no_table(asked: ReproductionRequest, packed: Dataset) -> None:
-    config = paper_recipe(SMOKE, 64, distort=False)
+    config = paper_recipe_config(SMOKE, 64, distort=False)
     wild = tuple(replace(rates, lr=1e30) for rates in config.fit.rates)
     config = replace(config, fit=replace(config.fit, rates=wild))
     with pytest.raises(InputError, match="seed 1, died: non-finite loss"):

@@ -1,38 +1,83 @@
-"""What a retraining's report shows equals result.json."""
+"""A retraining's report shows the values of its result."""
 
 import base64
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
+import retrained
 
 from data.episodes import Dataset
 from data.splits import Split, split_dataset
-from hpo.cli.retrain import write_results
-from hpo.refit.result import format_mean
-from hpo.refit.retrain import with_seed
+from hpo.refit.result import RetrainResult, SeedResult
 from hpo.report import html_page
+from hpo.report.html_page import Page, Section, render_page
 from hpo.report.retraining import frames
-from hpo.report.retraining.page import result_headline, table_2_with_ours
-from model.architecture import DenseConfig, ModelConfig
+from hpo.report.retraining.images import format_similarity
+from hpo.report.retraining.page import (
+    error_sections,
+    result_headline,
+    retrain_page,
+    table_2_with_ours,
+)
+from model.architecture import DenseConfig
 from model.config import Config, FitConfig, LayerRates
-from model.device import ComputeConfig
-from model.provenance import provenance
-from model.siamese import SiameseNet, build_net
-from model.test_metrics import REPORTED_WAYS, evaluate_network
+from model.summary import MeanSd, format_mean
+from model.test_metrics import REPORTED_WAYS, NetworkEvaluation
 
-MODEL = ModelConfig(filters=(8, 8, 8, 8), units=16)
-Shown = tuple[dict[str, Any], str, list[list[dict[str, Any]]]]
+Tables = tuple[pd.DataFrame, pd.DataFrame]
 
 
-def decoded(value: Any) -> Any:
-    """A figure's values, which plotly may keep as base64."""
+@pytest.fixture(scope="module")
+def evaluations(parts: Split) -> dict[int, NetworkEvaluation]:
+    return {seed: retrained.evaluation(parts, seed) for seed in (1, 2)}
+
+
+@pytest.fixture(scope="module")
+def result(parts: Split, evaluations: dict[int, NetworkEvaluation]) -> RetrainResult:
+    return retrained.result(parts, evaluations)
+
+
+@pytest.fixture(scope="module")
+def full_size(packed_105: Dataset) -> Split:
+    return split_dataset(packed_105)
+
+
+@pytest.fixture(scope="module")
+def tables(evaluations: dict[int, NetworkEvaluation]) -> Tables:
+    """The content of predictions.csv and confusions.csv."""
+    predictions = [e.predictions.assign(seed=seed) for seed, e in evaluations.items()]
+    return pd.concat(predictions), pd.concat([e.confusions for e in evaluations.values()])
+
+
+@pytest.fixture(scope="module")
+def page(
+    result: RetrainResult,
+    evaluations: dict[int, NetworkEvaluation],
+    tables: Tables,
+    full_size: Split,
+) -> Page:
+    return retrain_page(result, *tables, evaluations[1].filters_NHW, full_size)
+
+
+def section(page: Page, title: str) -> Section:
+    return next(section for section in page.sections if section.title.startswith(title))
+
+
+def traces(page: Page, title: str) -> list[dict[str, Any]]:
+    """The traces of a section's figure, with the arrays that plotly encodes decoded."""
+    [figure] = section(page, title).figures
+    return [
+        {name: decode(value) for name, value in trace.items()}
+        for trace in json.loads(figure.to_json())["data"]
+    ]
+
+
+def decode(value: Any) -> Any:
     if isinstance(value, dict) and "bdata" in value:
         array = np.frombuffer(base64.b64decode(value["bdata"]), value["dtype"])
         shape = [int(n) for n in value["shape"].split(",")] if "shape" in value else [-1]
@@ -40,105 +85,82 @@ def decoded(value: Any) -> Any:
     return value
 
 
-@pytest.fixture(scope="module")
-def shown(parts: Split, packed_105: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Shown:
-    """A retraining's result, and its page's text and figures."""
-    folder, scores = tmp_path_factory.mktemp("out"), []
-    for seed in (1, 2):
-        net = SiameseNet(MODEL, generator=torch.Generator().manual_seed(seed)).eval()
-        score = evaluate_network(net, parts)
-        history = [{"epoch": 1, "loss": 1.0 / seed, "accuracy": 0.1 * seed}]
-        figures = score.figures | {"history": history, "seconds": 10.0 * seed}
-        scores.append(with_seed(replace(score, figures=figures), seed))
-    fit = FitConfig("episode", (LayerRates(0.1, 0.9, 0.0),) * 6, 8, 50)
-    about = {"config": Config(MODEL, fit).to_dict(), "study": "s", "trial": 3, "study_value": 0.5}
-    about |= {"train_on": "train", "provenance": provenance(ComputeConfig(torch.device("cpu")))}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(html_page, "get_plotlyjs", lambda: "")
-        result = write_results(folder, scores, parts, split_dataset(packed_105), about)
-    text = (folder / "report.html").read_text()
-    drawn = re.findall(r"Plotly\.newPlot\(\s*\"figure-\d+\",\s*(\[.*?\]),\s*\{", text, re.DOTALL)
-    assert json.loads((folder / "result.json").read_text())["summary"] == result["summary"]
-    return result, text, [json.loads(figure) for figure in drawn]
+def named(page: Page, title: str, name: str) -> dict[str, Any]:
+    return next(trace for trace in traces(page, title) if trace.get("name") == name)
 
 
-def test_a_network_without_convolutions_has_a_report_too(
-    parts: Split, packed_105: Dataset, tmp_path: Path
+def test_the_page_is_one_file_with_the_headline(
+    page: Page, result: RetrainResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    net = build_net(DenseConfig(35, 16, 8), generator=torch.Generator().manual_seed(0)).eval()
-    score = with_seed(evaluate_network(net, parts), 1)
-    fit = FitConfig("episode", (LayerRates(0.1, 0.9, 0.0),) * 3, 8, 50)
-    about = {"config": Config(DenseConfig(35, 16, 8), fit).to_dict()}
-    about["provenance"] = provenance(ComputeConfig(torch.device("cpu")))
-    write_results(tmp_path, [score], parts, split_dataset(packed_105), about)
-    text = (tmp_path / "report.html").read_text()
-    assert "hidden 16" in text
-    assert "First-layer filters" not in text
-
-
-def trace(shown: Shown, name: str) -> dict[str, Any]:
-    return next(t for figure in shown[2] for t in figure if t.get("name") == name)
-
-
-def test_the_headline_is_the_summary_s(shown: Shown) -> None:
-    result, text, _ = shown
-    assert result_headline(result).startswith(format_mean(result["summary"]["official"]))
+    monkeypatch.setattr(html_page, "get_plotlyjs", lambda: "")
+    text = render_page(page)
+    assert result_headline(result).startswith(format_mean(result.summary.official))
     assert result_headline(result) in text
-    assert "glyph" in result_headline(result), "no official figure of glyphs"
+    assert page.title == "One-shot test of s, trial 3"
+    assert "glyph episodes" in result_headline(result), "glyphs have no official episodes"
+    assert any("glyphs" in paragraph for paragraph in page.lead)
     assert "Table 2" not in text
+    titles = [section.title for section in page.sections]
+    assert len(titles) == len(set(titles))
 
 
-def test_the_table_holds_every_fit_s_figures(shown: Shown) -> None:
-    result, text, _ = shown
-    for seed in result["seeds"]:
-        for figure in (
-            seed["official"]["accuracy"],
-            seed["verification"]["test_accuracy"],
-            seed["validation_accuracy"],
-            *(seed["random_episodes"][str(n)] for n in REPORTED_WAYS),
-        ):
-            assert f"<td>{figure:.1%}</td>" in text
-    for figure in (result["summary"]["verification"], result["summary"]["validation"]):
-        assert f"<td>{format_mean(figure)}</td>" in text
+def test_the_table_has_all_metrics_of_every_fit(page: Page, result: RetrainResult) -> None:
+    table = section(page, "Accuracy").table
+    columns = [list(column) for column in zip(*table, strict=True)]
+    for column, seed in zip(columns[2:-1], result.seeds, strict=True):
+        metrics, verification = seed.metrics, seed.metrics.verification
+        assert verification is not None
+        expected = [
+            metrics.official.accuracy,
+            metrics.averaged.official,
+            *(metrics.random_episodes[n] for n in REPORTED_WAYS),
+            verification.test_accuracy,
+            metrics.validation_accuracy,
+            metrics.averaged.validation_accuracy,
+        ]
+        assert column == [f"seed {seed.seed}", *(f"{value:.1%}" for value in expected)]
+    assert columns[1][1] == format_mean(result.summary.official)
+    assert columns[1][-2] == format_mean(result.summary.validation)
+    baseline = f"{result.baseline.official.accuracy:.1%}"
+    assert columns[-1][1:] == [baseline, "–", "60.0%", "40.0%", *"–––––"[:4], "20.0%", "–"]
 
 
-def test_the_n_way_curve_is_the_random_episodes(shown: Shown) -> None:
-    found = trace(shown, "random within-alphabet episodes, mean")
-    expected = shown[0]["summary"]["random_episodes"]
-    assert dict(zip(map(str, decoded(found["x"])), decoded(found["y"]), strict=True)) == (
-        pytest.approx({n: each["mean"] for n, each in expected.items()})
-    )
-    assert len(expected) == 19
-    official = trace(shown, "ours, test")
-    assert decoded(official["y"]) == [shown[0]["summary"]["official"]["mean"]]
+def test_the_n_way_curve_is_that_of_the_random_episodes(page: Page, result: RetrainResult) -> None:
+    curve = named(page, "N-way", "random episodes, mean")
+    expected = {n: mean.mean for n, mean in result.summary.random_episodes.items()}
+    assert dict(zip(curve["x"], curve["y"], strict=True)) == pytest.approx(expected)
+    band = named(page, "N-way", "lowest to highest fit")
+    lowest = [min(s.metrics.random_episodes[n] for s in result.seeds) for n in expected]
+    assert band["y"] == pytest.approx(lowest)
+    official = named(page, "N-way", "ours, test")
+    assert (official["x"], official["y"]) == ([20], [result.summary.official.mean])
 
 
-def test_bars_are_the_alphabets_of_both_parts(shown: Shown) -> None:
-    by_alphabet = shown[0]["summary"]["by_alphabet"]
-    assert set(by_alphabet) == {"test", "val"}
-    bars = [t for figure in shown[2] for t in figure if t.get("orientation") == "h"]
+def test_bars_show_the_alphabets_of_both_parts(page: Page, result: RetrainResult) -> None:
+    bars = traces(page, "Accuracy by alphabet")
     assert len(bars) == 2 * len(REPORTED_WAYS)
     for i, n in enumerate(REPORTED_WAYS):
         for bar, part in zip(bars[2 * i : 2 * i + 2], ("test", "val"), strict=True):
-            found = dict(zip(bar["y"], decoded(bar["x"]), strict=True))
-            assert found == pytest.approx({a: w[str(n)] for a, w in by_alphabet[part].items()})
+            expected = {a: ways[n] for a, ways in result.summary.by_alphabet[part].items()}
+            assert dict(zip(bar["y"], bar["x"], strict=True)) == pytest.approx(expected)
 
 
-def test_official_runs_and_roc_and_training_are_the_result_s(shown: Shown) -> None:
-    result, _, figures = shown
-    runs = next(t for f in figures for t in f if "run01" in t.get("x", []))
-    expected = result["summary"]["official_per_lake_run"]
-    assert dict(zip(runs["x"], decoded(runs["y"]), strict=True)) == pytest.approx(expected)
-    roc = next(t for f in figures for t in f if t.get("name") == "seed 2")
-    assert decoded(roc["y"]) == pytest.approx(result["seeds"][1]["verification"]["roc"]["true"])
+def test_runs_roc_curves_and_training_are_those_of_the_result(
+    page: Page, result: RetrainResult
+) -> None:
+    [runs] = traces(page, "Accuracy by block")
+    expected = result.summary.official_per_lake_run
+    assert dict(zip(runs["x"], runs["y"], strict=True)) == pytest.approx(expected)
+    roc = named(page, "Verification", "seed 2")
+    assert (roc["x"], roc["y"]) == ([0, 0.125, 1], [0, 0.5, 1])
+    threshold = named(page, "Verification", "threshold chosen on validation")
+    assert (threshold["x"], threshold["y"]) == ([0.3], [0.6])
     fits = frames.fit_frame(result)
-    assert fits[["seed", "epoch", "loss", "accuracy"]].to_numpy().tolist() == [
-        [1, 1, 1.0, 0.1],
-        [2, 1, 0.5, 0.2],
-    ]
+    assert fits.dropna().to_numpy().tolist() == [[1, 1, 1.0, 0.1], [2, 1, 0.5, 0.2]]
+    assert len(traces(page, "Training")) == 4
 
 
-def test_every_error_is_pictured_once_and_sorted(shown: Shown) -> None:
+def test_errors_are_sorted_by_margin_and_counted_over_the_fits() -> None:
     predictions = pd.DataFrame(
         {
             "lake_run": [1, 1, 2, 1],
@@ -150,18 +172,35 @@ def test_every_error_is_pictured_once_and_sorted(shown: Shown) -> None:
             "seed": [1, 1, 1, 2],
         }
     )
-    found = frames.error_frame(predictions, {1: 0.0})
-    assert found[["lake_run", "item", "answer", "n_wrong", "n_fits"]].to_numpy().tolist() == [
+    errors = frames.error_frame(predictions, {1: 0.0})
+    assert errors[["lake_run", "item", "answer", "n_wrong", "n_fits"]].to_numpy().tolist() == [
         [2, 1, 5, 1, 2],
         [1, 1, 4, 2, 2],
     ]
-    assert found["p_right"].tolist() == pytest.approx([1 / (1 + np.e), 0.5])
-    n_pictures = len(re.findall("wrong in [12] of 2 fits", shown[1]))
-    n_errors = int(re.findall(r"(\d+) of \d+ episodes were", shown[1])[0])
-    assert n_pictures == min(n_errors, 120) > 0
+    assert errors["p_right"].tolist() == pytest.approx([1 / (1 + np.e), 0.5])
 
 
-def test_confusions_are_shares_of_a_character_s_episodes() -> None:
+def test_every_error_has_a_picture_up_to_a_limit(
+    page: Page,
+    result: RetrainResult,
+    tables: Tables,
+    full_size: Split,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    predictions, confusions = tables
+    wrong = predictions[predictions["character"] != predictions["answer"]]
+    n_wrong = len(wrong.drop_duplicates(["lake_run", "item"]))
+    errors = section(page, "All glyph errors")
+    assert f" {n_wrong} of 80 episodes" in errors.note
+    assert len(errors.pictures) == n_wrong
+    assert all(re.search("wrong in [12] of 2 fits", p.caption) for p in errors.pictures)
+    monkeypatch.setattr("hpo.report.retraining.page.MAX_ERRORS", 5)
+    largest = error_sections(result, predictions, confusions, full_size)[0]
+    assert largest.title == "The largest glyph errors"
+    assert largest.pictures == errors.pictures[:5]
+
+
+def test_confusions_are_fractions_of_a_character_s_episodes(page: Page) -> None:
     rows = [("A", 0, 0, 6), ("A", 0, 1, 2), ("A", 1, 1, 1), ("A", 1, 0, 3), ("B", 0, 1, 1)]
     frame = pd.DataFrame(rows, columns=["alphabet", "character", "answer", "count"])
     top = frames.top_confusions(pd.concat([frame, frame]), n=2)
@@ -169,28 +208,70 @@ def test_confusions_are_shares_of_a_character_s_episodes() -> None:
         ["B", 0, 1, 1.0],
         ["A", 1, 0, 0.75],
     ]
+    matrices = frames.confusion_matrices(frame)
+    assert matrices["A"].tolist() == [[0.75, 0.25], [0.75, 0.25]]
+    [picture] = section(page, "Most frequent confusions").pictures
+    assert [label for label, _ in picture.images] == ["character 2", "answered as 3"]
+    assert "100.0%" in picture.caption
+    assert len(traces(page, "Confusions by alphabet")) == 2
 
 
 @pytest.mark.parametrize(("mean", "place"), [(0.99, 1), (0.93, 3), (0.1, 10)])
-def test_our_row_stands_where_it_belongs(mean: float, place: int) -> None:
-    rows = table_2_with_ours({"summary": {"official": {"mean": mean, "sd": 0.01}}})
-    assert rows[place] == ["ours", format_mean({"mean": mean, "sd": 0.01})]
+def test_table_2_has_our_row_at_its_rank(mean: float, place: int) -> None:
+    rows = table_2_with_ours(MeanSd(mean, 0.01))
+    assert rows[place] == ["ours", format_mean(MeanSd(mean, 0.01))]
     assert len(rows) == 11
 
 
-def test_a_network_alone_has_a_report_too(
-    parts: Split, packed_105: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_only_omniglot_is_compared_with_the_paper_and_humans(
+    result: RetrainResult, tables: Tables, full_size: Split
 ) -> None:
-    monkeypatch.setattr(html_page, "get_plotlyjs", lambda: "")
-    net = SiameseNet(MODEL, generator=torch.Generator().manual_seed(1)).eval()
-    score = with_seed(evaluate_network(net, parts, val_is_held_out=False), 1)
-    config = Config(MODEL, FitConfig("episode", (LayerRates(0.1, 0.9, 0.0),) * 6, 8, 50))
-    about = {
-        "config": config.to_dict(),
-        "provenance": provenance(ComputeConfig(torch.device("cpu"))),
-    }
-    write_results(tmp_path, [score], parts, split_dataset(packed_105), about)
-    text = (tmp_path / "report.html").read_text()
-    assert "a saved network" in text
-    assert "does not know how it was trained" in text
-    assert "no threshold could be chosen" in text
+    page = retrain_page(replace(result, data="omniglot"), *tables, None, full_size)
+    assert named(page, "N-way", "paper, official")["y"] == [0.92]
+    assert named(page, "N-way", "humans, official")["y"] == [0.955]
+    assert section(page, "Table 2 of the paper").table
+    assert section(page, "Accuracy by official run")
+    assert "Lake's official 80 episodes" in page.headline
+    assert len(page.lead) == 1
+
+
+def test_own_images_have_groups_and_classes(
+    result: RetrainResult, tables: Tables, full_size: Split
+) -> None:
+    page = retrain_page(replace(result, data="signs+class"), *tables, None, full_size)
+    assert section(page, "Accuracy by group")
+    assert section(page, "Confusions by group")
+    assert section(page, "Most frequent confusions").pictures[0].images[0][0] == "class 2"
+    text = render_page(replace(page, sections=[replace(s, figures=[]) for s in page.sections]))
+    assert "character of the query" in text, "as the paper's Figure 1 calls it"
+    assert "alphabet" not in section(page, "N-way").note
+    assert "within-group, 5-way" in text
+
+
+def test_a_saved_network_has_a_report(parts: Split, full_size: Split) -> None:
+    evaluation = retrained.evaluation(parts, 1, val_is_held_out=False)
+    config = Config(
+        DenseConfig(35, 16, 8), FitConfig("episode", (LayerRates(0.1, 0.9, 0.0),) * 3, 8, 50)
+    )
+    seeds = [SeedResult(1, None, evaluation.metrics)]
+    result = retrained.result(parts, {1: evaluation}, origin=None, seeds=seeds, config=config)
+    predictions = evaluation.predictions.assign(seed=1)
+    page = retrain_page(result, predictions, evaluation.confusions, None, full_size)
+    assert page.title == "One-shot test of a saved network"
+    assert "(1 fit;" in page.headline
+    assert "trained on too" in page.lead[0]
+    for title in ("Training", "Verification"):
+        assert section(page, title).figures[0].layout.annotations, "why there is no plot"
+    facts = section(page, "What was run").facts
+    assert "hidden 16" in facts["network"]
+    assert "study" not in facts
+    assert facts["command"] == "retrain_best.py --data-root=omniglot", "no folders"
+    assert "First-layer filters" not in [section.title for section in page.sections]
+    assert len(section(page, "Accuracy").table) == 3 + len(REPORTED_WAYS)
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.5, "50.0%"), (0.0005, "0.1%"), (3e-7, "3e-7"), (1e-40, "<1e-30")]
+)
+def test_small_similarities_are_powers_of_ten(p: float, text: str) -> None:
+    assert format_similarity(p) == text

@@ -7,12 +7,12 @@ from optuna.trial import FixedTrial
 
 from data.errors import InputError
 from hpo.space.configuration import resize_model, starting_points, suggest_config
-from hpo.space.ranges import GROUPS, clip_kernels, parse_groups, search_space
+from hpo.space.ranges import GROUPS, clip_kernels, paper_kernels, parse_groups, search_space
 from hpo.study.settings import StudySettings, base_config
 from model.architecture import LAYERS, ModelConfig
 
 
-def test_the_space_at_105_pixels_is_the_papers() -> None:
+def test_the_space_at_105_pixels_is_that_of_the_paper() -> None:
     space = search_space(105, GROUPS)
     assert len(space) == 3 * 6 + 2 * 4 + 1
     for layer in LAYERS:
@@ -29,7 +29,9 @@ def test_the_space_at_105_pixels_is_the_papers() -> None:
     ("size", "kernels"),
     [(105, (10, 7, 4, 4)), (35, (4, 3, 2, 2)), (52, (5, 4, 2, 2)), (28, (3, 2, 2, 2))],
 )
-def test_the_papers_architecture_scales_with_the_image(size: int, kernels: tuple[int, ...]) -> None:
+def test_the_architecture_of_the_paper_scales_with_the_image(
+    size: int, kernels: tuple[int, ...]
+) -> None:
     model = base_config(StudySettings(image_size=size)).conv
     assert model.kernels == kernels
     assert model.filters == (64, 128, 128, 256)
@@ -41,11 +43,11 @@ def test_the_papers_architecture_scales_with_the_image(size: int, kernels: tuple
     st.integers(16, 160),
     st.tuples(st.integers(1, 30), st.integers(1, 30), st.integers(1, 30), st.integers(1, 30)),
 )
-def test_clipped_kernels_make_a_network_and_possible_ones_are_kept(
+def test_clipped_kernels_always_make_a_network(
     size: int, kernels: tuple[int, int, int, int]
 ) -> None:
     clipped = clip_kernels(size, kernels)
-    model = ModelConfig(image_size=size, kernels=clipped)  # raises where it is impossible
+    model = ModelConfig(image_size=size, kernels=clipped)  # raises if the network is impossible
     assert model.n_flat >= 256
     assert clip_kernels(size, clipped) == clipped
     assert all(c <= k for c, k in zip(clipped, kernels, strict=True))
@@ -72,7 +74,7 @@ def test_every_searched_value_reaches_the_configuration(size: int) -> None:
     assert suggest_config(FixedTrial(trial.params), base, GROUPS) == config
 
 
-def test_what_is_not_searched_keeps_its_base_value() -> None:
+def test_parameters_that_are_not_searched_keep_their_base_values() -> None:
     base = base_config(StudySettings(search=("lr",)))
     params = {f"{layer}.lr": 0.005 for layer in LAYERS}
     config = suggest_config(FixedTrial(params), base, ("lr",))
@@ -83,7 +85,7 @@ def test_what_is_not_searched_keeps_its_base_value() -> None:
 
 @pytest.mark.parametrize("recipe", ["episode", "paper"])
 @pytest.mark.parametrize("size", [16, 20, 28, 35, 52, 105])
-def test_the_first_anchor_is_the_base_itself(recipe: str, size: int) -> None:
+def test_the_first_starting_point_is_the_base_configuration(recipe: str, size: int) -> None:
     base = base_config(StudySettings(recipe=recipe, image_size=size))
     first, second = starting_points(base, GROUPS)
     assert suggest_config(FixedTrial(first), base, GROUPS) == base
@@ -92,7 +94,7 @@ def test_the_first_anchor_is_the_base_itself(recipe: str, size: int) -> None:
         assert distribution._contains(second[name]), name
 
 
-def test_costlier_networks_get_fewer_steps_and_cheaper_ones_more() -> None:
+def test_a_costlier_network_gets_fewer_steps_and_a_cheaper_one_more() -> None:
     base = base_config(StudySettings(steps_per_epoch=100))
     wide = starting_points(base, GROUPS)[0] | {f"{layer}.filters": 256 for layer in LAYERS[:4]}
     narrow = starting_points(base, GROUPS)[1]
@@ -104,12 +106,12 @@ def test_costlier_networks_get_fewer_steps_and_cheaper_ones_more() -> None:
     assert 150 < steps[1] <= 400
 
 
-def test_groups_are_parsed_and_unknown_ones_named() -> None:
+def test_groups_are_parsed_and_unknown_groups_are_refused() -> None:
     assert parse_groups(["paper"]) == GROUPS
     assert parse_groups(["units", "lr"]) == ("lr", "units")
-    for wrong in (["dropout"], ["paper", "dropout"]):
-        with pytest.raises(InputError, match=r"--search takes groups.*dropout"):
-            parse_groups(wrong)
+    for names in (["dropout"], ["paper", "dropout"]):
+        with pytest.raises(InputError, match=r"--search.*got dropout"):
+            parse_groups(names)
 
 
 def test_a_resized_network_keeps_its_share_of_the_image() -> None:
@@ -119,3 +121,14 @@ def test_a_resized_network_keeps_its_share_of_the_image() -> None:
     assert resize_model(model, 105).kernels == (12, 9, 6, 6)
     assert resize_model(model, 105).output_sizes()[-1] == model.output_sizes()[-1] == 2
     assert resize_model(model, 16).output_sizes()[-1] >= 1
+
+
+def test_images_that_are_too_small_are_refused() -> None:
+    with pytest.raises(InputError, match=r"image_size >= 16.*15.*--image-size"):
+        paper_kernels(15)
+
+
+def test_half_the_width_is_no_second_starting_point_if_widths_are_not_searched() -> None:
+    base = base_config(StudySettings())
+    assert starting_points(base, ("lr",)) == [{f"{layer}.lr": 0.03 for layer in LAYERS}]
+    assert len(starting_points(base, ("lr", "units"))) == 2

@@ -8,22 +8,26 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import ROOT, SMALL, environment, here, trials
+from commands import ROOT, SMALL, environment, run_in_process, trials
+from crashing import wait_until
 from optuna.trial import TrialState
 
-DRAWINGS = [str(ROOT / "docs/images" / name) for name in ("a.jpg", "b.png")]
+pytestmark = pytest.mark.slow
+
+IMAGES = [str(ROOT / "docs/images" / name) for name in ("a.jpg", "b.png")]
 STUDY = ["--data=glyphs", "--image-size=20", "--steps-per-epoch=2", "--max-epochs=400"]
 COMMANDS = {
     "run_study": ["run_study.py", *STUDY],
-    "compare": ["compare.py", *DRAWINGS],
+    "compare": ["compare.py", *IMAGES],
     "retrain_best": ["retrain_best.py"],
     "reproduce": ["reproduce.py"],
     "dashboard": ["dashboard.py", "--port=0", "--no-browser"],
 }
+NAME = "glyphs-20-episode-lr"
 
 
-def struck(folder: Path, command: list[str], seconds: float, number: signal.Signals) -> str:
-    """Return what a command says that is told to end after some time, with status 130."""
+def stop_after(folder: Path, command: list[str], seconds: float, number: signal.Signals) -> str:
+    """Start a command, stop it after some time, require status 130, and return its errors."""
     environment = {k: v for k, v in os.environ.items() if not k.endswith("_ROOT")}
     process = subprocess.Popen(
         [sys.executable, str(ROOT / command[0]), *command[1:]],
@@ -34,64 +38,62 @@ def struck(folder: Path, command: list[str], seconds: float, number: signal.Sign
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    time.sleep(seconds)
+    time.sleep(seconds)  # any moment of the start
     os.killpg(process.pid, number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    return said
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    return errors
 
 
 @pytest.mark.parametrize("seconds", [0.2, 1.0])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_that_is_struck_while_it_starts_says_one_line(
+def test_a_command_that_is_stopped_while_it_starts_prints_one_line(
     tmp_path: Path, name: str, seconds: float
 ) -> None:
     number = signal.SIGTERM if seconds == 1.0 else signal.SIGINT
-    said = struck(tmp_path, COMMANDS[name], seconds, number)
-    assert [line.split(".")[0] for line in said.split("\n") if line] == ["stopped"]
-
-
-def wait_for(text: str, log: Path) -> None:
-    for _ in range(600):
-        if text in log.read_text():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{text!r} never came: {log.read_text()}")
+    errors = stop_after(tmp_path, COMMANDS[name], seconds, number)
+    assert [line.split(".")[0] for line in errors.split("\n") if line] == ["stopped"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_study_that_is_stopped_or_killed_goes_on(
+def test_a_study_that_is_stopped_or_killed_is_resumed(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = [*SMALL, "--steps-per-epoch", "2", "--max-epochs", "10", "--pruner", "none"]
+    flags = [*SMALL, "--steps-per-epoch", "2", "--max-epochs", "6", "--pruner", "none"]
+    flags += ["--search", "lr"]
     log = tmp_path / "log"
-    command = [sys.executable, str(ROOT / "run_study.py"), *flags, "--search", "lr"]
-    with log.open("w") as out:
+    with log.open("w") as file:
         process = subprocess.Popen(
-            [*command, "--n-trials", "9"], cwd=tmp_path, env=environment(), stdout=out, stderr=out
+            [sys.executable, str(ROOT / "run_study.py"), *flags, "--n-trials", "99"],
+            cwd=tmp_path,
+            env=environment() | {"OMP_NUM_THREADS": "1"},
+            stdout=file,
+            stderr=file,
         )
         try:
-            wait_for("trial   0", log)
-            time.sleep(0.5)  # into a later trial
+            wait_until(lambda: "trial   0" in log.read_text())
+            wait_until(lambda: has_a_running_trial(tmp_path))
             process.send_signal(number)
-            code = process.wait(timeout=60)
+            status = process.wait(timeout=60)
         finally:
             process.kill()
             process.wait()
-    finished = [
-        t for t in trials(tmp_path, "glyphs-20-episode-lr") if t.state == TrialState.COMPLETE
-    ]
-    n = len(finished)
+    complete = [t for t in trials(tmp_path, NAME) if t.state == TrialState.COMPLETE]
+    n = len(complete)
     assert n >= 1
     if number == signal.SIGKILL:
-        assert code == -signal.SIGKILL
+        assert status == -signal.SIGKILL
     else:
-        assert code == 130
-        assert "run the same command again to resume" in log.read_text()
+        assert status == 130
+        assert "stopped" in log.read_text()
         assert "Traceback" not in log.read_text()
-    flags = [*command[2:], "--n-trials", str(n + 1)]
-    assert here(tmp_path, monkeypatch, "run_study.py", *flags) is None
-    after = trials(tmp_path, "glyphs-20-episode-lr")
-    assert [t.value for t in after[:n]] == [t.value for t in finished]
-    assert not [t for t in after if t.state == TrialState.RUNNING]
-    assert len([t for t in after if t.state == TrialState.COMPLETE]) == n + 1
+    flags += ["--n-trials", str(n + 1)]
+    assert run_in_process(tmp_path, monkeypatch, "run_study.py", *flags) is None
+    resumed = trials(tmp_path, NAME)
+    assert [t.value for t in resumed[:n]] == [t.value for t in complete]
+    assert not [t for t in resumed if t.state == TrialState.RUNNING]
+    assert len([t for t in resumed if t.state == TrialState.COMPLETE]) == n + 1
+
+
+def has_a_running_trial(folder: Path) -> bool:
+    return any(t.state == TrialState.RUNNING for t in trials(folder, NAME))

@@ -4,38 +4,103 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
+from sqlalchemy.exc import IntegrityError, OperationalError
+from tiny import url
 
 from data.errors import InputError
 from data.text import hide_password
-from hpo.study.storage import open_storage, storage_errors
+from hpo.study.storage import Storage, open_storage, storage_errors
 
 
-def url(folder: Path) -> str:
-    return f"sqlite:///{folder}/study.db"
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("study.db", r"--storage.*'study\.db'"),
+        ("sqlite:///:memory:", r"--storage.*sqlite:///study\.db"),
+        ("sqlite:///{folder}/missing/study.db", r"missing.*--storage"),
+        ("oracle+nonsense://host/db", r"oracle\+nonsense"),
+    ],
+)
+def test_an_unusable_address_is_refused(address: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        open_storage(address.format(folder=tmp_path))
 
 
-def test_storages_that_cannot_be_used_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"study\.db does not exist.*run_study"):
+def test_a_missing_database_is_not_created_to_read_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"study\.db.*run_study\.py.*--storage"):
         open_storage(url(tmp_path), create=False)
-    with pytest.raises(InputError, match=r"folder of .* does not exist"):
-        open_storage(f"sqlite:///{tmp_path}/no/study.db")
-    with pytest.raises(InputError, match="--storage must be an address"):
-        open_storage("study.db")
-    (tmp_path / "study.db").write_bytes(b"this is no database" * 100)
-    with pytest.raises(InputError, match=r"cannot be used.*not a database.*move it away"):
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_corrupt_database_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "study.db").write_bytes(b"this is not a database" * 100)
+    with pytest.raises(InputError, match=r"not a database.*corrupt"):
         open_storage(url(tmp_path))
 
 
+def test_a_server_database_that_does_not_answer_is_one_line() -> None:
+    with (
+        pytest.raises(InputError, match=r"refused.*server"),
+        storage_errors("postgresql+psycopg://me:pw@host/db"),
+    ):
+        raise StorageInternalError from ConnectionRefusedError("connection refused")
+
+
+def test_an_interrupt_inside_a_library_stays_an_interrupt() -> None:
+    error = StorageInternalError("interrupted")
+    error.__cause__ = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt), storage_errors("sqlite:///study.db"):
+        raise error
+
+
+def test_tables_that_another_process_creates_at_the_same_time_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [
+        OperationalError("CREATE TABLE", None, Exception("table studies already exists")),
+        IntegrityError("INSERT", None, Exception("UNIQUE constraint failed")),
+    ]
+
+    class LosesTheRace(Storage):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            if errors:
+                raise errors.pop()
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr("hpo.study.storage.Storage", LosesTheRace)
+    monkeypatch.setattr("hpo.study.storage.time.sleep", lambda _: None)
+    with closing(open_storage(url(tmp_path))) as storage:
+        assert storage.get_all_studies() == []
+    errors.append(OperationalError("CREATE TABLE", None, Exception("disk I/O error")))
+    with pytest.raises(InputError, match="disk I/O error"):
+        open_storage(url(tmp_path))
+
+
+def test_a_heartbeat_that_cannot_be_recorded_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageInternalError("the server restarts")
+
+    storage = open_storage(url(tmp_path), heartbeat=60)
+    assert storage.get_heartbeat_interval() == 60
+    monkeypatch.setattr("optuna.storages.RDBStorage.record_heartbeat", fail)
+    storage.record_heartbeat(1)
+    storage.close()
+
+
 def test_a_locked_database_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hpo.study.storage.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("hpo.study.storage.LOCK_TIMEOUT_SECONDS", 0.2)
     storage = open_storage(url(tmp_path))
     with closing(sqlite3.connect(tmp_path / "study.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(InputError, match=r"locked.*end the process"), storage_errors("sqlite"):
+        with pytest.raises(InputError, match=r"locked.*process"), storage_errors("sqlite"):
             optuna.create_study(storage=storage, study_name="s")
 
 
@@ -56,36 +121,37 @@ def test_a_password_is_hidden_wherever_it_stands(address: str, shown: str) -> No
     assert hide_password(address) == shown
 
 
-def test_passwords_are_hidden() -> None:
+def test_an_error_hides_the_password() -> None:
     assert hide_password("x://:pw@host/db?a=1&password=pw") == "x://:***@host/db?a=1&password=***"
     with pytest.raises(InputError) as caught, storage_errors("postgresql://me:pw@host/db"):
-        raise optuna.exceptions.StorageInternalError("postgresql://me:pw@host/db is down")
+        raise StorageInternalError("postgresql://me:pw@host/db is down")
     assert "pw@" not in str(caught.value)
 
 
-def test_who_only_looks_holds_up_nobody_and_waits_for_nobody(tmp_path: Path) -> None:
-    working = open_storage(url(tmp_path))
-    study = optuna.create_study(storage=working, study_name="s")
+def test_readers_and_the_writer_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    writing = open_storage(url(tmp_path))
+    study = optuna.create_study(storage=writing, study_name="s")
     study.optimize(lambda trial: 1.0, n_trials=2)
-    with closing(open_storage(url(tmp_path), create=False, reading=True)) as looking:
+    with closing(open_storage(url(tmp_path), create=False, read_only=True)) as reading:
         with closing(sqlite3.connect(tmp_path / "study.db", timeout=0)) as writer:
             writer.execute("BEGIN IMMEDIATE")
-            assert len(optuna.load_study(study_name="s", storage=looking).trials) == 2
-        with looking.engine.connect() as reader:
+            assert len(optuna.load_study(study_name="s", storage=reading).trials) == 2
+        with reading.engine.connect() as reader:
             reader.exec_driver_sql("SELECT * FROM trials").fetchall()
             study.optimize(lambda trial: 1.0, n_trials=1)  # while a reader's transaction is open
-    working.close()
+    writing.close()
 
 
-def test_a_foreign_database_is_not_touched(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "study.db")) as foreign:
-        foreign.execute("CREATE TABLE letters (text)")
+def test_the_database_of_another_program_is_not_changed(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "study.db")) as database:
+        database.execute("CREATE TABLE letters (text)")
     before = (tmp_path / "study.db").read_bytes()
-    with pytest.raises(InputError, match=r"holds no study.*run_study"):
+    with pytest.raises(InputError, match=r"no study.*run_study\.py"):
         open_storage(url(tmp_path), create=False)
     assert (tmp_path / "study.db").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_four_processes_run_forty_waiting_trials_exactly_once(tmp_path: Path) -> None:
     storage = open_storage(url(tmp_path))
     study = optuna.create_study(storage=storage, study_name="s")
@@ -101,5 +167,5 @@ def test_four_processes_run_forty_waiting_trials_exactly_once(tmp_path: Path) ->
     command = [sys.executable, "-c", code, url(tmp_path)]
     processes = [subprocess.Popen(command, env=environment) for _ in range(4)]
     assert [process.wait() for process in processes] == [0] * 4
-    done = [t.params["x"] for t in study.trials if t.state == TrialState.COMPLETE]
-    assert sorted(done) == list(range(40))
+    params = [t.params["x"] for t in study.trials if t.state == TrialState.COMPLETE]
+    assert sorted(params) == list(range(40))

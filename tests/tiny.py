@@ -1,4 +1,4 @@
-"""A study so small that a trial takes a fraction of a second."""
+"""Studies so small that a trial takes a fraction of a second."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +14,19 @@ from hpo.search.trial_files import TrialFiles
 from hpo.study.open import open_study
 from hpo.study.settings import StudySettings, base_config, study_identity
 from hpo.study.storage import open_storage
-from model.architecture import ModelConfig
+from model.architecture import CONVS, LAYERS, ModelConfig
 from model.config import Config
 from model.device import ComputeConfig
 from model.train import Validation
 
 TINY = StudySettings(data="glyphs", max_epochs=2, steps_per_epoch=2, search=("lr", "units"))
+TINY_20 = replace(TINY, image_size=20, steps_per_epoch=1, search=("lr", "filters", "units"))
+
+
+def small_params(n: int) -> dict[str, float | int]:
+    """Parameters of TINY_20 for a network that trains in no time; ``n`` distinguishes them."""
+    filters: dict[str, float | int] = {f"{layer}.filters": 16 for layer in CONVS}
+    return {f"{layer}.lr": 0.03 for layer in LAYERS} | filters | {"fc1.units": 128 + 16 * n}
 
 
 def url(folder: Path) -> str:
@@ -31,25 +38,30 @@ def identity_of(settings: StudySettings, parts: Split) -> dict[str, Any]:
 
 
 def opened(folder: Path, parts: Split, settings: StudySettings = TINY) -> optuna.Study:
+    """The study ``s`` in a database of its own; created, or resumed."""
     return open_study(open_storage(url(folder)), "s", settings, identity_of(settings, parts))
 
 
 def objective(
-    parts: Split, folder: Path, n_best: int = 0, artifacts: Path | None = None
+    parts: Split,
+    folder: Path,
+    n_networks: int = 0,
+    artifacts: Path | None = None,
+    settings: StudySettings = TINY,
 ) -> Objective:
     validation = Validation(parts.val, dense_validation(parts.val))
-    files = TrialFiles(folder, 0.0, n_best, artifacts)
-    return Objective(TINY, parts.train, validation, ComputeConfig(torch.device("cpu")), files)
+    files = TrialFiles(folder, 0.0, n_networks, artifacts)
+    return Objective(settings, parts.train, validation, ComputeConfig(torch.device("cpu")), files)
 
 
-def config(recipe: str = "episode", **changed: Any) -> Config:
-    """A fit of four epochs of three steps, and what is changed of it."""
+def config(recipe: str = "episode", **changes: Any) -> Config:
+    """A fit of four epochs of three steps, with changes of its FitConfig."""
     base = base_config(StudySettings(recipe=recipe, max_epochs=4, steps_per_epoch=3, n_pairs=96))
     fit_changes: dict[str, Any] = {
         "n_characters": 16,
         "batch_size": 32,
         "ramp_epochs": 2,
-        **changed,
+        **changes,
     }
     model = ModelConfig(filters=(16, 16, 16, 32), units=64)
     return Config(model, replace(base.fit, **fit_changes))

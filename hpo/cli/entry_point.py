@@ -1,8 +1,9 @@
-"""How a script ends: one line for what the user can mend, and an exit status."""
+"""How a script runs: signals, errors that the user can fix on one line, and the exit status."""
 
 import errno
 import io
 import os
+import platform
 import sys
 import warnings
 from collections.abc import Callable
@@ -10,31 +11,38 @@ from contextlib import suppress
 from typing import NoReturn
 
 from data.errors import InputError
-from data.text import printable
+from data.text import make_printable
 from hpo.runtime.processes import INTERRUPTED, handle_signals
 
-INPUT_ERROR, BROKEN_PIPE = 2, 141  # exit status; 1 is a bug's, with its traceback
+# Exit statuses, in addition to INTERRUPTED. An unexpected exception exits with 1 and a traceback.
+INPUT_ERROR, BROKEN_PIPE = 2, 141
+TESTED_SYSTEM = "Linux", "x86_64"
 
 
 def run_command(main: Callable[[], None], resume_hint: str) -> None:
-    """Run a script's main; what the user can mend becomes one line and exit status 2.
+    """Run the main function of a script; print an error that the user can fix as one line.
 
     Args:
-        main: the script.
-        resume_hint: said after Ctrl-C or SIGTERM, with exit status 130.
+        main: main function of the script.
+        resume_hint: text printed after Ctrl-C or SIGTERM.
+
+    Raises:
+        SystemExit: with status :data:`INPUT_ERROR` after an input error or a file error,
+            :data:`BROKEN_PIPE` if nothing reads the output any more, and ``INTERRUPTED`` after
+            Ctrl-C or SIGTERM.
     """
     stopped = f"\nstopped. {resume_hint}"
     handle_signals(f"{stopped}\n")
-    warnings.formatwarning = _one_line
+    warnings.formatwarning = _format_warning
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that a terminal cannot show is no error
+        if isinstance(stream, io.TextIOWrapper):  # escape what the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")
     try:
         main()
         print(end="", flush=True)
     except InputError as error:
-        _exit(f"error: {printable(str(error))}", INPUT_ERROR)
-    except BrokenPipeError:  # as after ``| head``: who read the output has had enough
+        _exit(f"error: {make_printable(str(error))}", INPUT_ERROR)
+    except BrokenPipeError:  # for example after ``| head``
         _discard_output()
         raise SystemExit(BROKEN_PIPE) from None
     except OSError as error:
@@ -42,25 +50,37 @@ def run_command(main: Callable[[], None], resume_hint: str) -> None:
             raise
         if error.filename is None:
             _discard_output()
-        what = printable(str(error.filename or "The output"))
-        _exit(f"error: {what}: {error.strerror}. Mend its path, rights or disk.", INPUT_ERROR)
+        path = make_printable(str(error.filename or "The output"))
+        _exit(
+            f"error: {path}: {error.strerror}. Check the path, its permissions and the free disk "
+            "space.",
+            INPUT_ERROR,
+        )
     except KeyboardInterrupt:
         _exit(stopped, INTERRUPTED)
 
 
-def _exit(words: str, status: int) -> NoReturn:
+def warn_if_untested_system() -> None:
+    """Print one line if this program was not tested on this operating system or processor."""
+    system = platform.system(), platform.machine()
+    if system != TESTED_SYSTEM:
+        tested = " ".join(TESTED_SYSTEM)
+        print(f"warning: not tested on {' '.join(system)}, only on {tested}", file=sys.stderr)
+
+
+def _exit(message: str, status: int) -> NoReturn:
     with suppress(OSError):
-        print(words, file=sys.stderr, flush=True)
+        print(message, file=sys.stderr, flush=True)
     raise SystemExit(status) from None
 
 
 def _discard_output() -> None:
-    """Let what is still to be flushed into the standard output go nowhere."""
+    """Redirect the standard output to the null device, so that a later flush cannot fail."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _one_line(
+def _format_warning(
     message: Warning | str,
     category: type[Warning],
     filename: str,

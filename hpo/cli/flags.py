@@ -1,70 +1,162 @@
-"""The flags that scripts share."""
+"""Command-line flags that several scripts share, their value types, and flags that were renamed."""
 
 import argparse
 import math
+import sys
 from pathlib import Path
 
+from data.errors import InputError
 from data.paths import DEFAULT_STORAGE
 from model.config import PRECISIONS
 
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
+RENAMED_FLAGS = {
+    "--timeout": "--time-budget",
+    "--trial-timeout": "--epoch-timeout",
+    "--checkpoint-seconds": "--checkpoint-interval",
+    "--epoch-steps": "--steps-per-epoch",
+    "--finalist-seeds": "--n-finalist-seeds",
+    "--seeds": "--n-seeds",
+    "--greys": "--no-binarize",
+    "--as-is": "--no-preprocess",
+    "--writable": "--allow-edits",
+}
+
+
+def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return the parsed command line.
+
+    Args:
+        parser: parser of a script.
+
+    Raises:
+        InputError: a flag of this script is given under its former name.
+    """
+    for argument in sys.argv[1:]:
+        flag = argument.partition("=")[0]
+        new_flag = RENAMED_FLAGS.get(flag)
+        if new_flag in parser._option_string_actions:
+            raise InputError(f"{flag} was renamed. Use {new_flag}.")
+    return parser.parse_args()
+
 
 def positive_int(text: str) -> int:
-    """Return a whole number of at least 1, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
-    return number
+    """Return an integer of at least 1, for argparse."""
+    return _int_from(text, 1)
 
 
 def non_negative_int(text: str) -> int:
-    """Return a whole number of at least 0, for argparse."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"must be at least 0, not {number}")
-    return number
-
-
-def positive_float(text: str) -> float:
-    """Return a finite number above 0, for argparse."""
-    found = float(text)
-    if not 0 < found < math.inf:
-        raise argparse.ArgumentTypeError(f"must be above 0 and finite, not {text}")
-    return found
+    """Return an integer of at least 0, for argparse."""
+    return _int_from(text, 0)
 
 
 def non_negative_float(text: str) -> float:
     """Return a finite number of at least 0, for argparse."""
-    found = float(text)
-    if not 0 <= found < math.inf:
-        raise argparse.ArgumentTypeError(f"must be at least 0 and finite, not {text}")
-    return found
+    number = _float_from(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number of at least 0, but is {text}")
+    return number
 
 
-def add_storage(parser: argparse.ArgumentParser, default: str = "the one last worked on") -> None:
-    """Add the flags that name a study."""
+def duration(text: str) -> float:
+    """Return the seconds of a duration such as 90, 90s, 1.5m or 2h, for argparse."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNIT_SECONDS else (text, "s")
+    seconds = _float_from(number) * UNIT_SECONDS[unit]
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"must be a duration of at least 0, such as 90, 90s, 15m or 2h, but is {text}"
+        )
+    return seconds
+
+
+def positive_duration(text: str) -> float:
+    """Return the seconds of a duration above 0, for argparse."""
+    seconds = duration(text)
+    if seconds == 0:
+        raise argparse.ArgumentTypeError(f"must be a duration above 0, but is {text}")
+    return seconds
+
+
+def whole_seconds(text: str) -> int:
+    """Return a duration above 0 that is a whole number of seconds, for argparse."""
+    seconds = positive_duration(text)
+    if not seconds.is_integer():
+        raise argparse.ArgumentTypeError(f"must be a whole number of seconds, but is {text}")
+    return int(seconds)
+
+
+def add_storage(parser: argparse.ArgumentParser, default: str = "the latest study") -> None:
+    """Add the flags that name a study.
+
+    Args:
+        parser: parser of a script.
+        default: description of the study that is used without ``--study-name``.
+    """
     parser.add_argument(
-        "--storage", default=DEFAULT_STORAGE, metavar="URL", help="database (default: %(default)s)"
+        "--storage",
+        default=DEFAULT_STORAGE,
+        metavar="URL",
+        help="address of the database that holds the study (default: %(default)s)",
     )
-    parser.add_argument("--study-name", metavar="NAME", help=f"default: {default}")
+    parser.add_argument(
+        "--study-name", metavar="NAME", help=f"name of the study (default: {default})"
+    )
 
 
 def add_data_and_device(parser: argparse.ArgumentParser, data: str = "Omniglot") -> None:
-    """Add the flags that say where the data is and where to compute."""
-    where = f"{data} (default: $OMNIGLOT_ROOT, else var)"
-    parser.add_argument("--data-root", type=Path, metavar="DIR", help=where)
+    """Add the flags that name the folder of the data and the device.
+
+    Args:
+        parser: parser of a script.
+        data: description of what the folder holds.
+    """
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of {data} (default: $OMNIGLOT_ROOT if it is set, otherwise var)",
+    )
     add_device(parser)
 
 
 def add_tensorboard(parser: argparse.ArgumentParser) -> None:
-    """Add the flag that says where the course of fits is written."""
+    """Add the flag that names the folder of the TensorBoard logs."""
     parser.add_argument(
-        "--tensorboard", type=Path, metavar="DIR", help="write every fit's course for TensorBoard"
+        "--tensorboard",
+        type=Path,
+        metavar="DIR",
+        help="log the epochs of every fit for TensorBoard in this folder (default: no log)",
     )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say where to compute."""
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
+    """Add the flags that choose the device and its number format."""
     parser.add_argument(
-        "--precision", default="auto", choices=PRECISIONS, help="auto: bfloat16 where it is fast"
+        "--device",
+        default="auto",
+        help="device to compute on: auto (a GPU if there is one), cpu, cuda, cuda:1, … "
+        "(default: %(default)s)",
     )
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=PRECISIONS,
+        help="number format; auto uses bfloat16 where it is fast (default: %(default)s)",
+    )
+
+
+def _int_from(text: str, minimum: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = minimum - 1
+    if number < minimum:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least {minimum}, but is {text}")
+    return number
+
+
+def _float_from(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,41 +1,48 @@
-"""From run_study.py's flags to what it does.
+"""What run_study.py does with its flags, and what it prints before and after its trials.
 
-What run_study.py prints before and after its trials."""
+The first half turns the flags into a run configuration and a launcher, or into a stop request. The
+second half prints the start and the result of a run; :mod:`hpo.runtime.progress` prints the trials.
+"""
 
 import argparse
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
-from statistics import mean
 
 from optuna.study import Study
 from optuna.trial import TrialState
 
 from data.errors import InputError
 from data.labels import data_caveat
-from data.load import dataset_name, load_dataset
+from data.load import load_dataset, resolve_dataset_name
 from data.paths import DEFAULT_STORAGE
-from data.text import hide_password
+from data.text import hide_password, text_table
 from hpo.runtime.launcher import Launcher, ProcessLauncher
 from hpo.runtime.requeue import worker_of
+from hpo.search.finalists import describe_value, winning_trial
 from hpo.search.trial_files import trial_files
-from hpo.search.winner import describe_value, winning_trial
 from hpo.space.ranges import parse_groups
 from hpo.study.budget import Budget, count_finished, request_stop
 from hpo.study.open import default_study_name, open_stored_study
 from hpo.study.settings import DEFAULT_EPOCHS, RunConfig, StudySettings
 from hpo.study.storage import storage_errors
-from hpo.study.trials import best_trials, finalist_accuracies
+from hpo.study.trials import STATES, TrialSummary, best_trials, summarize_trials
+
+INDENT = " " * 9  # aligns continuation lines with the text after a label such as "study"
 
 
-def run_config_from(args: argparse.Namespace) -> RunConfig:
-    """Return what the flags ask for.
+def make_run_config(args: argparse.Namespace) -> RunConfig:
+    """Return the run configuration that the flags describe.
+
+    Args:
+        args: flags of run_study.py.
 
     Raises:
-        InputError: they ask for what cannot be.
+        InputError: the data cannot be loaded, or a setting is out of its range.
     """
-    name = dataset_name(args.data, args.data_root, args.split_by, args.colour)
-    # The built-in glyphs take Omniglot's place where there is neither it nor a network.
+    name = resolve_dataset_name(args.data, args.data_root, args.split_by, args.colour)
+    # Glyphs replace Omniglot if it is neither on disk nor can be downloaded.
     data = load_dataset(name, args.data_root, args.image_size).drawings.name
     settings = StudySettings(
         data=data,
@@ -66,21 +73,25 @@ def run_config_from(args: argparse.Namespace) -> RunConfig:
         max_retries=args.max_retries,
         n_finalists=args.finalists,
         n_finalist_seeds=args.n_finalist_seeds,
+        n_networks=args.keep_networks,
         tensorboard=args.tensorboard,
     )
 
 
-def launcher_from(args: argparse.Namespace) -> Launcher:
-    """Return what starts the workers.
+def make_launcher(args: argparse.Namespace) -> Launcher:
+    """Return the launcher of the workers.
+
+    Args:
+        args: flags of run_study.py.
 
     Raises:
-        InputError: a Ray cluster is asked for and cannot be had.
+        InputError: ``--ray`` is given, but the storage is a local file or Ray cannot be used.
     """
     if args.ray is None:
         return ProcessLauncher()
     if args.storage.startswith("sqlite"):
         raise InputError(
-            "--ray needs a storage that every node reaches, but --storage is a SQLite file. Name "
+            "--ray needs a storage that every node can reach, but --storage is a SQLite file. Name "
             "a PostgreSQL database: --storage postgresql+psycopg://…"
         )
     from hpo.runtime.ray_launcher import RayLauncher
@@ -89,80 +100,100 @@ def launcher_from(args: argparse.Namespace) -> Launcher:
 
 
 def stop_study(args: argparse.Namespace) -> None:
-    """Ask every process of a study, by default the latest, to finish its trial and end.
+    """Ask every process of a study to finish its trial and exit.
+
+    Args:
+        args: flags of run_study.py; without a study name, the latest study is stopped.
 
     Raises:
         InputError: there is no such study.
     """
-    with open_stored_study(args.storage, args.study_name, reading=False) as (_, study, _):
+    with open_stored_study(args.storage, args.study_name, read_only=False) as (_, study, _):
         request_stop(study)
-        print(f"Every process that works on study '{study.study_name}' will end after its trial.")
+        print(f"Every process of study '{study.study_name}' will exit after its current trial.")
 
 
 def print_start(run: RunConfig) -> None:
-    """Print which study is started or resumed, and with which settings."""
-    settings = asdict(run.settings)
-    shown = {n: " ".join(v) if isinstance(v, tuple) else v for n, v in settings.items()}
+    """Print the name, the storage and the settings of the study that is started or resumed."""
+    settings = [
+        f"{name} {' '.join(value) if isinstance(value, tuple) else value}"
+        for name, value in asdict(run.settings).items()
+    ]
     print(f"study    {run.study_name} in {hide_password(run.storage)}")
-    print("settings " + " · ".join(f"{name} {value}" for name, value in shown.items()), flush=True)
-    if said := data_caveat(run.settings.data):
-        print(f"note     {said}")
+    print(f"settings {' · '.join(settings)}", flush=True)
+    if caveat := data_caveat(run.settings.data):
+        print(f"note     {caveat}")
 
 
 def print_summary(study: Study, run: RunConfig, seconds: float) -> None:
-    """Print how many trials ended, which won and what can be done next."""
+    """Print the result of a run: trials by state, finalists, winner, files and next commands.
+
+    Args:
+        study: study of the run.
+        run: configuration of the run.
+        seconds: wall time of the run.
+    """
     with storage_errors(run.storage):
-        counts = Counter(trial.state.name.lower() for trial in study.get_trials(deepcopy=False))
-        ended, wanted = count_finished(study), run.budget.n_trials
-        states = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+        summaries = summarize_trials(study)
+        counts = Counter(summary.state for summary in summaries)
+        states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+        n_finished = count_finished(study)
+        is_finished = n_finished >= run.budget.n_trials
         print(
-            f"{'finished' if ended >= wanted else 'paused'}: {ended} of {wanted} trials "
-            f"({states}), {seconds / 60:.1f} min in this run"
+            f"{'finished' if is_finished else 'paused'}: {n_finished} of {run.budget.n_trials} "
+            f"trials ({states}), {seconds / 60:.1f} min in this run"
         )
-        _print_finalists(study)
-        _print_winner(study)
+        if winning_trial(study) is not None:
+            _print_finalists(summaries)
+        _print_best(study)
         print(f"kept     {trial_files(study, run.var).describe()}")
-        _print_next(study, run, finished=ended >= wanted)
+        if is_finished:
+            print("The study is finished. To continue it, raise --n-trials.")
+        else:
+            _print_running(study)
+            print("Run the same command again to resume.")
+        print(f"next     {' · '.join(next_commands(run))}")
 
 
-def _print_finalists(study: Study) -> None:
-    """Print what the finalists came to, if they have been fitted since the search ended."""
-    if winning_trial(study) is None:
-        return
-    print("finalists, fitted again with fresh seeds and asked fresh validation episodes:")
-    for number, each in sorted(finalist_accuracies(study).items(), key=lambda item: -mean(item[1])):
-        values = ", ".join(f"{value:.1%}" for value in each)
-        print(f"         trial {number:>3} · mean {mean(each):.1%} ({values})")
+def _print_finalists(summaries: Sequence[TrialSummary]) -> None:
+    """Print the accuracies of the finalists' fits, the best mean first."""
+    finalists = [summary for summary in summaries if summary.fresh_values]
+    finalists.sort(key=lambda summary: -(summary.fresh_value or 0.0))
+    rows = [["trial", "mean", "fits"]]
+    for summary in finalists:
+        fits = " ".join(f"{value:.1%}" for value in summary.fresh_values)
+        rows.append([str(summary.number), f"{summary.fresh_value:.1%}", fits])
+    print("finalists, refitted with fresh seeds and evaluated on fresh validation episodes:")
+    print(text_table(rows, INDENT))
 
 
-def _print_winner(study: Study) -> None:
-    for trial in [winning_trial(study) or t for t in best_trials(study, 1)]:
-        won = "winner" if winning_trial(study) else "best"
-        print(f"{won:8} trial {trial.number}: {describe_value(study, trial)}")
-        for name, value in trial.params.items():
-            print(f"         {name:15} {value:.4g}")
+def _print_best(study: Study) -> None:
+    """Print value and parameters of the winner, or of the best trial if there is no winner yet."""
+    winner = winning_trial(study)
+    for trial in [winner] if winner else best_trials(study, 1):
+        label = "winner" if winner else "best"
+        print(f"{label:8} trial {trial.number}: {describe_value(study, trial)}")
+        rows = [[name, f"{value:.4g}"] for name, value in trial.params.items()]
+        if rows:
+            print(text_table(rows, INDENT))
 
 
-def _print_next(study: Study, run: RunConfig, *, finished: bool) -> None:
-    if finished:
-        print("The study is finished; a larger --n-trials goes on with it.")
-    else:
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            host, pid, _ = worker_of(trial)
-            print(f"waiting  trial {trial.number} is running on {host} (process {pid})")
-        print("Run the same command again to go on.")
-    print(f"next     {' · '.join(next_commands(run))}")
+def _print_running(study: Study) -> None:
+    """Print which trials other processes are running."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        worker = worker_of(trial)
+        print(f"running  trial {trial.number} on {worker.host} (process {worker.pid})")
 
 
 def next_commands(run: RunConfig) -> list[str]:
-    """Return what looks at a study and what refits its winner, with the flags that name them."""
-    flags = []
+    """Return the commands that show the study and refit its winner, with the flags they need."""
+    storage_flags = []
     if run.storage != DEFAULT_STORAGE:
-        flags += ["--storage", hide_password(run.storage)]
+        storage_flags += ["--storage", hide_password(run.storage)]
     if run.study_name != default_study_name(run.settings):
-        flags += ["--study-name", run.study_name]
-    where = ["--data-root", str(run.data_root)] if run.data_root else []
+        storage_flags += ["--study-name", run.study_name]
+    data_flags = ["--data-root", str(run.data_root)] if run.data_root else []
     return [
-        shlex.join(["uv", "run", "dashboard.py", *flags]),
-        shlex.join(["uv", "run", "retrain_best.py", *flags, *where]),
+        shlex.join(["uv", "run", "dashboard.py", *storage_flags]),
+        shlex.join(["uv", "run", "retrain_best.py", *storage_flags, *data_flags]),
     ]

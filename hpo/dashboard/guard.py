@@ -1,7 +1,7 @@
-"""A guard before optuna-dashboard, which asks nobody who they are.
+"""A WSGI guard in front of optuna-dashboard, which has no login.
 
-It has no password, so it must be reached by this machine's own browser alone: a page of another
-site must neither read a study through it (DNS rebinding) nor change one (forged requests).
+Only a browser on this machine may use the dashboard. A page of another site must neither read a
+study through it (DNS rebinding) nor change one (cross-site request forgery).
 """
 
 import re
@@ -9,78 +9,78 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 Environ = dict[str, Any]
-
 StartResponse = Callable[..., Any]
-
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-READING = ("GET", "HEAD")
-
-LOCAL = ("127.0.0.1", "localhost")
-
-ALWAYS = [  # no page of another site may frame ours, and nothing is taken for what it is not
-    ("X-Frame-Options", "DENY"),
-    ("X-Content-Type-Options", "nosniff"),
-]
-
-SHOWN = ("image/png", "image/jpeg", "image/gif", "image/webp", "text/plain", "text/csv")
+SAFE_METHODS = ("GET", "HEAD")
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
+# No other site may show our pages in a frame, and no browser may guess a content type.
+SECURITY_HEADERS = [("X-Frame-Options", "DENY"), ("X-Content-Type-Options", "nosniff")]
+DISPLAYED_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp", "text/plain", "text/csv")
 
 
 class Guard:
-    """Refuses foreign hosts and, unless it is writable, every request but for reading.
+    """A WSGI application that refuses other hosts and, by default, everything but reading.
 
     Args:
-        app: the dashboard.
-        hosts: what the Host header may say, without port.
-        allow_edits: whether requests that change a study pass, from the dashboard's own pages.
+        app: application behind the guard.
+        hosts: allowed values of the Host header, without port.
+        allow_edits: whether the dashboard's own pages may change studies.
     """
 
     def __init__(
-        self, app: Application, hosts: Iterable[str] = LOCAL, *, allow_edits: bool = False
+        self, app: Application, hosts: Iterable[str] = LOCAL_HOSTS, *, allow_edits: bool = False
     ) -> None:
-        """Keep what is allowed."""
-        self._app, self._hosts, self._writable = app, frozenset(hosts), allow_edits
+        """Store the application and what is allowed."""
+        self._app, self._hosts, self._allow_edits = app, frozenset(hosts), allow_edits
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer 403 to what is refused; hand the rest on, artifacts as mere data."""
+        """Answer a refused request with status 403; pass any other request to the application.
+
+        Artifacts are answered as files that no browser executes.
+        """
         if refusal := self._refusal(environ):
             headers = [("Content-Type", "text/plain; charset=utf-8")]
             start_response("403 Forbidden", headers)
             return [refusal.encode()]
-        artifact = environ.get("PATH_INFO", "").startswith("/artifacts/")
-        mended = _harmless if artifact else _unframed
-        return self._app(environ, lambda *answer: start_response(*mended(*answer)))
+        is_artifact = environ.get("PATH_INFO", "").startswith("/artifacts/")
+        secure = _as_inert_file if is_artifact else _with_security_headers
+        return self._app(environ, lambda *response: start_response(*secure(*response)))
 
     def _refusal(self, environ: Environ) -> str:
+        """Return why a request is refused; empty if it is allowed."""
         host = str(environ.get("HTTP_HOST", ""))
-        found = re.fullmatch(r"([^:]*)(:\d+)?", host.lower())
-        if found is None or found[1] not in self._hosts:
-            return "This dashboard answers to 127.0.0.1 and localhost alone."
+        match = re.fullmatch(r"([^:]*)(:\d+)?", host.lower())
+        if match is None or match[1] not in self._hosts:
+            return "This dashboard answers only requests to 127.0.0.1 and localhost."
+        # The dashboard would ignore these bytes, and could then serve another path than we check.
         if not str(environ.get("PATH_INFO", "")).isascii():
-            return "This dashboard has no such page."  # it would drop the bytes, we would not
-        if environ["REQUEST_METHOD"] in READING:
+            return "This dashboard has no such page."
+        if environ["REQUEST_METHOD"] in SAFE_METHODS:
             return ""
-        if not self._writable:
+        if not self._allow_edits:
             return "This dashboard is read-only. Start it with --allow-edits to change a study."
-        origin = environ.get("HTTP_ORIGIN")
-        if origin != f"http://{host}":
-            return "This dashboard is changed from its own pages alone."
+        if environ.get("HTTP_ORIGIN") != f"http://{host}":
+            return "This dashboard accepts changes only from its own pages."
         return ""
 
 
-def _unframed(status: str, headers: list[tuple[str, str]], *more: Any) -> tuple[Any, ...]:
-    return status, headers + ALWAYS, *more
+def _with_security_headers(
+    status: str, headers: list[tuple[str, str]], *rest: Any
+) -> tuple[Any, ...]:
+    return status, headers + SECURITY_HEADERS, *rest
 
 
-def _harmless(status: str, headers: list[tuple[str, str]], *more: Any) -> tuple[Any, ...]:
-    """Return an answer that no browser runs: known pictures and text are shown, the rest saved."""
-    kept = [(n, v) for n, v in headers if n.lower() != "access-control-allow-origin"]
-    kind = next((v for n, v in kept if n.lower() == "content-type"), "").split(";")[0].strip()
-    kept += [*ALWAYS, ("Content-Security-Policy", "sandbox; default-src 'none'")]
-    if kind not in SHOWN:
-        kept = [(n, v) for n, v in kept if n.lower() not in ("content-type", "content-disposition")]
-        kept += [
+def _as_inert_file(status: str, headers: list[tuple[str, str]], *rest: Any) -> tuple[Any, ...]:
+    """Return a response that no browser executes: images and plain text, or else a download."""
+    content_type = next((v for name, v in headers if name.lower() == "content-type"), "")
+    removed = {"access-control-allow-origin"}
+    added = [*SECURITY_HEADERS, ("Content-Security-Policy", "sandbox; default-src 'none'")]
+    if content_type.split(";")[0].strip() not in DISPLAYED_TYPES:
+        removed |= {"content-type", "content-disposition"}
+        added += [
             ("Content-Type", "application/octet-stream"),
             ("Content-Disposition", "attachment"),
         ]
-    return status, kept, *more
+    remaining = [(name, value) for name, value in headers if name.lower() not in removed]
+    return status, remaining + added, *rest

@@ -1,6 +1,8 @@
-"""The live dashboard: optuna-dashboard behind a guard, on this machine alone.
+"""What dashboard.py does: serve the live dashboard, export a report, or print the status.
 
-What dashboard.py does: serve, export, print."""
+The live dashboard is optuna-dashboard behind a :class:`~hpo.dashboard.guard.Guard`. It listens only
+on this machine.
+"""
 
 import threading
 import webbrowser
@@ -21,52 +23,53 @@ from hpo.dashboard.status import status_text
 from hpo.report.html_page import write_page
 from hpo.report.study.page import study_page
 from hpo.study.open import artifact_folder, load_study, open_stored_study, storage_or_reference
+from hpo.study.optuna_internals import study_id_of
 from hpo.study.storage import open_storage, storage_errors
 
 HOST = "127.0.0.1"
 
 
-class Server(ThreadingMixIn, WSGIServer):
-    """A server that answers several requests at once: one slow plot holds up no other."""
+class ThreadedServer(ThreadingMixIn, WSGIServer):
+    """A server with a thread per request, so that a slow plot does not delay other requests."""
 
     daemon_threads = True
 
 
 class QuietHandler(WSGIRequestHandler):
-    """A handler that does not report every request."""
+    """A request handler without a log."""
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 def make_dashboard_server(
     storage: RDBStorage, port: int, artifacts: Path, *, allow_edits: bool = False
 ) -> WSGIServer:
-    """Return the dashboard's server, listening but not yet serving.
+    """Return a server of the dashboard that listens but does not answer yet.
 
     Args:
-        storage: of the studies.
-        port: of 127.0.0.1; 0 takes a free one.
-        artifacts: folder of the trials' pictures.
-        allow_edits: whether the pages may change studies.
+        storage: storage of the studies.
+        port: port on 127.0.0.1; 0 chooses a free one.
+        artifacts: folder with the images of the trials.
+        allow_edits: whether the pages may change and delete studies.
 
     Raises:
         InputError: the port cannot be used.
     """
-    store = FileSystemArtifactStore(artifacts)  # the folder may come with the first trial's end
+    store = FileSystemArtifactStore(artifacts)  # the first trial may create the folder later
     app = Guard(optuna_dashboard.wsgi(storage, artifact_store=store), allow_edits=allow_edits)
     try:
-        return make_server(HOST, port, app, Server, QuietHandler)
+        return make_server(HOST, port, app, ThreadedServer, QuietHandler)
     except (OSError, OverflowError) as error:
         raise InputError(
             f"Port {port} of {HOST} cannot be used ({error}). Name another --port."
         ) from error
 
 
-def serve_until_interrupt(server: WSGIServer, page: str | None) -> None:
-    """Serve until Ctrl-C; open a page in a browser if one is named, and if there is a browser."""
-    if page:
-        threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
+def serve_until_interrupt(server: WSGIServer, url: str | None) -> None:
+    """Serve until Ctrl-C; open ``url`` in a browser unless it is None."""
+    if url:
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     with server:
         server.serve_forever()
 
@@ -74,30 +77,43 @@ def serve_until_interrupt(server: WSGIServer, page: str | None) -> None:
 def serve_dashboard(
     url: str, name: str | None, port: int, *, browser: bool, allow_edits: bool
 ) -> None:
-    """Serve all studies of a storage until Ctrl-C, beginning with the one that is named.
+    """Serve all studies of a storage until Ctrl-C.
+
+    Args:
+        url: database address.
+        name: name of the study whose page is shown first, or None for the list of studies.
+        port: port on 127.0.0.1; 0 chooses a free one.
+        browser: whether a browser is opened.
+        allow_edits: whether the pages may change and delete studies.
 
     Raises:
-        InputError: the storage cannot be opened, holds no such study, or the port cannot be used.
+        InputError: the storage cannot be opened or does not contain the study, or the port cannot
+            be used.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     url = storage_or_reference(url, allow_edits=allow_edits)
     with (
         storage_errors(url),
-        closing(open_storage(url, create=False, reading=not allow_edits)) as storage,
+        closing(open_storage(url, create=False, read_only=not allow_edits)) as storage,
     ):
-        page = f"dashboard/studies/{load_study(storage, name)[0]._study_id}" if name else ""
+        page = f"dashboard/studies/{study_id_of(load_study(storage, name)[0])}" if name else ""
         server = make_dashboard_server(storage, port, artifact_folder(url), allow_edits=allow_edits)
-        kind = "may be changed here" if allow_edits else "read-only"
+        mode = "edits allowed" if allow_edits else "read-only"
         address = f"http://{HOST}:{server.server_port}/{page}"
-        print(f"{hide_password(url)} on {address}, {kind} (Ctrl-C ends)", flush=True)
+        print(f"{hide_password(url)} on {address}, {mode} (Ctrl-C to stop)", flush=True)
         serve_until_interrupt(server, address if browser else None)
 
 
 def export_report(url: str, name: str | None, path: Path) -> None:
-    """Write a study's report, by default of the latest.
+    """Write the report of a study as one HTML file.
+
+    Args:
+        url: database address.
+        name: name of the study, or None for the one that was worked on last.
+        path: file that is written.
 
     Raises:
-        InputError: there is no such study, or the file cannot be written.
+        InputError: the study does not exist, or the file cannot be written.
     """
     url = storage_or_reference(url)
     with open_stored_study(url, name) as (storage, study, _):
@@ -107,10 +123,14 @@ def export_report(url: str, name: str | None, path: Path) -> None:
 
 
 def print_status(url: str, name: str | None) -> None:
-    """Print how a study stands, by default the latest.
+    """Print the status of a study.
+
+    Args:
+        url: database address.
+        name: name of the study, or None for the one that was worked on last.
 
     Raises:
-        InputError: there is no such study.
+        InputError: the study does not exist.
     """
     url = storage_or_reference(url)
     with open_stored_study(url, name) as (storage, study, _):

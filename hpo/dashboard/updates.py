@@ -1,4 +1,4 @@
-"""Saves a study's notes and plots for the live dashboard, at most once per interval."""
+"""Updates of a study's notes and plots in the live dashboard, at most one per interval."""
 
 import time
 import warnings
@@ -7,30 +7,38 @@ from optuna.study import Study
 
 from data.text import first_line
 
-UPDATE_INTERVAL = 20.0  # between two updates
+UPDATE_INTERVAL_SECONDS = 20.0
 
 
 class DashboardUpdates:
-    """Keeps a study's cards up to date, but no oftener than every :data:`UPDATE_INTERVAL`."""
+    """Saves the notes and plots of a running study.
+
+    Args:
+        study: study that is followed.
+    """
 
     def __init__(self, study: Study) -> None:
-        """Have saved nothing."""
-        self._study, self._due, self._stale = study, 0.0, True
+        """Schedule the first update for the first call of :meth:`update`."""
+        self._study, self._next_time, self._is_stale = study, 0.0, True
 
     def update(self, *, news: bool) -> None:
-        """Save if there is news, now or when it is time again."""
-        self._stale |= news
-        if self._stale and time.monotonic() >= self._due:
+        """Save if there is news, unless :data:`UPDATE_INTERVAL_SECONDS` have not passed yet.
+
+        Args:
+            news: whether a trial has finished since the last call.
+        """
+        self._is_stale |= news
+        if self._is_stale and time.monotonic() >= self._next_time:
             self.finish()
 
     def finish(self) -> None:
-        """Save now. What is only to be looked at ends no study."""
+        """Save now. An error becomes a warning, because the study runs without a dashboard too."""
         try:
             from hpo.dashboard.plots import save_dashboard  # plotly loads while workers train
 
             save_dashboard(self._study)
         except Exception as error:
             warnings.warn(
-                f"The dashboard's cards were not saved: {first_line(error)}", stacklevel=2
+                f"The dashboard's notes and plots were not saved: {first_line(error)}", stacklevel=2
             )
-        self._stale, self._due = False, time.monotonic() + UPDATE_INTERVAL
+        self._is_stale, self._next_time = False, time.monotonic() + UPDATE_INTERVAL_SECONDS

@@ -1,4 +1,4 @@
-"""What reproduce.py does: fit what a table needs, print it beside the paper's, keep the figures."""
+"""What reproduce.py does: fit the networks of a table, print each row, and write the table."""
 
 import json
 import time
@@ -13,107 +13,119 @@ from data.labels import data_caveat
 from data.load import load_dataset
 from data.splits import split_dataset
 from hpo.paper.tables import TABLES, Scale, TableRow
-from hpo.refit.result import format_mean, mean_and_sd
-from hpo.refit.test_log import log_test_evaluation
+from hpo.refit.retrain import log_test_evaluation
 from model.device import ComputeConfig
 from model.evaluate import wilson_interval
 from model.network_cache import NetworkCache
 from model.provenance import provenance
-
-MNIST_SIZE = 35  # pixels of Table 3, at every scale
+from model.summary import format_mean, mean_and_sd
 
 OFFICIAL_TABLE = 2
-
+MNIST_TABLE, MNIST_SIZE = 3, 35  # pixels of Table 3 at every scale
+# Rows are printed while the fits run, so the widths of the columns are fixed.
 HEAD = ("", "paper", "ours", "95 % interval", "")
+WIDTHS = (50, 6, 17, 13, 0)
 
 
 @dataclass(frozen=True)
 class ReproductionRequest:
-    """What was asked of reproduce.py; see its flags.
+    """The flags of reproduce.py.
 
     Args:
-        scale: how large.
-        data_root: folder of the archives, or None.
-        compute: where to compute, and how.
-        out: folder of the tables, as JSON.
-        var: folder of the networks.
+        scale: size of the networks and of their training.
+        data_root: folder of the archives, or None for the default.
+        compute: device and number format.
+        out: folder of the tables, as JSON files.
+        networks: folder of the trained networks, which later runs reuse.
     """
 
     scale: Scale
     data_root: Path | None
     compute: ComputeConfig
     out: Path
-    var: Path
+    networks: Path
 
 
-def reproduce(asked: ReproductionRequest, number: int) -> None:
-    """Make a table: print it row by row, then write it.
+def reproduce(request: ReproductionRequest, number: int) -> None:
+    """Reproduce one table: print it row by row, then write it to a file.
+
+    Args:
+        request: scale, data, device and folders.
+        number: number of the table, 1 to 3.
 
     Raises:
-        InputError: data is missing, a fit could not learn, or a file cannot be written.
+        InputError: data is missing, a fit has diverged, or a file cannot be written.
     """
     started = time.monotonic()
-    title, rows_of = TABLES[number]
-    scale = replace(asked.scale, image_size=MNIST_SIZE) if number == 3 else asked.scale
-    packed = load_dataset("omniglot", asked.data_root, scale.image_size)
-    parts = split_dataset(packed).to(asked.compute.device)
-    full_size = split_dataset(load_dataset(packed.drawings.name, asked.data_root, FULL_SIZE))
+    title, rows_of_table = TABLES[number]
+    scale = request.scale
+    if number == MNIST_TABLE:
+        scale = replace(scale, image_size=MNIST_SIZE)
+    dataset = load_dataset("omniglot", request.data_root, scale.image_size)
+    name = dataset.drawings.name
+    split = split_dataset(dataset).to(request.compute.device)
+    full_size = split_dataset(load_dataset(name, request.data_root, FULL_SIZE))
     print(f"{title}\n{describe_scale(scale)}")
-    if said := data_caveat(packed.drawings.name):
-        print(f"note     {said}")
+    if caveat := data_caveat(name):
+        print(f"note     {caveat}")
     print(format_line(HEAD), flush=True)
     rows = []
-    for row in rows_of(scale, NetworkCache(parts, asked.compute, asked.var), full_size):
+    for row in rows_of_table(
+        scale, NetworkCache(split, request.compute, request.networks), full_size
+    ):
         rows.append(row)
         if number == OFFICIAL_TABLE and row.ours:
             log_test_evaluation(f"reproduce.py, scale {scale.name}, {row.name}", row.ours)
         print(format_line(row_cells(row)), flush=True)
-    about = {
+    table = {
         "title": title,
         "scale": asdict(scale),
-        "data": packed.drawings.name,
+        "data": name,
         "wall_seconds": round(time.monotonic() - started, 1),
-        "provenance": provenance(asked.compute),
-        "rows": [row_json(row) for row in rows],
+        "provenance": provenance(request.compute),
+        "rows": [row_dict(row) for row in rows],
     }
-    path = asked.out / f"table-{number}-{scale.name}.json"
-    text = json.dumps(about, indent=1, allow_nan=False) + "\n"
+    path = request.out / f"table-{number}-{scale.name}.json"
+    text = json.dumps(table, indent=1, allow_nan=False) + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text))
     print(f"wrote    {path}\n")
 
 
 def describe_scale(scale: Scale) -> str:
-    """Return a scale in words."""
-    length = f"{scale.visits:,} pairs seen" if scale.visits else "at most 200 epochs"
-    width = "the paper's filters and units"
+    """Return a scale as one line of text."""
+    length = f"{scale.visits:,} training pairs" if scale.visits else "at most 200 epochs"
+    width = "filters and units of the paper"
+    if scale.narrowed > 1:
+        width += f" divided by {scale.narrowed}"
+    seeds = f"{scale.n_seeds} seed{'s' * (scale.n_seeds > 1)}"
     return (
-        f"scale {scale.name}: {scale.image_size} pixels, {width} / {scale.narrowed}, {length} "
-        f"(episodes: {scale.episode_epochs} × {scale.steps_per_epoch} steps), {scale.n_seeds} seeds"
+        f"scale {scale.name}: {scale.image_size} pixels, {width}, {length} per fit (episode "
+        f"recipe: {scale.episode_epochs} epochs of {scale.steps_per_epoch} steps), {seeds}"
     )
 
 
 def row_interval(row: TableRow) -> tuple[float, float] | None:
-    """Return the 95 % interval of one network at the mean of ours."""
+    """Return the 95 % interval of one network with our mean accuracy; None without a fit."""
     return wilson_interval(fmean(row.ours), row.n) if row.ours else None
 
 
 def row_cells(row: TableRow) -> tuple[str, ...]:
-    """Return a row as text."""
+    """Return the cells of a row as text."""
     paper = "–" if row.paper is None else f"{row.paper:.1%}"
-    ours, found = "not run", row_interval(row)
-    if found:
+    ours, interval = "–" if row.note == "cited" else "not run", ""
+    if bounds := row_interval(row):
         ours = f"{format_mean(mean_and_sd(row.ours))} ({len(row.ours)})"
-    elif row.note == "cited":
-        ours = "–"
-    return row.name, paper, ours, f"{found[0]:.1%}–{found[1]:.1%}" if found else "", row.note
+        interval = f"{bounds[0]:.1%}–{bounds[1]:.1%}"
+    return row.name, paper, ours, interval, row.note
 
 
-def format_line(texts: tuple[str, ...]) -> str:
-    """Return the cells of a row below those of the others."""
-    return "  ".join(t.ljust(w) for t, w in zip(texts, (50, 6, 17, 13, 0), strict=True)).rstrip()
+def format_line(cells: tuple[str, ...]) -> str:
+    """Return cells as one line, in columns of fixed width."""
+    padded = (cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True))
+    return "  ".join(padded).rstrip()
 
 
-def row_json(row: TableRow) -> dict[str, Any]:
+def row_dict(row: TableRow) -> dict[str, Any]:
     """Return a row as JSON values."""
-    summary = mean_and_sd(row.ours) if row.ours else {"mean": None, "sd": None}
-    return {**asdict(row), **summary, "interval": row_interval(row)}
+    mean_sd = asdict(mean_and_sd(row.ours)) if row.ours else {"mean": None, "sd": None}
+    return {**asdict(row), **mean_sd, "interval": row_interval(row)}

@@ -1,3 +1,3 @@
-"""The winner refitted over several seeds, evaluated once on the test, and its result files."""
+"""Refits of the best trial over several seeds, their evaluation on the test, and the result."""
 
-__all__ = ["plan", "published", "result", "retrain", "test_log"]
+__all__ = ["plan", "result", "retrain"]

@@ -1,8 +1,10 @@
-"""What a retraining shall fit: the job that was asked for, and the plan that follows from it."""
+"""The plan of a retraining: from a study's best trial to configuration, data and seeds of its fits.
+
+This is the first module that loads the test alphabets; a study never does.
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from optuna.trial import FixedTrial, FrozenTrial
 
@@ -11,10 +13,11 @@ from data.episodes import VALIDATION_EPISODES
 from data.errors import InputError
 from data.files import safe_name
 from data.load import image_folder_name, load_dataset
+from data.paths import VAR
 from data.splits import Split, merge_train_and_val, split_dataset
 from data.text import redact_storage
-from hpo.search.finalists import finalist_studies
-from hpo.search.winner import choose_trial, describe_value
+from hpo.refit.result import TrialOrigin
+from hpo.search.finalists import choose_trial, describe_value, finalist_studies
 from hpo.space.configuration import resize_model, suggest_config
 from hpo.study.budget import busy_seconds
 from hpo.study.open import IDENTITY, open_stored_study, storage_or_reference
@@ -23,26 +26,30 @@ from model.config import Config
 from model.device import ComputeConfig, choose_compute
 from model.train import Validation
 
+RETRAIN_FOLDER = VAR / "retrain"
+# The trials of a search are short so that many fit into its budget; a refit is longer.
+EPOCHS_FACTOR = {"episode": 6, "paper": 1}
+
 
 @dataclass(frozen=True)
 class RetrainRequest:
-    """What was asked of retrain_best.py; see its flags.
+    """The flags of retrain_best.py.
 
     Args:
-        storage: database address.
-        study_name: or None for the latest.
-        trial: number, or None for the best.
-        image_size: in pixels, or None for the study's.
+        storage: address of the database.
+        study_name: name of the study, or None for the latest.
+        trial: number of the trial, or None for the winner.
+        image_size: in pixels, or None for that of the study.
         n_seeds: number of fits.
-        max_epochs: or None for the default.
+        max_epochs: maximum number of epochs of a fit, or None for the default.
         train_on: ``"train"`` or ``"train+val"``.
-        mirrors: whether mirrored alphabets train, too, where the recipe knows them.
+        mirrors: whether mirrored alphabets are trained on too (episode recipe only).
         out: folder of the results, or None for the default.
-        data_root: folder of the archives, or None.
-        device: name.
-        precision: name.
-        compile: whether ``torch.compile`` translates the networks.
-        tensorboard: folder of the fits' courses, or None.
+        data_root: folder of the data, or None for the default.
+        device: name of the device.
+        precision: name of the number format.
+        compile: whether the networks are compiled with ``torch.compile``.
+        tensorboard: folder of the TensorBoard logs, or None for no logs.
     """
 
     storage: str
@@ -66,15 +73,15 @@ class RetrainPlan:
     """The fits of a retraining.
 
     Args:
-        config: of every fit.
-        seeds: one fit each.
-        train: its drawings.
-        validation: chooses the epoch; None where the validation alphabets are trained on.
-        split: on the device, for the figures.
-        compute: where to compute, and how.
-        folder: for networks, results and the checkpoints of fits under way.
-        tensorboard: for the fits' courses, or None.
-        facts: where the configuration comes from, as JSON values.
+        config: configuration of every fit.
+        seeds: seed of each fit.
+        train: drawings to train on.
+        validation: chooses the best epoch; None if the validation alphabets are trained on.
+        split: data set, on the device, for the evaluation.
+        compute: device and number format.
+        folder: folder of networks, results and the checkpoints of unfinished fits.
+        tensorboard: folder of the TensorBoard logs, or None for no logs.
+        origin: trial that is refitted.
     """
 
     config: Config
@@ -85,87 +92,88 @@ class RetrainPlan:
     compute: ComputeConfig
     folder: Path
     tensorboard: Path | None
-    facts: dict[str, Any]
+    origin: TrialOrigin
 
     def network(self, seed: int) -> Path:
-        """Return where a seed's trained network is kept."""
+        """Return the file of a seed's trained network."""
         return self.folder / f"seed-{seed}.pt"
 
     def tensorboard_folder(self, seed: int) -> Path | None:
-        """Return the folder of a seed's course for TensorBoard, or None."""
+        """Return the folder of a seed's TensorBoard log, or None for no log."""
         return self.tensorboard and self.tensorboard / self.folder.name / f"seed-{seed}"
 
     def checkpoint(self, seed: int) -> Path:
-        """Return where a seed's fit that is under way is kept."""
+        """Return the file of the checkpoint of a seed's unfinished fit."""
         return self.folder / f"seed-{seed}.fit.pt"
 
 
 def make_plan(request: RetrainRequest) -> RetrainPlan:
-    """Return what to fit.
+    """Return the plan of a retraining: the study is read, the data loaded and the device chosen.
 
     Raises:
-        InputError: no such study or trial, other data than the study's, or no such device.
+        InputError: study, trial or device does not exist, or the data is not that of the study.
     """
     url = storage_or_reference(request.storage)
     folder = image_folder_name(request.data_root)
     with open_stored_study(url, request.study_name, folder=folder) as (storage, study, settings):
         trial = choose_trial(study, request.trial)
         digest = study.user_attrs[IDENTITY]["data_digest"]
-        worth = describe_value(study, trial)
+        value_text = describe_value(study, trial)
         seconds = busy_seconds(study) + sum(map(busy_seconds, finalist_studies(storage, study)))
     compute = choose_compute(request.device, request.precision, request.compile)
     mirrors = request.mirrors and settings.recipe == "episode"
     config = refit_config(settings, trial, request.max_epochs, request.image_size, mirrors)
-    packed = load_dataset(
+    dataset = load_dataset(
         settings.data, request.data_root, config.model.image_size, or_glyphs=False
     )
-    require_digest(packed.drawings.digest, digest)
-    parts = split_dataset(packed).to(compute.device)
-    both = request.train_on == "train+val"
-    episodes = VALIDATION_EPISODES[settings.validation](parts.val)
+    require_digest(dataset.drawings.digest, digest)
+    split = split_dataset(dataset).to(compute.device)
+    train_on_val = request.train_on == "train+val"
+    episodes = VALIDATION_EPISODES[settings.validation](split.val)
+    assert trial.value is not None  # a complete trial
     return RetrainPlan(
         config=config,
-        # Not the study's own seed: the winner may owe a little of its rank to that one.
+        # Not the seed of the study, for which the rank of the best trial is optimistically biased.
         seeds=[settings.seed + 1 + i for i in range(request.n_seeds)],
-        train=merge_train_and_val(packed.drawings) if both else parts.train,
-        validation=None if both else Validation(parts.val, episodes),
-        split=parts,
+        train=merge_train_and_val(dataset.drawings) if train_on_val else split.train,
+        validation=None if train_on_val else Validation(split.val, episodes),
+        split=split,
         compute=compute,
-        folder=request.out or default_out(study.study_name, trial.number, request),
+        folder=request.out or default_folder(study.study_name, trial.number, request),
         tensorboard=request.tensorboard,
-        facts={
-            "storage": redact_storage(url),
-            "study": study.study_name,
-            "trial": trial.number,
-            "study_value": trial.value,
-            "worth": worth,
-            "study_seconds": round(seconds, 1),
-            "train_on": request.train_on,
-        },
+        origin=TrialOrigin(
+            storage=redact_storage(url),
+            study=study.study_name,
+            trial=trial.number,
+            study_value=trial.value,
+            study_seconds=round(seconds, 1),
+            train_on=request.train_on,
+            value_text=value_text,
+        ),
     )
 
 
-def default_out(study_name: str, trial: int, request: RetrainRequest) -> Path:
-    """Return where a retraining's files go unless --out says otherwise."""
+def default_folder(study_name: str, trial: int, request: RetrainRequest) -> Path:
+    """Return the folder of a retraining's files without ``--out``."""
     pixels = f"-{request.image_size}px" if request.image_size else ""
     epochs = f"-{request.max_epochs}epochs" if request.max_epochs else ""
     mirrors = "" if request.mirrors else "-no-mirrors"
     part = request.train_on.replace("+", "-")
     name = f"{study_name}-{trial}-{part}{pixels}{epochs}{mirrors}"
-    return Path("var/retrain") / safe_name(name)
+    return RETRAIN_FOLDER / safe_name(name)
 
 
-def require_digest(found: str, expected: str) -> None:
-    """Raise unless the data is what was trained on before."""
-    if found != expected:
+def require_digest(digest: str, expected: str) -> None:
+    """Raise unless the data is the data that was trained on before.
+
+    Raises:
+        InputError: the digests differ.
+    """
+    if digest != expected:
         raise InputError(
-            "The data must be what was trained on, but its digest is "
-            f"{found[:12]} and that was {expected[:12]}. Name the right --data-root."
+            "The data must be the data that was trained on, but its digest is "
+            f"{digest[:12]} instead of {expected[:12]}. Correct --data-root."
         )
-
-
-# A trial is short so that many can be tried; the winner is worth a longer fit.
-EPOCHS_FACTOR = {"episode": 6, "paper": 1}
 
 
 def refit_config(
@@ -175,14 +183,16 @@ def refit_config(
     image_size: int | None = None,
     mirrors: bool = False,
 ) -> Config:
-    """Return the trial's configuration, rebuilt by the search's own function, with a longer fit.
+    """Return the configuration of a trial, built as in the search, but with a longer fit.
 
     Args:
-        settings: of the study.
-        trial: whose parameters.
-        max_epochs: of the fit, or None for the default.
-        image_size: in pixels, or None for the study's; kernels grow with it, steps stay.
-        mirrors: whether mirrored alphabets train as further ones, which pays in long fits.
+        settings: settings of the study.
+        trial: trial with the parameters.
+        max_epochs: maximum number of epochs, or None for the default.
+        image_size: in pixels, or None for that of the study. Kernels scale with it; the number of
+            steps per epoch does not change.
+        mirrors: whether mirrored alphabets are trained on as additional alphabets, which improves
+            long fits.
     """
     config = suggest_config(FixedTrial(trial.params), base_config(settings), settings.search)
     epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]

@@ -1,177 +1,215 @@
-"""A retraining's result.json, predictions.csv and confusions.csv, and its table as text."""
+"""The result of a retraining, the content of ``result.json``, as validated types.
+
+The stored form has fewer levels than the types: the fields of ``origin`` are fields of the result,
+those of ``fit`` and ``metrics`` are fields of the seed.
+"""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
-import pandas as pd
+from data.errors import InputError
+from model.config import Config
+from model.schema import SCHEMA, upgrade
+from model.summary import Summary
+from model.test_metrics import BaselineMetrics, TestMetrics, json_values
 
-from data.episodes import N_WAY
-from data.files import write_atomically
-from data.labels import test_episodes_label
-from data.splits import Split
-from hpo.refit import published
-from model.evaluate import N_COPIES, wilson_interval
-from model.test_metrics import REPORTED_WAYS
-
-Keys = tuple[str, ...]
-
-
-def mean_and_sd(values: list[float]) -> dict[str, float | None]:
-    """Return mean and sample standard deviation (None for a single value)."""
-    return {"mean": fmean(values), "sd": stdev(values) if len(values) > 1 else None}
-
-
-def summarize_seeds(per_seed: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return mean and standard deviation over the seeds of every headline figure.
-
-    None stands for what a fit on the validation alphabets cannot say.
-    """
-    summary: dict[str, Any] = {
-        "official": mean_and_sd([seed["official"]["accuracy"] for seed in per_seed]),
-        "averaged": mean_and_sd([seed["averaged"]["official"] for seed in per_seed]),
-        "verification": None,
-        "validation": None,
-        "averaged_validation": None,
-        "random_episodes": {
-            n: mean_and_sd([seed["random_episodes"][n] for seed in per_seed])
-            for n in per_seed[0]["random_episodes"]
-        },
-    }
-    summary["by_alphabet"] = {
-        part: {
-            alphabet: {
-                n: fmean(s["by_alphabet"][part][alphabet][n] for s in per_seed) for n in ways
-            }
-            for alphabet, ways in alphabets.items()
-        }
-        for part, alphabets in per_seed[0]["by_alphabet"].items()
-    }
-    if per_seed[0]["verification"]:
-        accuracies = [seed["verification"]["test_accuracy"] for seed in per_seed]
-        summary["verification"] = mean_and_sd(accuracies)
-        summary["validation"] = mean_and_sd([seed["validation_accuracy"] for seed in per_seed])
-        averaged = [seed["averaged"]["validation_accuracy"] for seed in per_seed]
-        summary["averaged_validation"] = mean_and_sd(averaged)
-    for group in ("per_lake_run", "per_alphabet"):
-        summary[f"official_{group}"] = {
-            key: fmean(seed["official"][group][key] for seed in per_seed)
-            for key in per_seed[0]["official"][group]
-        }
-    return summary
+RESULT_FILE = "result.json"
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A headline figure, and the keys under which it is found.
+class EpochRecord:
+    """One epoch of a fit.
 
     Args:
-        name: of the figure.
-        summary: keys in a result's summary, of a mean and a standard deviation.
-        seed: keys in one fit's figures.
-        baseline: keys in those of 1-NN; none where it has no such figure.
+        epoch: number of the epoch, from 1.
+        loss: mean training loss; None if it was not finite.
+        accuracy: validation accuracy in [0, 1]; None without validation.
     """
 
-    name: str
-    summary: Keys
-    seed: Keys
-    baseline: Keys = ()
+    epoch: int
+    loss: float | None
+    accuracy: float | None
 
 
-AVERAGED = f"with {N_COPIES} distorted copies averaged"
+@dataclass(frozen=True)
+class FitRecord:
+    """How a fit ended and what it cost; see :meth:`model.fit_state.FitState.facts`.
 
-WAY_KEYS = [("random_episodes", str(n)) for n in REPORTED_WAYS]
+    Args:
+        stopped: why the last epoch was the last.
+        diverged: why the fit diverged, or None.
+        epochs: number of epochs.
+        best_epoch: epoch whose weights were evaluated.
+        n_images: number of drawings embedded in training.
+        seconds: wall time of all epochs.
+        n_parameters: number of weights and biases of the network.
+        flops_per_image: operations of the embedding of one drawing.
+        device: device and number format, for example ``"cpu bfloat16"``.
+        history: all epochs.
+    """
 
-METRICS = (
-    Metric("official", ("official",), ("official", "accuracy"), ("official", "accuracy")),
-    Metric(AVERAGED, ("averaged",), ("averaged", "official")),
-    *(Metric(f"random within-alphabet, {keys[1]}-way", keys, keys, keys) for keys in WAY_KEYS),
-    Metric("verification", ("verification",), ("verification", "test_accuracy")),
-    Metric(
-        "validation episodes", ("validation",), ("validation_accuracy",), ("validation_accuracy",)
-    ),
-    Metric(AVERAGED, ("averaged_validation",), ("averaged", "validation_accuracy")),
-)
-
-
-def lookup(values: dict[str, Any], keys: Keys) -> Any:
-    """Return what lies under some keys, None where nothing does."""
-    found: Any = values if keys else None
-    for key in keys:
-        found = (found or {}).get(key)
-    return found
-
-
-def reported_metrics(result: dict[str, Any]) -> Iterator[tuple[str, Metric]]:
-    """Yield the headline figures that a result has, and what they are called in it."""
-    n_episodes = result["baseline"]["official"]["n_episodes"]
-    title = (
-        f"{test_episodes_label(result['data'])} {n_episodes} episodes, {official_n_way(result)}-way"
-    )
-    for line in METRICS:
-        if lookup(result["summary"], line.summary):
-            yield title if line.name == "official" else line.name, line
+    stopped: str | None
+    diverged: str | None
+    epochs: int
+    best_epoch: int
+    n_images: int
+    seconds: float
+    n_parameters: int
+    flops_per_image: int
+    device: str
+    history: list[EpochRecord]
 
 
-def compose_result(
-    figures: list[dict[str, Any]], split: Split, baseline: dict[str, Any], facts: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the content of result.json from the figures of every seed."""
-    summary = summarize_seeds(figures)
-    return {
-        "data": split.test.name,
-        "data_digest": split.test.digest,
-        **facts,
-        "summary": summary,
-        "n_way": split.official.n_way,
-        "official_interval": wilson_interval(summary["official"]["mean"], len(split.official)),
-        "seeds": figures,
-        "baseline": baseline,
-    }
+@dataclass(frozen=True)
+class SeedResult:
+    """One fit and its evaluation.
+
+    Args:
+        seed: seed of the fit.
+        fit: how it was trained; None for a saved network.
+        metrics: its metrics on the test.
+    """
+
+    seed: int
+    fit: FitRecord | None
+    metrics: TestMetrics
 
 
-def official_n_way(result: dict[str, Any]) -> int:
-    """Return the number of candidates of an official episode; older files do not say 20."""
-    return int(result.get("n_way", N_WAY))
+@dataclass(frozen=True)
+class TrialOrigin:
+    """The trial that was refitted.
+
+    Args:
+        storage: address of the database, without folders and password.
+        study: name of the study.
+        trial: number of the trial.
+        study_value: its value in the study, an accuracy in [0, 1].
+        study_seconds: wall time of the study with its finalists.
+        train_on: ``"train"`` or ``"train+val"``.
+        value_text: its accuracy as text; for a finalist, that of its new fits. Empty in old files.
+    """
+
+    storage: str
+    study: str
+    trial: int
+    study_value: float
+    study_seconds: float
+    train_on: str
+    value_text: str = ""
 
 
-def format_mean(figure: dict[str, Any] | None) -> str:
-    """Return ``92.3 ± 0.4 %`` of a mean and a standard deviation in shares."""
-    if figure is None:
-        return "–"
-    sd = "" if figure["sd"] is None else f" ± {100 * figure['sd']:.1f}"
-    return f"{100 * figure['mean']:.1f}{sd} %"
+@dataclass(frozen=True, kw_only=True)
+class RetrainResult:
+    """The content of ``result.json``.
 
+    Args:
+        schema: version of the stored form.
+        data: name of the data set.
+        data_digest: its digest.
+        origin: refitted trial; None for the evaluation of a saved network.
+        config: configuration of every fit.
+        provenance: see :func:`model.provenance.provenance`.
+        wall_seconds: wall time of the retraining; None for a saved network.
+        summary: means over the seeds.
+        n_way: number of candidates of an official episode.
+        official_interval: 95 % interval of one network with the mean official accuracy.
+        seeds: every fit.
+        baseline: metrics of 1-NN on pixels.
+    """
 
-def result_table(result: dict[str, Any]) -> str:
-    """Return the headline figures as text: ours, the baseline's, the paper's."""
-    low, high = result["official_interval"]
-    n = len(result["seeds"])
-    rows = [("", f"ours ({n} seed{'s' * (n > 1)})", "1-NN pixels", "paper", "its 1-NN")]
-    for name, line in reported_metrics(result):
-        first = line is METRICS[0] and result["data"] == "omniglot"
-        theirs = [f"{100 * share:.1f} %" for share in (published.CONVNET, published.NEAREST)]
-        base = lookup(result["baseline"], line.baseline)
-        cells = (
-            format_mean(lookup(result["summary"], line.summary)),
-            "–" if base is None else f"{base:.1%}",
+    schema: int = SCHEMA
+    data: str
+    data_digest: str
+    origin: TrialOrigin | None
+    config: Config
+    provenance: dict[str, Any]
+    wall_seconds: float | None = None
+    summary: Summary
+    n_way: int
+    official_interval: tuple[float, float]
+    seeds: list[SeedResult]
+    baseline: BaselineMetrics
+
+    @property
+    def val_is_held_out(self) -> bool:
+        """Whether the validation alphabets were not trained on."""
+        return self.summary.verification is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON values of ``result.json``."""
+        values = _flatten(json_values(self), "origin")
+        values["seeds"] = [_flatten(_flatten(seed, "fit"), "metrics") for seed in values["seeds"]]
+        if self.wall_seconds is None:
+            del values["wall_seconds"]
+        return values
+
+    @classmethod
+    def read(cls, path: Path) -> "RetrainResult":
+        """Return the result in a file of :meth:`to_dict`, of any schema.
+
+        Raises:
+            InputError: the file cannot be read, or a field is missing or invalid.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"{path} cannot be read ({error}). Correct the path.") from error
+        except ValueError as error:
+            raise InputError(f"{path} is not JSON. Write it again with retrain_best.py.") from error
+        return cls.from_dict(values, str(path))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], source: str = RESULT_FILE) -> "RetrainResult":
+        """Return the result that :meth:`to_dict` has stored, of any schema.
+
+        Args:
+            values: JSON values.
+            source: file that the error message names.
+
+        Raises:
+            InputError: a field is missing or invalid.
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            values = upgrade("result", values)
+            nested = _nest(values, "origin", TrialOrigin)
+            nested["config"] = Config.from_dict(nested["config"])
+            nested["seeds"] = [
+                _nest(_nest(seed, "fit", FitRecord), "metrics", TestMetrics)
+                for seed in nested["seeds"]
+            ]
+            result: RetrainResult = TypeAdapter(cls).validate_python(nested)
+            return result
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            names = [str(name) for name in first["loc"] if name not in ("origin", "fit", "metrics")]
+            reason = f"{'.'.join(names)}: {first['msg']}"
+        except KeyError as error:
+            reason = f"{error.args[0]}: Field required"
+        except (TypeError, AttributeError) as error:
+            reason = str(error)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from error
+        raise InputError(
+            f"{source} must hold a result of retrain_best.py, but {reason}. Name another file, or "
+            "run retrain_best.py again."
         )
-        rows.append((name, *cells, *(theirs if first else ("–", "–"))))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    shown = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
-    shown.append(f"95 % interval of the first line for one network: {low:.1%} to {high:.1%}")
-    return "\n".join(shown)
 
 
-def write_result_files(
-    folder: Path, result: dict[str, Any], predictions: pd.DataFrame, confusions: pd.DataFrame
-) -> None:
-    """Write ``result.json``, ``predictions.csv``, ``confusions.csv``, each whole or not at all."""
-    text = json.dumps(result, indent=1, allow_nan=False)
-    write_atomically(folder / "result.json", lambda path: path.write_text(text + "\n"))
-    for name, frame in (("predictions", predictions), ("confusions", confusions)):
-        write_atomically(folder / f"{name}.csv", partial(frame.to_csv, index=False))
+def _flatten(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return values with a field replaced by the fields of its value."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= (value or {}) if key == name else {key: value}
+    return flat
+
+
+def _nest(values: Mapping[str, Any], name: str, kind: type) -> dict[str, Any]:
+    """Return values with the fields of a dataclass moved into a field; None if it has none."""
+    names = {field.name for field in fields(kind)}
+    inner = {key: value for key, value in values.items() if key in names}
+    return {k: v for k, v in values.items() if k not in names} | {name: inner or None}

@@ -1,47 +1,44 @@
-"""The answers of compare.py as one HTML file."""
+"""The report of compare.py: its queries and their most similar classes, as one page."""
 
 from pathlib import Path
 
 from data.pictures import drawing_png
-from data.text import printable
+from data.text import make_printable
 from hpo.report.html_page import Page, Picture, Section
 from model.comparison import Comparison, Match
 from model.comparison_output import format_similarity
 
-MOST_SHOWN = 200
+MAX_QUERIES_SHOWN = 200
 
 
-def comparison_page(found: Comparison, checkpoint: Path, top: int) -> Page:
-    """Return a page with every query beside the first drawing of its likeliest classes.
+def comparison_page(comparison: Comparison, checkpoint: Path, top: int) -> Page:
+    """Return a page that shows each query next to the first drawing of its most similar classes.
 
     Args:
-        found: what was compared.
-        checkpoint: with which network.
-        top: classes shown of each query.
+        comparison: queries and their ranked classes.
+        checkpoint: file of the network.
+        top: number of classes shown for each query.
     """
-    shown = found.queries[:MOST_SHOWN]
     pictures = []
-    for at, query in enumerate(shown):
-        images = [(f"{printable(query.name)}\nquery", drawing_png(found.query_QHW[at]))]
-        images += [_beside(found, match) for match in found.rankings[at][:top]]
+    for i, query in enumerate(comparison.queries[:MAX_QUERIES_SHOWN]):
+        images = [(f"{make_printable(query.name)}\nquery", drawing_png(comparison.query_QHW[i]))]
+        images += [_match_image(comparison, match) for match in comparison.rankings[i][:top]]
         pictures.append(Picture(images))
-    left_out = f" The first {MOST_SHOWN} are shown." if len(found.queries) > MOST_SHOWN else ""
-    meaning = (
-        "The higher a logit, the likelier; no threshold was chosen for this network."
-        if found.threshold is None
-        else "From 50 % on its verification calls two drawings the same character."
-    )
-    lead = [
-        f"Images as {printable(checkpoint.name)} saw them, and how similar. {meaning}{left_out}"
-    ]
-    n_queries, n_classes = len(found.queries), len(found.shown)
+    n_queries, n_classes = len(comparison.queries), len(comparison.class_drawings)
     headline = f"{n_queries} {'query' if n_queries == 1 else 'queries'}, "
     headline += f"{n_classes} {'class' if n_classes == 1 else 'classes'}"
-    section = Section("Likeliest first", pictures=pictures)
-    return Page("Compared drawings", headline, lead, [section])
-
-
-def _beside(found: Comparison, match: Match) -> tuple[str, bytes]:
-    return f"{printable(match.name)}\n{format_similarity(match)}", drawing_png(
-        found.shown[match.name]
+    scale = (
+        "A higher logit means a greater similarity; no threshold was chosen for this network."
+        if comparison.threshold is None
+        else "Similarity is in percent; from 50 % on, verification decides for the same character."
     )
+    lead = [f"The images as {make_printable(checkpoint.name)} received them. {scale}"]
+    if n_queries > MAX_QUERIES_SHOWN:
+        lead.append(f"Only the first {MAX_QUERIES_SHOWN} queries are shown.")
+    return Page("Compared drawings", headline, lead, [Section("Ranking", pictures=pictures)])
+
+
+def _match_image(comparison: Comparison, match: Match) -> tuple[str, bytes]:
+    """Return the label and the image of a class."""
+    label = f"{make_printable(match.name)}\n{format_similarity(match)}"
+    return label, drawing_png(comparison.class_drawings[match.name])

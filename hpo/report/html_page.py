@@ -1,4 +1,7 @@
-"""A page of sections as one HTML file: no other file, no network, no text that is run as markup."""
+"""Pages of sections, rendered as one HTML file that needs no other file and no network.
+
+All text is escaped: nothing that a user has named can become markup.
+"""
 
 import base64
 from dataclasses import dataclass, field
@@ -13,7 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from data.files import write_atomically
 
-CONFIG = {"responsive": True, "displaylogo": False}
+PLOTLY_CONFIG = {"responsive": True, "displaylogo": False}
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,8 @@ class Picture:
     """Images side by side, with a caption.
 
     Args:
-        images: label and PNG of each.
-        caption: below them.
+        images: label and PNG of each image.
+        caption: text below the images.
     """
 
     images: list[tuple[str, bytes]]
@@ -31,16 +34,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what is shown under it; all text is data, never markup.
+    """A heading and its contents. All text is data, never markup.
 
     Args:
-        title: the heading.
-        note: how it is to be read.
-        facts: name and value, a line each.
-        table: rows of cells, the first of them the heads.
-        figures: plotly's.
-        wide: whether the figures are scrolled, not squeezed, on a narrow screen.
-        pictures: drawings.
+        title: heading.
+        note: how to read the section.
+        facts: value by name, shown as one line each.
+        table: rows of cells; the first row holds the column heads.
+        figures: plotly figures.
+        wide: whether figures scroll on a narrow screen instead of shrinking.
+        pictures: images with captions.
     """
 
     title: str
@@ -57,10 +60,10 @@ class Page:
     """A report.
 
     Args:
-        title: also the browser's.
-        headline: the one thing to remember.
-        lead: what must be known to read it.
-        sections: in the order in which they are read.
+        title: title of the page and of the browser's tab.
+        headline: the most important result.
+        lead: paragraphs that a reader needs in order to read the page correctly.
+        sections: sections from top to bottom.
     """
 
     title: str
@@ -70,24 +73,51 @@ class Page:
 
 
 def data_uri(png: bytes) -> str:
-    """Return a PNG as an address that holds it."""
+    """Return a URI that contains a PNG."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def _drawn(figure: go.Figure, number: int) -> Markup:
-    """Return a figure's element; its texts are harmless, for plotly writes < as an escape."""
-    name = f"figure-{number}"
-    return Markup(to_html(figure, CONFIG, include_plotlyjs=False, full_html=False, div_id=name))
+def render_page(page: Page) -> str:
+    """Return a page as HTML. It contains plotly's script once if it has a figure."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    sections, n_figures = [], 0
+    for section in page.sections:
+        sections.append(_template_section(section, n_figures))
+        n_figures += len(section.figures)
+    content = {
+        "title": page.title,
+        "headline": page.headline,
+        "lead": page.lead,
+        "sections": sections,
+    }
+    script = Markup(get_plotlyjs()) if n_figures else None
+    return environment.get_template("page.html.jinja").render(page=content, script=script)
 
 
-def _shown(section: Section, first: int) -> dict[str, Any]:
+def write_page(path: Path, page: Page) -> None:
+    """Write a page to a file, completely or not at all.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full.
+    """
+    text = render_page(page)
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _template_section(section: Section, first_figure: int) -> dict[str, Any]:
+    """Return what the template shows of a section; its figures are numbered from the given one."""
     return {
         "title": section.title,
         "note": section.note,
         "facts": section.facts,
         "table": section.table,
         "wide": section.wide,
-        "drawn": [_drawn(figure, first + i) for i, figure in enumerate(section.figures)],
+        "figures": [_figure_html(f, first_figure + i) for i, f in enumerate(section.figures)],
         "pictures": [
             {"images": [(label, data_uri(png)) for label, png in p.images], "caption": p.caption}
             for p in section.pictures
@@ -95,31 +125,9 @@ def _shown(section: Section, first: int) -> dict[str, Any]:
     }
 
 
-def render_page(page: Page) -> str:
-    """Return the page as HTML; plotly's program is in it once, if there is a figure."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+def _figure_html(figure: go.Figure, number: int) -> Markup:
+    """Return the HTML element of a figure; plotly escapes ``<`` in its texts."""
+    name = f"figure-{number}"
+    return Markup(
+        to_html(figure, PLOTLY_CONFIG, include_plotlyjs=False, full_html=False, div_id=name)
     )
-    sections, first = [], 0
-    for section in page.sections:
-        sections.append(_shown(section, first))
-        first += len(section.figures)
-    shown = {
-        "title": page.title,
-        "headline": page.headline,
-        "lead": page.lead,
-        "sections": sections,
-    }
-    script = Markup(get_plotlyjs()) if first else None
-    return environment.get_template("page.html.jinja").render(page=shown, script=script)
-
-
-def write_page(path: Path, page: Page) -> None:
-    """Write the page, whole or not at all.
-
-    Raises:
-        InputError: the folder cannot be written, or the disk is full.
-    """
-    text = render_page(page)
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

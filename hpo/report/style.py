@@ -1,11 +1,11 @@
-"""How every figure looks: colours that everybody can tell apart, percent, no decoration."""
+"""The style of all figures: colours for colour-blind readers too, percent axes, no decoration."""
 
 import html
 from typing import Any
 
 import plotly.graph_objects as go
 
-# Okabe & Ito (2008): told apart with every common colour blindness.
+# Okabe & Ito (2008): distinguishable with every common form of colour blindness.
 BLUE, ORANGE, GREEN, RED, SKY, PURPLE = (
     "#0072B2",
     "#E69F00",
@@ -14,11 +14,10 @@ BLUE, ORANGE, GREEN, RED, SKY, PURPLE = (
     "#56B4E9",
     "#CC79A7",
 )
-
 GREY = "#8A8A8A"
-
-SCALE = "Cividis"
-
+GRID_COLOUR = "rgba(128,128,128,0.25)"
+COLOUR_SCALE = "Cividis"
+DEFAULT_HEIGHT = 420  # pixels
 STATE_COLOURS = {
     "complete": BLUE,
     "pruned": ORANGE,
@@ -26,9 +25,8 @@ STATE_COLOURS = {
     "interrupted": PURPLE,
     "failed": "#444444",
     "running": GREEN,
-    "waiting": SKY,  # put back into the queue with what it had reached
+    "waiting": SKY,
 }
-
 STATE_SYMBOLS = {
     "complete": "circle",
     "pruned": "line-ns",
@@ -39,20 +37,16 @@ STATE_SYMBOLS = {
     "waiting": "square-open",
 }
 
-GRID = "rgba(128,128,128,0.25)"
-
-HEIGHT = 420
-
 
 def state_marker(state: str, size: int) -> dict[str, Any]:
-    """Return the marker of a trial's state."""
+    """Return the plotly marker of a trial in a state, ``size`` pixels wide."""
     colour = STATE_COLOURS[state]
     line = {"color": colour, "width": 2 if state == "pruned" else 0}
     return {"color": colour, "symbol": STATE_SYMBOLS[state], "size": size, "line": line}
 
 
 def empty_figure(text: str) -> go.Figure:
-    """Return a figure that says why there is nothing to see."""
+    """Return a figure without data that shows a text: why there is nothing to plot."""
     figure = go.Figure()
     figure.add_annotation(text=text, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
     figure.update_xaxes(visible=False)
@@ -60,8 +54,16 @@ def empty_figure(text: str) -> go.Figure:
     return apply_style(figure, height=160)
 
 
-def apply_style(figure: go.Figure, height: int = HEIGHT, **layout: Any) -> go.Figure:
-    """Return the figure in the house's style; paper is transparent, for light and dark pages."""
+def apply_style(figure: go.Figure, height: int = DEFAULT_HEIGHT, **layout: Any) -> go.Figure:
+    """Apply the style to a figure and return it.
+
+    The background is transparent, for light and dark pages.
+
+    Args:
+        figure: figure that is changed.
+        height: in pixels.
+        layout: further arguments of plotly's ``update_layout``.
+    """
     figure.update_layout(
         template="none",
         height=height,
@@ -74,21 +76,21 @@ def apply_style(figure: go.Figure, height: int = HEIGHT, **layout: Any) -> go.Fi
         colorway=[BLUE, ORANGE, GREEN, RED, SKY, PURPLE],
         **layout,
     )
-    figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)
-    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True)
+    figure.update_xaxes(gridcolor=GRID_COLOUR, zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor=GRID_COLOUR, zeroline=False, automargin=True)
     return figure
 
 
 def escape_markup(text: str) -> str:
-    """Return a text for a figure, in which plotly reads tags like <b> unless they are escaped."""
+    """Return a text that plotly shows as it is; plotly interprets tags such as ``<b>``."""
     return html.escape(text, quote=False)
 
 
 def percent_axis(title: str) -> dict[str, Any]:
-    """Return an axis for shares in [0, 1], shown as percent."""
+    """Return an axis for fractions in [0, 1], shown as percent."""
     return {"title": {"text": f"{title} (%)"}, "tickformat": ".0%"}
 
 
 def colour_bar(title: str) -> dict[str, Any]:
-    """Return a colour bar for shares, shown as percent."""
+    """Return a colour bar for fractions in [0, 1], shown as percent."""
     return {"title": {"text": f"{title} (%)"}, "tickformat": ".0%", "thickness": 12}

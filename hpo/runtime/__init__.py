@@ -1,3 +1,12 @@
-"""Who does the work: workers, their supervisor and launchers, re-queueing, signals, progress."""
+"""Workers and what runs them: processes, signals, crashes and progress.
+
+worker        takes trials of a study until its budget is spent
+supervisor    starts the workers, replaces those that crash or hang, fits the finalists
+launcher      workers as processes of this host
+ray_launcher  workers on a Ray cluster
+requeue       which process works on a trial; where a killed trial is queued again
+processes     signals, and the server from which processes are forked
+progress      what the terminal shows while a study runs
+"""
 
 __all__ = ["launcher", "processes", "progress", "ray_launcher", "requeue", "supervisor", "worker"]

@@ -1,4 +1,4 @@
-"""Starts workers as processes of this host; see :mod:`hpo.runtime.ray_launcher` for Ray."""
+"""Starts workers as processes of this host; :mod:`hpo.runtime.ray_launcher` does so on Ray."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from contextlib import suppress
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 import torch
 
@@ -17,104 +17,122 @@ from hpo.runtime.processes import CONTEXT, handle_signals
 from hpo.runtime.requeue import WorkerId, worker_id
 from hpo.study.settings import RunConfig
 
-TERMINATE_TIMEOUT = 30  # for a worker to put its trial back
+TERMINATE_SECONDS = 30  # time that a worker has to queue its trial again and exit
 
-MAX_MESSAGE = 20_000  # characters that a pipe takes from a worker that nobody listens to yet
-
-
-class WorkerCrash(Exception):  # noqa: N818 - it is news
-    """A worker ended without a word."""
+MAX_MESSAGE_LENGTH = 20_000  # characters that fit into a pipe that is not read yet
 
 
-class WorkerBug(Exception):  # noqa: N818
-    """A worker gave up because of a bug; the text is its traceback."""
+class WorkerCrash(Exception):  # noqa: N818 - an outcome; it is never raised
+    """A worker ended unexpectedly; the text continues "worker N", as in "was killed by SIGKILL"."""
 
 
-Outcome = Exception | None  # None: it found nothing left to do, or was told to end
+class WorkerError(Exception):
+    """A worker ended with an unexpected exception; the text is its traceback."""
+
+
+Outcome = Exception | None  # None: no work was left, or the worker was asked to stop
 
 
 class Launcher(Protocol):
-    """Starts and ends workers, each known by its index."""
+    """Starts and ends workers, which are numbered by the caller."""
 
     def start(self, run: RunConfig, phase: str, index: int) -> None:
-        """Start a worker."""
+        """Start a worker.
+
+        Args:
+            run: configuration of the run.
+            phase: key of :data:`hpo.runtime.worker.PHASES`.
+            index: number of the worker.
+        """
 
     def wait(self, seconds: float) -> dict[int, Outcome]:
-        """Return the workers that have ended, after so many seconds at most."""
+        """Wait until a worker has ended, at most the given time; return the outcomes by index."""
 
     def running(self) -> dict[int, WorkerId]:
-        """Return the workers that have not been seen to end, as they sign their trials."""
+        """Return the identities of the workers whose outcome has not been returned yet."""
 
     def kill(self, index: int) -> None:
-        """End a worker that hangs."""
+        """Kill a worker that hangs."""
 
     def stop(self) -> set[WorkerId]:
-        """End all workers; return those that had no time to put their trials back."""
+        """End all workers; return those that could not queue their trials again."""
+
+
+class _LocalWorker(NamedTuple):
+    process: BaseProcess
+    outcome: Connection
+    identity: WorkerId
 
 
 class ProcessLauncher:
-    """Workers that are processes of this host."""
+    """Runs workers as processes of this host."""
 
     def __init__(self) -> None:
-        """Have nothing running."""
-        self._context = CONTEXT
-        self._workers: dict[int, tuple[BaseProcess, Connection]] = {}
+        """Start with no worker."""
+        self._workers: dict[int, _LocalWorker] = {}
 
     def start(self, run: RunConfig, phase: str, index: int) -> None:
-        """Start a process."""
-        ours, theirs = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=_run_process, args=(run, phase, index, theirs))
+        """Start a process; see :class:`Launcher`."""
+        receiver, sender = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(target=_run_process, args=(run, phase, index, sender))
         process.start()
-        theirs.close()
-        self._workers[index] = process, ours
+        sender.close()
+        self._workers[index] = _LocalWorker(process, receiver, worker_id(process.pid or 0))
 
     def wait(self, seconds: float) -> dict[int, Outcome]:
-        """Return what became of the processes that have ended."""
-        connection.wait([process.sentinel for process, _ in self._workers.values()], seconds)
-        ended = [i for i, (process, _) in self._workers.items() if not process.is_alive()]
+        """Return the outcomes of the processes that have ended."""
+        connection.wait([worker.process.sentinel for worker in self._workers.values()], seconds)
+        ended = [i for i, worker in self._workers.items() if not worker.process.is_alive()]
         return {index: self._outcome(index) for index in ended}
 
     def _outcome(self, index: int) -> Outcome:
-        process, last_words = self._workers.pop(index)
+        worker = self._workers.pop(index)
+        if not worker.outcome.poll():
+            return WorkerCrash("ended for an unknown reason")
         try:
-            outcome: Outcome = last_words.recv() if last_words.poll() else WorkerCrash("unseen")
+            outcome: Outcome = worker.outcome.recv()
         except EOFError:
-            code = process.exitcode or 0
-            how = f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
-            outcome = WorkerCrash(how)
+            code = worker.process.exitcode or 0
+            killed = f"was killed by {signal.Signals(-code).name}" if code < 0 else ""
+            outcome = WorkerCrash(killed or f"exited with status {code}")
         return outcome
 
     def running(self) -> dict[int, WorkerId]:
-        """Return host, process and start time of each worker."""
-        return {i: worker_id(process.pid or 0) for i, (process, _) in self._workers.items()}
+        """Return the identity of each process."""
+        return {index: worker.identity for index, worker in self._workers.items()}
 
     def kill(self, index: int) -> None:
-        """Kill a process, also a suspended one."""
-        self._workers[index][0].kill()
+        """Kill a process, even a suspended one."""
+        self._workers[index].process.kill()
 
     def stop(self) -> set[WorkerId]:
-        """Tell all processes to end; kill those that do not, which anybody here can see."""
-        for process, _ in self._workers.values():
-            process.terminate()
-        for process, _ in self._workers.values():
-            process.join(TERMINATE_TIMEOUT)
-            process.kill()
-            process.join()
+        """Terminate all processes, and kill those that do not exit in time.
+
+        Returns:
+            Nothing: the trials of a killed process of this host are recognised by its identity.
+        """
+        for worker in self._workers.values():
+            worker.process.terminate()
+        for worker in self._workers.values():
+            worker.process.join(TERMINATE_SECONDS)
+            worker.process.kill()
+            worker.process.join()
         self._workers.clear()
         return set()
 
 
 def _end_with_parent() -> None:
-    """Wait until the parent is gone, also if it was killed, and end this process as by SIGTERM."""
+    """Send SIGTERM to this process as soon as its parent has ended, even if it was killed."""
     parent = parent_process()
     assert parent is not None
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _run_process(run: RunConfig, phase: str, index: int, last_words: Connection) -> None:
+def _run_process(run: RunConfig, phase: str, index: int, sender: Connection) -> None:
+    """Run a worker in a new process; send its outcome and exit."""
     handle_signals()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's to pass on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent reacts to Ctrl-C and sends SIGTERM
     threading.Thread(target=_end_with_parent, daemon=True).start()
     outcome: Outcome = None
     try:
@@ -123,21 +141,22 @@ def _run_process(run: RunConfig, phase: str, index: int, last_words: Connection)
         torch.set_num_threads(max(1, torch.get_num_threads() // run.workers))
         run_worker(run, phase, index)
     except KeyboardInterrupt:
-        outcome = WorkerCrash("by SIGTERM")  # unless all are told to end, another goes on
+        # If the supervisor did not send the signal, it starts another worker.
+        outcome = WorkerCrash("was killed by SIGTERM")
     except InputError as error:
         outcome = error
     except Exception:
-        outcome = WorkerBug(traceback.format_exc()[-MAX_MESSAGE:])
-    _report_and_exit(outcome, last_words)
+        outcome = WorkerError(traceback.format_exc()[-MAX_MESSAGE_LENGTH:])
+    _send_and_exit(outcome, sender)
 
 
-def _report_and_exit(outcome: Outcome, last_words: Connection) -> NoReturn:
-    """Say how a worker ended, and end it.
+def _send_and_exit(outcome: Outcome, sender: Connection) -> NoReturn:
+    """Send the outcome of this worker and exit at once.
 
-    At once, for a heartbeat whose start was interrupted by a signal would go on beating: its trial
-    would seem alive, and the process be so, for ever.
+    A heartbeat thread whose start was interrupted by a signal never ends. Waiting for it would keep
+    the process alive, and its trial running, for ever.
     """
-    with suppress(OSError):  # nobody may be there to hear it
-        last_words.send(outcome)
+    with suppress(OSError):  # the parent may have ended
+        sender.send(outcome)
         print(end="", flush=True)
     os._exit(0)

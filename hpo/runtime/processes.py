@@ -1,6 +1,4 @@
-"""What Ctrl-C and SIGTERM do to a process.
-
-A server that imports what workers need while the script itself is still importing."""
+"""How processes react to signals, and the server from which worker processes are forked."""
 
 import _thread
 import os
@@ -11,64 +9,73 @@ from multiprocessing import forkserver, get_all_start_methods, get_context, set_
 from queue import SimpleQueue
 from types import FrameType
 
-RETRY_SECONDS = 0.001  # until a signal that struck where it must not comes again
+INTERRUPTED = 130  # exit status after Ctrl-C or SIGTERM
+GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # terminals and schedulers send them to all
 
-IMPORTS = ("importlib", "_frozen_importlib")
+RESEND_SECONDS = 0.001  # delay after which a postponed signal is sent again
+IMPORT_MODULES = ("importlib", "_frozen_importlib")
+# Longest time that code of a library may postpone a signal. A database transaction can wait long
+# for a lock.
+MAX_DELAY_SECONDS = {"sqlalchemy": 5.0, **dict.fromkeys(IMPORT_MODULES, 1.0)}
 
-MAX_DELAYS = {
-    "sqlalchemy": 5.0,  # a transaction, which a locked database holds up for long
-    **dict.fromkeys(IMPORTS, 1.0),
-}
+# What workers use. torch and Optuna import the last three only on their first use, which takes
+# seconds: do it once, not in each worker.
+PRELOAD = ["hpo.runtime.worker", "torch._dynamo", "sqlalchemy.orm", "alembic.command"]
 
-INTERRUPTED = 130  # exit status
+FORKSERVER = "forkserver" in get_all_start_methods()  # not on Windows
+CONTEXT = get_context("forkserver") if FORKSERVER else get_context("spawn")
 
 
-def handle_signals(last_words: str = "") -> None:
-    """Let Ctrl-C and SIGTERM end the process alike: cleanly, not twice, and not in a transaction.
+def handle_signals(import_message: str = "") -> None:
+    """Make SIGINT and SIGTERM raise KeyboardInterrupt once, at a moment at which this is safe.
 
-    A database's library that is interrupted inside a transaction keeps it open, and with it the
-    lock, or swallows the interruption; so one that strikes there comes again a moment later. Nor
-    does an import bear it: numpy and torch cannot be imported again, and may hang. One that takes
-    long is ended with the process at once, which costs no more than ``kill -9``: nothing.
+    SQLAlchemy does not survive an exception in the middle of a transaction: it leaves the
+    transaction and its lock open, or swallows the exception. An interrupted import of numpy or
+    torch cannot be repeated and may hang. A signal that arrives in such code is therefore postponed
+    until the code returns. If an import takes longer than :data:`MAX_DELAY_SECONDS`, the process
+    exits at once, which is as safe as ``kill -9``.
 
     Args:
-        last_words: said where an import is ended so.
+        import_message: text that is written to standard error if the process exits in an import.
     """
-    struck: float | None = None
-    later: SimpleQueue[int] = SimpleQueue()  # unlike a lock, it may be interrupted by itself
-    threading.Thread(target=_resend, args=(later,), daemon=True).start()
+    first_arrival: float | None = None
+    # SimpleQueue is reentrant: a signal handler may use it while the code it interrupts does.
+    postponed: SimpleQueue[int] = SimpleQueue()
+    threading.Thread(target=_resend, args=(postponed,), daemon=True).start()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal struck
-        struck = struck or time.monotonic()
-        if time.monotonic() - struck < max_delay(frame):
-            later.put(number)
+        nonlocal first_arrival
+        first_arrival = first_arrival or time.monotonic()
+        if time.monotonic() - first_arrival < max_delay(frame):
+            postponed.put(number)
             return
-        if is_inside(frame, IMPORTS):
-            os.write(2, last_words.encode())
+        if is_inside(frame, IMPORT_MODULES):
+            os.write(2, import_message.encode())
             os._exit(INTERRUPTED)
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)  # a second one would break off the cleaning up
+        for group_signal in GROUP_SIGNALS:
+            signal.signal(group_signal, signal.SIG_IGN)  # a second one would interrupt the clean-up
         raise KeyboardInterrupt
 
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, interrupt)
+    for group_signal in GROUP_SIGNALS:
+        signal.signal(group_signal, interrupt)
 
 
-def _resend(later: SimpleQueue[int]) -> None:
+def _resend(postponed: SimpleQueue[int]) -> None:
+    """Send postponed signals to the main thread again, for ever."""
     while True:
-        number = later.get()
-        time.sleep(RETRY_SECONDS)
+        number = postponed.get()
+        time.sleep(RESEND_SECONDS)
         _thread.interrupt_main(signal.Signals(number))
 
 
 def max_delay(frame: FrameType | None) -> float:
-    """Return the seconds for which a frame, or one that called it, may keep a signal waiting."""
-    return max((s for name, s in MAX_DELAYS.items() if is_inside(frame, (name,))), default=0)
+    """Return for how many seconds the code of a frame and its callers may postpone a signal."""
+    delays = MAX_DELAY_SECONDS.items()
+    return max((seconds for name, seconds in delays if is_inside(frame, (name,))), default=0)
 
 
 def is_inside(frame: FrameType | None, libraries: tuple[str, ...]) -> bool:
-    """Return whether a frame, or one that called it, is of one of some libraries' code."""
+    """Return whether a frame or one of its callers runs code of one of the libraries."""
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).partition(".")[0] in libraries:
             return True
@@ -76,27 +83,19 @@ def is_inside(frame: FrameType | None, libraries: tuple[str, ...]) -> bool:
     return False
 
 
-FORKSERVER = "forkserver" in get_all_start_methods()  # not on Windows
-
-CONTEXT = get_context("forkserver") if FORKSERVER else get_context("spawn")
-
-GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # a terminal or a scheduler sends them to all
-
-
 def start_forkserver() -> None:
-    """Start the server from which workers are forked.
+    """Start the server from which workers are forked, while the caller is still importing.
 
-    It ignores what tells the process group to end, from its first moment on: the supervisor gets
-    the same signal, ends the workers, and the server with them. A server that went first would
-    take the workers' exit statuses with it.
+    The server imports what all workers need. It ignores SIGINT and SIGTERM from its start: the
+    supervisor receives the same signal, stops the workers and then the server. If the server ended
+    first, the exit statuses of the workers would be lost.
     """
     if not FORKSERVER:
         return
-    # An optimiser imports torch._dynamo, which takes seconds: once, not in each worker.
-    set_forkserver_preload(["hpo.runtime.worker", "torch._dynamo"])
-    handlers = [signal.signal(each, signal.SIG_IGN) for each in GROUP_SIGNALS]  # inherited
+    set_forkserver_preload(PRELOAD)
+    handlers = [signal.signal(number, signal.SIG_IGN) for number in GROUP_SIGNALS]  # inherited
     try:
         forkserver.ensure_running()
     finally:
-        for each, handler in zip(GROUP_SIGNALS, handlers, strict=True):
-            signal.signal(each, handler)
+        for number, handler in zip(GROUP_SIGNALS, handlers, strict=True):
+            signal.signal(number, handler)

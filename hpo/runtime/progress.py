@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: a bar on a terminal, a line per trial anywhere."""
+"""Progress on the terminal: one line per finished trial and, on a terminal, a bar."""
 
 import sys
 import time
@@ -6,33 +6,35 @@ from collections.abc import Callable
 from datetime import datetime
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from tqdm import tqdm
 
 from hpo.study.budget import count_finished
-from hpo.study.trials import best_trials, retry_numbers, trial_attributes
+from hpo.study.trials import TrialSummary, best_trials, summarize_trial, summarize_trials
 
 
-def trial_label(trial: FrozenTrial) -> str:
-    """Return what a trial of the search is called."""
-    return f"trial {trial.number:3}"
+def trial_label(summary: TrialSummary) -> str:
+    """Return the label of a trial of the search."""
+    return f"trial {summary.number:3}"
 
 
-def finalist_label(trial: FrozenTrial) -> str:
-    """Return what a finalist's fit is called."""
-    params = trial.params
+def finalist_label(summary: TrialSummary) -> str:
+    """Return the label of the fit of a finalist."""
+    params = summary.params
     return f"final   trial {params.get('trial', '?'):3} seed {params.get('seed', '?')}"
 
 
 class Progress:
-    """Shows trials, epochs, best so far and time left, as the storage knows them.
+    """Prints trials, epochs, the best value so far and the time left.
+
+    Everything is read from the storage, so trials of other processes are shown too.
 
     Args:
-        study: whose trials are shown, whichever process works on them.
-        n_trials: trials in all.
-        max_epochs: epochs of a trial at most.
-        name: of a trial.
-        then: what follows, which the time left does not count; or nothing.
+        study: study whose trials are shown.
+        n_trials: number of trials after which the study is finished.
+        max_epochs: maximum number of epochs of a trial.
+        label: returns the label of a trial.
+        next_phase: what follows and is not part of the time left; empty if nothing follows.
     """
 
     def __init__(
@@ -40,76 +42,85 @@ class Progress:
         study: Study,
         n_trials: int,
         max_epochs: int,
-        name: Callable[[FrozenTrial], str] = trial_label,
-        then: str = "",
+        label: Callable[[TrialSummary], str] = trial_label,
+        next_phase: str = "",
     ) -> None:
-        """Draw the bar, if standard error is a terminal."""
-        self.study, self._n_trials, self._max_epochs, self._name = study, n_trials, max_epochs, name
-        self._then = f", then {then}" if then else ""
-        self._shown = {t.number for t in self._ended()}
-        self._started, self._ended_before = time.monotonic(), count_finished(study)
+        """Draw the bar if standard error is a terminal."""
+        self.study, self._n_trials, self._max_epochs = study, n_trials, max_epochs
+        self._label = label
+        self._next_phase = f", then {next_phase}" if next_phase else ""
+        self._printed = self._finished_numbers()
+        self._start_time, self._n_before = time.monotonic(), count_finished(study)
         self._bar = tqdm(
             total=n_trials,
-            initial=self._ended_before,
+            initial=self._n_before,
             unit="trial",
             disable=not sys.stderr.isatty(),
             bar_format="{desc} |{bar:20}| {n_fmt}/{total_fmt} trials{postfix}",
         )
 
-    def _ended(self) -> list[FrozenTrial]:
-        """Return the ended trials in the order in which they ended."""
-        trials = self.study.get_trials(deepcopy=False)
-        ended = [trial for trial in trials if trial.state.is_finished()]
-        return sorted(ended, key=lambda trial: trial.datetime_complete or datetime.max)
-
     def update(self) -> bool:
-        """Print what has ended since the last time; return whether a trial ended by itself."""
-        new = [trial for trial in self._ended() if trial.number not in self._shown]
-        for trial in new:
-            self._shown.add(trial.number)
-            tqdm.write(self._line(trial), file=sys.stdout)
+        """Print the trials that have finished since the last call, in the order of their ends.
+
+        Returns:
+            Whether at least one of them was completed or pruned.
+        """
+        new_numbers = self._finished_numbers() - self._printed
+        summaries = summarize_trials(self.study) if new_numbers else []
+        new = [summary for summary in summaries if summary.number in new_numbers]
+        for summary in sorted(new, key=lambda summary: summary.end or datetime.max):
+            self._printed.add(summary.number)
+            tqdm.write(self._line(summary), file=sys.stdout)
             sys.stdout.flush()
         if not self._bar.disable:
-            self._draw()
-        return any(trial.state != TrialState.FAIL for trial in new)
-
-    def _draw(self) -> None:
-        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        self._bar.n = count_finished(self.study)
-        self._bar.set_description_str(" · ".join(self._epoch(trial) for trial in running))
-        self._bar.set_postfix_str(" · ".join(self._outlook()))
-
-    def _epoch(self, trial: FrozenTrial) -> str:
-        values = trial.intermediate_values
-        last = f" {values[max(values)]:.1%}" if values else ""
-        return f"{self._name(trial)} epoch {max(values, default=0)}/{self._max_epochs}{last}"
-
-    def _line(self, trial: FrozenTrial) -> str:
-        shown = [self._name(trial), self._outcome(trial)]
-        attrs = trial.user_attrs
-        if "seconds" in attrs:
-            shown.append(f"{attrs['epochs']} epochs in {attrs['seconds']:.0f} s")
-        return " · ".join([*shown, *self._outlook()])
-
-    def _outcome(self, trial: FrozenTrial) -> str:
-        if trial.state == TrialState.COMPLETE:
-            diverged = trial_attributes(trial).get("diverged")
-            return f"{trial.value:6.1%} validation" + (f" ({diverged})" if diverged else "")
-        if trial.state == TrialState.PRUNED:
-            return f"{trial.value or 0:6.1%} pruned    "
-        again = retry_numbers(self.study).get(trial.number)
-        return "failed" if again is None else f"interrupted, goes on as trial {again}"
-
-    def _outlook(self) -> list[str]:
-        best = best_trials(self.study, 1)
-        outlook = [f"best {t.value:.1%} ({' '.join(self._name(t).split())})" for t in best]
-        ended = count_finished(self.study)
-        done = ended - self._ended_before
-        if done > 0 and ended < self._n_trials:
-            seconds = (time.monotonic() - self._started) / done * (self._n_trials - ended)
-            outlook.append(f"about {seconds / 60:.0f} min left{self._then}")
-        return outlook
+            self._draw_bar()
+        return any(summary.state not in ("failed", "interrupted") for summary in new)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Remove the bar from the terminal."""
         self._bar.close()
+
+    def _finished_numbers(self) -> set[int]:
+        trials = self.study.get_trials(deepcopy=False)
+        return {trial.number for trial in trials if trial.state.is_finished()}
+
+    def _draw_bar(self) -> None:
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        summaries = [summarize_trial(trial, {}) for trial in running]
+        self._bar.n = count_finished(self.study)
+        self._bar.set_description_str(" · ".join(map(self._format_epoch, summaries)))
+        self._bar.set_postfix_str(" · ".join(self._best_and_time_left()))
+
+    def _format_epoch(self, summary: TrialSummary) -> str:
+        accuracies = summary.accuracies
+        last = f" {accuracies[max(accuracies)]:.1%}" if accuracies else ""
+        return f"{self._label(summary)} epoch {max(accuracies, default=0)}/{self._max_epochs}{last}"
+
+    def _line(self, summary: TrialSummary) -> str:
+        parts = [self._label(summary), _format_outcome(summary)]
+        if summary.cost:
+            n_epochs = len(summary.accuracies)
+            parts.append(f"{n_epochs} epochs in {summary.cost.seconds:.0f} s")
+        return " · ".join([*parts, *self._best_and_time_left()])
+
+    def _best_and_time_left(self) -> list[str]:
+        parts = []
+        for summary in (summarize_trial(trial, {}) for trial in best_trials(self.study, 1)):
+            label = " ".join(self._label(summary).split())
+            parts.append(f"best {summary.value:.1%} ({label})")
+        n_finished = count_finished(self.study)
+        n_new = n_finished - self._n_before
+        if n_new > 0 and n_finished < self._n_trials:
+            elapsed = time.monotonic() - self._start_time
+            seconds = elapsed / n_new * (self._n_trials - n_finished)
+            parts.append(f"about {seconds / 60:.0f} min left{self._next_phase}")
+        return parts
+
+
+def _format_outcome(summary: TrialSummary) -> str:
+    if summary.retried_as is not None:
+        return f"interrupted, queued again as trial {summary.retried_as}"
+    if summary.state == "failed":
+        return "failed"
+    state = "validation" if summary.state == "complete" else summary.state
+    return f"{summary.value or 0:6.1%} {state:10}"

@@ -1,4 +1,6 @@
-"""Workers on a Ray cluster; Ray places them, the study's storage does everything else.
+"""Starts workers as actors of a Ray cluster.
+
+Ray only places the workers; trials, heartbeats and retries are handled by the storage of the study.
 
 Source: Ray's actors, https://docs.ray.io/en/latest/ray-core/actors.html.
 """
@@ -11,37 +13,46 @@ import tempfile
 import traceback
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock
 
 from data.errors import InputError
 from data.files import write_atomically
-from data.load import packed_path
+from data.load import cache_path
 from data.text import first_line
-from hpo.runtime.launcher import MAX_MESSAGE, Outcome, WorkerBug, WorkerCrash
+from hpo.runtime.launcher import MAX_MESSAGE_LENGTH, Outcome, WorkerCrash, WorkerError
 from hpo.runtime.processes import handle_signals
-from hpo.runtime.requeue import WorkerId, worker_id
+from hpo.runtime.requeue import WorkerId, own_id
 from hpo.study.settings import RunConfig
 
-CONNECT_TIMEOUT = 10
+CONNECT_SECONDS = 10
+
+
+class _RemoteWorker(NamedTuple):
+    """An actor and the references to what its methods return."""
+
+    actor: Any
+    identity: Any
+    outcome: Any
 
 
 class RayLauncher:
-    """Workers that are actors of a Ray cluster.
+    """Runs workers as actors of a Ray cluster.
 
     Args:
-        address: of the cluster, or ``"auto"`` for the one of this host.
+        address: ``host:port`` of the cluster, or ``"auto"`` for the cluster of this host.
         gpus_per_worker: may be a fraction; 0 computes on CPUs.
 
     Raises:
-        InputError: Ray is not installed, or there is no cluster at the address.
+        InputError: Ray is not installed, no cluster is reachable at the address, or no node has
+            enough GPUs.
     """
 
     def __init__(self, address: str, gpus_per_worker: float) -> None:
-        """Join the cluster."""
+        """Connect to the cluster."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        # Nodes have this environment; Ray would make another of a driver that uv runs.
+        # By default Ray rebuilds the environment of a driver that uv runs; the nodes have it.
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         try:
             import ray
@@ -54,117 +65,129 @@ class RayLauncher:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (OSError, ValueError, RuntimeError) as error:
             raise InputError(
-                f"No Ray cluster answers at '{address}' ({first_line(error)}). Start one "
-                "with ray start --head, or correct --ray."
+                f"No Ray cluster is reachable at '{address}' ({first_line(error)}). Start one with "
+                "ray start --head, or correct --ray."
             ) from error
-        handle_signals()  # Ray has put a handler of its own in its place
-        if gpus_per_worker > max(node["Resources"].get("GPU", 0) for node in ray.nodes()):
+        handle_signals()  # ray.init has replaced the handlers
+        most_gpus = max(node["Resources"].get("GPU", 0) for node in ray.nodes())
+        if gpus_per_worker > most_gpus:
             raise InputError(
-                f"--gpus-per-worker is {gpus_per_worker:g}, but no node of the cluster has as many "
-                "GPUs. Lower it; 0 computes on CPUs."
+                f"--gpus-per-worker must not exceed the GPUs of one node ({most_gpus:g}), but is "
+                f"{gpus_per_worker:g}. Lower it; 0 computes on CPUs."
             )
         self._ray: Any = ray
-        self._gpus = gpus_per_worker
-        self._data: Any = None
-        self._workers: dict[int, tuple[Any, Any, Any]] = {}  # actor, its owner, its outcome
+        self._gpus_per_worker = gpus_per_worker
+        self._dataset: Any = None
+        self._workers: dict[int, _RemoteWorker] = {}
 
     def start(self, run: RunConfig, phase: str, index: int) -> None:
-        """Place an actor on the least used node that has room, and let it work."""
-        if self._data is None:
-            path = packed_path(run.settings.data, run.settings.image_size)
-            self._data = self._ray.put(path.read_bytes())
-        cpus = self._cpus(run.workers)
-        options = {"num_cpus": cpus, "num_gpus": self._gpus, "scheduling_strategy": "SPREAD"}
+        """Start an actor on the node with the most free resources."""
+        if self._dataset is None:
+            path = cache_path(run.settings.data, run.settings.image_size)
+            self._dataset = self._ray.put(path.read_bytes())
+        cpus = self._cpus_per_worker(run.workers)
+        options = {
+            "num_cpus": cpus,
+            "num_gpus": self._gpus_per_worker,
+            "scheduling_strategy": "SPREAD",
+        }
         actor = self._ray.remote(_Worker).options(**options).remote(cpus)
-        sent = replace(run, var=run.var.absolute())
-        owner = actor.owner.remote()  # first: an actor does one thing after the other
-        self._workers[index] = actor, owner, actor.work.remote(sent, phase, index, self._data)
+        identity = actor.identity.remote()  # an actor runs its methods in the order of their calls
+        node_run = replace(run, var=run.var.absolute())
+        outcome = actor.work.remote(node_run, phase, index, self._dataset)
+        self._workers[index] = _RemoteWorker(actor, identity, outcome)
 
-    def _cpus(self, n_workers: int) -> int:
-        """Return the cores of one worker: its share, but no more than the smallest node has."""
-        nodes = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
-        nodes = [cpus for cpus in nodes if cpus] or [1]
-        return max(1, int(min(sum(nodes) // n_workers, *nodes)))
+    def _cpus_per_worker(self, n_workers: int) -> int:
+        """Return an equal share of the cluster's CPUs, but not more than the smallest node has."""
+        resources = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        cpus = [node["CPU"] for node in resources if node.get("CPU")] or [1]
+        return max(1, int(min(sum(cpus) // n_workers, *cpus)))
 
     def wait(self, seconds: float) -> dict[int, Outcome]:
-        """Return what became of the actors that have ended."""
-        outcomes = {outcome: index for index, (_, _, outcome) in self._workers.items()}
-        ready, _ = self._ray.wait(list(outcomes), timeout=seconds)
-        return {outcomes[ref]: self._outcome(outcomes[ref]) for ref in ready}
+        """Return the outcomes of the actors that have ended."""
+        indices = {worker.outcome: index for index, worker in self._workers.items()}
+        ready, _ = self._ray.wait(list(indices), timeout=seconds)
+        return {indices[reference]: self._outcome(indices[reference]) for reference in ready}
 
     def _outcome(self, index: int) -> Outcome:
-        actor, _, outcome = self._workers.pop(index)
+        worker = self._workers.pop(index)
         try:
-            found: Outcome = self._ray.get(outcome)
+            outcome: Outcome = self._ray.get(worker.outcome)
         except self._ray.exceptions.RayError as error:
-            self._ray.kill(actor)  # it may only have been out of reach
-            found = WorkerCrash(f"on the cluster ({first_line(error)})")
-        return found
+            self._ray.kill(worker.actor)  # it may still run, but be unreachable
+            outcome = WorkerCrash(f"was lost on the cluster ({first_line(error)})")
+        return outcome
 
     def running(self) -> dict[int, WorkerId]:
-        """Return the actors; one that has not been placed yet signs nothing."""
-        return {index: self._owner(worker[1]) for index, worker in self._workers.items()}
+        """Return the identity of each actor; an actor that was not placed yet has no trial."""
+        return {index: self._identity(worker) for index, worker in self._workers.items()}
 
-    def _owner(self, reference: Any) -> WorkerId:
-        ready, _ = self._ray.wait([reference], timeout=0)
+    def _identity(self, worker: _RemoteWorker) -> WorkerId:
+        ready, _ = self._ray.wait([worker.identity], timeout=0)
+        if not ready:
+            return WorkerId("not placed yet", 0, 0.0)
         try:
-            host, pid, started = self._ray.get(reference) if ready else ("not placed yet", 0, "")
+            return WorkerId(*self._ray.get(worker.identity))
         except self._ray.exceptions.RayError:
-            return "gone", 0, ""
-        return host, pid, started
+            return WorkerId("lost", 0, 0.0)
 
     def kill(self, index: int) -> None:
         """Kill an actor."""
-        self._ray.kill(self._workers[index][0])
+        self._ray.kill(self._workers[index].actor)
 
     def stop(self) -> set[WorkerId]:
-        """Kill all actors; return them, for they cannot put their trials back."""
-        owners = set(self.running().values())
-        for actor, _, _ in self._workers.values():
-            self._ray.kill(actor)
+        """Kill all actors; return them, since a killed actor cannot queue its trial again."""
+        identities = set(self.running().values())
+        for worker in self._workers.values():
+            self._ray.kill(worker.actor)
         self._workers.clear()
-        return owners
+        return identities
 
 
 def _require_listening(address: str) -> None:
-    """Raise OSError if nobody listens at ``host:port``; Ray itself would try for minutes."""
+    """Raise OSError if nothing listens at ``host:port``; Ray itself would retry for minutes."""
     host, _, port = address.rpartition("/")[2].rpartition(":")
     if host and port.isdecimal():
-        socket.create_connection((host, int(port)), CONNECT_TIMEOUT).close()
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
 
 
 class _Worker:
-    """The actor."""
+    """The actor: a worker in a process of a node."""
 
     def __init__(self, n_threads: int) -> None:
         import torch
 
         torch.set_num_threads(n_threads)
 
-    def owner(self) -> WorkerId:
-        """Return who signs the trials."""
-        return worker_id(os.getpid())
+    def identity(self) -> WorkerId:
+        """Return the identity that this worker stores in its trials."""
+        return own_id()
 
-    def work(self, run: RunConfig, phase: str, index: int, data: bytes) -> Outcome:
-        """Take trials until nothing is left to do."""
+    def work(self, run: RunConfig, phase: str, index: int, dataset: bytes) -> Outcome:
+        """Run trials until no work is left; return how the worker ended."""
         from hpo.runtime.worker import run_worker
 
         try:
-            run_worker(replace(run, packed=unpack_dataset(data, run)), phase, index)
+            run_worker(replace(run, packed=unpack_dataset(dataset, run)), phase, index)
         except InputError as error:
             return error
         except Exception:
-            return WorkerBug(traceback.format_exc()[-MAX_MESSAGE:])
+            return WorkerError(traceback.format_exc()[-MAX_MESSAGE_LENGTH:])
         return None
 
 
-def unpack_dataset(data: bytes, run: RunConfig) -> Path:
-    """Write the packed data set into this node's temporary folder, once per node; return where."""
-    name = packed_path(run.settings.data, run.settings.image_size).name
-    digest = hashlib.sha256(data).hexdigest()[:16]
+def unpack_dataset(dataset: bytes, run: RunConfig) -> Path:
+    """Return the file of a packed data set in this node's temporary folder, written once per node.
+
+    Args:
+        dataset: content of the file.
+        run: configuration that names the data set.
+    """
+    name = cache_path(run.settings.data, run.settings.image_size).name
+    digest = hashlib.sha256(dataset).hexdigest()[:16]
     path = Path(tempfile.gettempdir()) / f"siamese-hpo-{os.getuid()}" / f"{digest}-{name}"
     path.parent.mkdir(exist_ok=True)
     with FileLock(f"{path}.lock"):
         if not path.exists():
-            write_atomically(path, lambda temporary: temporary.write_bytes(data))
+            write_atomically(path, lambda temporary: temporary.write_bytes(dataset))
     return path

@@ -1,6 +1,9 @@
-"""Which process works on a trial, and whether it still lives.
+"""Which process works on a trial, and where a killed trial is queued again.
 
-What becomes of a trial whose process is gone: it is put back into the queue."""
+Every running trial stores the identity of its worker. A trial is *orphaned* if its worker has
+ended without finishing it. Whoever notices an orphaned trial marks it as failed and queues a retry
+with the same parameters, which resumes from the last checkpoint.
+"""
 
 import os
 import socket
@@ -8,46 +11,47 @@ import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import optuna
+import psutil
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from data.errors import InputError
+from hpo.study.optuna_internals import enqueued_params, set_trial_attribute
 from hpo.study.storage import is_interrupt
 from hpo.study.trials import CRASHED, RETRY_OF, count_crashes, retry_numbers
 
-OWNER = "owner"
+WORKER = "owner"  # user attribute of a trial: the identity of its worker, as a JSON list
 
-WorkerId = tuple[str, int, str]
+CLOCK_TOLERANCE_SECONDS = 2.0  # a creation time changes when the system clock is adjusted
+
+TrialObjective = Callable[[Trial], float]
 
 
-def _start_time(pid: int) -> str:
-    """Return when a process of this host started, in clock ticks since boot; "" if unknown.
+class WorkerId(NamedTuple):
+    """Identity of a worker, unique across hosts and over time.
 
-    A zombie, which nobody has buried yet, is gone.
+    Args:
+        host: from :func:`host_id`.
+        pid: process ID on that host.
+        created: creation time of the process, in seconds since the epoch; 0 if unknown. Older
+            versions stored the clock ticks since the boot of the host, as text.
     """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return "" if fields[0] == "Z" else fields[19]
-    except (OSError, IndexError):
-        return ""
+
+    host: str
+    pid: int
+    created: float | str
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's, but alive
-    return True
+def host_id() -> str:
+    """Return the name of this host and, on Linux, its PID namespace.
 
-
-def _host() -> str:
-    """Return host and namespace of process numbers, which containers of one name do not share."""
+    Containers can share a host name, but not a PID namespace.
+    """
     try:
         return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
@@ -55,94 +59,132 @@ def _host() -> str:
 
 
 def worker_id(pid: int) -> WorkerId:
-    """Return host, process and start time of a process of this host."""
-    return _host(), pid, _start_time(pid)
+    """Return the identity of a process of this host."""
+    try:
+        created = psutil.Process(pid).create_time()
+    except psutil.Error:
+        created = 0.0
+    return WorkerId(host_id(), pid, created)
 
 
-def sign(trial: Trial) -> None:
-    """Write down that this process works on the trial."""
-    trial.set_user_attr(OWNER, worker_id(os.getpid()))
+def own_id() -> WorkerId:
+    """Return the identity of this process."""
+    return worker_id(os.getpid())
+
+
+def record_worker(trial: Trial) -> None:
+    """Store in a trial that this process works on it."""
+    trial.set_user_attr(WORKER, own_id())
 
 
 def worker_of(trial: FrozenTrial) -> WorkerId:
-    """Return who works, or has worked, on a trial."""
-    host, pid, started = trial.user_attrs.get(OWNER, ("an unknown host", 0, ""))
-    return host, pid, started
+    """Return the worker that is or was running a trial."""
+    return WorkerId(*trial.user_attrs.get(WORKER, ("an unknown host", 0, 0.0)))
+
+
+def is_same_worker(first: WorkerId, second: WorkerId) -> bool:
+    """Return whether two identities name one process."""
+    if first[:2] != second[:2]:
+        return False
+    difference = _created_seconds(first) - _created_seconds(second)
+    return abs(difference) <= CLOCK_TOLERANCE_SECONDS
+
+
+def _created_seconds(worker: WorkerId) -> float:
+    """Return the creation time of a process of this host, also if an older version stored it."""
+    if isinstance(worker.created, str):
+        ticks = int(worker.created or 0)
+        return psutil.boot_time() + ticks / os.sysconf("SC_CLK_TCK") if ticks else 0.0
+    return worker.created
 
 
 def is_orphan(trial: FrozenTrial) -> bool:
-    """Return whether a process of this host worked on the trial and is gone."""
-    host, pid, started = worker_of(trial)
-    if host != _host():
-        return False  # another host's: its heartbeat tells
-    return not _is_alive(pid) or _start_time(pid) != started
+    """Return whether a running trial belongs to a process of this host that has ended.
 
-
-TrialObjective = Callable[[Trial], float]
-
-
-def run_one_trial(study: Study, goal: TrialObjective, lock: Path) -> None:
-    """Run one trial, which bears this process's name from the moment at which it runs.
-
-    A trial that Optuna makes by itself bears no name until it is claimed: whoever is killed in
-    between would leave a trial that runs for ever. So one is queued and signed first, and nobody
-    of this host looks for orphans before it is claimed.
-
-    A trial that is interrupted, or that a full disk ends, is put back: it is not to blame.
+    A process has ended if its PID does not exist, belongs to a zombie or has been reused, that is,
+    the process was created at another time. If the creation time was not stored, only the PID
+    counts. Trials of other hosts are recognised by their heartbeats instead.
     """
-    held = FileLock(lock)
+    worker = worker_of(trial)
+    if worker.host != host_id():
+        return False
+    try:
+        if psutil.Process(worker.pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+    return bool(_created_seconds(worker)) and not is_same_worker(worker, worker_id(worker.pid))
 
-    def claimed(trial: Trial) -> float:
+
+def run_one_trial(study: Study, objective: TrialObjective, lock: Path) -> None:
+    """Run one trial of a study; its worker is stored before it starts.
+
+    Optuna can only create a trial that is already running. If the process were killed before it
+    stored its identity, that trial would run for ever. Therefore a trial is queued together with
+    its worker, and other processes of this host look for orphans only after it was started.
+
+    A trial that is interrupted or that cannot write to a full disk is queued again.
+
+    Args:
+        study: study of the trial.
+        objective: returns the value of a trial.
+        lock: lock file that the processes of this host share.
+    """
+    file_lock = FileLock(lock)
+
+    def run_with_lock(trial: Trial) -> float:
         try:
-            sign(trial)
-            held.release()
-            return goal(trial)
+            record_worker(trial)
+            file_lock.release()
+            return objective(trial)
         except BaseException as error:
             if isinstance(error, InputError) or is_interrupt(error):
                 requeue(study, trial.number)
             raise
 
-    with held:
-        _sign_or_queue(study)
-        study.optimize(claimed, n_trials=1)
+    with file_lock:
+        _reserve_trial(study)
+        study.optimize(run_with_lock, n_trials=1)
 
 
-def _sign_or_queue(study: Study) -> None:
-    """Put this process's name on the waiting trials; queue one if none is waiting."""
+def _reserve_trial(study: Study) -> None:
+    """Store this process as the worker of the next waiting trial; queue one if none is waiting."""
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    me = worker_id(os.getpid())
     for trial in waiting[:1]:
-        study._storage.set_trial_user_attr(trial._trial_id, OWNER, me)
+        set_trial_attribute(study, trial, WORKER, own_id())
     if not waiting:
-        study.enqueue_trial({}, user_attrs={OWNER: me})
+        study.enqueue_trial({}, user_attrs={WORKER: own_id()})
 
 
 def requeue(study: Study, number: int, max_retries: int | None = None) -> None:
-    """Queue the parameters of an interrupted trial, so that they are tried after all.
+    """Queue the parameters of an interrupted trial again, unless they have been queued already.
 
     Args:
-        study: whose trial.
-        number: of the trial; it is put back once.
-        max_retries: how many deaths of its processes its parameters are forgiven, lest they keep a
-            study from going on; None for a process that was told to end, which is no death.
+        study: study of the trial.
+        number: number of the trial.
+        max_retries: how often these parameters may be queued again after a crash of their process;
+            None if the process was asked to stop, which is not a crash and always allowed.
     """
     trials = study.get_trials(deepcopy=False)
-    diverged = max_retries is not None
+    crashed = max_retries is not None
     if number in retry_numbers(study) or (
-        diverged and count_crashes(trials, number) >= (max_retries or 0)
+        crashed and count_crashes(trials, number) >= (max_retries or 0)
     ):
         return
     trial = trials[number]
-    params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-    attributes = {RETRY_OF: number, CRASHED: int(diverged), OWNER: worker_id(os.getpid())}
+    params = {**enqueued_params(trial), **trial.params}
+    attributes = {RETRY_OF: number, CRASHED: int(crashed), WORKER: own_id()}
     study.enqueue_trial(params, user_attrs=attributes)
 
 
 def was_requeued(study: Study) -> bool:
-    """Return whether somebody else has put back the trial that this process worked on."""
-    trials, me = study.get_trials(deepcopy=False), worker_id(os.getpid())
-    mine = [t.number for t in trials if worker_of(t) == me and t.datetime_start]
-    return bool(mine) and mine[-1] in retry_numbers(study)
+    """Return whether another process has queued the last trial of this process again."""
+    own = own_id()
+    started = [t for t in study.get_trials(deepcopy=False) if t.datetime_start]
+    numbers = [t.number for t in started if is_same_worker(worker_of(t), own)]
+    return bool(numbers) and numbers[-1] in retry_numbers(study)
 
 
 def requeue_orphans(
@@ -151,27 +193,32 @@ def requeue_orphans(
     max_retries: int = 2,
     dead: Collection[WorkerId] = (),
 ) -> list[int]:
-    """End the trials of dead processes and put them back; return the numbers of this host's.
+    """Mark orphaned trials as failed and queue them again.
 
-    Those of this host are known at once; those of another when its heartbeat has failed for long.
+    Orphans of this host are found at once, those of other hosts when their heartbeats have stopped
+    for the grace period of the storage.
 
     Args:
-        study: whose trials.
-        lock: file of this host; while one process looks, the others wait, lest a trial be put back
-            twice.
-        max_retries: how often a trial may be put back.
-        dead: processes, of whatever host, that are known to be gone.
+        study: study of the trials.
+        lock: lock file that the processes of this host share, so that each trial is queued once.
+        max_retries: how often a trial may be queued again after a crash.
+        dead: workers of any host that are known to have ended.
+
+    Returns:
+        Numbers of the orphans that were recognised by their worker, not by their heartbeats.
     """
     with FileLock(lock):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            optuna.storages.fail_stale_trials(study)  # the storage puts them back
+            optuna.storages.fail_stale_trials(study)  # the storage's callback queues them again
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        orphans = [
-            trial.number for trial in running if is_orphan(trial) or worker_of(trial) in dead
-        ]
+        orphans = [t.number for t in running if is_orphan(t) or _is_among(worker_of(t), dead)]
         for number in orphans:
             requeue(study, number, max_retries)
-            with suppress(ValueError):  # another host has ended it meanwhile
+            with suppress(ValueError):  # another host has marked it in the meantime
                 study.tell(number, state=TrialState.FAIL)
     return orphans
+
+
+def _is_among(worker: WorkerId, workers: Collection[WorkerId]) -> bool:
+    return any(is_same_worker(worker, other) for other in workers)

@@ -1,4 +1,4 @@
-"""The supervisor of a study's workers: one that dies or hangs costs its trial alone."""
+"""Runs a study: starts workers, replaces those that crash or hang, and fits the finalists."""
 
 import sys
 import time
@@ -7,52 +7,29 @@ from dataclasses import replace
 from typing import Protocol
 
 import optuna
+from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
 from hpo.runtime.launcher import Launcher, WorkerCrash
 from hpo.runtime.progress import Progress, finalist_label
-from hpo.runtime.requeue import WorkerId, requeue_orphans, worker_of
-from hpo.runtime.worker import MAX_BUGS, open_run
-from hpo.search.finalists import finalist_fits, open_finalists
+from hpo.runtime.requeue import WorkerId, is_same_worker, requeue_orphans, worker_of
+from hpo.runtime.worker import MAX_FAILED_TRIALS, open_run
+from hpo.search.finalists import finalist_fits, open_finalists, record_winner
 from hpo.search.trial_files import trial_files
-from hpo.search.winner import record_winner
-from hpo.study.budget import N_TRIALS, Budget, count_finished, stop_requests
+from hpo.study.budget import N_TRIALS, Budget, count_finished, count_stop_requests
 from hpo.study.settings import RunConfig
 from hpo.study.storage import storage_errors
 
 POLL_SECONDS = 0.5
 
 
-class HangDetector:
-    """Notices trials that make no progress.
-
-    Args:
-        seconds: without a finished epoch.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        """Have seen nothing."""
-        self._seconds = seconds
-        self._seen: dict[WorkerId, tuple[tuple[int, int], float]] = {}
-
-    def hanging(self, running: list[FrozenTrial]) -> list[WorkerId]:
-        """Return the owners of the trials without progress."""
-        now = time.monotonic()
-        for trial in running:
-            owner, mark = worker_of(trial), (trial.number, len(trial.intermediate_values))
-            if self._seen.get(owner, (None, now))[0] != mark:
-                self._seen[owner] = mark, now
-        owners = [worker_of(trial) for trial in running]
-        return [owner for owner in owners if now - self._seen[owner][1] > self._seconds]
-
-
 class StudyObserver(Protocol):
     """Follows a study while it runs, for example to update a dashboard."""
 
     def update(self, *, news: bool) -> None:
-        """Called about twice a second; ``news`` tells whether a trial has ended since."""
+        """Called about twice a second; ``news``: a trial has finished since the last call."""
 
     def finish(self) -> None:
         """Called once, after the last trial."""
@@ -61,41 +38,89 @@ class StudyObserver(Protocol):
 ObserverFactory = Callable[[Study], StudyObserver]
 
 
+class HangDetector:
+    """Detects running trials that complete no epoch for too long.
+
+    Args:
+        seconds: maximum time between two completed epochs.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Start without knowing any trial."""
+        self._seconds = seconds
+        # By trial number: completed epochs, and when this number was first seen.
+        self._progress: dict[int, tuple[int, float]] = {}
+
+    def hanging(self, running: list[FrozenTrial]) -> list[WorkerId]:
+        """Return the workers of the trials without progress.
+
+        Args:
+            running: all running trials of the study, as they are now.
+        """
+        now, workers = time.monotonic(), []
+        for trial in running:
+            n_epochs, since = len(trial.intermediate_values), now
+            if trial.number in self._progress and self._progress[trial.number][0] == n_epochs:
+                since = self._progress[trial.number][1]
+            self._progress[trial.number] = n_epochs, since
+            if now - since > self._seconds:
+                workers.append(worker_of(trial))
+        return workers
+
+
 def run_study(
     run: RunConfig, launcher: Launcher, observers: Sequence[ObserverFactory] = ()
 ) -> Study:
-    """Search until the budget is spent; if all trials have ended, fit the finalists.
+    """Search until the budget is spent; if all trials have finished, fit the finalists.
+
+    Args:
+        run: configuration of the run.
+        launcher: starts the workers.
+        observers: follow the study of each phase.
 
     Raises:
-        InputError: data, storage, device, study or disk are not what they should be.
-        WorkerBug: three trials in a row failed.
+        InputError: data, storage, device, study or disk cannot be used.
+        WorkerError: trials failed with an unexpected exception, several in a row.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # we say ourselves what is news
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Progress prints what matters
     with storage_errors(run.storage):
-        # Schema and study are made here, by one process; workers find them.
+        # One process creates tables and study; the workers only load them.
         storage, study, _, _ = open_run(run)
-        run = replace(run, budget=replace(run.budget, stop_requests=stop_requests(study)))
+        run = replace(run, budget=replace(run.budget, stop_requests=count_stop_requests(study)))
         study.set_user_attr(N_TRIALS, run.budget.n_trials)
         progress = Progress(
             study,
             run.budget.n_trials,
             run.settings.max_epochs,
-            then=describe_finalists(run),
+            next_phase=describe_finalists(run),
         )
         supervise(run, "search", run.budget, launcher, progress, observers=observers)
-        fits = finalist_fits(study, run)
-        if fits and count_finished(study) >= run.budget.n_trials:
-            finalists = open_finalists(storage, study, run)
-            budget = Budget(len(fits), None, run.budget.stop_requests)
-            shown = Progress(finalists, len(fits), run.settings.max_epochs, finalist_label)
-            supervise(run, "finalists", budget, launcher, shown, study, observers)
-            if count_finished(finalists) >= len(fits):
-                record_winner(study, finalists, run.n_finalist_seeds)
+        if count_finished(study) >= run.budget.n_trials:
+            _fit_finalists(run, storage, study, launcher, observers)
         return study
 
 
+def _fit_finalists(
+    run: RunConfig,
+    storage: RDBStorage,
+    study: Study,
+    launcher: Launcher,
+    observers: Sequence[ObserverFactory],
+) -> None:
+    """Fit the finalists of a finished study, if there is a choice, and record the winner."""
+    fits = finalist_fits(study, run.n_finalists, run.n_finalist_seeds, run.settings.seed)
+    if not fits:
+        return
+    finalists = open_finalists(storage, study, fits)
+    budget = Budget(len(fits), None, run.budget.stop_requests)
+    progress = Progress(finalists, len(fits), run.settings.max_epochs, finalist_label)
+    supervise(run, "finalists", budget, launcher, progress, study, observers)
+    if count_finished(finalists) >= len(fits):
+        record_winner(study, finalists, run.n_finalist_seeds)
+
+
 def describe_finalists(run: RunConfig) -> str:
-    """Return how many fits follow the search, in words; nothing where there is no choice."""
+    """Return how many fits of finalists follow the search, as text; empty if there is no choice."""
     n = min(run.n_finalists, run.budget.n_trials)
     return f"{n * run.n_finalist_seeds} fits of finalists" if n > 1 else ""
 
@@ -106,73 +131,84 @@ def supervise(
     budget: Budget,
     launcher: Launcher,
     progress: Progress,
-    asked: Study | None = None,
+    search_study: Study | None = None,
     observers: Sequence[ObserverFactory] = (),
 ) -> None:
-    """Keep ``job.workers`` workers at a phase until they find nothing left to do.
+    """Run ``run.workers`` workers until no work is left in a phase; replace crashed workers.
 
     Args:
-        run: what was asked for.
+        run: configuration of the run.
         phase: ``"search"`` or ``"finalists"``.
-        budget: of the phase.
+        budget: budget of the phase.
         launcher: starts the workers.
-        progress: shows the phase's trials.
-        asked: the study that is asked to stop, if it is not the phase's own.
-        observers: follow the phase's study.
+        progress: prints the trials of the phase.
+        search_study: study that receives stop requests, if it is not the study of the phase.
+        observers: follow the study of the phase.
+
+    Raises:
+        InputError: a worker ended with it, or too many workers crashed in a row.
+        WorkerError: a worker ended with it.
     """
-    study, watch, deaths = progress.study, HangDetector(run.epoch_timeout), 0
-    following = [observer(study) for observer in observers]
+    study, detector, n_crashes = progress.study, HangDetector(run.epoch_timeout), 0
+    active_observers = [observer(study) for observer in observers]
     lock = trial_files(study, run.var).lock
-    owners: dict[int, WorkerId] = {}
+    identities: dict[int, WorkerId] = {}
     requeue_orphans(study, lock, run.max_retries)
-    if budget.is_exhausted(study, asked):
+    if budget.is_exhausted(study, search_study):
         return
     try:
         for index in range(run.workers):
             launcher.start(run, phase, index)
         while running := launcher.running():
-            owners |= running
-            ended = launcher.wait(POLL_SECONDS)
+            identities |= running
+            outcomes = launcher.wait(POLL_SECONDS)
             if news := progress.update():
-                deaths = 0
-            for observer in following:
+                n_crashes = 0
+            for observer in active_observers:
                 observer.update(news=news)
-            for index, outcome in ended.items():
+            for index, outcome in outcomes.items():
                 if isinstance(outcome, WorkerCrash):
-                    deaths += 1
-                    # Parameters that kill each of their workers are given up before that.
-                    report_crash(index, outcome, deaths, MAX_BUGS + run.max_retries)
-                    requeue_orphans(study, lock, run.max_retries, {owners[index]})
+                    n_crashes += 1
+                    # A trial that crashes all its workers fails before this limit is reached.
+                    report_crash(index, outcome, n_crashes, MAX_FAILED_TRIALS + run.max_retries)
+                    requeue_orphans(study, lock, run.max_retries, {identities[index]})
                     launcher.start(run, phase, index)
                 elif outcome is not None:
                     raise outcome
-            kill_hanging(study, watch, launcher)
+            kill_hanging(study, detector, launcher)
     finally:
         requeue_orphans(study, lock, run.max_retries, launcher.stop())
         progress.update()
         progress.close()
-        for observer in following:
+        for observer in active_observers:
             observer.finish()
 
 
-def report_crash(index: int, how: WorkerCrash, deaths: int, limit: int) -> None:
-    """Report a worker's death.
+def report_crash(index: int, crash: WorkerCrash, n_crashes: int, max_crashes: int) -> None:
+    """Print a warning about the crash of a worker.
+
+    Args:
+        index: number of the worker.
+        crash: how it ended.
+        n_crashes: crashes since the last trial was completed or pruned.
+        max_crashes: number of crashes that ends the study.
 
     Raises:
-        InputError: so many died in a row.
+        InputError: the maximum is reached.
     """
-    if deaths >= limit:
+    if n_crashes >= max_crashes:
         raise InputError(
-            f"{deaths} workers died in a row, the last {how}, and no trial ended. If memory is "
-            "short, lower --workers or --image-size; then run the same command again."
+            f"{n_crashes} workers crashed in a row and no trial was completed; the last one "
+            f"{crash}. If memory is short, lower --workers or --image-size; then run the same "
+            "command again."
         )
-    print(f"warning: worker {index} died {how}; another takes its place", file=sys.stderr)
+    print(f"warning: worker {index} {crash}; starting a new one", file=sys.stderr)
 
 
-def kill_hanging(study: Study, watch: HangDetector, launcher: Launcher) -> None:
-    """Kill those of our workers whose trials make no progress; they will be replaced."""
+def kill_hanging(study: Study, detector: HangDetector, launcher: Launcher) -> None:
+    """Kill the workers of this launcher whose trials hang; they will be replaced."""
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    hanging = watch.hanging(running)
-    for index, owner in launcher.running().items():
-        if owner in hanging:
+    hanging = detector.hanging(running)
+    for index, worker in launcher.running().items():
+        if any(is_same_worker(worker, other) for other in hanging):
             launcher.kill(index)

@@ -1,4 +1,4 @@
-"""One training process: it takes trials of a study until the study's budget is spent."""
+"""A worker: a process that runs trials of a study until the budget is spent."""
 
 import traceback
 from collections.abc import Callable
@@ -34,64 +34,69 @@ from model.device import choose_compute
 from model.provenance import provenance
 from model.train import Validation
 
-MAX_BUGS = 3
+MAX_FAILED_TRIALS = 3  # failed trials in a row that end the study
 
 
 class WorkerPhase(NamedTuple):
-    """What a worker does: trials of a study, until a budget is spent or the search's is stopped."""
+    """What a worker works on.
+
+    Args:
+        storage: storage of both studies.
+        study: study whose trials the worker runs.
+        search_study: study that receives stop requests; the same one in the search phase.
+        objective: returns the value of a trial.
+        budget: budget of the phase.
+        files: files of the trials.
+    """
 
     storage: RDBStorage
     study: Study
-    search: Study
-    goal: TrialObjective
+    search_study: Study
+    objective: TrialObjective
     budget: Budget
     files: TrialFiles
 
 
 def open_run(run: RunConfig) -> tuple[RDBStorage, Study, Split, Episodes]:
-    """Return storage, study, drawings and the study's episodes; the study is made if need be.
+    """Open what a run works on; create storage and study if they do not exist.
+
+    Returns:
+        The storage, the study, the drawings by part, and the validation episodes of the study.
 
     Raises:
-        InputError: data, storage or study are not what they should be.
+        InputError: data, storage or study cannot be used.
     """
     settings = run.settings
-    packed = cache.load_packed(run.packed) if run.packed else None
-    parts = split_dataset(packed or load_dataset(settings.data, run.data_root, settings.image_size))
-    episodes = VALIDATION_EPISODES[run.settings.validation](parts.val)
+    dataset = cache.read_cache(run.packed) if run.packed else None
+    parts = split_dataset(
+        dataset or load_dataset(settings.data, run.data_root, settings.image_size)
+    )
+    episodes = VALIDATION_EPISODES[settings.validation](parts.val)
     storage = open_storage(
         run.storage,
         heartbeat=run.heartbeat,
         on_stale_trial=lambda study, trial: requeue(study, trial.number, run.max_retries),
     )
-    ours = study_identity(run.settings, parts.train, parts.val, episodes)
-    return (
-        storage,
-        open_study(storage, run.study_name, run.settings, ours),
-        parts,
-        episodes,
-    )
+    identity = study_identity(settings, parts.train, parts.val, episodes)
+    study = open_study(storage, run.study_name, settings, identity)
+    return storage, study, parts, episodes
 
 
 def search_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
-    """Return the study's own trials.
+    """Return the phase in which the trials of the study run.
 
     Args:
-        run: what was asked for.
-        index: of the worker; several GPUs are given out in turn.
+        run: configuration of the run.
+        index: number of the worker; it selects one of several GPUs.
 
     Raises:
-        InputError: data, storage, device or study are not what they should be.
+        InputError: data, storage, device or study cannot be used.
     """
     compute = choose_compute(worker_device(run.device, index), run.precision)
     storage, study, parts, episodes = open_run(run)
     study.set_user_attr("provenance", provenance(compute))
     study.set_user_attr(N_EPISODES, len(episodes))
-    seconds, n_best, courses = (
-        run.checkpoint_interval,
-        run.n_finalists,
-        run.tensorboard,
-    )
-    files = trial_files(study, run.var, seconds, n_best, courses)
+    files = trial_files(study, run.var, run.checkpoint_interval, run.n_networks, run.tensorboard)
     objective = Objective(
         settings=run.settings,
         train=parts.train.to(compute.device),
@@ -103,16 +108,26 @@ def search_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
 
 
 def finalist_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
-    """Return the finalists' fits; the study has ended."""
-    storage, study, _, goal, budget, _ = search_phase(run, index)
-    assert isinstance(goal, Objective)
-    fits = open_finalists(storage, study, run)
-    files = trial_files(fits, run.var, run.checkpoint_interval, 0, run.tensorboard)
-    fresh = fresh_episodes(run.settings, goal.validation.drawings)
-    n_fits = len(finalist_fits(study, run))
-    again = FinalistObjective(replace(goal, files=files), study, fresh, n_fits)
-    budget = Budget(n_fits, None, budget.stop_requests)
-    return WorkerPhase(storage, fits, study, again, budget, files)
+    """Return the phase in which the finalists of a finished study are fitted.
+
+    Args:
+        run: configuration of the run.
+        index: number of the worker; it selects one of several GPUs.
+
+    Raises:
+        InputError: data, storage, device or study cannot be used.
+    """
+    search = search_phase(run, index)
+    assert isinstance(search.objective, Objective)
+    fits = finalist_fits(search.study, run.n_finalists, run.n_finalist_seeds, run.settings.seed)
+    study = open_finalists(search.storage, search.study, fits)
+    files = trial_files(study, run.var, run.checkpoint_interval, 0, run.tensorboard)
+    episodes = fresh_episodes(run.settings, search.objective.validation.drawings)
+    objective = FinalistObjective(
+        replace(search.objective, files=files), search.study, episodes, len(fits)
+    )
+    budget = Budget(len(fits), None, search.budget.stop_requests)
+    return WorkerPhase(search.storage, study, search.study, objective, budget, files)
 
 
 PHASES: dict[str, Callable[[RunConfig, int], WorkerPhase]] = {
@@ -122,38 +137,43 @@ PHASES: dict[str, Callable[[RunConfig, int], WorkerPhase]] = {
 
 
 def worker_device(device: str, index: int) -> str:
-    """Return the device of a worker: with several GPUs, each worker has the next."""
+    """Return the device of a worker; several GPUs are assigned in turn."""
     n_gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
     return f"cuda:{index % n_gpus}" if n_gpus > 1 else device
 
 
 def run_worker(run: RunConfig, phase: str, index: int = 0) -> None:
-    """Take trials until the phase's budget is spent.
+    """Run trials until the budget of the phase is spent.
+
+    Args:
+        run: configuration of the run.
+        phase: key of :data:`PHASES`.
+        index: number of the worker.
 
     Raises:
-        InputError: the storage failed, or the disk is full.
-        Exception: a bug of ours struck in three trials in a row.
+        InputError: the storage cannot be used, or the disk is full.
+        Exception: :data:`MAX_FAILED_TRIALS` trials in a row failed; the error of the last one.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Ctrl-C is no news worth a traceback
-    bugs = 0
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # no traceback after Ctrl-C
+    n_failed = 0
     with storage_errors(run.storage):
-        todo = PHASES[phase](run, index)
+        work = PHASES[phase](run, index)
         while True:
-            requeue_orphans(todo.study, todo.files.lock, run.max_retries)
-            todo.files.delete_obsolete(todo.study)
-            if todo.budget.is_exhausted(todo.study, todo.search):
+            requeue_orphans(work.study, work.files.lock, run.max_retries)
+            work.files.delete_obsolete(work.study)
+            if work.budget.is_exhausted(work.study, work.search_study):
                 return
             try:
-                run_one_trial(todo.study, todo.goal, todo.files.lock)
-                bugs = 0
+                run_one_trial(work.study, work.objective, work.files.lock)
+                n_failed = 0
             except (InputError, StorageInternalError):
                 raise
             except Exception as error:
                 if is_interrupt(error):
-                    raise KeyboardInterrupt from error  # it struck inside Optuna
-                if was_requeued(todo.study):  # we were asleep, and taken for dead
+                    raise KeyboardInterrupt from error  # a library replaced the exception
+                if was_requeued(work.study):  # this process was suspended past the grace period
                     continue
-                bugs += 1
-                if bugs >= MAX_BUGS:
+                n_failed += 1
+                if n_failed >= MAX_FAILED_TRIALS:
                     raise
                 traceback.print_exc()

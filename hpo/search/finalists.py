@@ -1,61 +1,70 @@
-"""The best trials once more: fitted with fresh seeds, asked fresh episodes; the best mean wins.
+"""The choice of the winner: the best trials are refitted with new seeds, and the best mean wins.
 
-The highest of many noisy values owes a part of its rank to luck, with its seed and with the
-episodes that chose it. The fits are trials of a study of their own, so that several processes
-share them and a killed one is taken up again.
+The highest of many noisy values is optimistically biased. Therefore the finalists, the best trials
+of a study, are fitted with new seeds and evaluated on new validation episodes. These fits are
+trials of a study of their own: several workers share them, and an interrupted fit is resumed.
 """
 
 from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.pruners import NopPruner
 from optuna.storages import RDBStorage
 from optuna.study import Study
-from optuna.trial import FixedTrial
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from data.drawings import Drawings
 from data.episodes import VALIDATION_EPISODES, Episodes
+from data.errors import InputError
 from hpo.search.objective import Objective
 from hpo.space.configuration import suggest_config
 from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
-from hpo.study.settings import RunConfig, StudySettings, base_config
-from hpo.study.trials import best_trials, position_in_study
+from hpo.study.settings import StudySettings, base_config
+from hpo.study.trials import FINALISTS, best_trials, finalist_accuracies, position_in_study
 from model.evaluate import one_shot_accuracy
 
-MAX_NUMBER = 2**33
-
-FIRST_SEED = 1000  # above the study's: not the search's, nor those of a retraining's first fits
-
+SEED_OFFSET = 1000  # added to the study's seed, so that neither the search nor a refit has the seed
+MAX_NUMBER = 2**33  # of a trial and of a seed
 SPACE: dict[str, BaseDistribution] = {
     name: IntDistribution(0, MAX_NUMBER) for name in ("trial", "seed")
 }
 
-
-def fresh_episodes(settings: StudySettings, val: Drawings) -> Episodes:
-    """Return validation episodes like the study's, drawn anew; the same for all finalists."""
-    return VALIDATION_EPISODES[settings.validation](val, seed=1)
+FinalistFit = dict[str, float | int]  # parameters of a fit: number of the trial, and seed
 
 
-def finalist_fits(study: Study, run: RunConfig) -> list[dict[str, float | int]]:
-    """Return which trial is fitted with which seed; nothing where there is nothing to choose."""
-    best = best_trials(study, run.n_finalists)
-    seeds = [run.settings.seed + FIRST_SEED + i for i in range(run.n_finalist_seeds)]
+def finalist_fits(study: Study, n_finalists: int, n_seeds: int, seed: int) -> list[FinalistFit]:
+    """Return which trials are fitted with which seeds; empty if fewer than two are complete.
+
+    Args:
+        study: finished study.
+        n_finalists: number of best trials that are fitted.
+        n_seeds: number of fits of each.
+        seed: seed of the study.
+    """
+    best = best_trials(study, n_finalists)
+    seeds = [seed + SEED_OFFSET + i for i in range(n_seeds)]
     return [{"trial": t.number, "seed": s} for t in best for s in seeds] if len(best) > 1 else []
 
 
-def open_finalists(storage: RDBStorage, study: Study, run: RunConfig) -> Study:
-    """Return the study of the finalists' fits, making it if need be.
+def open_finalists(storage: RDBStorage, study: Study, fits: list[FinalistFit]) -> Study:
+    """Return the study of the fits of the finalists; create it if it does not exist.
 
-    It is named after them, so that processes that see other finalists do not mix theirs in.
+    Its name contains the numbers of the finalists, so that other finalists get another study.
+
+    Args:
+        storage: storage of both studies.
+        study: finished study.
+        fits: fits from :func:`finalist_fits`, at least one.
     """
-    fits = finalist_fits(study, run)
     numbers = "-".join(str(number) for number in dict.fromkeys(fit["trial"] for fit in fits))
-    name = f"{_prefix(study)}{numbers} x{run.n_finalist_seeds}"
+    n_seeds = len({fit["seed"] for fit in fits})
     finalists = optuna.create_study(
         storage=storage,
-        study_name=name,
+        study_name=f"{_name_prefix(study)}{numbers} x{n_seeds}",
         sampler=make_sampler("random", 0, SPACE, fits),
         pruner=NopPruner(),
         direction="maximize",
@@ -66,49 +75,126 @@ def open_finalists(storage: RDBStorage, study: Study, run: RunConfig) -> Study:
     return finalists
 
 
-def _prefix(study: Study) -> str:
-    """Return how the names of the studies of its finalists begin."""
+def finalist_studies(storage: RDBStorage, study: Study) -> list[Study]:
+    """Return the studies of the finalists of a study; empty if no finalist has been fitted."""
+    names = [summary.study_name for summary in optuna.get_all_study_summaries(storage)]
+    names = [name for name in names if name.startswith(_name_prefix(study))]
+    return [optuna.load_study(study_name=name, storage=storage) for name in names]
+
+
+def _name_prefix(study: Study) -> str:
+    """Return how the names of the studies of a study's finalists begin."""
     return f"{study.study_name} finalists "
 
 
-def finalist_studies(storage: RDBStorage, study: Study) -> list[Study]:
-    """Return the studies of a study's finalists, if they have been fitted."""
-    names = [s.study_name for s in optuna.get_all_study_summaries(storage)]
-    found = [name for name in names if name.startswith(_prefix(study))]
-    return [optuna.load_study(study_name=name, storage=storage) for name in found]
+def fresh_episodes(settings: StudySettings, val: Drawings) -> Episodes:
+    """Return validation episodes of another seed than the study's; all finalists share them."""
+    return VALIDATION_EPISODES[settings.validation](val, seed=1)
 
 
 @dataclass(frozen=True)
 class FinalistObjective:
-    """Fits a finalist as the search did, but for the seed, and asks it the fresh episodes.
+    """Fits a finalist like the search, with another seed, and evaluates it on new episodes.
 
     Args:
-        search: the search's objective.
-        study: the search's.
-        fresh: the episodes, about the validation drawings.
-        n_fits: of all finalists.
+        objective: objective of the search.
+        study: study of the search.
+        episodes: new episodes of the validation drawings, from :func:`fresh_episodes`.
+        n_fits: number of fits of all finalists.
     """
 
-    search: Objective
+    objective: Objective
     study: Study
-    fresh: Episodes
+    episodes: Episodes
     n_fits: int
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Return the accuracy on the fresh episodes; the study's own choose the epoch.
+        """Return the accuracy in [0, 1] on the new episodes; the study's episodes choose the epoch.
 
         Raises:
-            optuna.TrialPruned: all fits have been given out; two workers may ask for the last.
+            optuna.TrialPruned: all fits are assigned; two workers may have asked for the last one.
         """
         if position_in_study(trial.study.get_trials(deepcopy=False), trial.number) >= self.n_fits:
             raise optuna.TrialPruned
         number = trial.suggest_int("trial", 0, MAX_NUMBER)
         seed = trial.suggest_int("seed", 0, MAX_NUMBER)
         params = FixedTrial(self.study.get_trials(deepcopy=False)[number].params)
-        settings = self.search.settings
+        settings, validation = self.objective.settings, self.objective.validation
         config = suggest_config(params, base_config(settings), settings.search)
-        path = self.search.files.checkpoint(trial)
-        state, _ = self.search.train_network(trial, config, seed, path)
+        path = self.objective.files.checkpoint(trial)
+        state, _ = self.objective.train_network(trial, config, seed, path)
         if state.history[-1].diverged:
-            return self.search.validation.chance
-        return one_shot_accuracy(state.best_net(), self.search.validation.drawings, self.fresh)
+            return validation.chance
+        return one_shot_accuracy(state.best_net(), validation.drawings, self.episodes)
+
+
+def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any] | None:
+    """Store the accuracies of the finalists and the winner in the study, and return them.
+
+    Args:
+        study: finished study.
+        finalists: study of the fits of its finalists.
+        n_seeds: number of fits of each finalist; a finalist with fewer complete fits cannot win.
+
+    Returns:
+        ``"accuracies"``, a list by trial number (as text, for JSON), ``"winner"``, the trial with
+        the highest mean, and ``"first"``, the trial with the highest value in the search. None if
+        no finalist has all its fits.
+    """
+    accuracies: dict[str, list[float]] = {}
+    for trial in finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        accuracies.setdefault(str(trial.params["trial"]), []).append(trial.value or 0.0)
+    accuracies = {number: values for number, values in accuracies.items() if len(values) >= n_seeds}
+    if not accuracies:
+        return None
+    means = {number: sum(values) / len(values) for number, values in accuracies.items()}
+    first = best_trials(study, 1)[0].number
+    winner = int(max(means, key=lambda number: means[number]))
+    result = {"accuracies": accuracies, "winner": winner, "first": first}
+    study.set_user_attr(FINALISTS, result)
+    return result
+
+
+def winning_trial(study: Study) -> FrozenTrial | None:
+    """Return the winner of the finalists, or None if they have not been fitted.
+
+    A study that was continued and found a better trial has no winner until it is finished again.
+    """
+    result, best = study.user_attrs.get(FINALISTS), best_trials(study, 1)
+    if result is None or not best or best[0].number != result["first"]:
+        return None
+    return study.get_trials(deepcopy=False)[int(result["winner"])]
+
+
+def choose_trial(study: Study, number: int | None) -> FrozenTrial:
+    """Return the trial to refit: that of a number; otherwise the winner, otherwise the best trial.
+
+    Raises:
+        InputError: no trial is complete, or the trial of this number is not.
+    """
+    if not (best := best_trials(study, 1)):
+        raise InputError(
+            f"Study '{study.study_name}' has no complete trial yet. Let run_study.py finish one."
+        )
+    if number is None:
+        return winning_trial(study) or best[0]
+    complete = {t.number: t for t in study.get_trials(states=(TrialState.COMPLETE,))}
+    if number not in complete:
+        raise InputError(
+            f"--trial must be a complete trial of study '{study.study_name}', but {number} is not. "
+            f"Choose one of {', '.join(map(str, sorted(complete)))}."
+        )
+    return complete[number]
+
+
+def describe_value(study: Study, trial: FrozenTrial) -> str:
+    """Return the accuracy of a complete trial as text; for a finalist, that of its new fits.
+
+    For example ``75.4% of fresh validation episodes, mean of 2 fits (75.8% in the search)``.
+    """
+    if winning_trial(study) is None or trial.number not in finalist_accuracies(study):
+        return f"{trial.value:.1%} of the validation episodes"
+    values = finalist_accuracies(study)[trial.number]
+    fits = f"mean of {len(values)} fits" if len(values) > 1 else "one fit"
+    fresh = f"{fmean(values):.1%} of fresh validation episodes, {fits}"
+    return f"{fresh} ({trial.value:.1%} in the search)"

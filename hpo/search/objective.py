@@ -1,6 +1,8 @@
-"""One trial: parameters in, best validation one-shot accuracy out.
+"""The objective: from the parameters of a trial to its best one-shot validation accuracy.
 
-It is handed training and validation drawings alone, so it cannot reach the test alphabets.
+:meth:`Objective.train_network` reports the accuracy of every epoch and asks the pruner whether to
+stop the trial. The objective gets training and validation drawings only, so it cannot reach the
+test alphabets; :mod:`hpo.refit.plan` is the first module that uses them.
 """
 
 import warnings
@@ -24,14 +26,14 @@ from model.train import Validation, data_identity, fit
 
 @dataclass(frozen=True)
 class Objective:
-    """Trains one trial's network and reports its validation accuracy after every epoch.
+    """Trains the network of a trial and evaluates it on the validation episodes after every epoch.
 
     Args:
-        settings: of the study.
+        settings: settings of the study.
         train: training drawings.
-        validation: the study's fixed episodes.
-        compute: where to compute, and how.
-        files: what is kept of the trials.
+        validation: validation drawings and the fixed episodes of the study.
+        compute: device and precision.
+        files: files of the trials.
     """
 
     settings: StudySettings
@@ -41,12 +43,12 @@ class Objective:
     files: TrialFiles
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Return the highest accuracy over the epochs; chance for a fit that died.
+        """Return the highest accuracy of all epochs in [0, 1]; chance level if the fit diverged.
 
-        A dead fit completes at chance level, so that every sampler learns to stay away from it.
+        A diverged trial is complete, so that every sampler learns to avoid its parameters.
 
         Raises:
-            optuna.TrialPruned: the pruner found the trial hopeless.
+            optuna.TrialPruned: the pruner stopped the trial.
 
         Source: Koch 2015 §3.2 "Hyperparameter optimization": the best epoch counts.
         """
@@ -57,9 +59,9 @@ class Objective:
         assert best is not None
         value = self.validation.chance if state.history[-1].diverged else best.accuracy
         if not pruned and self.files.is_among_best(trial.study, value):
-            facts = state.facts() | {"trial": trial.number, "train_on": "train"}
-            facts |= {"data": self.train.name, "data_digest": self.train.digest}
-            save_network(self.files.network(trial.number), state.best_net(), config, facts)
+            metadata = state.metadata() | {"trial": trial.number, "train_on": "train"}
+            metadata |= {"data": self.train.name, "data_digest": self.train.digest}
+            save_network(self.files.network(trial.number), state.best_net(), config, metadata)
         if self.files.artifacts:
             images = trial_images(state, self.validation, pruned=pruned)
             attach_images(trial, images, self.files.artifacts)
@@ -70,49 +72,52 @@ class Objective:
     def train_network(
         self, trial: optuna.Trial, config: Config, seed: int, path: Path
     ) -> tuple[FitState, bool]:
-        """Fit until the end or until the pruner says so; return the fit, and whether it did.
+        """Train until the fit ends or the pruner stops it.
 
         Args:
-            trial: is told each epoch's accuracy, and in the end what the fit cost.
-            config: what to fit.
-            seed: of the fit.
-            path: of the checkpoint; the fit goes on from there if there is one.
+            trial: trial to which accuracies and cost are reported.
+            config: configuration of network and fit.
+            seed: seed of the fit.
+            path: file of the checkpoint; if it exists, the fit is resumed from it.
+
+        Returns:
+            The fit, and whether the pruner stopped it.
         """
-        state = self._restored(config, seed, path)
+        state = self._resume_or_start(config, seed, path)
         pruned = False
         epochs = fit(
             state,
             self.train,
             self.validation,
             checkpoint_path=path,
-            checkpoint_interval=self.files.seconds,
+            checkpoint_interval=self.files.checkpoint_interval,
         )
         for result in log_epochs(epochs, self.files.tensorboard_folder(trial)):
             trial.report(result.accuracy, step=result.epoch)
             if pruned := not result.stopped and trial.should_prune():
                 break
-        record(trial, state)
+        record_fit(trial, state)
         return state, pruned
 
-    def _restored(self, config: Config, seed: int, path: Path) -> FitState:
-        """Return a new fit; a checkpoint from which it could not go on is deleted."""
+    def _resume_or_start(self, config: Config, seed: int, path: Path) -> FitState:
+        """Return the fit of a checkpoint, or a new one; an unusable checkpoint is deleted."""
         state = FitState(config, seed, self.compute)
         state.data = data_identity(self.train, self.validation)
         if path.exists():
             try:
                 state.load(path)
             except InputError as error:
-                warnings.warn(f"{error} The trial starts over.", stacklevel=2)
+                warnings.warn(f"{error} The trial starts again.", stacklevel=2)
                 path.unlink()
                 return FitState(config, seed, self.compute)
         return state
 
 
-def record(trial: optuna.Trial, state: FitState) -> None:
-    """Write down what the trial cost, how it ended and which configuration it stood for.
+def record_fit(trial: optuna.Trial, state: FitState) -> None:
+    """Store in a trial what its fit cost, how it ended, and the digest of its configuration.
 
-    The parameters say the configuration in full; its digest proves that they were read alike.
+    The digest shows whether a later version builds the same configuration from the parameters.
     """
-    facts = state.facts() | {"config_digest": state.config.digest}
-    for name, value in facts.items():
+    attributes = state.metadata() | {"config_digest": state.config.digest}
+    for name, value in attributes.items():
         trial.set_user_attr(name, value)

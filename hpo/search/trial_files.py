@@ -1,8 +1,10 @@
-"""The files of a study's trials: checkpoints of those under way, networks of the best.
+"""The files of the trials of a study.
 
-Pictures of an ended trial for the live dashboard: learning curve, filters, errors.
+- :class:`TrialFiles` names checkpoints, networks and logs, and deletes those no longer needed.
+- :func:`trial_images` draws the images of a finished trial for the live dashboard, and
+  :func:`attach_images` stores them as Optuna artifacts.
 
-Tensor suffixes: K errors, N images, R blocks, Q queries, S support, H W pixels.
+Tensor suffixes: K errors, N images, R blocks, Q queries, S support, H height, W width.
 """
 
 import math
@@ -22,7 +24,7 @@ from torch import Tensor
 from data.errors import InputError
 from data.files import make_folder, safe_name
 from data.paths import ARTIFACTS
-from data.pictures import curve_png, encode_png, stretch_contrast, tile
+from data.pictures import curve_png, encode_png, stretch_contrast, tile_images
 from hpo.study.open import FOLDER
 from hpo.study.trials import best_trials, original_number
 from model.evaluate import episode_logits
@@ -31,77 +33,99 @@ from model.siamese import SiameseNet
 from model.train import Validation
 
 CHECKPOINT_SUFFIX, NETWORK_SUFFIX = ".fit.pt", ".network.pt"
-
-STALE_SECONDS = 600  # no file takes as long to write
+PARTIAL_FILE_SECONDS = 600  # a temporary file of this age was left by a killed process
+MAX_TRIAL_ERRORS = 24  # errors in the image of a trial
 
 
 @dataclass(frozen=True)
 class TrialFiles:
-    """What is kept of a study's trials, where, and how often it is written.
+    """The files of the trials of a study, and how many of them are kept.
 
     Args:
-        folder: named at random when the study is made, for the next study of its name is another.
-        seconds: between two checkpoints; each takes a tenth of a second or more.
-        n_best: complete trials whose networks are kept.
-        artifacts: folder of the pictures that the dashboard shows, or None for none.
-        tensorboard: folder of the fits' courses, or None for none.
+        folder: folder of checkpoints and networks. Its name is random, so that a later study of
+            the same name gets another one.
+        checkpoint_interval: seconds between two checkpoints; writing one takes 0.1 s or more.
+        n_networks: number of best trials whose networks are kept.
+        artifacts: folder of the images for the dashboard, or None for no images.
+        tensorboard: folder of the TensorBoard logs, or None for no logs.
     """
 
     folder: Path
-    seconds: float = 10.0
-    n_best: int = 0
+    checkpoint_interval: float = 10.0
+    n_networks: int = 0
     artifacts: Path | None = None
     tensorboard: Path | None = None
 
     @property
     def lock(self) -> Path:
-        """A file of this host that one process at a time may hold."""
+        """Lock file that the processes of this host share."""
         return Path(tempfile.gettempdir()) / f"siamese-hpo-{self.folder.name}.lock"
 
     def checkpoint(self, trial: Trial) -> Path:
-        """Return the checkpoint of a trial under way; a retry finds that of its origin."""
+        """Return the checkpoint of a trial; a retry has that of its original."""
         first = original_number(trial.study.get_trials(deepcopy=False), trial.number)
         return self.folder / f"{first}{CHECKPOINT_SUFFIX}"
 
     def network(self, number: int) -> Path:
-        """Return the file of a complete trial's network."""
+        """Return the file of the network of a complete trial."""
         return self.folder / f"{number}{NETWORK_SUFFIX}"
 
     def tensorboard_folder(self, trial: Trial) -> Path | None:
-        """Return the folder of a trial's course for TensorBoard, or None."""
+        """Return the folder of the TensorBoard log of a trial, or None."""
         name = safe_name(trial.study.study_name)
         return self.tensorboard and self.tensorboard / name / f"{trial.number:04}"
 
     def is_among_best(self, study: Study, value: float) -> bool:
-        """Return whether a value is among the best so far."""
-        better = [t for t in best_trials(study, self.n_best) if (t.value or 0.0) >= value]
-        return len(better) < self.n_best
+        """Return whether a trial of this value would be one of the best trials so far."""
+        best = best_trials(study, self.n_networks)
+        return sum((trial.value or 0.0) >= value for trial in best) < self.n_networks
 
     def delete_obsolete(self, study: Study) -> None:
-        """Delete the files of trials that have ended, unless they are among the best.
+        """Delete checkpoints of finished trials and networks that are not among the best.
 
         Raises:
-            InputError: the folder cannot be written.
+            InputError: a file cannot be deleted.
         """
         trials = study.get_trials(deepcopy=False)
-        wanted = {self.network(trial.number).name for trial in best_trials(study, self.n_best)}
+        needed = {self.network(trial.number) for trial in best_trials(study, self.n_networks)}
         for trial in trials:
             if not trial.state.is_finished():
-                wanted |= {f"{original_number(trials, trial.number)}{CHECKPOINT_SUFFIX}"}
-                wanted |= {self.network(trial.number).name}
+                original = original_number(trials, trial.number)
+                needed |= {self.folder / f"{original}{CHECKPOINT_SUFFIX}"}
+                needed |= {self.network(trial.number)}
         for path in self.folder.iterdir():
-            torn = path.name.startswith(".")  # half a file, whose writer was killed
-            if (torn and _age(path) > STALE_SECONDS) or (not torn and path.name not in wanted):
+            if path.name.startswith("."):  # temporary: it is being written, or its writer is dead
+                is_obsolete = _age_seconds(path) > PARTIAL_FILE_SECONDS
+            else:
+                is_obsolete = path not in needed
+            if is_obsolete:
                 _delete(path)
 
     def describe(self) -> str:
-        """Return how many files there are, and their size."""
+        """Return number, size and folder of the files, as text."""
         sizes = [path.stat().st_size for path in self.folder.glob("*.pt") if path.exists()]
         return f"{len(sizes)} networks and checkpoints, {sum(sizes) / 1e6:.0f} MB in {self.folder}"
 
 
-def _age(path: Path) -> float:
-    """Return the seconds since a file was written; 0 if it has just been renamed."""
+def trial_files(
+    study: Study,
+    var: Path,
+    checkpoint_interval: float = 10.0,
+    n_networks: int = 0,
+    tensorboard: Path | None = None,
+) -> TrialFiles:
+    """Return the files of the trials of a study under ``var``; create their folder.
+
+    Raises:
+        InputError: the folder cannot be created.
+    """
+    folder = var / "trials" / str(study.user_attrs[FOLDER])
+    make_folder(folder)
+    return TrialFiles(folder, checkpoint_interval, n_networks, var / ARTIFACTS, tensorboard)
+
+
+def _age_seconds(path: Path) -> float:
+    """Return the seconds since a file was written; 0 if its writer has just renamed it."""
     try:
         return time.time() - path.stat().st_mtime
     except FileNotFoundError:
@@ -112,72 +136,68 @@ def _delete(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"{path} cannot be deleted ({error}). Make its folder writable.") from (
-            error
-        )
-
-
-def trial_files(
-    study: Study,
-    var: Path,
-    seconds: float = 10.0,
-    n_best: int = 0,
-    tensorboard: Path | None = None,
-) -> TrialFiles:
-    """Return what is kept of a study under ``var``; its folder exists.
-
-    Raises:
-        InputError: the folder cannot be made.
-    """
-    folder = var / "trials" / str(study.user_attrs[FOLDER])
-    make_folder(folder)
-    return TrialFiles(folder, seconds, n_best, var / ARTIFACTS, tensorboard)
-
-
-MAX_TRIAL_ERRORS = 24
-
-
-def most_confident_errors(
-    net: SiameseNet, validation: Validation, most: int = MAX_TRIAL_ERRORS
-) -> Tensor:
-    """Return K×3 positions of drawings, K ≤ ``most``: query, right and chosen support.
-
-    The surest errors come first: those whose chosen logit is farthest above the right one's.
-    """
-    episodes = validation.episodes
-    logits_RQS = episode_logits(net, validation.drawings, episodes).cpu()
-    right = logits_RQS.gather(-1, episodes.target_RQ.unsqueeze(-1)).squeeze(-1)
-    chosen, answer_RQ = logits_RQS.max(-1)
-    margin = (chosen - right).flatten()
-    order = margin.argsort(descending=True)[:most]
-    order = order[margin[order] > 0]
-    support_RQ = [
-        episodes.support_RS.gather(1, column).flatten()[order]
-        for column in (episodes.target_RQ, answer_RQ)
-    ]
-    return torch.stack([episodes.query_RQ.flatten()[order], *support_RQ], dim=1)
+        raise InputError(
+            f"{path} cannot be deleted ({error}). Check the permissions of its folder."
+        ) from error
 
 
 def trial_images(state: FitState, validation: Validation, *, pruned: bool) -> dict[str, bytes]:
-    """Return PNGs by file name: the curve, the first layer's filters, and a full fit's errors."""
-    scored = [result.accuracy for result in state.history if not math.isnan(result.accuracy)]
+    """Return images of a finished trial as PNG data by file name.
+
+    They show the learning curve, the filters of the first layer and, unless the trial was pruned
+    or diverged, the most confident errors.
+    """
+    accuracies = [r.accuracy for r in state.history if not math.isnan(r.accuracy)]
     net = state.best_net()
     filters_NHW = stretch_contrast(net.conv1.weight.mean(1))
     n_columns = math.ceil(math.sqrt(2 * len(filters_NHW)))
-    found = {
-        "curve.png": curve_png(scored, "validation accuracy"),
-        "filters.png": encode_png(tile(filters_NHW, n_columns, zoom=8)),
+    images = {
+        "curve.png": curve_png(accuracies, "validation accuracy"),
+        "filters.png": encode_png(tile_images(filters_NHW, n_columns, zoom=8)),
     }
     if not pruned and not state.history[-1].diverged:
         errors_K3 = most_confident_errors(net, validation)
         images_NHW = validation.drawings.images_NHW[errors_K3.flatten()]
         if len(images_NHW):
-            found["errors (query, right, chosen).png"] = encode_png(tile(images_NHW, 12))
-    return found
+            images["errors (query, right, chosen).png"] = encode_png(tile_images(images_NHW, 12))
+    return images
+
+
+def most_confident_errors(
+    net: SiameseNet, validation: Validation, n_max: int = MAX_TRIAL_ERRORS
+) -> Tensor:
+    """Return the errors whose chosen logit exceeds the right one most, in descending order.
+
+    Args:
+        net: network to evaluate.
+        validation: drawings and episodes.
+        n_max: maximum number of errors.
+
+    Returns:
+        K×3 positions of drawings (int64), K ≤ ``n_max``: query, right and chosen support.
+    """
+    episodes = validation.episodes
+    logits_RQS = episode_logits(net, validation.drawings, episodes).cpu()
+    right_RQ = logits_RQS.gather(-1, episodes.target_RQ.unsqueeze(-1)).squeeze(-1)
+    highest_RQ, prediction_RQ = logits_RQS.max(-1)
+    margins = (highest_RQ - right_RQ).flatten()
+    order_K = margins.argsort(descending=True)[:n_max]
+    order_K = order_K[margins[order_K] > 0]
+    columns = [
+        episodes.support_RS.gather(1, column_RQ).flatten()[order_K]
+        for column_RQ in (episodes.target_RQ, prediction_RQ)
+    ]
+    return torch.stack([episodes.query_RQ.flatten()[order_K], *columns], dim=1)
 
 
 def attach_images(trial: optuna.Trial, images: dict[str, bytes], folder: Path) -> None:
-    """Attach pictures to a running trial; without room for them, it goes on without."""
+    """Attach images to a running trial as artifacts; if the disk is full, warn and continue.
+
+    Args:
+        trial: running trial.
+        images: PNG data by file name.
+        folder: folder of the artifacts.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         store = FileSystemArtifactStore(folder)
@@ -187,4 +207,4 @@ def attach_images(trial: optuna.Trial, images: dict[str, bytes], folder: Path) -
                 path.write_bytes(png)
                 upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=trial)
     except OSError as error:
-        warnings.warn(f"Trial {trial.number}'s pictures were not kept ({error}).", stacklevel=2)
+        warnings.warn(f"Images of trial {trial.number} were not saved ({error}).", stacklevel=2)

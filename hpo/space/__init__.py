@@ -1,3 +1,3 @@
-"""What may vary: parameters with their ranges, and the way from parameters to a configuration."""
+"""The search space: parameters with their ranges, and how parameters become a configuration."""
 
 __all__ = ["configuration", "ranges"]

@@ -1,8 +1,9 @@
-"""Open, fill and count a study; refuse to resume it as something else.
+"""Create, resume and load studies.
 
-A stored study, opened to be looked at.
-
-The study that comes with the repository, for those who have not run one yet."""
+- :func:`open_study` creates a study or resumes it, if its identity is the requested one.
+- :func:`load_study` and :func:`open_stored_study` load a stored study, to display or refit it.
+- :func:`storage_or_reference` falls back to the study that comes with the repository.
+"""
 
 import time
 import uuid
@@ -28,38 +29,39 @@ from hpo.study.settings import StudySettings, base_config, identity_differences
 from hpo.study.storage import open_storage, storage_errors
 from model.schema import upgrade
 
-IDENTITY = "identity"
-FOLDER = "folder"  # user attribute: name of the folder of the study's files
-
-N_EPISODES = "n_episodes"  # of its validation
+# User attributes of a study.
+IDENTITY = "identity"  # from hpo.study.settings.study_identity
+FOLDER = "folder"  # name of the folder of its files, random
+N_EPISODES = "n_episodes"  # number of its validation episodes
 
 CREATOR_POLLS, POLL_SECONDS = 20, 0.1
+MAX_DIFFERENCES = 8  # differences that an error message lists
 
 
 def default_study_name(settings: StudySettings) -> str:
-    """Return a study name that tells data, size, recipe and a part of the space apart."""
-    searched = [] if settings.search == GROUPS else settings.search
-    return "-".join([settings.data, str(settings.image_size), settings.recipe, *searched])
+    """Return a study name that contains data, image size, recipe and searched groups."""
+    groups = [] if settings.search == GROUPS else settings.search
+    return "-".join([settings.data, str(settings.image_size), settings.recipe, *groups])
 
 
 def open_study(
     storage: RDBStorage, name: str, settings: StudySettings, identity: dict[str, Any]
 ) -> Study:
-    """Start a study, or open it again if it is the same one; its first trials are the anchors.
+    """Create a study, or resume it if it was created with the same identity.
 
     Args:
-        storage: where the study lives.
-        name: of the study.
-        settings: what was asked for.
-        identity: of what was asked for, from :func:`hpo.study.settings.study_identity`.
+        storage: storage of the study.
+        name: name of the study.
+        settings: requested settings.
+        identity: identity of the requested settings, from
+            :func:`hpo.study.settings.study_identity`.
 
     Raises:
-        InputError: a study of this name has another identity; the message says what differs.
+        InputError: the stored study has another identity; the message lists the differences.
     """
-    base = base_config(settings)
     space = search_space(settings.image_size, settings.search)
-    first = starting_points(base, settings.search)
-    sampler = make_sampler(settings.sampler, settings.seed, space, first)
+    first_trials = starting_points(base_config(settings), settings.search)
+    sampler = make_sampler(settings.sampler, settings.seed, space, first_trials)
     pruner = make_pruner(settings.pruner, settings.max_epochs)
     try:
         study = optuna.create_study(
@@ -67,20 +69,21 @@ def open_study(
         )
     except DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
-        wait_for_creator(study)
-        require_identity(study, identity)
-    if IDENTITY not in study.user_attrs:  # new, or its maker was killed before this line
+        _wait_for_creator(study)
+        _require_identity(study, identity)
+    if IDENTITY not in study.user_attrs:  # a new study, or its creator was killed before this line
         if FOLDER not in study.user_attrs:
             study.set_user_attr(FOLDER, uuid.uuid4().hex)
         study.set_user_attr(IDENTITY, identity)
-        require_identity(study, identity)  # another may have made it otherwise meanwhile
+        _require_identity(study, identity)  # another process may have stored another one meanwhile
     return study
 
 
-def wait_for_creator(study: Study) -> None:
-    """Wait until another process that has just made a study has said what it is, or was killed.
+def _wait_for_creator(study: Study) -> None:
+    """Wait until the process that has just created a study has stored its identity.
 
-    Two that say it would give the study two folders, and each its workers another one.
+    If two processes stored it, the study would have two folders. The wait is limited, because the
+    creator may have been killed.
     """
     for _ in range(CREATOR_POLLS):
         if IDENTITY in study.user_attrs or study.get_trials(deepcopy=False):
@@ -88,109 +91,117 @@ def wait_for_creator(study: Study) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def require_identity(study: Study, identity: dict[str, Any]) -> None:
-    """Raise unless a stored study may be resumed under this identity."""
+def _require_identity(study: Study, identity: dict[str, Any]) -> None:
+    """Raise unless a stored study can be resumed under this identity."""
     stored = study.user_attrs.get(IDENTITY)
-    upwards = study.direction == StudyDirection.MAXIMIZE
-    if stored is None and upwards and not study.get_trials(deepcopy=False, states=FINISHED):
-        return  # its maker was killed, or has not yet written down what it is
+    is_maximized = study.direction == StudyDirection.MAXIMIZE
+    if stored is None and is_maximized and not study.get_trials(deepcopy=False, states=FINISHED):
+        return  # its creator was killed, or has not stored the identity yet
     if stored is None:
         raise InputError(
-            f"Study '{study.study_name}' was not made by run_study.py (direction: "
+            f"Study '{study.study_name}' was not created by run_study.py (direction: "
             f"{study.direction.name.lower()}). Name another --study-name."
         )
     lines = identity_differences(upgrade("identity", stored), upgrade("identity", identity))
-    # What follows from the settings, as the space, is told only where they say nothing.
+    # Other differences mostly follow from the settings: list them only if the settings are equal.
     if lines := [line for line in lines if line.startswith("settings.")] or lines:
-        shown = "; ".join(lines[:8]) + (f"; and {len(lines) - 8} more" if len(lines) > 8 else "")
+        n_more = len(lines) - MAX_DIFFERENCES
+        shown = "; ".join(lines[:MAX_DIFFERENCES]) + (f"; and {n_more} more" if n_more > 0 else "")
         raise InputError(
-            f"Study '{study.study_name}' was made otherwise (stored → asked): {shown}. Give the "
-            "flags that it was made with, or another --study-name."
+            f"Study '{study.study_name}' was created with different settings "
+            f"(stored → requested): {shown}. Use the stored settings, or another --study-name."
         )
 
 
 @contextmanager
 def open_stored_study(
-    url: str, name: str | None, *, reading: bool = True, folder: str | None = None
+    url: str, name: str | None, *, read_only: bool = True, folder: str | None = None
 ) -> Iterator[tuple[RDBStorage, Study, StudySettings]]:
-    """Open a storage and load a study, by default the latest; the connections end with the block.
+    """Open a storage and load one of its studies; the block's end closes the connections.
 
     Args:
         url: database address.
-        name: of the study.
-        reading: whether nothing will be changed.
-        folder: without a name, the latest of the images of this folder; see :class:`Tree`.
+        name: name of the study, or None for the latest one.
+        read_only: whether the caller only reads.
+        folder: see :func:`load_study`.
+
+    Yields:
+        The storage, the study and its settings.
 
     Raises:
         InputError: the storage cannot be used, or holds no such study.
     """
-    with storage_errors(url), closing(open_storage(url, create=False, reading=reading)) as storage:
+    with (
+        storage_errors(url),
+        closing(open_storage(url, create=False, read_only=read_only)) as storage,
+    ):
         yield storage, *load_study(storage, name, folder)
-
-
-def _last_start(study: Study) -> datetime:
-    """Return when the study's last trial was begun."""
-    starts = [t.datetime_start for t in study.get_trials(deepcopy=False) if t.datetime_start]
-    return max(starts, default=datetime.min)
-
-
-def _folder(summary: StudySummary) -> str | None:
-    """Return the name of the folder whose images a study is of, None for Omniglot."""
-    tree = parse_dataset_name(summary.user_attrs[IDENTITY]["settings"]["data"])
-    return tree.folder if tree else None
 
 
 def load_study(
     storage: RDBStorage, name: str | None, folder: str | None = None
 ) -> tuple[Study, StudySettings]:
-    """Return a stored study and its settings; without a name, the one that was last worked on.
+    """Return a stored study and its settings.
 
     Args:
-        storage: holds it.
-        name: of the study.
-        folder: see :func:`open_stored_study`.
+        storage: storage of the study.
+        name: name of the study, or None for the one whose last trial started latest.
+        folder: if no name is given, consider only studies of images of this folder.
 
     Raises:
-        InputError: there is no such study, or it was not made by ``run_study.py``.
+        InputError: there is no such study, or it was not created by ``run_study.py``.
     """
-    ours = [s for s in optuna.get_all_study_summaries(storage) if IDENTITY in s.user_attrs]
+    summaries = [s for s in optuna.get_all_study_summaries(storage) if IDENTITY in s.user_attrs]
     if folder and not name:
-        ours = [s for s in ours if _folder(s) == folder]
-    names = [summary.study_name for summary in ours]
+        summaries = [s for s in summaries if _image_folder(s) == folder]
+    names = [summary.study_name for summary in summaries]
     if not names or (name is not None and name not in names):
-        wanted = f"study '{name or '(any)'}'" + (f" of images in '{folder}'" if folder else "")
+        request = f"study '{name or '(any)'}'" + (f" of images in '{folder}'" if folder else "")
         raise InputError(
-            f"The storage must hold {wanted}, but it holds "
+            f"The storage must hold {request}, but it holds "
             f"{', '.join(names) or 'none'}. Run run_study.py first, or name another --study-name."
         )
     studies = [optuna.load_study(study_name=n, storage=storage) for n in names if name in (None, n)]
     study = max(studies, key=_last_start)
-    return study, StudySettings.from_dict(study.user_attrs[IDENTITY]["settings"])
+    identity = upgrade("identity", study.user_attrs[IDENTITY])
+    return study, StudySettings.from_dict(identity["settings"])
+
+
+def _image_folder(summary: StudySummary) -> str | None:
+    """Return the name of the image folder of a study; None for Omniglot and the glyphs."""
+    image_folder = parse_dataset_name(summary.user_attrs[IDENTITY]["settings"]["data"])
+    return image_folder.folder if image_folder else None
+
+
+def _last_start(study: Study) -> datetime:
+    """Return when the last trial of a study was started."""
+    starts = [t.datetime_start for t in study.get_trials(deepcopy=False) if t.datetime_start]
+    return max(starts, default=datetime.min)
 
 
 def storage_or_reference(url: str, *, allow_edits: bool = False) -> str:
-    """Return the address of a database to look at: the reference's where there is no other.
+    """Return a database address; if the default database does not exist, that of the reference.
 
     Args:
-        url: what was asked for.
-        allow_edits: whether it shall be changed, which the reference is not.
+        url: requested address.
+        allow_edits: whether studies will be changed. The reference study is read-only.
 
     Raises:
-        InputError: the reference would be changed.
+        InputError: the reference study would be changed.
     """
-    own = Path(DEFAULT_STORAGE.removeprefix("sqlite:///"))
-    if url != DEFAULT_STORAGE or own.exists() or not REFERENCE_STUDY.exists():
+    default = Path(DEFAULT_STORAGE.removeprefix("sqlite:///"))
+    if url != DEFAULT_STORAGE or default.exists() or not REFERENCE_STUDY.exists():
         return url
     if allow_edits:
-        raise InputError(f"{own} does not exist, and the reference study is read-only. Run one.")
-    print(f"note     no {own} here yet: this is the reference study, {REFERENCE_STUDY}, read-only")
+        raise InputError(
+            f"{default} does not exist, and the reference study is read-only. "
+            "Run run_study.py first, or name --storage."
+        )
+    print(f"note     no {default} here yet: this is the reference study, {REFERENCE_STUDY}")
     return f"sqlite:///{REFERENCE_STUDY}"
 
 
 def artifact_folder(url: str) -> Path:
-    """Return the folder of the pictures of a database's trials."""
-    return (
-        REFERENCE_STUDY.parent / ARTIFACTS
-        if url == f"sqlite:///{REFERENCE_STUDY}"
-        else VAR / ARTIFACTS
-    )
+    """Return the folder of the images of the trials in a database."""
+    is_reference = url == f"sqlite:///{REFERENCE_STUDY}"
+    return (REFERENCE_STUDY.parent if is_reference else VAR) / ARTIFACTS

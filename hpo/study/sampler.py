@@ -1,4 +1,4 @@
-"""Samplers and pruners by name, seeded so that a resumed study goes on as if uninterrupted."""
+"""Samplers and pruners by name; a resumed study is sampled like an uninterrupted one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,34 +13,44 @@ from optuna.trial import FrozenTrial, TrialState
 from hpo.study.trials import best_trials, position_in_study
 
 N_STARTUP_TRIALS = 10
+CHANGED_SHARE = 0.25  # share of the parameters that a local trial changes
+N_BEST = 3  # a local trial changes one of this many best trials
 
-CHANGED_SHARE = 0.25  # of the parameters of a local trial
-
-N_BEST = 3  # a local trial is a neighbour of one of so many
+SAMPLERS: dict[str, type[TPESampler] | type[GPSampler] | type[RandomSampler]] = {
+    "tpe": TPESampler,
+    "gp": GPSampler,
+    "random": RandomSampler,
+}
+PRUNERS: dict[str, type[BasePruner]] = {
+    "median": MedianPruner,
+    "hyperband": HyperbandPruner,
+    "none": NopPruner,
+}
 
 
 class PerTrialSampler(BaseSampler):
-    """Gives every trial a fresh sampler whose seed follows from the trial's place in the study.
+    """Uses a new sampler for every trial, seeded with the trial's position in the study.
 
-    A sampler seeded once starts over on resume and repeats its first trials, and several workers
-    with one seed suggest the same; this one does neither. A trial that is put back after a crash
-    keeps its place, so that those after it are sampled as if nothing had happened. One live trial
-    per instance.
+    A sampler that is seeded once starts over when a study is resumed and repeats its first trials;
+    several workers with one seed suggest the same parameters. Seeds by position avoid both. A retry
+    of a crashed trial has the position of the original, so that later trials are sampled as if
+    nothing had happened. An instance serves one trial at a time.
 
-    The study's first trials are the anchors. A trial after them, if it is local, keeps most values
-    of a good one and takes the others from the sampler: of an anchor, with random values for the
-    others, until the start-up is over; then of one of the best trials so far, with the values that
-    the model of all trials proposes. In a space of many dimensions a network whose parameters are
-    all new hardly learns.
+    The first trials of a study are the starting points. Later trials, if they are *local*, change
+    some parameters of a good trial and keep the others, because a network whose parameters are all
+    new hardly learns in a space of many dimensions. Until the start-up phase ends, a local trial
+    changes a starting point, with random values; then it changes one of the best trials so far,
+    with values that the sampler's model of all trials proposes.
 
     Args:
-        factory: makes a sampler from a seed.
-        seed: of the study.
-        space: distributions of the anchors' parameters.
-        anchors: parameters of the study's first trials, which are not sampled.
-        n_startup_trials: anchors and their neighbours; 0 if no trial is local.
+        factory: returns a sampler for a seed.
+        seed: seed of the study.
+        space: distributions of the parameters of the starting points.
+        starting_points: parameters of the first trials, which are not sampled.
+        n_startup_trials: number of trials of the start-up phase, starting points included; 0 if no
+            trial is local.
 
-    Source: the perturbation of some coordinates of Regis and Shoemaker 2013 (DYCORS).
+    Source: Regis and Shoemaker 2013 (DYCORS), which also changes a subset of the coordinates.
     """
 
     def __init__(
@@ -48,58 +58,60 @@ class PerTrialSampler(BaseSampler):
         factory: Callable[[int], BaseSampler],
         seed: int,
         space: dict[str, BaseDistribution],
-        anchors: list[dict[str, float | int]],
+        starting_points: list[dict[str, float | int]],
         n_startup_trials: int = 0,
     ) -> None:
-        """Keep the factory; until the first trial a stand-in answers."""
+        """Create the sampler; each trial gets its own in :meth:`before_trial`."""
         self._factory, self._seed = factory, seed
-        self._space, self._anchors = space, anchors
+        self._space, self._starting_points = space, starting_points
         self._n_startup_trials = n_startup_trials
-        self._inner = factory(seed)
-        self._kept: dict[str, Any] = {}
+        self._trial_sampler = factory(seed)
+        self._fixed: dict[str, Any] = {}  # values that the trial does not take from its sampler
 
     def reseed_rng(self) -> None:
-        """Do nothing: the seed is the trial's."""
+        """Do nothing: the seed follows from the trial."""
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Make the trial's sampler."""
-        which = position_in_study(study.get_trials(deepcopy=False), trial.number)
-        sequence = np.random.SeedSequence([self._seed, which])
+        """Create the sampler of a trial."""
+        position = position_in_study(study.get_trials(deepcopy=False), trial.number)
+        sequence = np.random.SeedSequence([self._seed, position])
         seed = int(sequence.generate_state(1)[0])
-        self._kept = self._keep(study, which, np.random.default_rng(seed))
-        starting = which < self._n_startup_trials and self._anchors
-        self._inner = RandomSampler(seed) if starting else self._factory(seed)
-        self._inner.before_trial(study, trial)
+        self._fixed = self._fixed_values(study, position, np.random.default_rng(seed))
+        is_startup = position < self._n_startup_trials and self._starting_points
+        self._trial_sampler = RandomSampler(seed) if is_startup else self._factory(seed)
+        self._trial_sampler.before_trial(study, trial)
 
-    def _keep(self, study: Study, which: int, chance: np.random.Generator) -> dict[str, Any]:
+    def _fixed_values(
+        self, study: Study, position: int, rng: np.random.Generator
+    ) -> dict[str, Any]:
         """Return the values that a trial does not take from its sampler."""
-        if which < len(self._anchors):
-            return dict(self._anchors[which])
-        if not self._anchors or not self._n_startup_trials:
+        if position < len(self._starting_points):
+            return dict(self._starting_points[position])
+        if not self._starting_points or not self._n_startup_trials:
             return {}
-        good: dict[str, Any] = self._anchors[which % len(self._anchors)]
+        center: dict[str, Any] = self._starting_points[position % len(self._starting_points)]
         best = best_trials(study, N_BEST)
-        if which >= self._n_startup_trials and best:
-            good = best[chance.integers(len(best))].params
-        kept = {name: value for name, value in good.items() if chance.random() >= CHANGED_SHARE}
-        if kept == good:  # a trial that changed nothing would be that trial again
-            kept.pop(chance.choice(sorted(kept)))
-        return kept
+        if position >= self._n_startup_trials and best:
+            center = best[rng.integers(len(best))].params
+        fixed = {name: value for name, value in center.items() if rng.random() >= CHANGED_SHARE}
+        if fixed == center:  # change at least one parameter
+            fixed.pop(rng.choice(sorted(fixed)))
+        return fixed
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Return the whole space, for every value of it may be kept."""
-        return self._space or self._inner.infer_relative_search_space(study, trial)
+        """Return the whole space, because each of its values may be fixed."""
+        return self._space or self._trial_sampler.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Ask the trial's sampler; what is kept goes first."""
-        if self._kept.keys() >= search_space.keys() > set():
-            return self._kept
-        known = self._inner.infer_relative_search_space(study, trial)
-        return self._inner.sample_relative(study, trial, known) | self._kept
+        """Return the fixed values, and for the other parameters those of the trial's sampler."""
+        if self._fixed.keys() >= search_space.keys() > set():
+            return self._fixed
+        relative = self._trial_sampler.infer_relative_search_space(study, trial)
+        return self._trial_sampler.sample_relative(study, trial, relative) | self._fixed
 
     def sample_independent(
         self,
@@ -108,8 +120,8 @@ class PerTrialSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Ask the trial's sampler."""
-        return self._inner.sample_independent(study, trial, param_name, param_distribution)
+        """Return a value of the trial's sampler."""
+        return self._trial_sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
         self,
@@ -118,26 +130,44 @@ class PerTrialSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Tell the trial's sampler."""
-        self._inner.after_trial(study, trial, state, values)
+        """Pass the result of a trial to its sampler."""
+        self._trial_sampler.after_trial(study, trial, state, values)
 
 
-SAMPLERS: dict[str, type[TPESampler] | type[GPSampler] | type[RandomSampler]] = {
-    "tpe": TPESampler,
-    "gp": GPSampler,
-    "random": RandomSampler,
-}
+def make_sampler(
+    name: str,
+    seed: int,
+    space: dict[str, BaseDistribution] | None = None,
+    starting_points: list[dict[str, float | int]] | None = None,
+) -> PerTrialSampler:
+    """Return a sampler that seeds each trial by its position, see :class:`PerTrialSampler`.
+
+    Args:
+        name: key of :data:`SAMPLERS`.
+        seed: seed of the study.
+        space: distributions of the parameters of the starting points.
+        starting_points: parameters of the first trials.
+    """
+    arguments = sampler_arguments(name)
+    sampler_class = SAMPLERS[arguments.pop("name")]
+    return PerTrialSampler(
+        lambda trial_seed: sampler_class(seed=trial_seed, **arguments),
+        seed,
+        space or {},
+        starting_points or [],
+        local_arguments(name).get("n_startup_trials", 0),
+    )
 
 
 def sampler_arguments(name: str) -> dict[str, Any]:
-    """Return the arguments of a sampler beside its seed."""
+    """Return name and arguments of a sampler, without its seed."""
     startup = {"n_startup_trials": N_STARTUP_TRIALS}
     tpe = {**startup, "multivariate": True, "constant_liar": True}
     return {"name": name, **{"tpe": tpe, "gp": startup, "random": {}}[name]}
 
 
 def local_arguments(name: str) -> dict[str, Any]:
-    """Return how a study's trials are local; those of random search are not."""
+    """Return how a sampler makes local trials; empty for random search, which has none."""
     if name == "random":
         return {}
     return {
@@ -147,39 +177,14 @@ def local_arguments(name: str) -> dict[str, Any]:
     }
 
 
-def make_sampler(
-    name: str,
-    seed: int,
-    space: dict[str, BaseDistribution] | None = None,
-    anchors: list[dict[str, float | int]] | None = None,
-) -> BaseSampler:
-    """Return ``"tpe"``, ``"gp"`` or ``"random"``, seeded as :class:`PerTrialSampler` has it."""
-    arguments = sampler_arguments(name)
-    made = SAMPLERS[arguments.pop("name")]
-    return PerTrialSampler(
-        lambda s: made(seed=s, **arguments),
-        seed,
-        space or {},
-        anchors or [],
-        local_arguments(name).get("n_startup_trials", 0),
-    )
-
-
-def pruner_arguments(name: str, max_epochs: int) -> dict[str, Any]:
-    """Return the arguments of a pruner of curves of ``max_epochs`` steps, counted from 1."""
-    median = {"n_startup_trials": 5, "n_warmup_steps": max(1, max_epochs // 4), "n_min_trials": 3}
-    hyperband = {"min_resource": 1, "max_resource": max_epochs, "reduction_factor": 3}
-    return {"name": name, **{"median": median, "hyperband": hyperband, "none": {}}[name]}
-
-
 def make_pruner(name: str, max_epochs: int) -> BasePruner:
-    """Return the named pruner: ``"median"``, ``"hyperband"`` or ``"none"``."""
+    """Return a pruner of trials with up to ``max_epochs`` epochs; ``name``: a key of PRUNERS."""
     arguments = pruner_arguments(name, max_epochs)
     return PRUNERS[arguments.pop("name")](**arguments)
 
 
-PRUNERS: dict[str, type[BasePruner]] = {
-    "median": MedianPruner,
-    "hyperband": HyperbandPruner,
-    "none": NopPruner,
-}
+def pruner_arguments(name: str, max_epochs: int) -> dict[str, Any]:
+    """Return name and arguments of a pruner; a step is an epoch, counted from 1."""
+    median = {"n_startup_trials": 5, "n_warmup_steps": max(1, max_epochs // 4), "n_min_trials": 3}
+    hyperband = {"min_resource": 1, "max_resource": max_epochs, "reduction_factor": 3}
+    return {"name": name, **{"median": median, "hyperband": hyperband, "none": {}}[name]}

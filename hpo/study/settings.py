@@ -1,6 +1,9 @@
-"""What a person asks of a study, and the identity that follows from it.
+"""What a study is, and how it is run.
 
-What a process needs to take part in a study."""
+:class:`StudySettings` are the choices of a user that define a study. :func:`study_identity` adds
+all that follows from them; a study is resumed only under an equal identity. :class:`RunConfig` is
+what a process needs to work on a study: where it is stored, how long it runs, on which device.
+"""
 
 import hashlib
 import json
@@ -22,27 +25,28 @@ from model.architecture import LAYERS, require
 from model.config import Config, FitConfig, LayerRates
 from model.schema import SCHEMA, upgrade
 
-# Epochs of one trial. The paper's own recipe has 200; its patience usually ends it earlier.
+# Epochs of a trial. The paper's recipe has 200; early stopping usually ends it before.
 DEFAULT_EPOCHS = {"episode": 8, "paper": 200}
 
 
 @dataclass(frozen=True)
 class StudySettings:
-    """The choices that make two studies comparable or not.
+    """The choices that define a study; studies with equal settings can be compared.
 
     Args:
         data: ``"omniglot"``, ``"glyphs"``, or the name of a :class:`data.image_folder.ImageFolder`.
-        image_size: pixels.
+        image_size: height and width of the images in pixels.
         recipe: ``"episode"`` or ``"paper"``.
-        max_epochs: epochs of a trial at most.
+        max_epochs: maximum number of epochs of a trial.
         steps_per_epoch: optimiser steps per epoch of the base network (episode recipe).
         n_pairs: pairs per epoch (paper recipe).
-        search: searched groups of the space.
+        search: searched groups, from :data:`hpo.space.ranges.GROUPS`.
         init: ``"scaled"`` or ``"paper"``.
         validation: ``"dense"`` or ``"paper"`` (320 episodes).
         sampler: ``"tpe"``, ``"gp"`` or ``"random"``.
         pruner: ``"median"``, ``"hyperband"`` or ``"none"``.
-        seed: of the study and of every trial's fit, so that trials differ by parameters alone.
+        seed: seed of the study and of the fits of all trials, so that trials differ only in their
+            parameters.
     """
 
     data: str = "omniglot"
@@ -59,103 +63,41 @@ class StudySettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse lengths that are none, and build the base once to refuse impossible ones."""
+        """Check the settings; building the base configuration checks the rest."""
         require(self.max_epochs >= 1, "max_epochs >= 1", self.max_epochs, "Raise --max-epochs.")
         require(0 <= self.seed < 2**32, "0 <= seed < 2**32", self.seed, "Choose another --seed.")
         base_config(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "StudySettings":
-        """Return the settings that ``asdict`` described, of any schema."""
+        """Return stored settings of any schema."""
         values = upgrade("settings", values)
         return cls(**{**values, "search": tuple(values["search"])})
 
 
-def base_config(settings: StudySettings) -> Config:
-    """Return the configuration whose values hold wherever nothing is searched.
-
-    Its architecture is the paper's best; its rates were found by hand on validation, for the paper
-    does not report its own.
-    """
-    fit = FitConfig(
-        recipe=settings.recipe,
-        rates=(LayerRates(lr=0.03, momentum=0.9, l2_penalty=0.0),) * len(LAYERS),
-        max_epochs=settings.max_epochs,
-        steps_per_epoch=settings.steps_per_epoch,
-        n_pairs=settings.n_pairs,
-    )
-    if settings.recipe == "paper":
-        fit = replace(
-            fit, schedule="exponential", ramp_epochs=10, nesterov=False, turns=False, ema=0.0
-        )
-    tree = parse_dataset_name(settings.data)
-    model = paper_model(settings.image_size, settings.init)
-    return Config(replace(model, channels=tree.channels if tree else 1), fit)
-
-
-def study_identity(
-    settings: StudySettings, train: Drawings, val: Drawings, episodes: Episodes
-) -> dict[str, Any]:
-    """Return all that must be equal for a study to be resumed, as JSON values."""
-    asked = hashlib.sha256()
-    for tensor in (episodes.query_RQ, episodes.support_RS, episodes.target_RQ):
-        asked.update(tensor.cpu().numpy().tobytes())
-    space = search_space(settings.image_size, settings.search)
-    content = {
-        "schema": SCHEMA,
-        "settings": asdict(settings),
-        "base": base_config(settings).to_dict(),
-        "space": {name: json.loads(distribution_to_json(d)) for name, d in space.items()},
-        "data_digest": train.digest,
-        "train_alphabets": list(train.alphabets),
-        "val_alphabets": list(val.alphabets),
-        "episodes": asked.hexdigest(),
-        "direction": "maximize",
-        "sampler": sampler_arguments(settings.sampler),
-        "local": local_arguments(settings.sampler),
-        "pruner": pruner_arguments(settings.pruner, settings.max_epochs),
-        "version": version("siamese-hpo"),
-    }
-    return dict(json.loads(json.dumps(content)))
-
-
-def identity_differences(
-    stored: dict[str, Any], asked: dict[str, Any], prefix: str = ""
-) -> list[str]:
-    """Return one line ``name: stored → asked`` for every leaf in which two identities differ."""
-    lines = []
-    for name in sorted(stored.keys() | asked.keys()):
-        ours, theirs = stored.get(name), asked.get(name)
-        if isinstance(ours, dict) and isinstance(theirs, dict):
-            lines += identity_differences(ours, theirs, f"{prefix}{name}.")
-        elif ours != theirs:
-            lines.append(f"{prefix}{name}: {ours} → {theirs}")
-    return lines
-
-
 @dataclass(frozen=True)
 class RunConfig:
-    """Plain values, so that they can be sent to another process or host.
+    """How a study is run. Holds plain values only, so that it can be sent to other processes.
 
     Args:
-        settings: of the study.
+        settings: settings of the study.
         storage: database address.
-        study_name: of the study.
-        budget: what ends the study.
-        data_root: folder of the archives, or None.
+        study_name: name of the study.
+        budget: limits at which the study stops.
+        data_root: folder of the data set, or None for the default.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` …
         precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``.
-        workers: number of training processes.
-        heartbeat: seconds between two signs of life of a trial.
-        epoch_timeout: seconds without a finished epoch after which a trial is taken to hang.
-        checkpoint_interval: time between two checkpoints of a trial under way.
-        max_retries: how often an interrupted trial is taken up again.
-        n_finalists: trials that are fitted again when the study is finished; also the number of
-            trials whose networks are kept.
-        n_finalist_seeds: fits of each.
-        var: folder of the files that are kept of the trials.
-        tensorboard: folder of the fits' courses, or None.
-        packed: file of the packed data set, or None for what ``data_root`` holds.
+        workers: number of worker processes.
+        heartbeat: seconds between two heartbeats of a running trial.
+        epoch_timeout: restart a worker that completes no epoch for this long, in seconds.
+        checkpoint_interval: seconds between two checkpoints of a trial.
+        max_retries: maximum number of retries of a trial whose process crashed.
+        n_finalists: number of best trials that are refitted when the study is finished.
+        n_finalist_seeds: number of fits of each finalist.
+        n_networks: number of best trials whose networks are kept.
+        var: folder of checkpoints, networks and images of the trials.
+        tensorboard: folder of the TensorBoard logs, or None for no logs.
+        packed: file of the packed data set, or None to load it from ``data_root``.
     """
 
     settings: StudySettings
@@ -172,6 +114,82 @@ class RunConfig:
     max_retries: int = 2
     n_finalists: int = 5
     n_finalist_seeds: int = 2
+    n_networks: int = 5
     var: Path = VAR
     tensorboard: Path | None = None
     packed: Path | None = None
+
+
+def base_config(settings: StudySettings) -> Config:
+    """Return the configuration whose values hold for all parameters that are not searched.
+
+    Its architecture is the paper's best. The paper does not report its learning rates; ours were
+    chosen by hand on the validation alphabets.
+    """
+    fit = FitConfig(
+        recipe=settings.recipe,
+        rates=(LayerRates(lr=0.03, momentum=0.9, l2_penalty=0.0),) * len(LAYERS),
+        max_epochs=settings.max_epochs,
+        steps_per_epoch=settings.steps_per_epoch,
+        n_pairs=settings.n_pairs,
+    )
+    if settings.recipe == "paper":
+        fit = replace(
+            fit, schedule="exponential", ramp_epochs=10, nesterov=False, turns=False, ema=0.0
+        )
+    image_folder = parse_dataset_name(settings.data)
+    model = paper_model(settings.image_size, settings.init)
+    return Config(replace(model, channels=image_folder.channels if image_folder else 1), fit)
+
+
+def study_identity(
+    settings: StudySettings, train: Drawings, val: Drawings, episodes: Episodes
+) -> dict[str, Any]:
+    """Return everything that must be equal for a study to be resumed, as JSON values.
+
+    Args:
+        settings: settings of the study.
+        train: training drawings.
+        val: validation drawings.
+        episodes: validation episodes.
+    """
+    episode_digest = hashlib.sha256()
+    for tensor in (episodes.query_RQ, episodes.support_RS, episodes.target_RQ):
+        episode_digest.update(tensor.cpu().numpy().tobytes())
+    space = search_space(settings.image_size, settings.search)
+    identity = {
+        "schema": SCHEMA,
+        "settings": asdict(settings),
+        "base": base_config(settings).to_dict(),
+        "space": {name: json.loads(distribution_to_json(d)) for name, d in space.items()},
+        "data_digest": train.digest,
+        "train_alphabets": list(train.alphabets),
+        "val_alphabets": list(val.alphabets),
+        "episodes": episode_digest.hexdigest(),
+        "direction": "maximize",
+        "sampler": sampler_arguments(settings.sampler),
+        "local": local_arguments(settings.sampler),
+        "pruner": pruner_arguments(settings.pruner, settings.max_epochs),
+        "version": version("siamese-hpo"),
+    }
+    return dict(json.loads(json.dumps(identity)))
+
+
+def identity_differences(
+    stored: dict[str, Any], requested: dict[str, Any], prefix: str = ""
+) -> list[str]:
+    """Return the differences of two identities, as lines ``name: stored → requested``.
+
+    Args:
+        stored: identity of a stored study, under today's names.
+        requested: identity of the requested settings.
+        prefix: prefix of the names, for nested values.
+    """
+    lines = []
+    for name in sorted(stored.keys() | requested.keys()):
+        old, new = stored.get(name), requested.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            lines += identity_differences(old, new, f"{prefix}{name}.")
+        elif old != new:
+            lines.append(f"{prefix}{name}: {old} → {new}")
+    return lines

@@ -1,6 +1,9 @@
-"""What is asked of a database beyond what Optuna asks of it.
+"""Optuna storages for several processes and hosts, and their errors as messages for a user.
 
-Optuna storages that survive several processes and hosts, and their errors in words."""
+SQLite files are opened in WAL mode and take the write lock when a transaction begins. Server
+databases check their connections before use. Workers send heartbeats, so that other hosts notice
+when a worker has crashed.
+"""
 
 import random
 import sqlite3
@@ -9,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
@@ -20,34 +23,174 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from data.errors import InputError
 from data.text import first_line, hide_password
+from hpo.study.optuna_internals import engine_of, has_optuna_tables
+
+LOCK_TIMEOUT_SECONDS = 60  # how long a SQLite connection waits for a lock
+GRACE_HEARTBEATS = 5  # missing heartbeats after which the worker of a trial is taken for dead
+MAX_CREATION_ATTEMPTS = 20
+# Parts of the messages of databases in which another process has just created Optuna's tables.
+RACE_MESSAGES = ("already exists", "unique", "duplicate key")
 
 StaleTrialCallback = Callable[[Study, FrozenTrial], None]
-AnyStorage = TypeVar("AnyStorage", bound=RDBStorage)
 
 
-def require_tables(url: sqlalchemy.URL) -> None:
-    """Raise unless there is a database in which Optuna has made its tables."""
-    first = "Run run_study.py first, or name --storage."
+class Storage(RDBStorage):
+    """An RDBStorage whose heartbeats survive a database that is unavailable for a while."""
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Record a heartbeat; if the database is unavailable, skip it."""
+        with suppress(StorageInternalError):
+            super().record_heartbeat(trial_id)
+
+    def close(self) -> None:
+        """Close all connections; they are opened again on the next use."""
+        self.remove_session()
+        engine_of(self).dispose()
+
+
+def open_storage(
+    url: str,
+    *,
+    create: bool = True,
+    read_only: bool = False,
+    heartbeat: int | None = None,
+    on_stale_trial: StaleTrialCallback | None = None,
+) -> Storage:
+    """Return the storage of a database address.
+
+    Args:
+        url: ``sqlite:///study.db`` or another SQLAlchemy address.
+        create: whether to create a missing SQLite file and missing tables.
+        read_only: whether the caller only reads. A SQLite file is then opened without write lock
+            and needs no write permission.
+        heartbeat: seconds between two heartbeats of a running trial; None for no heartbeats.
+        on_stale_trial: called with a study and a trial whose heartbeats have stopped, after Optuna
+            has marked the trial as failed.
+
+    Raises:
+        InputError: the database cannot be opened, or it is missing and must not be created.
+    """
+    with storage_errors(url):
+        parsed = _parse_url(url)
+        heartbeats = _heartbeat_arguments(heartbeat, on_stale_trial)
+        if not create:
+            _require_tables(parsed)
+        if parsed.get_backend_name() != "sqlite":
+            # Two connections, for the objective and the heartbeat; dropped ones are opened again.
+            pool = {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 2}
+            return _create_tables(lambda: Storage(url, engine_kwargs=pool, **heartbeats))
+        path = Path(parsed.database or "")
+        if not path.parent.is_dir():
+            raise InputError(
+                f"The folder of {path} does not exist. Create it, or correct --storage."
+            )
+        timeout = {"connect_args": {"timeout": LOCK_TIMEOUT_SECONDS}}
+        if read_only:
+            return Storage(url, engine_kwargs=timeout)
+        _enable_wal(path)
+        storage = _create_tables(lambda: Storage(url, engine_kwargs=timeout, **heartbeats))
+        _lock_on_begin(storage)
+        return storage
+
+
+@contextmanager
+def storage_errors(url: str) -> Iterator[None]:
+    """Turn the errors of a database into an InputError that says how to fix them."""
+    try:
+        yield
+    except ImportError as error:
+        raise InputError(
+            f"Storage {hide_password(url)} needs a database driver: {error}. Install it."
+        ) from error
+    except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
+        if is_interrupt(error):
+            raise KeyboardInterrupt from error  # a library replaced the exception
+        cause = first_line(error.__cause__ or error)
+        repair = (
+            "If it is read-only, change the permissions of the file and its folder; if it is "
+            "locked, end the process that holds the lock; if it is corrupt, move it away or "
+            "restore a copy; if the disk is full, free some space."
+            if url.startswith("sqlite")
+            else "Check that its server is running and accepts this user, password and database."
+        )
+        raise InputError(f"Storage {hide_password(url)} cannot be used ({cause}). {repair}") from (
+            error
+        )
+
+
+def is_interrupt(error: BaseException | None) -> bool:
+    """Return whether an exception is a KeyboardInterrupt or was raised while handling one."""
+    if error is None or isinstance(error, KeyboardInterrupt):
+        return error is not None
+    return is_interrupt(error.__cause__ or error.__context__)
+
+
+def _parse_url(url: str) -> sqlalchemy.URL:
+    """Return the parts of a database address; refuse databases that exist in memory only."""
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except sqlalchemy.exc.ArgumentError as error:
+        raise InputError(
+            f"--storage must be an address like sqlite:///study.db, but is "
+            f"'{hide_password(url)}'. Correct it."
+        ) from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise InputError(
+            f"--storage must name a file, so that the study outlasts the command, but is '{url}'. "
+            "Name a file, for example sqlite:///study.db."
+        )
+    return parsed
+
+
+def _heartbeat_arguments(
+    seconds: int | None, on_stale_trial: StaleTrialCallback | None
+) -> dict[str, Any]:
+    """Return the arguments of RDBStorage for heartbeats."""
+    return {
+        "heartbeat_interval": seconds,
+        "grace_period": seconds and GRACE_HEARTBEATS * seconds,
+        "heartbeat_stale_trial_callback": on_stale_trial,
+    }
+
+
+def _require_tables(url: sqlalchemy.URL) -> None:
+    """Raise unless a database exists and holds Optuna's tables."""
+    repair = "Run run_study.py first, or name --storage."
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise InputError(f"{url.database} does not exist. {first}")
+        raise InputError(f"{url.database} does not exist. {repair}")
     engine = sqlalchemy.create_engine(url)
     try:
-        if not sqlalchemy.inspect(engine).has_table("version_info"):
-            raise InputError(f"Storage {hide_password(str(url))} holds no study. {first}")
+        if not has_optuna_tables(engine):
+            raise InputError(f"Storage {hide_password(str(url))} holds no study. {repair}")
     finally:
         engine.dispose()
 
 
-def enable_wal(path: Path, seconds: float) -> None:
-    """Let those who read a SQLite file and the one who writes it not wait for each other."""
-    with closing(sqlite3.connect(path, timeout=seconds)) as connection:
+def _create_tables(make_storage: Callable[[], Storage]) -> Storage:
+    """Return a storage; several processes may create its tables at the same time."""
+    for attempt in range(MAX_CREATION_ATTEMPTS):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats are experimental
+                return make_storage()
+        except (IntegrityError, OperationalError, ProgrammingError) as error:
+            lost_race = any(part in str(error).lower() for part in RACE_MESSAGES)
+            if not lost_race or attempt == MAX_CREATION_ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0.1, 0.5))
+    raise AssertionError
+
+
+def _enable_wal(path: Path) -> None:
+    """Let readers of a SQLite file and its writer work at the same time."""
+    with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 
 
-def lock_on_begin(storage: AnyStorage) -> AnyStorage:
-    """Let a SQLite storage take the write lock when a transaction begins, and return it.
+def _lock_on_begin(storage: Storage) -> None:
+    """Let a SQLite storage take the write lock when a transaction begins.
 
-    SQLite has no ``SELECT … FOR UPDATE``, so Optuna could hand one waiting trial to two processes.
+    SQLite has no ``SELECT … FOR UPDATE``, so Optuna could give one waiting trial to two processes.
     """
 
     def on_connect(connection: Any, _: object) -> None:
@@ -57,141 +200,7 @@ def lock_on_begin(storage: AnyStorage) -> AnyStorage:
     def on_begin(connection: sqlalchemy.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    sqlalchemy.event.listen(storage.engine, "connect", on_connect)
-    sqlalchemy.event.listen(storage.engine, "begin", on_begin)
-    storage.engine.dispose()  # connections made so far know nothing of the listeners
-    return storage
-
-
-def is_interrupt(error: BaseException | None) -> bool:
-    """Return whether somebody told the process to end, be it inside a library that met it first."""
-    if error is None or isinstance(error, KeyboardInterrupt):
-        return error is not None
-    return is_interrupt(error.__cause__ or error.__context__)
-
-
-BUSY_SECONDS = 60
-
-SCHEMA_ATTEMPTS = 20
-
-GRACE = 5  # heartbeats that may fail before a worker of another host is taken for dead
-
-EXISTS = ("already exists", "unique", "duplicate key")
-
-
-class Storage(RDBStorage):
-    """An RDBStorage whose signs of life outlast a database that is away for a while."""
-
-    def record_heartbeat(self, trial_id: int) -> None:
-        """Give a sign of life; if it cannot be given, the next one may."""
-        with suppress(StorageInternalError):
-            super().record_heartbeat(trial_id)
-
-    def close(self) -> None:
-        """Close the connections; a later use opens new ones."""
-        self.remove_session()
-        self.engine.dispose()
-
-
-@contextmanager
-def storage_errors(url: str) -> Iterator[None]:
-    """Turn what a database can do wrong into one line that names the repair."""
-    try:
-        yield
-    except ImportError as error:
-        raise InputError(f"Storage {hide_password(url)} needs a driver: {error}.") from error
-    except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
-        if is_interrupt(error):
-            raise KeyboardInterrupt from error  # which the library could not bear
-        cause = first_line(error.__cause__ or error)
-        repair = (
-            "If it is read-only, change its rights and its folder's; if it is locked, end the "
-            "process that holds it; if it is damaged, move it away or restore a copy; if the disk "
-            "is full, free space."
-            if url.startswith("sqlite")
-            else "See whether its server runs and takes this user, password and database."
-        )
-        raise InputError(f"Storage {hide_password(url)} cannot be used ({cause}). {repair}") from (
-            error
-        )
-
-
-def open_storage(
-    url: str,
-    *,
-    create: bool = True,
-    reading: bool = False,
-    heartbeat: int | None = None,
-    on_stale_trial: StaleTrialCallback | None = None,
-) -> Storage:
-    """Return the storage of a database address.
-
-    Args:
-        url: ``sqlite:///study.db``, or another SQLAlchemy address.
-        create: whether what does not exist yet is made: a SQLite file, Optuna's tables.
-        reading: whether nothing will be changed: whoever looks at a SQLite file holds up nobody,
-            and needs no right to write it.
-        heartbeat: seconds between two signs of life of a running trial, or None for none.
-        on_stale_trial: called with a study and a trial whose heartbeats have stopped, after Optuna
-            has marked the trial as failed.
-
-    Raises:
-        InputError: it cannot be opened, or does not exist and shall not be made.
-    """
-    with storage_errors(url):
-        try:
-            parsed = sqlalchemy.make_url(url)
-        except sqlalchemy.exc.ArgumentError as error:
-            raise InputError(
-                f"--storage must be an address like sqlite:///study.db, but is "
-                f"'{hide_password(url)}'. Correct it."
-            ) from error
-        _require_file(parsed)
-        beats = _beats(heartbeat, on_stale_trial)
-        if not create:
-            require_tables(parsed)
-        if parsed.get_backend_name() != "sqlite":
-            # Two connections: the objective's and the heartbeat's. A dropped one is opened again.
-            pool = {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 2}
-            return _first_or_later(lambda: Storage(url, engine_kwargs=pool, **beats))
-        path = Path(parsed.database or "")
-        if not path.parent.is_dir():
-            raise InputError(f"The folder of {path} does not exist. Make it, or correct --storage.")
-        busy = {"connect_args": {"timeout": BUSY_SECONDS}}
-        if reading:
-            return Storage(url, engine_kwargs=busy)
-        enable_wal(path, BUSY_SECONDS)
-        return lock_on_begin(_first_or_later(lambda: Storage(url, engine_kwargs=busy, **beats)))
-
-
-def _require_file(url: sqlalchemy.URL) -> None:
-    """Raise if an address means a database that ends with the process."""
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise InputError(
-            f"--storage must be a file that outlasts the command, but is '{url}'. Name one, as "
-            "sqlite:///study.db."
-        )
-
-
-def _beats(seconds: int | None, on_stale_trial: StaleTrialCallback | None) -> dict[str, Any]:
-    """Return the arguments of RDBStorage that concern heartbeats."""
-    return {
-        "heartbeat_interval": seconds,
-        "grace_period": seconds and GRACE * seconds,
-        "heartbeat_stale_trial_callback": on_stale_trial,
-    }
-
-
-def _first_or_later(make: Callable[[], Storage]) -> Storage:
-    """Return the storage, also where several processes make its tables at the same time."""
-    for attempt in range(SCHEMA_ATTEMPTS):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats are called so
-                return make()
-        except (IntegrityError, OperationalError, ProgrammingError) as error:
-            lost_the_race = any(word in str(error).lower() for word in EXISTS)
-            if not lost_the_race or attempt == SCHEMA_ATTEMPTS - 1:
-                raise
-            time.sleep(random.uniform(0.1, 0.5))
-    raise AssertionError
+    engine = engine_of(storage)
+    sqlalchemy.event.listen(engine, "connect", on_connect)
+    sqlalchemy.event.listen(engine, "begin", on_begin)
+    engine.dispose()  # existing connections do not have the listeners

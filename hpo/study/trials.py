@@ -23,11 +23,11 @@ REASONS = {
 }
 NOT_STARTED = "It was not started: all fits had been assigned."
 
-# User attributes of a trial: which trial it retries, and whether the process of that one crashed.
-RETRY_OF, CRASHED = "retry_of", "died_before"
-FINALISTS = (
-    "finalists"  # user attribute of a study: the accuracies of its finalists, and the winner
-)
+# User attributes of a trial.
+RETRY_OF = "retry_of"  # number of the interrupted trial that it continues
+CRASHED = "died_before"  # 1 if the process of that trial crashed, 0 if it was asked to stop
+# User attribute of a study, from hpo.search.finalists.record_winner.
+FINALISTS = "finalists"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TrialSummary:
     """One trial, as the terminal, the dashboard and the report show it.
 
     Args:
-        number: of the trial.
+        number: number of the trial.
         state: one of :data:`STATES`.
         value: validation accuracy in [0, 1]: of the best epoch, or of the last reported epoch of a
             pruned trial; None if nothing was reported.
@@ -62,7 +62,7 @@ class TrialSummary:
         cost: None until the fit has ended.
         reason: why the trial ended, as a sentence; empty before that.
         accuracies: validation accuracy by epoch, from 1.
-        params: by parameter name.
+        params: value by parameter name.
         start: when it was started, or None.
         end: when it ended, or None.
         retry_of: number of the interrupted trial that it continues, or None.
@@ -103,14 +103,12 @@ def summarize_trial(
     """Return the summary of a trial.
 
     Args:
-        trial: of any state.
-        retries: of :func:`retry_numbers`.
-        fresh_values: of :func:`finalist_accuracies`.
+        trial: trial of any state.
+        retries: number of the retry by number of the retried trial, from :func:`retry_numbers`.
+        fresh_values: accuracies of the trial as a finalist, from :func:`finalist_accuracies`.
     """
-    attributes, accuracies = (
-        trial_attributes(trial),
-        dict(sorted(trial.intermediate_values.items())),
-    )
+    attributes = trial_attributes(trial)
+    accuracies = dict(sorted(trial.intermediate_values.items()))
     state = state_of(trial, retries)
     value = trial.value
     if state == "pruned" and value is None and accuracies:
@@ -155,7 +153,7 @@ def state_of(trial: FrozenTrial, retries: dict[int, int]) -> str:
 
 
 def best_trials(study: Study, n: int) -> list[FrozenTrial]:
-    """Return the ``n`` complete trials with the highest values; of equal ones, the earliest."""
+    """Return the ``n`` complete trials with the highest values; if values tie, the earlier ones."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return sorted(complete, key=lambda trial: -(trial.value or 0.0))[:n]
 
@@ -167,25 +165,25 @@ def finalist_accuracies(study: Study) -> dict[int, list[float]]:
 
 
 def retry_numbers(study: Study) -> dict[int, int]:
-    """Return the number of the retry of each interrupted trial that was queued again."""
+    """Return the number of the retry by the number of the interrupted trial."""
     trials = study.get_trials(deepcopy=False)
     return {t.user_attrs[RETRY_OF]: t.number for t in trials if RETRY_OF in t.user_attrs}
 
 
 def original_number(trials: Sequence[FrozenTrial], number: int) -> int:
-    """Return the number of the first trial of which this one is a retry, or its own number."""
+    """Return the number of the first trial in a chain of retries that ends with a trial."""
     earlier = trials[number].user_attrs.get(RETRY_OF)
     return number if earlier is None else original_number(trials, earlier)
 
 
 def position_in_study(trials: Sequence[FrozenTrial], number: int) -> int:
-    """Return the position of a trial in the study, from 0; retries share that of the original."""
+    """Return the position of a trial in its study, from 0; a retry has that of its original."""
     first = original_number(trials, number)
     return first - sum(RETRY_OF in trial.user_attrs for trial in trials[:first])
 
 
 def count_crashes(trials: Sequence[FrozenTrial], number: int) -> int:
-    """Return how often a process crashed on the parameters of a trial before this trial."""
+    """Return how often processes crashed on the earlier trials that a trial retries."""
     attributes = trials[number].user_attrs
     if RETRY_OF not in attributes:
         return 0

@@ -1,4 +1,7 @@
-"""Figures of a retraining, drawn from the frames of :mod:`hpo.report.retraining.frames`."""
+"""Plots of the accuracy of a retraining: by N, alphabet and run, and its confusions.
+
+The frames are those of :mod:`hpo.report.retraining.frames`.
+"""
 
 from typing import Any
 
@@ -7,27 +10,27 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from hpo.refit import published
+from data import published
 from hpo.report import style
 
+BAND_COLOUR = "rgba(0,114,178,0.25)"
+PART_STYLES = {
+    "test": (style.BLUE, "test"),
+    "val": (style.ORANGE, "validation: chose the configuration"),
+}
 
-def _hover(before: str) -> str:
-    return (
-        before + "%{customdata[0]:.1%} (%{customdata[1]:.1%}–%{customdata[2]:.1%})<extra></extra>"
-    )
 
-
-def n_way_plot(frame: pd.DataFrame, official: float, at: int, omniglot: bool) -> go.Figure:
-    """Return accuracy against N with its band over the fits.
+def n_way_plot(frame: pd.DataFrame, official: float, n_way: int, is_omniglot: bool) -> go.Figure:
+    """Return the N-way curve: accuracy against N, with the range over the fits as a band.
 
     Args:
-        frame: of :func:`hpo.report.retraining.frames.n_way_frame`.
-        official: mean accuracy on the official episodes.
-        at: their number of candidates.
-        omniglot: whether the paper's and people's figures may stand beside it.
+        frame: from :func:`hpo.report.retraining.frames.n_way_frame`.
+        official: mean accuracy on the official episodes, in [0, 1].
+        n_way: number of candidates of an official episode.
+        is_omniglot: whether the accuracies of the paper and of humans are comparable, and shown.
     """
     figure = go.Figure()
-    _band(figure, frame)
+    _add_band(figure, frame)
     figure.add_scatter(
         x=frame["n_way"],
         y=1 / frame["n_way"],
@@ -36,66 +39,27 @@ def n_way_plot(frame: pd.DataFrame, official: float, at: int, omniglot: bool) ->
         mode="lines",
         hovertemplate="chance %{y:.1%}<extra></extra>",
     )
-    if omniglot:
-        _mark(figure, at, "people, official", published.HUMAN, style.GREEN, "star")
-        _mark(figure, at, "paper, official", published.CONVNET, style.ORANGE, "square")
-    whose = "official" if omniglot else "test"
-    _mark(figure, at, f"ours, {whose}", official, style.BLUE, "diamond-open")
+    if is_omniglot:
+        _add_marker(figure, n_way, "humans, official", published.HUMAN, style.GREEN, "star")
+        _add_marker(figure, n_way, "paper, official", published.CONVNET, style.ORANGE, "square")
+    name = f"ours, {'official' if is_omniglot else 'test'}"
+    _add_marker(figure, n_way, name, official, style.BLUE, "diamond-open")
     axis = {"title": {"text": "N, candidates per episode"}, "dtick": 2}
     return style.apply_style(
         figure, height=480, xaxis=axis, yaxis=style.percent_axis("one-shot accuracy")
     )
 
 
-def _band(figure: go.Figure, frame: pd.DataFrame) -> None:
-    """Draw the mean over the fits, and what lies between the least and the most of them."""
-    x = frame["n_way"]
-    edge: dict[str, Any] = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
-    figure.add_scatter(x=x, y=frame["most"], showlegend=False, **edge)
-    filled = {"fill": "tonexty", "fillcolor": "rgba(0,114,178,0.25)"}
-    figure.add_scatter(x=x, y=frame["least"], name="least to most over the fits", **edge, **filled)
-    figure.add_scatter(
-        x=x,
-        y=frame["mean"],
-        mode="lines+markers",
-        line={"color": style.BLUE},
-        name="random within-alphabet episodes, mean",
-        customdata=frame[["mean", "least", "most"]],
-        hovertemplate=_hover("%{x}-way: "),
-    )
-
-
-def _mark(figure: go.Figure, x: int, name: str, y: float, colour: str, symbol: str) -> None:
-    """Draw one figure that is known of one number of candidates alone."""
-    figure.add_scatter(
-        x=[x],
-        y=[y],
-        mode="markers",
-        marker={"color": colour, "symbol": symbol, "size": 12, "line": {"width": 2}},
-        name=name,
-        hovertemplate=f"{name}: %{{y:.1%}}<extra></extra>",
-    )
-
-
-def _error_bars(rows: pd.DataFrame) -> dict[str, Any]:
-    """Return fine bars from the least to the most of the fits."""
-    return {
-        "array": rows["most"] - rows["mean"],
-        "arrayminus": rows["mean"] - rows["least"],
-        "thickness": 1,
-        "color": style.GREY,
-    }
-
-
 def alphabet_plot(frame: pd.DataFrame) -> go.Figure:
-    """Return bars per alphabet, one small figure for each N.
+    """Return bars by alphabet, one subplot for each N.
 
     Args:
-        frame: of :func:`hpo.report.retraining.frames.alphabet_frame`.
+        frame: from :func:`hpo.report.retraining.frames.alphabet_frame`.
     """
     frame = frame.assign(alphabet=frame["alphabet"].map(style.escape_markup))
     all_n = sorted(frame["n_way"].unique())
-    order = frame[frame["n_way"] == all_n[-1]].sort_values(["part", "mean"])["alphabet"].tolist()
+    largest_n = frame[frame["n_way"] == all_n[-1]]
+    order = largest_n.sort_values(["part", "mean"])["alphabet"].tolist()
     figure = make_subplots(
         1,
         len(all_n),
@@ -103,16 +67,11 @@ def alphabet_plot(frame: pd.DataFrame) -> go.Figure:
         horizontal_spacing=0.015,
         subplot_titles=[f"{n}-way" for n in all_n],
     )
-    looks = {
-        "test": (style.BLUE, "test"),
-        "val": (style.ORANGE, "validation: chose the configuration"),
-    }
     for i, n in enumerate(all_n):
-        for part, (colour, name) in looks.items():
+        for part, (colour, name) in PART_STYLES.items():
             rows = frame[(frame["n_way"] == n) & (frame["part"] == part)]
-            rows = rows.set_index("alphabet").reindex(
-                [a for a in order if a in set(rows["alphabet"])]
-            )
+            alphabets = [alphabet for alphabet in order if alphabet in set(rows["alphabet"])]
+            rows = rows.set_index("alphabet").reindex(alphabets)
             figure.add_bar(
                 x=rows["mean"],
                 y=rows.index,
@@ -122,8 +81,8 @@ def alphabet_plot(frame: pd.DataFrame) -> go.Figure:
                 legendgroup=part,
                 showlegend=i == 0 and len(rows) > 0,
                 error_x=_error_bars(rows),
-                customdata=rows[["mean", "least", "most"]],
-                hovertemplate=_hover("%{y}<br>"),
+                customdata=rows[["mean", "lowest", "highest"]],
+                hovertemplate=_hover_text("%{y}<br>"),
                 row=1,
                 col=i + 1,
             )
@@ -136,10 +95,10 @@ def alphabet_plot(frame: pd.DataFrame) -> go.Figure:
 
 
 def lake_run_plot(frame: pd.DataFrame) -> go.Figure:
-    """Return a bar per official run.
+    """Return a bar by run of official episodes.
 
     Args:
-        frame: of :func:`hpo.report.retraining.frames.lake_run_frame`.
+        frame: from :func:`hpo.report.retraining.frames.lake_run_frame`.
     """
     figure = go.Figure(
         go.Bar(
@@ -147,41 +106,42 @@ def lake_run_plot(frame: pd.DataFrame) -> go.Figure:
             y=frame["mean"],
             marker={"color": style.BLUE},
             error_y=_error_bars(frame),
-            customdata=frame[["mean", "least", "most"]],
-            hovertemplate=_hover("%{x}: "),
+            customdata=frame[["mean", "lowest", "highest"]],
+            hovertemplate=_hover_text("%{x}: "),
         )
     )
     axis = style.percent_axis("accuracy") | {"range": [0, 1.05]}
     return style.apply_style(figure, height=360, xaxis_title="block of episodes", yaxis=axis)
 
 
-def confusion_plot(shares: dict[str, np.ndarray]) -> go.Figure:
-    """Return the confusion matrix of one alphabet at a time, chosen from a list.
+def confusion_plot(matrices: dict[str, np.ndarray], character: str) -> go.Figure:
+    """Return the confusion matrix of one alphabet at a time, which the reader chooses from a menu.
 
     Args:
-        shares: of :func:`hpo.report.retraining.frames.confusion_shares`.
+        matrices: from :func:`hpo.report.retraining.frames.confusion_matrices`.
+        character: word for a character of the data set.
     """
-    if not shares:
-        return style.empty_figure("Nothing was asked of any alphabet.")
+    if not matrices:
+        return style.empty_figure("There were no episodes.")
     figure = go.Figure()
-    for name, shares_CC in shares.items():
-        number = np.arange(1, len(shares_CC) + 1, dtype="int16")
+    for i, matrix_CC in enumerate(matrices.values()):
+        number = np.arange(1, len(matrix_CC) + 1, dtype="int16")
         figure.add_heatmap(
             x=number,
             y=number,
-            z=shares_CC,
+            z=matrix_CC,
             zmin=0,
             zmax=1,
-            colorscale=style.SCALE,
-            colorbar=style.colour_bar("share"),
-            visible=name == next(iter(shares)),
-            hovertemplate="character %{y} taken for %{x}: %{z:.1%}<extra></extra>",
+            colorscale=style.COLOUR_SCALE,
+            colorbar=style.colour_bar("episodes"),
+            visible=i == 0,
+            hovertemplate=f"{character} %{{y}} answered as %{{x}}: %{{z:.1%}}<extra></extra>",
         )
-    figure = style.apply_style(figure, height=560, updatemenus=[_one_of(list(shares))])
+    figure = style.apply_style(figure, height=560, updatemenus=[_menu(list(matrices))])
     figure.update_layout(margin={"t": 80})
-    figure.update_xaxes(title={"text": "answer (number of the character)"}, constrain="domain")
+    figure.update_xaxes(title={"text": f"answer ({character} number)"}, constrain="domain")
     figure.update_yaxes(
-        title={"text": "asked (number of the character)"},
+        title={"text": f"query ({character} number)"},
         autorange="reversed",
         scaleanchor="x",
         constrain="domain",
@@ -189,13 +149,61 @@ def confusion_plot(shares: dict[str, np.ndarray]) -> go.Figure:
     return figure
 
 
-def _one_of(names: list[str]) -> dict[str, Any]:
-    """Return the list from which one of a figure's traces is chosen."""
+def _add_band(figure: go.Figure, frame: pd.DataFrame) -> None:
+    """Add the mean over the fits, and the band between the lowest and the highest fit."""
+    x = frame["n_way"]
+    edge: dict[str, Any] = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    figure.add_scatter(x=x, y=frame["highest"], showlegend=False, **edge)
+    fill = {"fill": "tonexty", "fillcolor": BAND_COLOUR}
+    figure.add_scatter(x=x, y=frame["lowest"], name="lowest to highest fit", **edge, **fill)
+    figure.add_scatter(
+        x=x,
+        y=frame["mean"],
+        mode="lines+markers",
+        line={"color": style.BLUE},
+        name="random episodes, mean",
+        customdata=frame[["mean", "lowest", "highest"]],
+        hovertemplate=_hover_text("%{x}-way: "),
+    )
+
+
+def _add_marker(
+    figure: go.Figure, n_way: int, name: str, accuracy: float, colour: str, symbol: str
+) -> None:
+    """Add an accuracy that is known for one number of candidates only."""
+    figure.add_scatter(
+        x=[n_way],
+        y=[accuracy],
+        mode="markers",
+        marker={"color": colour, "symbol": symbol, "size": 12, "line": {"width": 2}},
+        name=name,
+        hovertemplate=f"{name}: %{{y:.1%}}<extra></extra>",
+    )
+
+
+def _error_bars(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return thin bars from the lowest to the highest fit."""
+    return {
+        "array": rows["highest"] - rows["mean"],
+        "arrayminus": rows["mean"] - rows["lowest"],
+        "thickness": 1,
+        "color": style.GREY,
+    }
+
+
+def _hover_text(prefix: str) -> str:
+    """Return a hover template for the mean with the lowest and the highest fit."""
+    values = "%{customdata[0]:.1%} (%{customdata[1]:.1%}–%{customdata[2]:.1%})"
+    return f"{prefix}{values}<extra></extra>"
+
+
+def _menu(names: list[str]) -> dict[str, Any]:
+    """Return a menu that shows one trace of a figure and hides the others."""
     buttons = [
         {
             "label": style.escape_markup(name),
             "method": "update",
-            "args": [{"visible": [name == n for n in names]}],
+            "args": [{"visible": [name == other for other in names]}],
         }
         for name in names
     ]

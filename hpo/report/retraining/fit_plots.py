@@ -1,6 +1,4 @@
-"""Figures of a retraining's fits: how each learned, and how it verifies."""
-
-from typing import Any
+"""Plots of the fits of a retraining: how each was trained, and its ROC curve."""
 
 import numpy as np
 import pandas as pd
@@ -8,44 +6,45 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from hpo.report import style
+from model.verification import VerificationMetrics
+
+ROC_COLOURS = (style.BLUE, style.GREEN, style.PURPLE)
+FIT_COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY)
 
 
-def roc_plot(seeds: list[dict[str, Any]]) -> go.Figure:
-    """Return each fit's ROC curve on 10,000 test pairs, and where the chosen threshold lies."""
-    held_out = [seed for seed in seeds if seed["verification"]]
-    if not held_out:
+def roc_plot(verification_by_seed: dict[int, VerificationMetrics]) -> go.Figure:
+    """Return the ROC curve of each fit on the test pairs, with the point of its threshold."""
+    if not verification_by_seed:
         return style.empty_figure(
-            "Trained on the validation alphabets: no threshold could be chosen."
+            "The validation alphabets were trained on, so no threshold could be chosen."
         )
     figure = go.Figure()
-    for i, seed in enumerate(held_out):
-        found, colour = seed["verification"], (style.BLUE, style.GREEN, style.PURPLE)[i % 3]
-        rates = found["roc"]
+    for i, (seed, metrics) in enumerate(verification_by_seed.items()):
         figure.add_scatter(
-            x=np.array(rates["false"], "float32"),
-            y=np.array(rates["true"], "float32"),
+            x=np.array(metrics.roc.false, "float32"),
+            y=np.array(metrics.roc.true, "float32"),
             mode="lines",
-            line={"color": colour, "width": 1.5},
-            name=f"seed {seed['seed']}",
+            line={"color": ROC_COLOURS[i % len(ROC_COLOURS)], "width": 1.5},
+            name=f"seed {seed}",
             hovertemplate="called same: %{y:.1%} of the same, %{x:.1%} of the different"
             "<extra></extra>",
         )
+        accuracy = f"{metrics.test_accuracy:.1%} of the pairs correct"
         figure.add_scatter(
-            x=[found["chosen"]["false"]],
-            y=[found["chosen"]["true"]],
+            x=[metrics.chosen.false],
+            y=[metrics.chosen.true],
             mode="markers",
             marker={"color": style.ORANGE, "size": 10, "symbol": "x"},
             name="threshold chosen on validation",
             showlegend=i == 0,
-            hovertemplate=f"threshold {found['threshold']:.2f}: {found['test_accuracy']:.1%} right"
-            "<extra></extra>",
+            hovertemplate=f"threshold {metrics.threshold:.2f}: {accuracy}<extra></extra>",
         )
     figure = style.apply_style(figure, height=460)
-    chosen = [seed["verification"]["chosen"] for seed in held_out]
-    right = max(0.5, *(1.05 * point["false"] for point in chosen))
-    low = min(0.5, *(0.95 * point["true"] for point in chosen))
+    points = [metrics.chosen for metrics in verification_by_seed.values()]
+    right = max(0.5, *(1.05 * point.false for point in points))
+    bottom = min(0.5, *(0.95 * point.true for point in points))
     figure.update_xaxes(**style.percent_axis("different pairs called same"), range=[0, right])
-    figure.update_yaxes(**style.percent_axis("same pairs called same"), range=[low, 1.005])
+    figure.update_yaxes(**style.percent_axis("same pairs called same"), range=[bottom, 1.005])
     return figure
 
 
@@ -53,19 +52,18 @@ def training_plot(frame: pd.DataFrame) -> go.Figure:
     """Return loss and validation accuracy of every fit by epoch.
 
     Args:
-        frame: of :func:`hpo.report.retraining.frames.fit_frame`.
+        frame: from :func:`hpo.report.retraining.frames.fit_frame`.
     """
     if frame.empty:
-        return style.empty_figure("A saved network does not know how it was trained.")
+        return style.empty_figure("A saved network does not contain its training history.")
     figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.08)
     for i, (seed, rows) in enumerate(frame.groupby("seed")):
-        colour = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY)[i % 5]
         for row, (column, form) in enumerate((("loss", ".3f"), ("accuracy", ".1%")), start=1):
             figure.add_scatter(
                 x=rows["epoch"],
                 y=rows[column],
                 mode="lines",
-                line={"color": colour},
+                line={"color": FIT_COLOURS[i % len(FIT_COLOURS)]},
                 name=f"seed {seed}",
                 legendgroup=str(seed),
                 showlegend=row == 1,

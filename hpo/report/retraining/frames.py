@@ -1,109 +1,173 @@
-"""A retraining's result.json and predictions.csv as frames; nothing here draws."""
+"""Data frames and table rows of a retraining's report, for the terminal too; nothing is drawn here.
 
-from typing import Any
+Frames over the fits have the columns ``mean``, ``lowest`` and ``highest``.
+"""
+
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 
+from data.labels import alphabet_label, episodes_label
+from hpo.refit.result import RetrainResult
+from model.evaluate import N_COPIES
 from model.similarity import similarity
+from model.summary import MeanSd
 from model.test_metrics import REPORTED_WAYS
 
-Result = dict[str, Any]
+AVERAGED = f"with {N_COPIES} distorted copies averaged"
+N_CONFUSIONS = 12
 
 
-def n_way_frame(result: Result) -> pd.DataFrame:
-    """Return ``n_way``, ``mean``, ``least``, ``most`` over the fits: random test episodes."""
-    names = list(result["seeds"][0]["random_episodes"])
-    each = pd.DataFrame([seed["random_episodes"] for seed in result["seeds"]])[names]
-    mean = [result["summary"]["random_episodes"][name]["mean"] for name in names]
+@dataclass(frozen=True)
+class HeadlineRow:
+    """One metric of a retraining; accuracies in [0, 1].
+
+    Args:
+        name: what was measured.
+        summary: mean and standard deviation over the fits.
+        fits: accuracy of every fit.
+        baseline: accuracy of 1-NN on pixels; None if it was not measured.
+    """
+
+    name: str
+    summary: MeanSd
+    fits: list[float]
+    baseline: float | None = None
+
+
+def headline_rows(result: RetrainResult) -> list[HeadlineRow]:
+    """Return the headline metrics of a retraining, the official accuracy first."""
+    summary, baseline = result.summary, result.baseline
+    metrics = [seed.metrics for seed in result.seeds]
+    n_episodes, label = baseline.official.n_episodes, episodes_label(result.data)
+    rows = [
+        HeadlineRow(
+            f"{label} {n_episodes} episodes, {result.n_way}-way",
+            summary.official,
+            [m.official.accuracy for m in metrics],
+            baseline.official.accuracy,
+        ),
+        HeadlineRow(AVERAGED, summary.averaged, [m.averaged.official for m in metrics]),
+    ]
+    for n in (n for n in REPORTED_WAYS if n in summary.random_episodes):
+        accuracies = [m.random_episodes[n] for m in metrics]
+        name = f"random within-{alphabet_label(result.data)}, {n}-way"
+        mean = summary.random_episodes[n]
+        rows.append(HeadlineRow(name, mean, accuracies, baseline.random_episodes.get(n)))
+    if summary.verification:
+        accuracies = [m.verification.test_accuracy for m in metrics if m.verification]
+        rows.append(HeadlineRow("verification", summary.verification, accuracies))
+    if summary.validation:
+        accuracies = [m.validation_accuracy or 0.0 for m in metrics]
+        name = "validation episodes"
+        rows.append(HeadlineRow(name, summary.validation, accuracies, baseline.validation_accuracy))
+    if summary.averaged_validation:
+        accuracies = [m.averaged.validation_accuracy or 0.0 for m in metrics]
+        rows.append(HeadlineRow(AVERAGED, summary.averaged_validation, accuracies))
+    return rows
+
+
+def n_way_frame(result: RetrainResult) -> pd.DataFrame:
+    """Return ``n_way``, ``mean``, ``lowest``, ``highest`` on random episodes of the test."""
+    by_way = result.summary.random_episodes
+    fits = pd.DataFrame([seed.metrics.random_episodes for seed in result.seeds])[list(by_way)]
     return pd.DataFrame(
         {
-            "n_way": [int(name) for name in names],
-            "mean": mean,
-            "least": each.min().to_numpy(),
-            "most": each.max().to_numpy(),
+            "n_way": list(by_way),
+            "mean": [summary.mean for summary in by_way.values()],
+            "lowest": fits.min().to_numpy(),
+            "highest": fits.max().to_numpy(),
         }
     )
 
 
-def alphabet_frame(result: Result) -> pd.DataFrame:
-    """Return ``alphabet``, ``part`` (test or val), ``n_way``, ``mean``, ``least``, ``most``."""
+def alphabet_frame(result: RetrainResult) -> pd.DataFrame:
+    """Return ``alphabet``, ``part`` (test or val), ``n_way``, ``mean``, ``lowest``, ``highest``."""
     rows = []
-    for part, found in result["summary"]["by_alphabet"].items():
-        for name, means in found.items():
-            for n in (str(n) for n in REPORTED_WAYS if str(n) in means):
-                each = [seed["by_alphabet"][part][name][n] for seed in result["seeds"]]
-                rows.append((name, part, int(n), means[n], min(each), max(each)))
-    return pd.DataFrame(rows, columns=["alphabet", "part", "n_way", "mean", "least", "most"])
+    for part, alphabets in result.summary.by_alphabet.items():
+        for name, means in alphabets.items():
+            for n in (n for n in REPORTED_WAYS if n in means):
+                fits = [seed.metrics.by_alphabet[part][name][n] for seed in result.seeds]
+                rows.append((name, part, n, means[n], min(fits), max(fits)))
+    columns = ["alphabet", "part", "n_way", "mean", "lowest", "highest"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def lake_run_frame(result: Result) -> pd.DataFrame:
-    """Return ``lake_run``, ``mean``, ``least``, ``most``: the official runs of 20 episodes."""
-    each = pd.DataFrame([seed["official"]["per_lake_run"] for seed in result["seeds"]])
-    mean = pd.Series(result["summary"]["official_per_lake_run"])
-    frame = pd.DataFrame({"mean": mean, "least": each.min(), "most": each.max()})
+def lake_run_frame(result: RetrainResult) -> pd.DataFrame:
+    """Return ``lake_run``, ``mean``, ``lowest``, ``highest`` of the official runs."""
+    fits = pd.DataFrame([seed.metrics.official.per_lake_run for seed in result.seeds])
+    mean = pd.Series(result.summary.official_per_lake_run)
+    frame = pd.DataFrame({"mean": mean, "lowest": fits.min(), "highest": fits.max()})
     return frame.rename_axis("lake_run").reset_index()
 
 
-def fit_frame(result: Result) -> pd.DataFrame:
-    """Return ``seed``, ``epoch``, ``loss``, ``accuracy`` (NaN without validation) of every fit."""
-    parts = [pd.DataFrame(s["history"]).assign(seed=s["seed"]) for s in _with_history(result)]
-    columns = ["seed", "epoch", "loss", "accuracy"]
-    frame = pd.concat(parts) if parts else pd.DataFrame(columns=columns)
-    return frame[columns].astype({"accuracy": float})
+def fit_frame(result: RetrainResult) -> pd.DataFrame:
+    """Return ``seed``, ``epoch``, ``loss``, ``accuracy`` (NaN without validation) of all epochs."""
+    rows = [
+        {"seed": seed.seed, **asdict(epoch)}
+        for seed in result.seeds
+        for epoch in (seed.fit.history if seed.fit else [])
+    ]
+    frame = pd.DataFrame(rows, columns=["seed", "epoch", "loss", "accuracy"])
+    return frame.astype({"accuracy": float})
 
 
-def _with_history(result: Result) -> list[dict[str, Any]]:
-    return [seed for seed in result["seeds"] if seed.get("history")]
+def thresholds(result: RetrainResult) -> dict[int, float]:
+    """Return the threshold of verification, a logit, by seed; only of fits that have one."""
+    return {
+        seed.seed: seed.metrics.verification.threshold
+        for seed in result.seeds
+        if seed.metrics.verification
+    }
 
 
-def thresholds(result: Result) -> dict[int, float]:
-    """Return the logit from which on each seed's verification says "same", where one was chosen."""
-    return {s["seed"]: s["verification"]["threshold"] for s in result["seeds"] if s["verification"]}
+def error_frame(predictions: pd.DataFrame, threshold_by_seed: dict[int, float]) -> pd.DataFrame:
+    """Return the official episodes that at least one fit got wrong, the largest margin first.
 
-
-def error_frame(predictions: pd.DataFrame, threshold: dict[int, float]) -> pd.DataFrame:
-    """Return the official episodes that some fit answered wrongly, the surest error first.
+    The margin is the logit of the wrong answer minus that of the right one. Of several fits with
+    the same error, the row is that of the largest margin.
 
     Args:
         predictions: content of predictions.csv.
-        threshold: of each seed; see :func:`thresholds`. Without one it is 0.
+        threshold_by_seed: from :func:`thresholds`; 0 is used for a seed without a threshold.
 
-    Columns beside those of predictions.csv (of the fit that was surest): ``n_wrong`` of ``n_fits``,
-    and the two drawings' similarities ``p_right`` and ``p_answer`` in (0, 1).
+    Returns:
+        The columns of ``predictions``, ``n_wrong`` (fits that got the episode wrong), ``n_fits``,
+        and the similarities to the query in (0, 1): ``p_right`` and ``p_answer``.
     """
     logits = torch.tensor(predictions[["logit_right", "logit_answer"]].to_numpy())
-    zero = torch.tensor([threshold.get(seed, 0.0) for seed in predictions["seed"]])
-    p = similarity(logits, zero[:, None]).numpy()
+    threshold = torch.tensor([threshold_by_seed.get(seed, 0.0) for seed in predictions["seed"]])
+    p = similarity(logits, threshold[:, None]).numpy()
     frame = predictions.assign(p_right=p[:, 0], p_answer=p[:, 1], n_fits=predictions.seed.nunique())
     wrong = frame[frame["character"] != frame["answer"]]
     wrong = wrong.assign(margin=wrong["logit_answer"] - wrong["logit_right"])
     wrong = wrong.sort_values("margin", ascending=False)
     counts = wrong.groupby(["lake_run", "item"]).size().rename("n_wrong")
-    first = wrong.drop_duplicates(["lake_run", "item"])
-    return first.merge(counts, on=["lake_run", "item"]).reset_index(drop=True)
+    largest_margin = wrong.drop_duplicates(["lake_run", "item"])
+    return largest_margin.merge(counts, on=["lake_run", "item"]).reset_index(drop=True)
 
 
-def confusion_shares(confusions: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return by alphabet a C×C float32 matrix: how often each character was taken for each.
+def confusion_matrices(confusions: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return a C×C float32 matrix by alphabet: fraction of a character's episodes by answer.
 
     Args:
         confusions: ``alphabet``, ``character``, ``answer``, ``count``.
     """
-    found = {}
+    matrices = {}
     for name, rows in confusions.groupby("alphabet"):
         n = int(rows[["character", "answer"]].to_numpy().max()) + 1
         counts_CC = np.zeros((n, n), "float32")
         np.add.at(counts_CC, (rows["character"], rows["answer"]), rows["count"])
-        found[str(name)] = counts_CC / np.maximum(counts_CC.sum(1, keepdims=True), 1)
-    return found
+        matrices[str(name)] = counts_CC / np.maximum(counts_CC.sum(1, keepdims=True), 1)
+    return matrices
 
 
-def top_confusions(confusions: pd.DataFrame, n: int = 12) -> pd.DataFrame:
-    """Return the ``n`` greatest shares of a character's episodes answered by one other character.
+def top_confusions(confusions: pd.DataFrame, n: int = N_CONFUSIONS) -> pd.DataFrame:
+    """Return the ``n`` most frequent wrong answers, relative to the episodes of the character.
 
-    Columns: ``alphabet``, ``character``, ``answer``, ``share``.
+    Columns: ``alphabet``, ``character``, ``answer``, ``share`` in [0, 1].
     """
     keys = ["alphabet", "character"]
     shares = confusions.groupby([*keys, "answer"], as_index=False)["count"].sum()

@@ -1,4 +1,4 @@
-"""Drawings for a retraining's report: errors, the paper's figures remade, confused characters.
+"""Pictures of a retraining's report: errors, confusions, and the paper's Figures 1, 5 and 7.
 
 Tensor suffixes: N images, H W pixels, 7 parameters of a distortion.
 """
@@ -9,49 +9,36 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from data.affine import distort, draw_distortions, identity_parameters
+from data.affine import distort, identity_parameters, sample_distortions
 from data.drawings import Drawings
-from data.pictures import drawing_png, encode_png, stretch_contrast, tile
+from data.pictures import drawing_png, encode_png, stretch_contrast, tile_images
 from data.splits import Split
 from hpo.report.html_page import Picture
 from model.losses import to_input
 
 
-def _position(drawings: Drawings, character: int, drawer: int) -> int:
-    """Return where a character's drawing by a drawer (from 1, as in the archives) lies."""
-    wanted = (drawings.character_N == character) & (drawings.drawer_N == drawer - 1)
-    return int(wanted.nonzero()[0, 0])
-
-
-def format_probability(p: float) -> str:
-    """Return a similarity in (0, 1) as percent with one decimal; a tiny one by its power of ten."""
-    if p < 1e-30:
-        return "<1e-30"
-    return f"{p:.1%}" if p >= 0.0005 else f"{p:.0e}".replace("e-0", "e-")
-
-
 def error_images(errors: pd.DataFrame, test: Drawings) -> list[Picture]:
-    """Return a picture per error: query, right and chosen support drawing.
+    """Return a picture by error: the query, and the right and the chosen support drawing.
 
     Args:
-        errors: of :func:`hpo.report.retraining.frames.error_frame`.
-        test: the test drawings, of any size.
+        errors: from :func:`hpo.report.retraining.frames.error_frame`.
+        test: test drawings of any size.
     """
 
-    def drawing(character: int, drawer: int) -> bytes:
+    def png(character: int, drawer: int) -> bytes:
         return drawing_png(test.images_NHW[_position(test, character, drawer)])
 
     return [
         Picture(
             [
-                ("query", drawing(row.character, row.query_drawer)),
+                ("query", png(row.character, row.query_drawer)),
                 (
-                    f"right\n{format_probability(row.p_right)}",
-                    drawing(row.character, row.support_drawer),
+                    f"right\n{format_similarity(row.p_right)}",
+                    png(row.character, row.support_drawer),
                 ),
                 (
-                    f"chosen\n{format_probability(row.p_answer)}",
-                    drawing(row.answer, row.support_drawer),
+                    f"chosen\n{format_similarity(row.p_answer)}",
+                    png(row.answer, row.support_drawer),
                 ),
             ],
             f"{row.alphabet}, run {row.lake_run:02} item {row.item} · wrong in {row.n_wrong} of "
@@ -62,53 +49,59 @@ def error_images(errors: pd.DataFrame, test: Drawings) -> list[Picture]:
 
 
 def episode_image(split: Split) -> Picture:
-    """Return an official episode: the query, and the twenty drawings that it is one of.
+    """Return an official episode: the query, and its support drawings as tiles.
 
     Source: Koch 2015 Figure 1.
     """
     official, images = split.official, split.test.images_NHW
     support = official.support_RS[0]
     n_columns = ceil(sqrt(len(support)))
-    right = int(official.target_RQ[0, 0]) + 1
+    number = int(official.target_RQ[0, 0]) + 1
     return Picture(
         [
             ("query", drawing_png(images[official.query_RQ[0, 0]])),
-            (f"support; number {right} is right", encode_png(tile(images[support], n_columns))),
+            (
+                f"support; number {number} is right",
+                encode_png(tile_images(images[support], n_columns)),
+            ),
         ],
     )
 
 
 def distortion_image(split: Split, n: int = 15) -> Picture:
-    """Return a training drawing and distorted copies of it.
+    """Return a training drawing and ``n`` distorted copies of it.
 
     Source: Koch 2015 Figure 5.
     """
     x_1CHW = to_input(split.train.images_NHW[:1])
     generator = torch.Generator().manual_seed(0)
     T_N7 = torch.cat(
-        [identity_parameters(torch.device("cpu"))[None], draw_distortions(n, generator=generator)]
+        [identity_parameters(torch.device("cpu"))[None], sample_distortions(n, generator=generator)]
     )
     copies = distort(x_1CHW.expand(n + 1, -1, -1, -1), T_N7).squeeze(1)
-    return Picture([("a drawing (top left) and distorted copies", encode_png(tile(copies, 4)))])
+    return Picture(
+        [("a drawing (top left) and distorted copies", encode_png(tile_images(copies, 4)))]
+    )
 
 
 def filter_image(filters_NHW: Tensor) -> Picture:
-    """Return the first layer's filters, each stretched from its least to its greatest weight.
+    """Return the filters of the first layer; the contrast of each is stretched to its range.
 
     Source: Koch 2015 Figure 7.
     """
     n_columns = ceil(sqrt(2 * len(filters_NHW)))
     zoom = max(1, 32 // filters_NHW.shape[-1])
-    sheet = encode_png(tile(stretch_contrast(filters_NHW), n_columns, zoom))
-    return Picture([("filters of conv1, greatest weight black", sheet)])
+    sheet = encode_png(tile_images(stretch_contrast(filters_NHW), n_columns, zoom))
+    return Picture([("filters of conv1, highest weight black", sheet)])
 
 
-def confusion_images(top: pd.DataFrame, split: Split) -> list[Picture]:
-    """Return the characters that are taken for each other most often.
+def confusion_images(top: pd.DataFrame, split: Split, character: str) -> list[Picture]:
+    """Return the characters that are confused most often, as pairs of drawings.
 
     Args:
-        top: of :func:`hpo.report.retraining.frames.top_confusions`.
-        split: whose test and validation drawings are shown.
+        top: from :func:`hpo.report.retraining.frames.top_confusions`.
+        split: data set with the test and validation drawings.
+        character: word for a character of the data set.
     """
     pictures = []
     for row in top.itertuples():
@@ -118,7 +111,20 @@ def confusion_images(top: pd.DataFrame, split: Split) -> list[Picture]:
             drawing_png(part.images_NHW[int(part.first_C[first + number])])
             for number in (row.character, row.answer)
         ]
-        labels = (f"character {row.character + 1}", f"taken for {row.answer + 1}")
+        labels = (f"{character} {row.character + 1}", f"answered as {row.answer + 1}")
         caption = f"{row.alphabet}: in {row.share:.1%} of its episodes"
         pictures.append(Picture(list(zip(labels, images, strict=True)), caption))
     return pictures
+
+
+def format_similarity(p: float) -> str:
+    """Return a similarity in (0, 1) as percent; below 0.05 % as a power of ten."""
+    if p < 1e-30:
+        return "<1e-30"
+    return f"{p:.1%}" if p >= 0.0005 else f"{p:.0e}".replace("e-0", "e-")
+
+
+def _position(drawings: Drawings, character: int, drawer: int) -> int:
+    """Return the position of a drawing; drawers are numbered from 1 as in the archives."""
+    matches_N = (drawings.character_N == character) & (drawings.drawer_N == drawer - 1)
+    return int(matches_N.nonzero()[0, 0])

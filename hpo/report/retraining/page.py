@@ -1,219 +1,212 @@
-"""What a retraining's report says in words and tables.
-
-The report of a retraining: what was reached on the test, and what goes wrong there."""
+"""The report of a retraining: accuracies on the test, errors, and how they were obtained."""
 
 import pandas as pd
 from torch import Tensor
 
-from data.labels import data_caveat, test_episodes_label
+from data.labels import alphabet_label, character_label, data_caveat, episodes_label
+from data.published import CITED_ACCURACY, KOCH_ACCURACY
 from data.splits import Split
 from data.text import redact_command, redact_storage
-from hpo.refit.published import ADDED, CITED
-from hpo.refit.result import format_mean, lookup, official_n_way, reported_metrics
+from hpo.refit.result import RetrainResult
 from hpo.report.html_page import Page, Section
 from hpo.report.retraining import accuracy_plots, fit_plots, frames, images
-from hpo.report.retraining.frames import Result
+from model.summary import MeanSd, format_mean
 
-
-def result_headline(result: Result) -> str:
-    """Return the official figure with its spread over fits and its interval."""
-    low, high = result["official_interval"]
-    n, official = len(result["seeds"]), result["baseline"]["official"]["n_episodes"]
-    adjective = test_episodes_label(result["data"])
-    whose = f"Lake's official {official}" if adjective == "official" else f"{official} {adjective}"
-    fits = "1 fit" if n == 1 else f"mean ± standard deviation of {n} fits"
-    return (
-        f"{format_mean(result['summary']['official'])} of {whose} episodes ({fits}; "
-        f"95\u00a0% interval of one network {low:.1%} to {high:.1%})"
-    )
-
-
-def result_facts(result: Result) -> dict[str, str]:
-    """Return what was fitted, on what, by what, a line each."""
-    made, config = result["provenance"], result["config"]
-    model, fit = config["model"], config["fit"]
-    held = ("study", "trial", "study_value", "worth", "train_on", "storage")
-    given = {name: str(result[name]) for name in held if name in result}
-    if "study_value" in given:
-        given["study_value"] = f"{result['study_value']:.1%} of the study's validation episodes"
-    rates = [f"{r['lr']:.3g}/{r['momentum']:.3g}/{r['l2_penalty']:.2g}" for r in fit["rates"]]
-    return given | {
-        "storage": redact_storage(given.get("storage", "–")),
-        "network": " · ".join(f"{name} {value}" for name, value in model.items()),
-        "lr/momentum/l2": "conv1 … conv4, fc1, head: " + ", ".join(rates),
-        "fit": " · ".join(f"{n} {v}" for n, v in fit.items() if n != "rates"),
-        "seconds per fit": ", ".join(
-            f"{s['seconds']:.0f}" for s in result["seeds"] if "seconds" in s
-        ),
-        "data": f"{result['data']}, digest {result['data_digest'][:12]}",
-        "versions": " · ".join(f"{n} {v}" for n, v in made["versions"].items()),
-        "machine": " · ".join(str(made[n]) for n in ("cpu", "device", "precision")),
-        "commit": f"{made['commit']}{' with changes' if made['dirty'] else ''}",
-        "command": redact_command(made["command"]),
-    }
-
-
-def headline_table(result: Result) -> list[list[str]]:
-    """Return mean ± deviation and every fit's figure, a row each."""
-    rows = [["", "ours", *(f"seed {s['seed']}" for s in result["seeds"]), "1-NN on pixels"]]
-    for name, line in reported_metrics(result):
-        each = [f"{lookup(seed, line.seed):.1%}" for seed in result["seeds"]]
-        base = lookup(result["baseline"], line.baseline)
-        mean = format_mean(lookup(result["summary"], line.summary))
-        rows.append([name, mean, *each, "–" if base is None else f"{base:.1%}"])
-    return rows
-
-
-def table_2_with_ours(result: Result) -> list[list[str]]:
-    """Return the paper's Table 2 with our row where it belongs."""
-    ours = result["summary"]["official"]
-    rows = [(share, name, f"{100 * share:.1f} %") for name, share in (CITED | ADDED).items()]
-    rows.append((ours["mean"], "ours", format_mean(ours)))
-    shown = [[name, said] for _, name, said in sorted(rows, key=lambda row: -row[0])]
-    return [["20-way one-shot, official episodes", "right"], *shown]
-
-
-MOST_ERRORS = 120
-
-CHOSE = "The validation alphabets (orange) chose configuration and epoch."
-
-EASIER = (
-    "The official 400 are easier: the marks at N = 20 compare with each other, not with the curve."
-)
-
-VERIFIED = (
-    "Same character or not, 10,000 pairs of the test alphabets. The threshold was chosen on "
-    "validation pairs."
-)
-
-HOW_SURE = (
-    "The surest error comes first; under each drawing, its similarity to the query: 50\u00a0% is "
-    "where verification begins to say “same”, if validation pairs have chosen it."
-)
-
-CHOSEN = (
+MAX_ERRORS = 120  # pictures of errors
+CHOSEN_ON_VALIDATION = (
     "Nothing was chosen on the test alphabets: configuration, epoch and verification threshold "
-    "come from validation."
+    "were chosen on validation."
 )
-
-CONFIGURED = (
-    "Nothing was chosen on the test alphabets: the configuration comes from validation, whose "
-    "alphabets were then trained on too, to the last epoch."
+TRAINED_ON_VALIDATION = (
+    "Nothing was chosen on the test alphabets: the configuration was chosen on validation. The "
+    "validation alphabets were then trained on too, up to the last epoch."
 )
-
-
-def held_out(result: Result) -> bool:
-    """Return whether the validation alphabets were kept from training."""
-    return result["summary"]["verification"] is not None
-
-
-def accuracy_sections(result: Result) -> list[Section]:
-    """Return the parts that say how often the networks are right, and where."""
-    omniglot, official = result["data"] == "omniglot", result["summary"]["official"]["mean"]
-    ways = frames.n_way_frame(result)
-    fine = "Random episodes; the fine bars go from the least to the most of the fits."
-    return [
-        Section("Figures", table=headline_table(result)),
-        Section(
-            "N-way accuracy",
-            "Random within-alphabet episodes of the test alphabets."
-            + (f" {EASIER}" if omniglot else ""),
-            figures=[accuracy_plots.n_way_plot(ways, official, official_n_way(result), omniglot)],
-        ),
-        Section(
-            "Alphabet by alphabet",
-            f"{fine} {CHOSE}" if held_out(result) else fine,
-            figures=[accuracy_plots.alphabet_plot(frames.alphabet_frame(result))],
-            wide=True,
-        ),
-        Section(
-            "Official run by run" if omniglot else "Block by block",
-            figures=[accuracy_plots.lake_run_plot(frames.lake_run_frame(result))],
-        ),
-        Section(
-            "Verification",
-            VERIFIED if held_out(result) else "",
-            figures=[fit_plots.roc_plot(result["seeds"])],
-        ),
-    ]
-
-
-def error_sections(
-    result: Result, predictions: pd.DataFrame, confusions: pd.DataFrame, full_size: Split
-) -> list[Section]:
-    """Return the parts that show what is taken for what."""
-    errors = frames.error_frame(predictions, frames.thresholds(result))
-    top = frames.top_confusions(confusions)
-    n_episodes = result["baseline"]["official"]["n_episodes"]
-    whose = test_episodes_label(result["data"])
-    return [
-        Section(
-            f"Every {whose} error" if len(errors) <= MOST_ERRORS else f"The surest {whose} errors",
-            f"{len(errors)} of {n_episodes} episodes were answered wrongly by at least one fit. "
-            + HOW_SURE,
-            pictures=images.error_images(errors.head(MOST_ERRORS), full_size.test),
-        ),
-        Section(
-            "Confusion within each alphabet",
-            "The widest random episodes, all fits together. Choose an alphabet from the list.",
-            figures=[accuracy_plots.confusion_plot(frames.confusion_shares(confusions))],
-        ),
-        Section("Confused most often", pictures=images.confusion_images(top, full_size)),
-    ]
-
-
-def paper_figure_sections(
-    whose: str, filters_NHW: Tensor | None, full_size: Split
-) -> list[Section]:
-    """Return the pictures that the paper has, too."""
-    parts = [
-        Section(
-            f"A block of {whose} episodes",
-            "As the paper's Figure 1: which of the support drawings shows the query's character?",
-            pictures=[images.episode_image(full_size)],
-        ),
-        Section(
-            "Distortions",
-            "As the paper's Figure 5: what training sees of one drawing.",
-            pictures=[images.distortion_image(full_size)],
-        ),
-    ]
-    if filters_NHW is None:
-        return parts
-    pictures = [images.filter_image(filters_NHW)]
-    note = "As the paper's Figure 7: the first fit's."
-    return [*parts, Section("First-layer filters", note, pictures=pictures)]
+OFFICIAL_IS_EASIER = (
+    " The official episodes are easier: compare the marks at N = 20 with each other, not with the "
+    "curve."
+)
+VERIFICATION_NOTE = (
+    "Do two drawings show the same character? 10,000 pairs of test drawings; the threshold was "
+    "chosen on validation pairs."
+)
+ERROR_NOTE = (
+    "The largest errors come first. Below each drawing is its similarity to the query; "
+    "verification calls a pair “same” from 50\u00a0% on, if a threshold was chosen."
+)
 
 
 def retrain_page(
-    result: Result,
+    result: RetrainResult,
     predictions: pd.DataFrame,
     confusions: pd.DataFrame,
     filters_NHW: Tensor | None,
     full_size: Split,
 ) -> Page:
-    """Return the report of a retraining, or of one network's evaluation.
+    """Return the report of a retraining, or of the evaluation of a saved network.
 
     Args:
         result: content of result.json.
         predictions: content of predictions.csv.
         confusions: content of confusions.csv.
-        filters_NHW: the first layer's, of the first fit, if it is convolutional.
-        full_size: the split of the same data at 105 pixels, for the pictures.
+        filters_NHW: first-layer filters of the first fit; None if the layer is not convolutional.
+        full_size: the data set at 105 pixels, for the pictures.
     """
-    lead = [CHOSEN if held_out(result) else CONFIGURED]
-    if said := data_caveat(result["data"]):
-        lead.append(said)
-    title = f"One-shot test of {result.get('study', 'a saved network')}"
-    if "trial" in result:
-        title += f", trial {result['trial']}"
-    shown = [
+    lead = [CHOSEN_ON_VALIDATION if result.val_is_held_out else TRAINED_ON_VALIDATION]
+    if caveat := data_caveat(result.data):
+        lead.append(caveat)
+    origin = result.origin
+    source = f"{origin.study}, trial {origin.trial}" if origin else "a saved network"
+    sections = [
         *accuracy_sections(result),
         Section("Training", figures=[fit_plots.training_plot(frames.fit_frame(result))]),
         *error_sections(result, predictions, confusions, full_size),
-        *paper_figure_sections(test_episodes_label(result["data"]), filters_NHW, full_size),
+        *paper_figure_sections(episodes_label(result.data), filters_NHW, full_size),
     ]
-    if result["data"] == "omniglot":
-        shown.append(Section("The paper's Table 2, with our row", table=table_2_with_ours(result)))
-    shown.append(Section("What was run", facts=result_facts(result)))
-    return Page(title, result_headline(result), lead, shown)
+    if result.data == "omniglot":
+        table = table_2_with_ours(result.summary.official)
+        sections.append(Section("Table 2 of the paper, with our row", table=table))
+    sections.append(Section("What was run", facts=result_facts(result)))
+    return Page(f"One-shot test of {source}", result_headline(result), lead, sections)
+
+
+def result_headline(result: RetrainResult) -> str:
+    """Return the official accuracy with its standard deviation and its interval, as a sentence."""
+    low, high = result.official_interval
+    n, n_episodes = len(result.seeds), result.baseline.official.n_episodes
+    label = episodes_label(result.data)
+    kind = f"Lake's official {n_episodes}" if label == "official" else f"{n_episodes} {label}"
+    fits = "1 fit" if n == 1 else f"mean ± standard deviation of {n} fits"
+    return (
+        f"{format_mean(result.summary.official)} of {kind} episodes ({fits}; "
+        f"95\u00a0% interval of one network {low:.1%} to {high:.1%})"
+    )
+
+
+def accuracy_sections(result: RetrainResult) -> list[Section]:
+    """Return the sections with the accuracies, from the headline metrics to verification."""
+    is_omniglot, official = result.data == "omniglot", result.summary.official.mean
+    alphabet = alphabet_label(result.data)
+    ways = frames.n_way_frame(result)
+    bars = "Random episodes; the thin bars go from the lowest to the highest fit."
+    if result.val_is_held_out:
+        bars += f" The validation {alphabet}s (orange) chose configuration and epoch."
+    verification = {s.seed: v for s in result.seeds if (v := s.metrics.verification)}
+    return [
+        Section("Accuracy", table=headline_table(result)),
+        Section(
+            "N-way accuracy",
+            f"Random episodes within the test {alphabet}s."
+            + (OFFICIAL_IS_EASIER if is_omniglot else ""),
+            figures=[accuracy_plots.n_way_plot(ways, official, result.n_way, is_omniglot)],
+        ),
+        Section(
+            f"Accuracy by {alphabet}",
+            bars,
+            figures=[accuracy_plots.alphabet_plot(frames.alphabet_frame(result))],
+            wide=True,
+        ),
+        Section(
+            "Accuracy by official run" if is_omniglot else "Accuracy by block",
+            figures=[accuracy_plots.lake_run_plot(frames.lake_run_frame(result))],
+        ),
+        Section(
+            "Verification",
+            VERIFICATION_NOTE if result.val_is_held_out else "",
+            figures=[fit_plots.roc_plot(verification)],
+        ),
+    ]
+
+
+def headline_table(result: RetrainResult) -> list[list[str]]:
+    """Return a row by headline metric: mean and standard deviation, every fit, and 1-NN."""
+    seeds = [f"seed {seed.seed}" for seed in result.seeds]
+    rows = [["", "ours", *seeds, "1-NN on pixels"]]
+    for row in frames.headline_rows(result):
+        baseline = "–" if row.baseline is None else f"{row.baseline:.1%}"
+        fits = [f"{accuracy:.1%}" for accuracy in row.fits]
+        rows.append([row.name, format_mean(row.summary), *fits, baseline])
+    return rows
+
+
+def error_sections(
+    result: RetrainResult, predictions: pd.DataFrame, confusions: pd.DataFrame, full_size: Split
+) -> list[Section]:
+    """Return the sections with the errors and the confused characters."""
+    errors = frames.error_frame(predictions, frames.thresholds(result))
+    matrices, top = frames.confusion_matrices(confusions), frames.top_confusions(confusions)
+    n_episodes, label = result.baseline.official.n_episodes, episodes_label(result.data)
+    alphabet, character = alphabet_label(result.data), character_label(result.data)
+    return [
+        Section(
+            f"All {label} errors" if len(errors) <= MAX_ERRORS else f"The largest {label} errors",
+            f"At least one fit answered {len(errors)} of {n_episodes} episodes wrongly. "
+            + ERROR_NOTE,
+            pictures=images.error_images(errors.head(MAX_ERRORS), full_size.test),
+        ),
+        Section(
+            f"Confusions by {alphabet}",
+            f"Random episodes with the largest N, of all fits. Select the {alphabet} in the menu.",
+            figures=[accuracy_plots.confusion_plot(matrices, character)],
+        ),
+        Section(
+            "Most frequent confusions", pictures=images.confusion_images(top, full_size, character)
+        ),
+    ]
+
+
+def paper_figure_sections(
+    label: str, filters_NHW: Tensor | None, full_size: Split
+) -> list[Section]:
+    """Return the sections with pictures like Figures 1, 5 and 7 of the paper."""
+    sections = [
+        Section(
+            f"A block of {label} episodes",
+            "Like Figure 1 of the paper: which support drawing shows the character of the query?",
+            pictures=[images.episode_image(full_size)],
+        ),
+        Section(
+            "Distortions",
+            "Like Figure 5 of the paper: distorted copies of one drawing, as used in training.",
+            pictures=[images.distortion_image(full_size)],
+        ),
+    ]
+    if filters_NHW is not None:
+        note = "Like Figure 7 of the paper; filters of the first fit."
+        pictures = [images.filter_image(filters_NHW)]
+        sections.append(Section("First-layer filters", note, pictures=pictures))
+    return sections
+
+
+def table_2_with_ours(official: MeanSd) -> list[list[str]]:
+    """Return Table 2 of the paper with our official accuracy, sorted by accuracy."""
+    published = CITED_ACCURACY | KOCH_ACCURACY
+    rows = [(accuracy, name, f"{100 * accuracy:.1f} %") for name, accuracy in published.items()]
+    rows.append((official.mean, "ours", format_mean(official)))
+    rows.sort(key=lambda row: -row[0])
+    head = ["20-way one-shot, official episodes", "accuracy"]
+    return [head, *([name, text] for _, name, text in rows)]
+
+
+def result_facts(result: RetrainResult) -> dict[str, str]:
+    """Return what was fitted, with which software and on which machine, one line each."""
+    origin, config, made = result.origin, result.config, result.provenance
+    model, fit = config.to_dict()["model"], config.to_dict()["fit"]
+    rates = [f"{r.lr:.3g}/{r.momentum:.3g}/{r.l2_penalty:.2g}" for r in config.fit.rates]
+    facts = {}
+    if origin:
+        facts = {
+            "study": f"{origin.study} in {redact_storage(origin.storage)}",
+            "trial": f"{origin.trial}, {origin.value_text or f'{origin.study_value:.1%}'}",
+            "trained on": origin.train_on,
+        }
+    return facts | {
+        "network": " · ".join(f"{name} {value}" for name, value in model.items()),
+        "lr/momentum/l2": f"{', '.join(config.model.layers)}: {', '.join(rates)}",
+        "fit": " · ".join(f"{name} {value}" for name, value in fit.items() if name != "rates"),
+        "seconds per fit": ", ".join(f"{s.fit.seconds:.0f}" for s in result.seeds if s.fit),
+        "data": f"{result.data}, digest {result.data_digest[:12]}",
+        "versions": " · ".join(f"{name} {version}" for name, version in made["versions"].items()),
+        "machine": " · ".join(str(made[name]) for name in ("cpu", "device", "precision")),
+        "commit": f"{made['commit']}{' with changes' if made['dirty'] else ''}",
+        "command": redact_command(made["command"]),
+    }

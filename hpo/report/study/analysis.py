@@ -1,6 +1,4 @@
-"""What a study's trials say about its parameters; frames again, nothing here draws.
-
-What lies between the trials of a study, over two parameters."""
+"""Analyses of the trials of a study: parameter importance, random search, interpolation."""
 
 from typing import Any
 
@@ -16,30 +14,33 @@ from scipy.spatial import QhullError
 
 from hpo.report.study import frames
 from hpo.study.open import IDENTITY
+from model.schema import upgrade
 
-MIN_TRIALS = 4  # complete trials, below which an importance says nothing
+MIN_TRIALS = 4  # complete trials; with fewer, nothing is computed
+N_GRID_POINTS = 24  # along each axis of the interpolation
 
 
 def importance_frame(study: Study) -> pd.DataFrame:
-    """Return ``parameter`` and ``importance`` (adding up to 1), the greatest first.
+    """Return ``parameter`` and ``importance`` (sum 1), the highest importance first.
 
-    Empty where fewer than :data:`MIN_TRIALS` trials are complete, or all have one value.
+    The frame has no rows if fewer than :data:`MIN_TRIALS` trials are complete or all have the same
+    value.
 
     Source: Watanabe, Bansal & Hutter (2023), PED-ANOVA: Efficiently Quantifying Hyperparameter
-    Importance in Arbitrary Subspaces; how parameters of the best trials differ from the others'.
+    Importance in Arbitrary Subspaces; it compares the parameters of the best trials with all.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < MIN_TRIALS or len({trial.value for trial in complete}) == 1:
         return pd.DataFrame({"parameter": [], "importance": []})
-    found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
-    frame = pd.DataFrame(found.items(), columns=["parameter", "importance"])
+    importances = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+    frame = pd.DataFrame(importances.items(), columns=["parameter", "importance"])
     return frame.sort_values("importance", ascending=False, ignore_index=True)
 
 
 def random_search_studies(storage: RDBStorage, study: Study) -> list[Study]:
-    """Return the studies of the same storage that are alike but for random sampling.
+    """Return the random searches of a storage that a study can be compared with.
 
-    Their pruner and seed may differ: they show what chance finds in the same space.
+    Their space, data and training are those of the study; pruner and seed may differ.
     """
     ours = _comparable(study.user_attrs.get(IDENTITY))
     names = [
@@ -52,58 +53,59 @@ def random_search_studies(storage: RDBStorage, study: Study) -> list[Study]:
     return [optuna.load_study(study_name=name, storage=storage) for name in names]
 
 
-def _comparable(identity: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return what must be equal in two studies whose progress is compared."""
-    if identity is None:
-        return None
-    free = ("sampler", "local", "pruner", "seed")
-    settings = {n: v for n, v in identity["settings"].items() if n not in free}
-    return {n: v for n, v in identity.items() if n not in free} | {"settings": settings}
-
-
-def best_so_far_frame(peers: list[Study], by: str = "end") -> pd.DataFrame:
-    """Return ``study``, ``trial``, ``cost``, ``best`` of every ended trial of some studies.
+def best_so_far_frame(studies: list[Study], by: str = "end") -> pd.DataFrame:
+    """Return ``study``, ``trial``, ``cost`` and ``best`` of the ended trials of several studies.
 
     Args:
-        peers: the studies.
-        by: their order, as :func:`hpo.report.study.frames.progress_frame` has it.
+        studies: studies whose names become the column ``study``.
+        by: order of the trials; see :func:`hpo.report.study.frames.progress_frame`.
     """
+    columns = ["study", "trial", "cost", "best"]
     parts = [
-        frames.progress_frame(frames.trial_frame(p), by).assign(study=p.study_name) for p in peers
+        frames.progress_frame(frames.trial_frame(study), by).assign(study=study.study_name)
+        for study in studies
     ]
-    frame = pd.concat(parts) if parts else pd.DataFrame(columns=["study", "trial", "cost", "best"])
-    return frame[["study", "trial", "cost", "best"]].dropna()
-
-
-CELLS = 24  # of either axis
+    frame = pd.concat(parts) if parts else pd.DataFrame(columns=columns)
+    return frame[columns].dropna()
 
 
 def interpolate(
     frame: pd.DataFrame, x: str, y: str, log: set[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return what lies between the complete trials, as a grid over two parameters.
+    """Interpolate the value linearly between the complete trials, on a grid of two parameters.
 
     Args:
-        frame: of :func:`hpo.report.study.frames.trial_frame`.
-        x: a parameter.
-        y: another.
-        log: those of the two that are interpolated on a log scale.
+        frame: frame of :func:`hpo.report.study.frames.trial_frame`.
+        x: name of the first parameter.
+        y: name of the second parameter.
+        log: names of the parameters whose scale is logarithmic.
 
     Returns:
-        Values of x, values of y, and a matrix of shares (rows y, columns x; NaN outside of the
-        trials' hull); None where the trials span no area.
+        Grid values of x, grid values of y, and the matrix of accuracies (a row per y, a column per
+        x; NaN outside the convex hull of the trials). None if the trials span no area.
     """
-    done = frame[frame["state"] == "complete"]
-    points = [np.log(done[p]) if p in log else done[p].astype(float) for p in (x, y)]
-    span = [np.ptp(p) if len(p) else 0.0 for p in points]
-    if min(span) == 0 or len(done) < MIN_TRIALS:
+    complete = frame[frame["state"] == "complete"]
+    points = [np.log(complete[p]) if p in log else complete[p].astype(float) for p in (x, y)]
+    spans = [np.ptp(p) if len(p) else 0.0 for p in points]
+    if min(spans) == 0 or len(complete) < MIN_TRIALS:
         return None
-    scaled = [(p - p.min()) / s for p, s in zip(points, span, strict=True)]
-    steps = np.linspace(0, 1, CELLS)
+    scaled = [(p - p.min()) / span for p, span in zip(points, spans, strict=True)]
+    steps = np.linspace(0, 1, N_GRID_POINTS)
+    grid = tuple(np.meshgrid(steps, steps))
     try:
-        inside = griddata(np.stack(scaled, 1), done["value"], tuple(np.meshgrid(steps, steps)))
+        values = griddata(np.stack(scaled, 1), complete["value"], grid)
     except QhullError:  # all trials lie on one line
         return None
-    axes = [p.min() + steps * s for p, s in zip(points, span, strict=True)]
+    axes = [p.min() + steps * span for p, span in zip(points, spans, strict=True)]
     xs, ys = (np.exp(a) if p in log else a for a, p in zip(axes, (x, y), strict=True))
-    return xs, ys, inside
+    return xs, ys, values
+
+
+def _comparable(identity: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the part of an identity that two studies must share to be compared."""
+    if identity is None:
+        return None
+    identity = upgrade("identity", identity)
+    ignored = ("sampler", "local", "pruner", "seed")
+    settings = {name: v for name, v in identity["settings"].items() if name not in ignored}
+    return {name: v for name, v in identity.items() if name not in ignored} | {"settings": settings}

@@ -1,60 +1,34 @@
-"""What a study knows, as frames; nothing here draws.
+"""The trials of a study as pandas data frames, from which tables and plots are made.
 
-Shares lie in [0, 1], times are in seconds, and a parameter's column is named as it is.
+Accuracies are fractions in [0, 1] and times are in seconds. The column of a parameter has the name
+of the parameter.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 from optuna.study import Study
-from optuna.trial import FrozenTrial
 
 from hpo.study.budget import union_seconds
-from hpo.study.trials import FINALISTS, STATES, retry_numbers, state_of, trial_attributes
+from hpo.study.trials import STATES, TrialSummary, summarize_trials
 
-COLUMNS = ("trial", "state", "value", "why", "epochs", "seconds", "flops", "start", "end")
-
-
-def _row(trial: FrozenTrial, again: dict[int, int]) -> dict[str, Any]:
-    attrs, start, end = trial_attributes(trial), trial.datetime_start, trial.datetime_complete
-    state, reported = state_of(trial, again), trial.intermediate_values
-    value = trial.value
-    if state == "pruned" and value is None and reported:
-        value = reported[max(reported)]
-    return {
-        **trial.params,  # a finalist's bear names of ours
-        "trial": trial.number,
-        "state": state,
-        "value": value,
-        "why": attrs.get("diverged") or attrs.get("stopped"),
-        "epochs": len(trial.intermediate_values),
-        "seconds": None if state == "interrupted" else attrs.get("seconds"),
-        "flops": attrs.get("flops_per_image"),
-        "start": start,
-        "end": end,
-    }
+COLUMNS = ("trial", "state", "value", "n_epochs", "seconds", "flops", "start", "end")
+ENDED_STATES = STATES[:5]
+N_LATEST_TRIALS = 10  # from which the rate of a study is estimated
 
 
 def trial_frame(study: Study) -> pd.DataFrame:
-    """Return a row per trial, by number: :data:`COLUMNS`, then the parameters.
+    """Return a row per trial, sorted by number: :data:`COLUMNS`, then one column per parameter.
 
-    ``value`` is the validation accuracy, the last one for a pruned trial; ``seconds`` is what the
-    fit took, unknown for a failed trial and for an interrupted one, whose work the next one takes
-    over (both end when somebody notices); ``flops`` are
-    those of embedding one image.
+    ``value`` is the validation accuracy; ``seconds`` is the duration of the fit, unknown for failed
+    and interrupted trials (the retry of an interrupted trial includes its training); ``flops`` is
+    the number of floating-point operations to embed one image.
     """
-    again = retry_numbers(study)
-    rows = [_row(trial, again) for trial in study.get_trials(deepcopy=False)]
+    rows = [_trial_row(summary) for summary in summarize_trials(study)]
     names = dict.fromkeys(name for row in rows for name in row)
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *(n for n in names if n not in COLUMNS)])
     return frame.astype({"value": float, "seconds": float, "flops": float})
-
-
-def thin_rows(frame: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return every k-th row, so that at most so many are drawn."""
-    return frame.iloc[:: max(1, -(-len(frame) // most))]
 
 
 def parameter_names(frame: pd.DataFrame) -> list[str]:
@@ -63,69 +37,95 @@ def parameter_names(frame: pd.DataFrame) -> list[str]:
 
 
 def log_scale_parameters(study: Study) -> set[str]:
-    """Return the parameters that were sampled on a log scale."""
-    seen = [t.distributions.items() for t in study.get_trials(deepcopy=False)]
-    return {name for each in seen for name, d in each if getattr(d, "log", False)}
+    """Return the names of the parameters that were sampled on a log scale."""
+    return {
+        name
+        for trial in study.get_trials(deepcopy=False)
+        for name, distribution in trial.distributions.items()
+        if getattr(distribution, "log", False)
+    }
 
 
 def progress_frame(frame: pd.DataFrame, by: str = "end") -> pd.DataFrame:
-    """Return the ended trials with best so far and cost so far, in the order in which they ended.
+    """Return the ended trials with the best value and the cost up to each trial.
 
-    With several workers that is not the order in which they were begun: ``by="trial"``.
+    Args:
+        frame: frame of :func:`trial_frame`.
+        by: order of the trials: ``"end"`` or ``"trial"``. With several workers, trials do not end
+            in the order of their numbers.
 
-    Columns in addition to those of :func:`trial_frame`: ``best`` (highest value of the complete
-    trials so far; NaN before the first) and ``cost`` (seconds of training so far).
+    Returns:
+        The columns of :func:`trial_frame`, ``best`` (highest value of the complete trials so far;
+        NaN before the first one) and ``cost`` (seconds of training so far).
     """
-    ended = frame[frame["state"].isin(STATES[:5])].sort_values([by, "trial"] if by == "end" else by)
+    order = [by, "trial"] if by == "end" else by
+    ended = frame[frame["state"].isin(ENDED_STATES)].sort_values(order)
     complete = ended["value"].where(ended["state"].isin(["complete", "diverged"]))
     return ended.assign(best=complete.cummax().ffill(), cost=ended["seconds"].fillna(0).cumsum())
 
 
 def curve_frame(study: Study) -> pd.DataFrame:
-    """Return ``trial``, ``epoch``, ``accuracy``, ``state`` of every reported epoch."""
-    again = retry_numbers(study)
+    """Return ``trial``, ``epoch``, ``accuracy`` and ``state`` of every reported epoch."""
     rows = [
-        (trial.number, epoch, accuracy, state_of(trial, again))
-        for trial in study.get_trials(deepcopy=False)
-        for epoch, accuracy in sorted(trial.intermediate_values.items())
+        (summary.number, epoch, accuracy, summary.state)
+        for summary in summarize_trials(study)
+        for epoch, accuracy in summary.accuracies.items()
     ]
     return pd.DataFrame(rows, columns=["trial", "epoch", "accuracy", "state"])
 
 
 def cost_frame(frame: pd.DataFrame, finalists: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return ``on``, ``trials`` and ``seconds``: where the budget went.
+    """Return ``group``, ``n_fits`` and ``seconds``: the training time by state of the trials.
 
-    What no fit accounts for, while at least one trial was running or the next was being begun, is
-    not in it.
+    Args:
+        frame: frame of :func:`trial_frame`.
+        finalists: frame of the fits of the finalists, a group of its own; or None.
     """
-    groups = [(state, frame[frame["state"] == state]) for state in STATES[:5]]
+    groups = [(state, frame[frame["state"] == state]) for state in ENDED_STATES]
     if finalists is not None:
         groups.append(("finalists", finalists))
-    rows = [(on, len(group), group["seconds"].sum()) for on, group in groups if len(group)]
-    return pd.DataFrame(rows, columns=["on", "trials", "seconds"])
+    rows = [(name, len(group), group["seconds"].sum()) for name, group in groups if len(group)]
+    return pd.DataFrame(rows, columns=["group", "n_fits", "seconds"])
 
 
 def pareto_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the complete trials by FLOPs, with ``front``: none is as cheap and better."""
-    done = frame[(frame["state"] == "complete") & frame["flops"].notna()]
-    done = done.sort_values(["flops", "value"], ascending=[True, False])
-    better = done["value"] > done["value"].cummax().shift(fill_value=-1.0)
-    return done.assign(front=better)
+    """Return the complete trials sorted by FLOPs, with the column ``front``.
+
+    ``front`` is true if no other trial with at most the same FLOPs has at least the same value.
+    """
+    complete = frame[(frame["state"] == "complete") & frame["flops"].notna()]
+    complete = complete.sort_values(["flops", "value"], ascending=[True, False])
+    is_better = complete["value"] > complete["value"].cummax().shift(fill_value=-1.0)
+    return complete.assign(front=is_better)
 
 
 def best_rows(frame: pd.DataFrame, share: float = 0.25, at_least: int = 5) -> pd.DataFrame:
-    """Return the best complete trials: a share of them, but at least so many."""
-    done = frame[frame["state"] == "complete"].sort_values("value", ascending=False)
-    return done.head(max(at_least, round(share * len(done))))
+    """Return the complete trials with the highest values, best first.
+
+    Args:
+        frame: frame of :func:`trial_frame`.
+        share: fraction of the complete trials that is returned.
+        at_least: minimum number of trials, if there are that many.
+    """
+    complete = frame[frame["state"] == "complete"].sort_values("value", ascending=False)
+    return complete.head(max(at_least, round(share * len(complete))))
+
+
+def thin_rows(frame: pd.DataFrame, max_rows: int) -> pd.DataFrame:
+    """Return every k-th row, with the smallest k that leaves at most ``max_rows`` rows."""
+    return frame.iloc[:: max(1, -(-len(frame) // max_rows))]
 
 
 def layer_rate_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return ``trial``, ``value``, ``layer``, ``lr``, ``momentum`` of the complete trials."""
-    done = frame[frame["state"] == "complete"]
+    """Return ``trial``, ``value``, ``layer``, ``lr`` and ``momentum`` of the complete trials.
+
+    Layers of which only one of the two was searched are left out.
+    """
+    complete = frame[frame["state"] == "complete"]
     layers = [name[:-3] for name in parameter_names(frame) if name.endswith(".lr")]
     layers = [layer for layer in layers if f"{layer}.momentum" in frame.columns]
     parts = [
-        done[["trial", "value", f"{layer}.lr", f"{layer}.momentum"]]
+        complete[["trial", "value", f"{layer}.lr", f"{layer}.momentum"]]
         .set_axis(["trial", "value", "lr", "momentum"], axis=1)
         .assign(layer=layer)
         for layer in layers
@@ -134,25 +134,34 @@ def layer_rate_frame(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def finalist_frame(study: Study) -> pd.DataFrame:
-    """Return ``trial``, ``n``, ``mean``, ``sd``, ``least``, ``most`` of the finalists, best first.
+    """Return statistics of the finalists' fits, the highest mean first.
 
-    Empty while there are none; see :mod:`hpo.search.finalists`.
+    Returns:
+        ``trial``, ``n`` (number of fits), ``mean``, ``sd`` (sample standard deviation), ``lowest``
+        and ``highest`` accuracy on fresh episodes; no rows if no finalists were fitted.
     """
-    accuracies = study.user_attrs.get(FINALISTS, {}).get("accuracies", {})
-    rows = [_score(int(number), pd.Series(each)) for number, each in accuracies.items()]
-    frame = pd.DataFrame(rows, columns=["trial", "n", "mean", "sd", "least", "most"])
+    rows = [
+        (s.number, len(s.fresh_values), s.fresh_value, values.std(), values.min(), values.max())
+        for s in summarize_trials(study)
+        if s.fresh_values
+        for values in [pd.Series(s.fresh_values)]
+    ]
+    frame = pd.DataFrame(rows, columns=["trial", "n", "mean", "sd", "lowest", "highest"])
     return frame.sort_values("mean", ascending=False, ignore_index=True)
 
 
-def _score(number: int, each: "pd.Series[float]") -> Iterable[Any]:
-    return number, len(each), each.mean(), each.std(), each.min(), each.max()
-
-
 def trials_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
-    """Return how many of the latest ten trials ended per hour in which one was running."""
-    ended = (
-        frame[frame["state"].isin(["complete", "pruned", "diverged"])].sort_values("end").tail(10)
-    )
+    """Return the rate of the latest trials per hour in which at least one trial was running.
+
+    Args:
+        frame: frame of :func:`trial_frame`.
+        now: present time; running trials are counted until then.
+
+    Returns:
+        None if fewer than two trials have ended.
+    """
+    ended = frame[frame["state"].isin(["complete", "pruned", "diverged"])].sort_values("end")
+    ended = ended.tail(N_LATEST_TRIALS)
     if len(ended) < 2:
         return None
     running = frame[frame["state"] == "running"].assign(end=now)
@@ -160,3 +169,18 @@ def trials_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
     spans = pd.concat([ended, running])[["start", "end"]].itertuples(index=False)
     hours = union_seconds((start, end) for start, end in spans) / 3600
     return len(ended) / hours if hours > 0 else None
+
+
+def _trial_row(summary: TrialSummary) -> dict[str, Any]:
+    cost = summary.cost
+    return {
+        **summary.params,  # first: the parameters of finalists include one named "trial"
+        "trial": summary.number,
+        "state": summary.state,
+        "value": summary.value,
+        "n_epochs": len(summary.accuracies),
+        "seconds": cost.seconds if cost and summary.state != "interrupted" else None,
+        "flops": cost.flops_per_image if cost else None,
+        "start": summary.start,
+        "end": summary.end,
+    }

@@ -1,7 +1,6 @@
-"""Plots of a study's history: values, learning curves and costs.
+"""Plots of the trials of a study: values, learning curves and costs.
 
-Each function draws one data frame of :mod:`hpo.report.study.frames` or
-:mod:`hpo.report.study.analysis`.
+Each function draws one data frame of :mod:`hpo.report.study.frames`.
 """
 
 from typing import Any
@@ -13,27 +12,25 @@ from hpo.report import style
 from hpo.report.study.frames import parameter_names
 
 VALUE = "validation accuracy"
-
 MAX_EPOCHS_DRAWN = 40
-
+LOG_TICKS = [m * 10.0**k for k in range(-3, 6) for m in (1, 2, 5)]  # MFLOP
 NO_TRIALS = "No trial has ended yet."
+TOO_FEW = "Too few complete trials."
 
 
-def format_value(value: object) -> str:
-    """Return a parameter's value as people write it; frames make floats of integers."""
-    if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() else f"{value:.3g}"
-    return str(value)
+def trial_hover(frame: pd.DataFrame, state: str = "", with_params: bool = False) -> dict[str, Any]:
+    """Return the arguments of a trace that show number, state and accuracy of a trial on hover.
 
+    All values are in one float32 array, so that the file stays small with a thousand trials.
 
-def trial_hover(frame: pd.DataFrame, state: str = "", full: bool = False) -> dict[str, Any]:
-    """Return what a trace says of a trial: its number, state, accuracy, and parameters if ``full``.
-
-    The values lie in one array of numbers, so that a thousand trials stay small.
+    Args:
+        frame: trials of the trace.
+        state: state of these trials.
+        with_params: whether their parameters are shown too.
     """
-    names = parameter_names(frame) if full else []
-    said_of = [f"{name} %{{customdata[{i}]:.4~g}}" for i, name in enumerate(names, start=2)]
-    lines = [", ".join(said_of[i : i + 3]) for i in range(0, len(said_of), 3)]
+    names = parameter_names(frame) if with_params else []
+    params = [f"{name} %{{customdata[{i}]:.4~g}}" for i, name in enumerate(names, start=2)]
+    lines = [", ".join(params[i : i + 3]) for i in range(0, len(params), 3)]
     first = f"<b>trial %{{customdata[0]:d}}</b> {state} · %{{customdata[1]:.1%}}"
     return {
         "customdata": frame[["trial", "value", *names]].to_numpy("float32"),
@@ -43,36 +40,36 @@ def trial_hover(frame: pd.DataFrame, state: str = "", full: bool = False) -> dic
 
 def history_plot(
     progress: pd.DataFrame,
-    peers: pd.DataFrame | None = None,
+    random_searches: pd.DataFrame | None = None,
     against: str = "trial",
-    full: bool = True,
+    with_params: bool = True,
 ) -> go.Figure:
-    """Return every ended trial's value and the best so far.
+    """Return a plot of the value of every ended trial and the best value so far.
 
     Args:
-        progress: of :func:`hpo.report.study.frames.progress_frame`.
-        peers: random search in the same space; a frame of
-            :func:`hpo.report.study.analysis.best_so_far_frame`.
-        against: ``"trial"``, or ``"cost"`` for the training time spent so far.
-        full: whether the hover names the parameters.
+        progress: frame of :func:`hpo.report.study.frames.progress_frame`.
+        random_searches: frame of :func:`hpo.report.study.analysis.best_so_far_frame`, of random
+            searches in the same space; or None.
+        against: horizontal axis: ``"trial"``, or ``"cost"`` for the training time so far.
+        with_params: whether a trial's parameters are shown on hover.
     """
     if progress.empty:
         return style.empty_figure(NO_TRIALS)
     figure = go.Figure()
-    scale, unit = (3600, "h") if progress["cost"].max() > 7200 else (60, "min")
-    scale = scale if against == "cost" else 1
+    divisor, unit = (3600, "h") if progress["cost"].max() > 7200 else (60, "min")
+    divisor = divisor if against == "cost" else 1
     for state, rows in progress.groupby("state", sort=False):
         figure.add_scatter(
-            x=rows[against] / scale,
+            x=rows[against] / divisor,
             y=rows["value"].astype("float32"),
             mode="markers",
             name=str(state),
             marker=style.state_marker(str(state), 7),
-            **trial_hover(rows, str(state), full),
+            **trial_hover(rows, str(state), with_params),
         )
-    for name, rows in [] if peers is None else peers.groupby("study"):
+    for name, rows in [] if random_searches is None else random_searches.groupby("study"):
         figure.add_scatter(
-            x=rows[against] / scale,
+            x=rows[against] / divisor,
             y=rows["best"],
             mode="lines",
             name=f"random search: {style.escape_markup(str(name))}",
@@ -80,7 +77,7 @@ def history_plot(
             hovertemplate="random search, best so far %{y:.1%}<extra></extra>",
         )
     figure.add_scatter(
-        x=progress[against] / scale,
+        x=progress[against] / divisor,
         y=progress["best"],
         mode="lines",
         name="best so far",
@@ -92,19 +89,20 @@ def history_plot(
 
 
 def learning_curve_plot(curves: pd.DataFrame) -> go.Figure:
-    """Return every trial's accuracy by epoch; its end is marked by what ended it.
+    """Return a plot of every trial's accuracy by epoch; a marker at its end shows its state.
 
     Args:
-        curves: of :func:`hpo.report.study.frames.curve_frame`.
+        curves: frame of :func:`hpo.report.study.frames.curve_frame`.
     """
     if curves.empty:
         return style.empty_figure("No epoch has been reported yet.")
     figure = go.Figure()
-    for state, rows in _coarse(curves).groupby("state", sort=False):
+    for state, rows in _thin_epochs(curves).groupby("state", sort=False):
+        # One trace for all curves of a state: a missing value after each curve leaves a gap.
         parts = [
-            pd.concat([each, each.tail(1).assign(accuracy=None)])
-            for _, each in rows.groupby("trial")
-        ]  # a gap between two curves of one trace
+            pd.concat([curve, curve.tail(1).assign(accuracy=None)])
+            for _, curve in rows.groupby("trial")
+        ]
         joined = pd.concat(parts)
         figure.add_scatter(
             x=joined["epoch"].astype("int16"),
@@ -130,43 +128,32 @@ def learning_curve_plot(curves: pd.DataFrame) -> go.Figure:
             hovertemplate=f"trial %{{customdata}} {state} after epoch %{{x}} · %{{y:.1%}}"
             "<extra></extra>",
         )
+    tick_step = max(1, round(curves["epoch"].max() / 10))
     return style.apply_style(
         figure,
-        xaxis={"title": {"text": "epoch"}, "dtick": _tick(curves["epoch"].max())},
+        xaxis={"title": {"text": "epoch"}, "dtick": tick_step},
         yaxis=style.percent_axis(VALUE),
     )
 
 
-def _coarse(curves: pd.DataFrame) -> pd.DataFrame:
-    """Return of long curves every k-th epoch and the last, so that many of them stay small."""
-    every = -(-int(curves["epoch"].max()) // MAX_EPOCHS_DRAWN)
-    last = curves.groupby("trial")["epoch"].transform("max")
-    return curves[(curves["epoch"] % every == 0) | (curves["epoch"] == last)]
-
-
-def _tick(n_epochs: int) -> int:
-    return max(1, round(n_epochs / 10))
-
-
 def cost_plot(frame: pd.DataFrame) -> go.Figure:
-    """Return where the training time went.
+    """Return a bar chart of the training time by state of the trials.
 
     Args:
-        frame: of :func:`hpo.report.study.frames.cost_frame`.
+        frame: frame of :func:`hpo.report.study.frames.cost_frame`.
     """
     if frame.empty:
         return style.empty_figure(NO_TRIALS)
-    share = frame["seconds"] / max(frame["seconds"].sum(), 1e-9)
-    colours = [style.STATE_COLOURS.get(on, style.SKY) for on in frame["on"]]
+    shares = frame["seconds"] / max(frame["seconds"].sum(), 1e-9)
     labels = [
-        f"{on}<br>{n} fits · {seconds / 60:.1f} min · {part:.1%}"
-        for on, n, seconds, part in zip(*(frame[c] for c in frame), share, strict=True)
+        f"{group}<br>{n_fits} fits · {seconds / 60:.1f} min · {share:.1%}"
+        for group, n_fits, seconds, share in zip(*(frame[c] for c in frame), shares, strict=True)
     ]
     bars = go.Bar(
         x=frame["seconds"] / 60,
         y=labels,
         orientation="h",
-        marker={"color": colours},
+        marker={"color": [style.STATE_COLOURS.get(group, style.SKY) for group in frame["group"]]},
         hovertemplate="%{y}<extra></extra>",
     )
     figure = go.Figure(bars)
@@ -174,3 +161,45 @@ def cost_plot(frame: pd.DataFrame) -> go.Figure:
     return style.apply_style(
         figure, height=120 + 48 * len(frame), xaxis_title="training time (min)"
     )
+
+
+def pareto_plot(frame: pd.DataFrame) -> go.Figure:
+    """Return a plot of accuracy against the cost of embedding one image, with the Pareto front.
+
+    Args:
+        frame: frame of :func:`hpo.report.study.frames.pareto_frame`.
+    """
+    if frame.empty:
+        return style.empty_figure(TOO_FEW)
+    front = frame[frame["front"]]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=frame["flops"] / 1e6,
+        y=frame["value"],
+        mode="markers",
+        name="complete trials",
+        marker={"color": style.BLUE, "size": 7},
+        **trial_hover(frame),
+    )
+    figure.add_scatter(
+        x=front["flops"] / 1e6,
+        y=front["value"],
+        mode="lines+markers",
+        name="Pareto front",
+        line={"color": style.ORANGE, "shape": "hv"},
+        marker={"size": 10, "symbol": "circle-open"},
+        **trial_hover(front),
+    )
+    xaxis = {
+        "title": {"text": "cost of embedding an image (MFLOP)"},
+        "type": "log",
+        "tickvals": LOG_TICKS,
+    }
+    return style.apply_style(figure, xaxis=xaxis, yaxis=style.percent_axis(VALUE))
+
+
+def _thin_epochs(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return every k-th epoch of the curves and their last epochs, to keep the file small."""
+    step = -(-int(curves["epoch"].max()) // MAX_EPOCHS_DRAWN)
+    last_epoch = curves.groupby("trial")["epoch"].transform("max")
+    return curves[(curves["epoch"] % step == 0) | (curves["epoch"] == last_epoch)]

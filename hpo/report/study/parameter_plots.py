@@ -1,9 +1,7 @@
-"""Figures of a study's parameters: which matter, and where the good trials lie in each.
-
-Maps of two quantities at a time are drawn in :mod:`hpo.report.study.pair_plots`.
-"""
+"""Plots of the parameters of a study: which ones matter, and where the good trials are."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,54 +9,189 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from hpo.report import style
+from hpo.report.study.history_plots import TOO_FEW, trial_hover
 
-TOO_FEW = "Too few complete trials."
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "fc1", "head")
+N_COLUMNS = 3  # of small plots
+LOG_AXIS: dict[str, Any] = {"type": "log", "exponentformat": "e"}
 
 
 def importance_plot(frame: pd.DataFrame, n_trials: int) -> go.Figure:
-    """Return bars, the greatest at the top.
+    """Return a bar chart of the importances, the highest at the top.
 
     Args:
-        frame: of :func:`hpo.report.study.analysis.importance_frame`.
-        n_trials: complete trials that it rests on.
+        frame: frame of :func:`hpo.report.study.analysis.importance_frame`.
+        n_trials: number of complete trials from which the importances were computed.
     """
     if frame.empty:
-        return style.empty_figure(f"{TOO_FEW} An importance would say nothing.")
-    figure = go.Figure(
-        go.Bar(
-            x=frame["importance"],
-            y=frame["parameter"],
-            orientation="h",
-            marker={"color": style.BLUE},
-            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
-        )
+        return style.empty_figure(f"{TOO_FEW} Importances cannot be estimated.")
+    bars = go.Bar(
+        x=frame["importance"],
+        y=frame["parameter"],
+        orientation="h",
+        marker={"color": style.BLUE},
+        hovertemplate="%{y}: %{x:.1%}<extra></extra>",
     )
+    figure = go.Figure(bars)
     figure.update_yaxes(autorange="reversed", title={"text": "parameter"}, dtick=1)
     axis = style.percent_axis(f"importance, {n_trials} trials")
     return style.apply_style(figure, height=120 + 20 * len(frame), xaxis=axis)
 
 
 def parallel_plot(frame: pd.DataFrame, names: list[str], log: set[str]) -> go.Figure:
-    """Return the complete trials as lines through some of their parameters.
+    """Return parallel coordinates: each complete trial is a line through its parameters.
 
     Args:
-        frame: of :func:`hpo.report.study.frames.trial_frame`.
-        names: of the parameters, from left to right.
-        log: those on a log scale.
+        frame: frame of :func:`hpo.report.study.frames.trial_frame`.
+        names: names of the parameters, from left to right.
+        log: names of the parameters on a log scale.
     """
-    done = frame[frame["state"] == "complete"].sort_values("value")
-    if len(done) < 2 or not names:
+    complete = frame[frame["state"] == "complete"].sort_values("value")
+    if len(complete) < 2 or not names:
         return style.empty_figure(TOO_FEW)
-    dimensions = [_dimension(done[name], name, name in log) for name in names]
-    last = {"label": "accuracy (%)", "values": (100 * done["value"]).astype("float32").to_numpy()}
-    line = {"color": done["value"].to_numpy(), "colorscale": style.SCALE, "showscale": False}
-    figure = go.Figure(go.Parcoords(dimensions=[*dimensions, last], line=line, labelangle=-20))
+    dimensions = [_parallel_axis(complete[name], name, name in log) for name in names]
+    percent = (100 * complete["value"]).astype("float32").to_numpy()
+    dimensions.append({"label": "accuracy (%)", "values": percent})
+    line = {
+        "color": complete["value"].to_numpy(),
+        "colorscale": style.COLOUR_SCALE,
+        "showscale": False,
+    }
+    figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line, labelangle=-20))
     figure = style.apply_style(figure)
     return figure.update_layout(margin={"l": 60, "r": 60, "t": 90, "b": 30})
 
 
-def _dimension(values: "pd.Series[float]", name: str, log: bool) -> dict[str, object]:
-    """Return an axis; plotly has no logarithmic one, so it bears the ticks itself."""
+def slice_plot(frame: pd.DataFrame, names: list[str], log: set[str]) -> go.Figure:
+    """Return a small plot per parameter of the complete trials' values against it.
+
+    Args:
+        frame: frame of :func:`hpo.report.study.frames.trial_frame`.
+        names: names of the parameters.
+        log: names of the parameters on a log scale.
+    """
+    complete = frame[frame["state"] == "complete"]
+    if complete.empty or not names:
+        return style.empty_figure(TOO_FEW)
+    n_rows = math.ceil(len(names) / N_COLUMNS)
+    height = 110 + 190 * n_rows
+    figure = make_subplots(
+        n_rows,
+        N_COLUMNS,
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
+        vertical_spacing=min(0.3, 70 / height),
+    )
+    for i, name in enumerate(names):
+        cell = {"row": i // N_COLUMNS + 1, "col": i % N_COLUMNS + 1}
+        figure.add_scatter(
+            x=complete[name].astype("float32"),
+            y=complete["value"].astype("float32"),
+            customdata=complete["trial"].astype("int32"),
+            mode="markers",
+            marker={"color": style.BLUE, "size": 5, "opacity": 0.7},
+            hovertemplate=f"trial %{{customdata}} · {name} %{{x:.4~g}} · %{{y:.1%}}<extra></extra>",
+            showlegend=False,
+            **cell,
+        )
+        axis = LOG_AXIS | {"dtick": 1} if name in log else {"type": "linear", "nticks": 5}
+        figure.update_xaxes(title={"text": name, "standoff": 4}, **axis, **cell)
+    figure = style.apply_style(figure, height=height)
+    figure.update_yaxes(tickformat=".0%")
+    figure.update_yaxes(title={"text": "accuracy (%)"}, col=1)
+    return figure
+
+
+def layer_rate_plot(frame: pd.DataFrame) -> go.Figure:
+    """Return a small plot per layer of learning rate against momentum, coloured by the value.
+
+    Args:
+        frame: frame of :func:`hpo.report.study.frames.layer_rate_frame`.
+    """
+    if frame.empty:
+        return style.empty_figure(
+            "No complete trial, or learning rate and momentum were not both searched."
+        )
+    frame = frame.sort_values("value")  # the best trials are drawn last, on top of the others
+    layers = [layer for layer in LAYERS if (frame["layer"] == layer).any()]
+    n_rows = math.ceil(len(layers) / N_COLUMNS)
+    figure = make_subplots(
+        n_rows,
+        N_COLUMNS,
+        subplot_titles=layers,
+        shared_yaxes=True,
+        shared_xaxes=True,
+        horizontal_spacing=0.03,
+        vertical_spacing=0.12,
+    )
+    value_range = {"cmin": frame["value"].min(), "cmax": frame["value"].max()}
+    for i, layer in enumerate(layers):
+        rows = frame[frame["layer"] == layer]
+        cell = {"row": i // N_COLUMNS + 1, "col": i % N_COLUMNS + 1}
+        figure.add_scatter(
+            x=rows["lr"].astype("float32"),
+            y=rows["momentum"].astype("float32"),
+            customdata=rows[["trial", "value"]].to_numpy("float32"),
+            mode="markers",
+            marker=_value_marker(rows, colour_bar=i == 0) | value_range,
+            hovertemplate="trial %{customdata[0]:d} · %{customdata[1]:.1%}<br>lr %{x:.3g} · "
+            "momentum %{y:.2f}<extra></extra>",
+            showlegend=False,
+            **cell,
+        )
+        if cell["row"] == n_rows:
+            figure.update_xaxes(title={"text": "learning rate"}, **cell)
+    figure = style.apply_style(figure, height=120 + 230 * n_rows)
+    figure.update_xaxes(**LOG_AXIS, dtick=1)
+    figure.update_yaxes(range=[-0.05, 1.05])
+    figure.update_yaxes(title={"text": "momentum"}, col=1)
+    return figure
+
+
+def contour_plot(
+    frame: pd.DataFrame,
+    grid: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+    x: str,
+    y: str,
+    log: set[str],
+) -> go.Figure:
+    """Return a contour plot of the value over two parameters, with the complete trials.
+
+    Args:
+        frame: frame of :func:`hpo.report.study.frames.trial_frame`.
+        grid: grid of :func:`hpo.report.study.analysis.interpolate`.
+        x: name of the parameter on the horizontal axis.
+        y: name of the parameter on the vertical axis.
+        log: names of the parameters on a log scale.
+    """
+    if grid is None:
+        return style.empty_figure(TOO_FEW)
+    complete = frame[frame["state"] == "complete"]
+    xs, ys, values = grid
+    contour = go.Contour(
+        x=xs,
+        y=ys,
+        z=values.astype("float32"),
+        colorscale=style.COLOUR_SCALE,
+        colorbar=style.colour_bar("accuracy") | {"tickformat": ".1%"},
+        line={"width": 0.5},
+        hovertemplate=f"{x} %{{x:.4~g}} · {y} %{{y:.4~g}} · about %{{z:.1%}}<extra></extra>",
+    )
+    figure = go.Figure(contour)
+    figure.add_scatter(
+        x=complete[x],
+        y=complete[y],
+        mode="markers",
+        marker={"color": "white", "size": 6, "line": {"color": "black", "width": 1}},
+        **trial_hover(complete),
+        showlegend=False,
+    )
+    xaxis, yaxis = ({"title": {"text": p}, **(LOG_AXIS if p in log else {})} for p in (x, y))
+    return style.apply_style(figure, xaxis=xaxis, yaxis=yaxis)
+
+
+def _parallel_axis(values: "pd.Series[float]", name: str, log: bool) -> dict[str, object]:
+    """Return an axis of parallel coordinates; plotly has no log axis here, so we set its ticks."""
     if not log:
         return {"label": name, "values": values.astype("float32").to_numpy()}
     powers = np.log10(values.astype(float))
@@ -71,47 +204,13 @@ def _dimension(values: "pd.Series[float]", name: str, log: bool) -> dict[str, ob
     }
 
 
-def slice_plot(
-    frame: pd.DataFrame, names: list[str], log: set[str], n_columns: int = 3
-) -> go.Figure:
-    """Return the complete trials' value against each parameter.
-
-    Args:
-        frame: of :func:`hpo.report.study.frames.trial_frame`.
-        names: of the parameters.
-        log: those on a log scale.
-        n_columns: of the small figures.
-    """
-    done = frame[frame["state"] == "complete"]
-    if done.empty or not names:
-        return style.empty_figure(TOO_FEW)
-    n_rows = -(-len(names) // n_columns)
-    height = 110 + 190 * n_rows
-    figure = make_subplots(
-        n_rows,
-        n_columns,
-        shared_yaxes=True,
-        horizontal_spacing=0.03,
-        vertical_spacing=min(0.3, 70 / height),
-    )
-    for i, name in enumerate(names):
-        row, column = divmod(i, n_columns)
-        figure.add_scatter(
-            x=done[name].astype("float32"),
-            y=done["value"].astype("float32"),
-            customdata=done["trial"].astype("int32"),
-            mode="markers",
-            marker={"color": style.BLUE, "size": 5, "opacity": 0.7},
-            hovertemplate=f"trial %{{customdata}} · {name} %{{x:.4~g}} · %{{y:.1%}}<extra></extra>",
-            showlegend=False,
-            row=row + 1,
-            col=column + 1,
-        )
-        kind = "log" if name in log else "linear"
-        ticks = {"dtick": 1, "exponentformat": "e"} if kind == "log" else {"nticks": 5}
-        title = {"text": name, "standoff": 4}
-        figure.update_xaxes(title=title, type=kind, row=row + 1, col=column + 1, **ticks)
-    figure = style.apply_style(figure, height=height)
-    figure.update_yaxes(tickformat=".0%")
-    figure.update_yaxes(title={"text": "accuracy (%)"}, col=1)
-    return figure
+def _value_marker(rows: pd.DataFrame, *, colour_bar: bool) -> dict[str, object]:
+    """Return markers coloured by the value of their trial, with or without a colour bar."""
+    marker: dict[str, object] = {
+        "color": rows["value"].astype("float32"),
+        "colorscale": style.COLOUR_SCALE,
+        "size": 7,
+        "showscale": colour_bar,
+        "line": {"width": 0.5, "color": style.GREY},
+    }
+    return marker | ({"colorbar": style.colour_bar("accuracy")} if colour_bar else {})

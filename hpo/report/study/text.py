@@ -1,4 +1,4 @@
-"""What a study was and came to, in words: headline, facts, the best trials as a table."""
+"""The text of a study's report: headline, facts, and the table of the best trials."""
 
 from collections import Counter
 from typing import Any
@@ -7,111 +7,127 @@ import pandas as pd
 from optuna.study import Study
 
 from data.text import redact_storage
-from hpo.report.study import frames, history_plots
-from hpo.search.winner import winning_trial
+from hpo.report.study import frames
+from hpo.search.finalists import winning_trial
 from hpo.study.open import IDENTITY, N_EPISODES
-from hpo.study.trials import best_trials, trial_attributes
+from hpo.study.trials import best_trials, summarize_trials
 from model.evaluate import wilson_interval
+from model.schema import upgrade
 
 N_BEST_SHOWN = 10
-
-# Of an alphabet of Omniglot, for studies that do not say it: those before 0.5.0.
-EPISODES = {"dense": 480, "paper": 32}
-
-INTERVAL = "95\u00a0% interval over the episodes"
+# Validation episodes per alphabet of Omniglot; studies before 0.5.0 did not store their number.
+EPISODES_PER_ALPHABET = {"dense": 480, "paper": 32}
+INTERVAL = "95% interval over the episodes"
 
 
-def settings_of(study: Study) -> dict[str, Any]:
-    """Return what was asked of a study, empty for a foreign one."""
-    return dict(study.user_attrs.get(IDENTITY, {}).get("settings", {}))
+def stored_settings(study: Study) -> dict[str, Any]:
+    """Return the settings of a study; empty if run_study.py did not create it."""
+    return dict(upgrade("identity", study.user_attrs.get(IDENTITY, {})).get("settings", {}))
+
+
+def count_validation_episodes(study: Study) -> int:
+    """Return the number of validation episodes on which each trial of a study was evaluated."""
+    identity = study.user_attrs.get(IDENTITY, {})
+    kind, alphabets = stored_settings(study).get("validation"), identity.get("val_alphabets", [])
+    return (
+        study.user_attrs.get(N_EPISODES) or EPISODES_PER_ALPHABET[str(kind)] * len(alphabets) or 1
+    )
 
 
 def study_headline(study: Study) -> str:
-    """Return the winner's figure with its interval, or what stands in its place."""
-    best = best_trials(study, 1)
+    """Return the accuracy of the winner with its interval, or of the best trial so far."""
+    best, winner = best_trials(study, 1), winning_trial(study)
     if not best:
         return "No trial is complete yet."
-    if trial_attributes(best[0]).get("diverged"):
-        return "No fit has learned anything yet: all that were complete had died."
-    n_episodes = n_episodes_of(study)
-    chosen, scores = winning_trial(study), frames.finalist_frame(study)
-    if chosen is None or scores.empty:
-        low, high = wilson_interval(best[0].value or 0.0, n_episodes)
+    summary = summarize_trials(study)[(winner or best[0]).number]
+    if summary.state == "diverged":
+        return "No fit has learned anything yet: all complete trials have diverged."
+    n_episodes = count_validation_episodes(study)
+    if winner is None or summary.fresh_value is None:
+        low, high = wilson_interval(summary.value or 0.0, n_episodes)
         return (
-            f"Best so far: trial {best[0].number} with {best[0].value:.1%} of the validation "
-            f"episodes ({INTERVAL} {low:.1%} to {high:.1%}; the highest of many values owes a part "
-            "of its rank to luck)."
+            f"Best so far: trial {summary.number} with {summary.value:.1%} validation accuracy "
+            f"({INTERVAL} {low:.1%} to {high:.1%}; optimistically biased: the highest of many "
+            "noisy values)."
         )
-    row = scores.set_index("trial").loc[chosen.number]
-    low, high = wilson_interval(row["mean"], n_episodes)
-    several = f"mean of {row['n']:.0f} fits from {row['least']:.1%} to {row['most']:.1%}"
+    low, high = wilson_interval(summary.fresh_value, n_episodes)
+    values = summary.fresh_values
+    fits = f"mean of {len(values)} fits from {min(values):.1%} to {max(values):.1%}"
     return (
-        f"Winner: trial {chosen.number} with {row['mean']:.1%} of fresh validation episodes, "
-        f"{several if row['n'] > 1 else 'one fit'} ({INTERVAL} {low:.1%} to {high:.1%})."
+        f"Winner: trial {summary.number} with {summary.fresh_value:.1%} accuracy on fresh "
+        f"validation episodes, {fits if len(values) > 1 else 'one fit'} ({INTERVAL} {low:.1%} to "
+        f"{high:.1%})."
     )
 
 
-def n_episodes_of(study: Study) -> int:
-    """Return the number of validation episodes that each trial was asked."""
-    identity = study.user_attrs.get(IDENTITY, {})
-    kind, alphabets = settings_of(study).get("validation"), identity.get("val_alphabets", [])
-    return study.user_attrs.get(N_EPISODES) or EPISODES[str(kind)] * len(alphabets) or 1
+def study_facts(study: Study, frame: pd.DataFrame, seconds: float, url: str) -> dict[str, str]:
+    """Return the configuration, data, cost and environment of a study: text by name.
 
-
-def study_facts(study: Study, frame: pd.DataFrame, spent: float, url: str) -> dict[str, str]:
-    """Return what was run: configuration, data, versions, machine, cost, a line each."""
-    identity, made = study.user_attrs.get(IDENTITY, {}), study.user_attrs.get("provenance", {})
-    counts = Counter(frame["state"])
-    settings = " · ".join(
-        f"{n} {' '.join(map(str, v)) if isinstance(v, list) else v}"
-        for n, v in settings_of(study).items()
-    )
-    versions = " · ".join(f"{n} {v}" for n, v in made.get("versions", {}).items())
-    compute = " · ".join(str(made.get(n, "?")) for n in ("cpu", "device", "precision"))
-    ended = study.get_trials(deepcopy=False)
-    changed = " with changes" if made.get("dirty") else ""
-    devices = Counter(t.user_attrs["device"] for t in ended if "device" in t.user_attrs)
-    span = (frame["end"].max() - frame["start"].min()) if frame["end"].notna().any() else None
-    cost = f"{spent / 3600:.2f} h of training"
-    if span is not None:
+    Args:
+        study: study of the report.
+        frame: its frame of :func:`hpo.report.study.frames.trial_frame`.
+        seconds: training time of all its fits.
+        url: database address; it is shown without password and folders.
+    """
+    identity, provenance = (study.user_attrs.get(n, {}) for n in (IDENTITY, "provenance"))
+    settings = [
+        f"{name} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in stored_settings(study).items()
+    ]
+    versions = [f"{name} {version}" for name, version in provenance.get("versions", {}).items()]
+    machine = [str(provenance.get(name, "?")) for name in ("cpu", "device", "precision")]
+    machine.append(f"{provenance.get('n_cores', '?')} cores")
+    changed = " with uncommitted changes" if provenance.get("dirty") else ""
+    states = Counter(frame["state"]).most_common()
+    devices = Counter(s.cost.device for s in summarize_trials(study) if s.cost).most_common()
+    cost = f"{seconds / 3600:.2f} h of training"
+    if frame["end"].notna().any():
+        span = frame["end"].max() - frame["start"].min()
         cost += f", {span.total_seconds() / 3600:.2f} h from the first trial to the last"
     return {
         "study": study.study_name,
         "storage": redact_storage(url),
-        "settings": settings,
+        "settings": " · ".join(settings),
         "data": f"digest {str(identity.get('data_digest', '?'))[:12]}",
         "training alphabets": ", ".join(identity.get("train_alphabets", [])),
         "validation alphabets": ", ".join(identity.get("val_alphabets", [])),
-        "trials": ", ".join(f"{n} {state}" for state, n in counts.most_common()) or "none",
+        "trials": ", ".join(f"{n} {state}" for state, n in states) or "none",
         "cost": cost,
-        "trained on": ", ".join(f"{d} ({n} trials)" for d, n in devices.most_common()) or "–",
-        "versions of the last run": versions or "?",
-        "machine of the last run": f"{compute} · {made.get('n_cores', '?')} cores",
-        "commit of the last run": f"{made.get('commit', '?')}{changed}",
+        "trained on": ", ".join(f"{device} ({n} trials)" for device, n in devices) or "–",
+        "versions of the last run": " · ".join(versions) or "?",
+        "machine of the last run": " · ".join(machine),
+        "commit of the last run": f"{provenance.get('commit', '?')}{changed}",
     }
 
 
 def best_table(study: Study, frame: pd.DataFrame) -> list[list[str]]:
-    """Return the best complete trials, a column each: value, finalists' fits, cost, parameters."""
-    done = (
-        frame[frame["state"] == "complete"].sort_values("value", ascending=False).head(N_BEST_SHOWN)
-    )
-    if done.empty:
+    """Return the best complete trials as a table with a column per trial; empty if there is none.
+
+    Args:
+        study: study of the report.
+        frame: its frame of :func:`hpo.report.study.frames.trial_frame`.
+    """
+    best = frames.best_rows(frame, share=0, at_least=N_BEST_SHOWN)
+    if best.empty:
         return []
-    scores = frames.finalist_frame(study).set_index("trial")
-    again = {
-        number: f"{score['mean']:.1%} ({score['least']:.1%}–{score['most']:.1%})"
-        for number, score in scores.iterrows()
+    fresh = {
+        row.trial: f"{row.mean:.1%} ({row.lowest:.1%}–{row.highest:.1%})"
+        for row in frames.finalist_frame(study).itertuples()
     }
     rows = [
-        ["trial", *map(str, done["trial"])],
-        ["value", *(f"{value:.1%}" for value in done["value"])],
-        ["fitted again", *(again.get(number, "–") for number in done["trial"])],
-        ["epochs", *map(str, done["epochs"])],
-        ["training (s)", *(f"{seconds:.0f}" for seconds in done["seconds"])],
-        ["an image's cost (MFLOP)", *(f"{flops / 1e6:.1f}" for flops in done["flops"])],
+        ["trial", *map(str, best["trial"])],
+        ["value", *(f"{value:.1%}" for value in best["value"])],
+        ["fresh value", *(fresh.get(number, "–") for number in best["trial"])],
+        ["epochs", *map(str, best["n_epochs"])],
+        ["training (s)", *(f"{seconds:.0f}" for seconds in best["seconds"])],
+        ["embedding an image (MFLOP)", *(f"{flops / 1e6:.1f}" for flops in best["flops"])],
     ]
-    return rows + [
-        [name, *map(history_plots.format_value, done[name])]
-        for name in frames.parameter_names(frame)
-    ]
+    names = frames.parameter_names(frame)
+    return rows + [[name, *map(format_value, best[name])] for name in names]
+
+
+def format_value(value: object) -> str:
+    """Return the value of a parameter as text; data frames turn its integers into floats."""
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() else f"{value:.3g}"
+    return str(value)

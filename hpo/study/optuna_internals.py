@@ -1,0 +1,79 @@
+"""Every private or undocumented API of Optuna and optuna-dashboard that this program uses.
+
+An upgrade of either library may change them without notice. ``tests/test_optuna_internals.py``
+calls each of these functions, so that such a change is found there and repaired here.
+"""
+
+from typing import Any
+
+import sqlalchemy
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+VERSION_TABLE = "version_info"  # table that Optuna creates in every database
+FIXED_PARAMS = "fixed_params"  # system attribute in which Optuna stores enqueued parameters
+
+
+def storage_of(study: Study) -> BaseStorage:
+    """Return the storage of a study."""
+    return study._storage
+
+
+def study_id_of(study: Study) -> int:
+    """Return the number of a study in its storage, which is also part of the dashboard's URLs."""
+    return study._study_id
+
+
+def set_trial_attribute(study: Study, trial: FrozenTrial, name: str, value: Any) -> None:
+    """Set a user attribute of a waiting or running trial of a study.
+
+    Optuna's public API offers this only to the process that runs the trial.
+    """
+    storage_of(study).set_trial_user_attr(trial._trial_id, name, value)
+
+
+def enqueued_params(trial: FrozenTrial) -> dict[str, Any]:
+    """Return the parameters with which a trial was enqueued; empty if it was not enqueued."""
+    return dict(trial.system_attrs.get(FIXED_PARAMS, {}))
+
+
+def engine_of(storage: RDBStorage) -> sqlalchemy.Engine:
+    """Return the SQLAlchemy engine of a storage."""
+    return storage.engine
+
+
+def has_optuna_tables(engine: sqlalchemy.Engine) -> bool:
+    """Return whether Optuna has created its tables in a database."""
+    return sqlalchemy.inspect(engine).has_table(VERSION_TABLE)
+
+
+def load_trial_notes(study: Study) -> dict[int, tuple[int, str]]:
+    """Return the dashboard's note on every trial of a study.
+
+    Returns:
+        Version and Markdown text by trial number. A trial without a note has version 0. Each edit
+        in the dashboard raises the version by 1.
+    """
+    from optuna_dashboard._note import get_note_from_system_attrs  # workers do not need it
+
+    attributes = storage_of(study).get_study_system_attrs(study_id_of(study))
+    notes = {}
+    for trial in study.get_trials(deepcopy=False):
+        note = get_note_from_system_attrs(attributes, trial._trial_id)
+        notes[trial.number] = (note["version"], note["body"])
+    return notes
+
+
+def save_trial_note(study: Study, trial: FrozenTrial, text: str, version: int) -> None:
+    """Save the dashboard's note on a trial.
+
+    Args:
+        study: study of the trial.
+        trial: trial of any state.
+        text: Markdown.
+        version: version of the note, at least 1.
+    """
+    from optuna_dashboard._note import save_note_with_version
+
+    save_note_with_version(storage_of(study), study_id_of(study), trial._trial_id, version, text)

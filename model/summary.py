@@ -1,0 +1,85 @@
+"""Mean and standard deviation of the test metrics over several networks."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import TypeVar
+
+from model.n_way import AccuracyByWay
+from model.test_metrics import TestMetrics
+
+Key = TypeVar("Key", str, int)
+
+
+@dataclass(frozen=True)
+class MeanSd:
+    """Mean and sample standard deviation; ``sd`` is None for a single value."""
+
+    mean: float
+    sd: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Metrics of :class:`model.test_metrics.TestMetrics` over several networks.
+
+    ``verification``, ``validation`` and ``averaged_validation`` are None if the validation
+    alphabets were trained on.
+    """
+
+    official: MeanSd
+    averaged: MeanSd
+    verification: MeanSd | None
+    validation: MeanSd | None
+    averaged_validation: MeanSd | None
+    random_episodes: dict[int, MeanSd]
+    by_alphabet: dict[str, dict[str, AccuracyByWay]]
+    official_per_lake_run: dict[str, float]
+    official_per_alphabet: dict[str, float]
+
+
+def summarize_metrics(metrics: Sequence[TestMetrics]) -> Summary:
+    """Return mean and standard deviation of the metrics of several networks."""
+    first, official = metrics[0], [m.official for m in metrics]
+    verifications = [m.verification for m in metrics]
+    return Summary(
+        official=mean_and_sd([o.accuracy for o in official]),
+        averaged=mean_and_sd([m.averaged.official for m in metrics]),
+        verification=_mean_of_known(v.test_accuracy if v else None for v in verifications),
+        validation=_mean_of_known(m.validation_accuracy for m in metrics),
+        averaged_validation=_mean_of_known(m.averaged.validation_accuracy for m in metrics),
+        random_episodes={
+            n: mean_and_sd([m.random_episodes[n] for m in metrics]) for n in first.random_episodes
+        },
+        by_alphabet={
+            part: {
+                name: _mean_by_key([m.by_alphabet[part][name] for m in metrics])
+                for name in alphabets
+            }
+            for part, alphabets in first.by_alphabet.items()
+        },
+        official_per_lake_run=_mean_by_key([o.per_lake_run for o in official]),
+        official_per_alphabet=_mean_by_key([o.per_alphabet for o in official]),
+    )
+
+
+def mean_and_sd(values: Sequence[float]) -> MeanSd:
+    """Return mean and sample standard deviation of at least one value."""
+    return MeanSd(fmean(values), stdev(values) if len(values) > 1 else None)
+
+
+def format_mean(value: MeanSd | None) -> str:
+    """Return fractions as percent, for example ``92.3 ± 0.4 %``; a dash for None."""
+    if value is None:
+        return "–"
+    sd = "" if value.sd is None else f" ± {100 * value.sd:.1f}"
+    return f"{100 * value.mean:.1f}{sd} %"
+
+
+def _mean_of_known(values: Iterable[float | None]) -> MeanSd | None:
+    known = [value for value in values if value is not None]
+    return mean_and_sd(known) if known else None
+
+
+def _mean_by_key(dicts: Sequence[dict[Key, float]]) -> dict[Key, float]:
+    return {key: fmean(values[key] for values in dicts) for key in dicts[0]}

@@ -1,0 +1,118 @@
+"""Verification on the test alphabets: do two drawings show the same character?
+
+Tensor suffix: B pairs.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from data.drawings import Drawings
+from data.pairs import Pairs, sample_pairs
+from data.splits import TEST_DRAWERS, Split, select_drawers
+from model.evaluate import best_threshold, pair_logits, verification_accuracy
+from model.n_way import EPISODE_SEED
+from model.siamese import SiameseNet
+
+N_PAIRS = 10_000  # §4.1: verification pairs for validation, and as many for the test
+N_ROC_POINTS = 200
+
+
+@dataclass(frozen=True)
+class RocPoint:
+    """The rates at one threshold.
+
+    Args:
+        false: false-positive rate in [0, 1], the fraction of different pairs called same.
+        true: true-positive rate in [0, 1], the fraction of same pairs called same.
+    """
+
+    false: float
+    true: float
+
+
+@dataclass(frozen=True)
+class RocCurve:
+    """The rates at falling thresholds, from (0, 0) to (1, 1).
+
+    Args:
+        false: false-positive rates in [0, 1].
+        true: true-positive rates in [0, 1].
+    """
+
+    false: list[float]
+    true: list[float]
+
+
+@dataclass(frozen=True)
+class VerificationMetrics:
+    """Verification with the threshold that is best on validation pairs.
+
+    Args:
+        threshold: logit from which on a pair is called same.
+        validation_accuracy: accuracy in [0, 1] on the validation pairs.
+        test_accuracy: accuracy in [0, 1] on the test pairs.
+        n_pairs: number of pairs of either kind.
+        chosen: rates of the threshold on the test pairs.
+        roc: ROC curve of the test pairs.
+    """
+
+    threshold: float
+    validation_accuracy: float
+    test_accuracy: float
+    n_pairs: int
+    chosen: RocPoint
+    roc: RocCurve
+
+
+def verification_pairs(drawings: Drawings) -> Pairs:
+    """Return 10,000 pairs, half of them same; always the same pairs for the same drawings.
+
+    Source: Koch 2015 §4.1.
+    """
+    generator = torch.Generator(drawings.images_NHW.device).manual_seed(EPISODE_SEED)
+    return sample_pairs(drawings, N_PAIRS, generator=generator)
+
+
+def verification_metrics(net: SiameseNet, split: Split) -> VerificationMetrics:
+    """Return the metrics of a network; the threshold is chosen on validation pairs.
+
+    Args:
+        net: network on the device of the split's drawings.
+        split: the validation drawings, and the test drawings by the paper's four test drawers.
+    """
+    val, test = split.val, select_drawers(split.test, TEST_DRAWERS)
+    val_pairs, test_pairs = verification_pairs(val), verification_pairs(test)
+    best = best_threshold(pair_logits(net, val, val_pairs), val_pairs.same_B)
+    logits_B = pair_logits(net, test, test_pairs)
+    called_same_B = logits_B >= best.threshold
+    return VerificationMetrics(
+        threshold=best.threshold,
+        validation_accuracy=best.accuracy,
+        test_accuracy=verification_accuracy(logits_B, test_pairs.same_B, best.threshold),
+        n_pairs=N_PAIRS,
+        chosen=RocPoint(
+            false=called_same_B[~test_pairs.same_B].double().mean().item(),
+            true=called_same_B[test_pairs.same_B].double().mean().item(),
+        ),
+        roc=roc_curve(logits_B, test_pairs.same_B),
+    )
+
+
+def roc_curve(logits_B: Tensor, same_B: Tensor, n_points: int = N_ROC_POINTS) -> RocCurve:
+    """Return the ROC curve of logits. Pairs with equal logits share one point.
+
+    Args:
+        logits_B: logits; a higher one means that the pair is more likely the same character.
+        same_B: bool, whether the pair is the same character.
+        n_points: maximum number of points, in addition to (0, 0).
+    """
+    order = logits_B.argsort(descending=True)
+    logits, same = logits_B[order].cpu(), same_B[order].double().cpu()
+    true, false = same.cumsum(0) / same.sum(), (1 - same).cumsum(0) / (1 - same).sum()
+    ends_tie = torch.cat([logits[1:] != logits[:-1], torch.ones(1, dtype=torch.bool)])
+    last = ends_tie.nonzero()[:, 0]
+    at = last[torch.linspace(0, len(last) - 1, n_points).round().long().unique()]
+    zero = torch.zeros(1, dtype=torch.float64)
+    return RocCurve(torch.cat([zero, false[at]]).tolist(), torch.cat([zero, true[at]]).tolist())

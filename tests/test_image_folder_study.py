@@ -1,0 +1,94 @@
+"""A study of one's own images, from the first trial to the report."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from commands import run_in_process
+from PIL import Image
+from shapes import write_image_folder
+
+from data.episodes import Dataset
+
+QUICK = ["--image-size", "20", "--n-trials", "1", "--max-epochs", "1", "--steps-per-epoch", "1"]
+FLOAT32 = ["--finalists", "0", "--precision", "float32"]
+
+
+@pytest.mark.slow
+def test_a_study_of_coloured_shapes_from_start_to_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_image_folder(tmp_path / "shapes", [""])
+
+    def run(script: str, *flags: str) -> str:
+        """Run a script that must succeed, and return its output."""
+        assert run_in_process(tmp_path, monkeypatch, script, *flags) is None
+        return capsys.readouterr().out
+
+    name = "shapes+class+colour"
+    flags = ["--data-root", "shapes", "--precision", "float32"]
+    study = ["--image-size", "28", "--n-trials", "2", "--max-epochs", "2", "--steps-per-epoch", "8"]
+    output = run("run_study.py", *flags, *study, "--finalists", "1", "--colour")
+    assert f"{name}-28-episode" in output
+    assert f"'{name}', not Omniglot" in output
+    run("retrain_best.py", *flags, "--n-seeds", "1", "--max-epochs", "4", "--out", "out")
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    assert result["data"] == name
+    assert result["config"]["model"]["channels"] == 3
+    assert list(result["summary"]["random_episodes"]) == ["2"]
+    assert result["summary"]["official"]["mean"] > 0.7  # two new shapes differ in their colour
+    report = (tmp_path / "out/report.html").read_text()
+    assert name in report
+    assert "20-way" not in re.sub(r"<script>.*?</script>", "", report, flags=re.DOTALL)
+    run("retrain_best.py", *flags, "--checkpoint", "out/seed-1.pt", "--export", "torch")
+    run("dashboard.py", "--export", "report.html")
+    assert name in (tmp_path / "report.html").read_text()
+    pair = ["shapes/corners03/1.png", "shapes/corners12/1.png", "--checkpoint"]
+    assert "similarity" in run("compare.py", *pair, "out/seed-1.pt")
+    exit_ = run_in_process(
+        tmp_path, monkeypatch, "compare.py", *pair, "out/seed-1.pt", "--no-binarize"
+    )
+    assert exit_ is not None
+    assert exit_.code == 2
+    assert "--no-binarize" in capsys.readouterr().err
+    network, *_ = sorted((tmp_path / "var/trials").glob("*/*.network.pt"))
+    output = run("compare.py", *pair, str(network))  # a trial's network has no threshold
+    assert "logit" in output
+    assert "threshold" in output
+
+
+def test_a_study_of_an_image_folder_needs_that_folder(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    packed_105: Dataset,
+) -> None:
+    write_image_folder(tmp_path / "shapes", [""], n_images=2)
+    monkeypatch.setattr("data.glyphs.make_glyphs", lambda: packed_105)
+
+    def run(script: str, *flags: str) -> str:
+        """Run a script that must succeed, and return its output."""
+        assert run_in_process(tmp_path, monkeypatch, script, *flags) is None
+        return capsys.readouterr().out
+
+    def fail(script: str, *flags: str) -> str:
+        """Run a script that must end with status 2, and return its error."""
+        capsys.readouterr()
+        exit_ = run_in_process(tmp_path, monkeypatch, script, *flags)
+        assert exit_ is not None
+        assert exit_.code == 2
+        return capsys.readouterr().err
+
+    run("run_study.py", *QUICK, *FLOAT32, "--data-root", "shapes")
+    error = fail("retrain_best.py", "--n-seeds", "1")
+    assert "'shapes+class'" in error
+    assert "--data-root" in error
+    output = run("run_study.py", "--data", "glyphs", "--validation", "paper", *QUICK, *FLOAT32)
+    assert "glyphs-20-episode" in output  # not the study of the folder
+    refit = ["--n-seeds", "1", "--max-epochs", "1", "--out", "out", "--data-root", "shapes"]
+    output = run("retrain_best.py", *refit)
+    assert "shapes+class-20-episode" in output  # not the last study
+    assert "official" not in output
+    Image.new("L", (9, 9), 255).save(tmp_path / "shapes/corners03/1.png")
+    assert "data" in fail("retrain_best.py", "--n-seeds", "1", "--data-root", "shapes")

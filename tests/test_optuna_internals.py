@@ -1,0 +1,83 @@
+"""Fails when an upgrade changes what hpo uses of Optuna or optuna-dashboard without a promise."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import optuna
+import pytest
+import sqlalchemy
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+from optuna_dashboard import get_note, save_note
+from tiny import url
+
+from hpo.study.optuna_internals import (
+    engine_of,
+    enqueued_params,
+    has_optuna_tables,
+    load_trial_notes,
+    save_trial_note,
+    set_trial_attribute,
+    storage_of,
+    study_id_of,
+)
+from hpo.study.storage import Storage, open_storage
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    with closing(open_storage(url(tmp_path))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def study(storage: Storage) -> optuna.Study:
+    return optuna.create_study(storage=storage, study_name="s")
+
+
+def test_a_study_knows_its_storage_and_its_number(study: optuna.Study, storage: Storage) -> None:
+    assert storage_of(study).get_study_name_from_id(study_id_of(study)) == "s"
+    assert storage.get_study_id_from_name("s") == study_id_of(study)
+
+
+def test_an_attribute_of_a_waiting_trial_is_still_there_when_it_runs(study: optuna.Study) -> None:
+    study.enqueue_trial({"x": 1})
+    set_trial_attribute(study, study.trials[0], "owner", ["host", 1, 2.0])
+    assert study.ask().user_attrs == {"owner": ["host", 1, 2.0]}
+
+
+def test_enqueued_parameters_are_known_before_they_are_suggested(study: optuna.Study) -> None:
+    study.enqueue_trial({"x": 1.5})
+    assert enqueued_params(study.trials[0]) == {"x": 1.5}
+    assert study.ask().suggest_float("x", 0, 2) == 1.5
+    assert enqueued_params(study.trials[0]) == {"x": 1.5}
+    study.ask()
+    assert enqueued_params(study.trials[1]) == {}
+
+
+def test_the_tables_of_optuna_are_recognised(storage: Storage) -> None:
+    assert has_optuna_tables(engine_of(storage))
+    assert not has_optuna_tables(sqlalchemy.create_engine("sqlite://"))
+
+
+def test_a_storage_has_the_hooks_that_ours_overrides_or_calls() -> None:
+    assert callable(RDBStorage.record_heartbeat)
+    assert callable(RDBStorage.remove_session)
+
+
+def test_a_note_is_the_one_that_the_dashboard_shows(study: optuna.Study) -> None:
+    trial = study.ask()
+    study.tell(trial, 0.5)
+    assert load_trial_notes(study) == {0: (0, "")}
+    save_trial_note(study, study.trials[0], "**complete**" + "x" * 5000, version=1)
+    assert load_trial_notes(study) == {0: (1, "**complete**" + "x" * 5000)}
+    assert get_note(trial) == "**complete**" + "x" * 5000
+
+
+def test_an_edit_in_the_dashboard_raises_the_version_of_a_note(study: optuna.Study) -> None:
+    trial = study.ask()
+    save_trial_note(study, study.trials[0], "of the program", version=1)
+    save_note(trial, "of a person")
+    assert load_trial_notes(study) == {0: (2, "of a person")}
+    assert study.trials[0].state == TrialState.RUNNING

@@ -1,0 +1,19 @@
+"""The fits of the paper's tables."""
+
+import pytest
+
+from hpo.paper.tables import SCALES, paper_recipe_config
+
+
+def test_table_1_uses_the_papers_pairs_and_the_same_number_of_visits_in_every_row() -> None:
+    scale = SCALES["reduced"]
+    for n_pairs in scale.pairs:
+        fit = paper_recipe_config(scale, n_pairs, distort=True).fit
+        assert fit.n_pairs * fit.max_epochs == pytest.approx(scale.visits, rel=0.11)
+
+
+def test_at_full_scale_the_fits_are_the_papers() -> None:
+    config = paper_recipe_config(SCALES["full"], 150_000, distort=True)
+    assert (config.fit.max_epochs, config.fit.patience) == (200, 20)
+    assert config.conv.image_size == 105
+    assert config.conv.filters == (64, 128, 128, 256)

@@ -1,0 +1,252 @@
+"""Retraining in this process: one tiny study, refitted once, and everything that follows."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import made
+import pandas as pd
+import pytest
+import torch
+from tiny import TINY_20, opened
+
+import hpo.cli.retrain
+from data import cache
+from data.episodes import Dataset
+from data.errors import InputError
+from data.splits import Split
+from hpo.cli.retrain import evaluate_checkpoint, export_networks, result_table, retrain
+from hpo.refit import plan
+from hpo.refit import retrain as refit
+from hpo.refit.plan import EPOCHS_FACTOR, RetrainRequest, make_plan, refit_config, require_digest
+from hpo.refit.result import RetrainResult
+from hpo.refit.retrain import TEST_LOG, describe_plan, fit_seeds, log_test_evaluation
+from hpo.report import html_page
+from hpo.study.settings import StudySettings
+from model.checkpoint import load_network, save_network
+from model.fit_state import EpochResult
+
+REQUEST = RetrainRequest(
+    storage="sqlite:///study.db",
+    study_name=None,
+    trial=None,
+    image_size=None,
+    n_seeds=2,
+    max_epochs=1,
+    train_on="train",
+    mirrors=True,
+    out=Path("out"),
+    data_root=None,
+    device="cpu",
+    precision="float32",
+    compile=False,
+    tensorboard=None,
+)
+SETTINGS = replace(TINY_20, search=("lr",))
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """A folder with a study that was refitted to ``out``, and what the retraining printed."""
+
+    folder: Path
+    result: RetrainResult
+    networks: list[Path]
+
+
+@pytest.fixture(scope="module")
+def small_data(packed_105: Dataset) -> Iterator[None]:
+    """Retraining loads the few glyphs of the tests, and writes reports without plotly's script."""
+
+    def load(name: str, root: Path | None, size: int, *, or_glyphs: bool = True) -> Dataset:
+        assert name == "glyphs"
+        return Dataset(cache.resize_drawings(packed_105.drawings, size), packed_105.official)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "load_dataset", load)
+        patch.setattr(hpo.cli.retrain, "load_dataset", load)
+        patch.setattr(html_page, "get_plotlyjs", lambda: "")
+        yield
+
+
+@pytest.fixture(scope="module")
+def refitted(
+    small_data: None, parts_20: Split, tmp_path_factory: pytest.TempPathFactory
+) -> Refitted:
+    folder = tmp_path_factory.mktemp("refitted")
+    study = opened(folder, parts_20, SETTINGS)
+    study.add_trial(made.trial("COMPLETE", [0.5, 0.7]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        networks = [path.absolute() for path in retrain(REQUEST)]
+    return Refitted(folder, RetrainResult.read(folder / "out/result.json"), networks)
+
+
+@pytest.fixture
+def here(refitted: Refitted, monkeypatch: pytest.MonkeyPatch) -> Refitted:
+    """Work in the folder of the refitted study."""
+    monkeypatch.chdir(refitted.folder)
+    return refitted
+
+
+def test_a_retraining_writes_result_tables_report_and_networks(here: Refitted) -> None:
+    result, out = here.result, here.folder / "out"
+    names = {"result.json", "predictions.csv", "confusions.csv", "report.html"}
+    assert {path.name for path in out.iterdir()} == names | {"seed-1.pt", "seed-2.pt"}
+    assert [seed.seed for seed in result.seeds] == [1, 2], "not the study's own seed 0"
+    assert result.origin is not None
+    assert (result.origin.study, result.origin.trial) == ("s", 0)
+    assert result.origin.value_text == "70.0% of the validation episodes"
+    predictions = pd.read_csv(out / "predictions.csv")
+    for seed in result.seeds:
+        rows = predictions[predictions["seed"] == seed.seed]
+        assert rows["credit"].mean() == pytest.approx(seed.metrics.official.accuracy)
+        assert seed.fit is not None
+        assert seed.fit.epochs == len(seed.fit.history) == 1
+    assert set(pd.read_csv(out / "confusions.csv")["seed"]) == {1, 2}
+    assert "One-shot test of s, trial 0" in (out / "report.html").read_text()
+
+
+def test_each_network_is_evaluated_on_the_test_once(here: Refitted) -> None:
+    entries = [json.loads(line) for line in TEST_LOG.read_text().splitlines()]
+    refits = [entry for entry in entries if "--checkpoint" not in entry["what"]]
+    accuracies = [round(seed.metrics.official.accuracy, 4) for seed in here.result.seeds]
+    assert [entry["accuracies"] for entry in refits] == [[accuracy] for accuracy in accuracies]
+    assert all("s trial 0 on train, 20 pixels, 1 epochs" in entry["what"] for entry in refits)
+
+
+def test_the_terminal_table_shows_ours_and_the_baseline(here: Refitted) -> None:
+    lines = result_table(here.result).splitlines()
+    assert lines[0].split("  ")[-1].strip() == "paper's 1-NN"
+    assert "ours (2 seeds)" in lines[0]
+    assert lines[1].startswith("glyph 80 episodes, 20-way")
+    assert f"{here.result.baseline.official.accuracy:.1%}" in lines[1]
+    assert "92.0 %" not in lines[1], "the paper did not use glyphs"
+    assert "92.0 %" in result_table(replace(here.result, data="omniglot")).splitlines()[1]
+    low, high = here.result.official_interval
+    assert lines[-1].endswith(f"{low:.1%} to {high:.1%}")
+
+
+def test_a_saved_network_repeats_the_metrics_of_its_fit(
+    here: Refitted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate_checkpoint(here.networks[0], None, "cpu", "float32", tmp_path)
+    again = RetrainResult.read(tmp_path / "result.json")
+    assert again.seeds[0].metrics == here.result.seeds[0].metrics
+    assert again.origin is None
+    assert again.baseline == here.result.baseline
+    assert again.config == here.result.config
+    assert str(tmp_path) in capsys.readouterr().out
+
+
+def test_a_network_of_other_data_or_without_metadata_is_refused(
+    here: Refitted, tmp_path: Path
+) -> None:
+    net, config, metadata = load_network(here.networks[0])
+    assert metadata["value_text"] == "70.0% of the validation episodes"
+    path = tmp_path / "network.pt"
+    save_network(path, net, config, metadata | {"data_digest": "another"})
+    with pytest.raises(InputError, match="--data-root"):
+        evaluate_checkpoint(path, None, "cpu", "float32", None)
+    save_network(path, net, config, {"data": "glyphs", "data_digest": "", "seed": 1})
+    with pytest.raises(InputError, match=r"network\.pt must contain its train_on"):
+        evaluate_checkpoint(path, None, "cpu", "float32", None)
+    require_digest("same", "same")
+
+
+def test_networks_are_exported_to_their_folder_or_another(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[Any] = []
+
+    def export(network: Path, form: str, folder: Path | None) -> tuple[Path, ...]:
+        calls.append((network, form, folder))
+        return (Path("a.onnx"), Path("b.onnx"))
+
+    monkeypatch.setattr(hpo.cli.retrain, "export_network", export)
+    export_networks([Path("1.pt"), Path("2.pt")], "onnx", None)
+    export_networks([Path("3.pt")], "onnx", tmp_path / "new")
+    assert calls == [
+        (Path("1.pt"), "onnx", None),
+        (Path("2.pt"), "onnx", None),
+        (Path("3.pt"), "onnx", tmp_path / "new"),
+    ]
+    assert (tmp_path / "new").is_dir()
+    assert capsys.readouterr().out == "wrote    a.onnx, b.onnx\n" * 3
+
+
+def test_a_plan_follows_the_request(here: Refitted, tmp_path: Path) -> None:
+    request = replace(
+        REQUEST,
+        n_seeds=1,
+        max_epochs=None,
+        train_on="train+val",
+        image_size=30,
+        mirrors=False,
+        out=None,
+        tensorboard=tmp_path,
+    )
+    new = make_plan(request)
+    assert new.validation is None
+    assert len(new.train.alphabets) == 6
+    assert new.config.fit.max_epochs == SETTINGS.max_epochs * EPOCHS_FACTOR["episode"]
+    assert not new.config.fit.mirrors
+    assert new.split.test.image_size == new.config.model.image_size == 30
+    old = here.result.config.conv.kernels
+    assert new.config.conv.kernels[0] == round(old[0] * 30 / 20)
+    assert new.folder == Path("var/retrain/s-0-train-val-30px-no-mirrors")
+    assert new.tensorboard_folder(1) == tmp_path / new.folder.name / "seed-1"
+    assert describe_plan(new).endswith("no mirrors")
+    plain = make_plan(replace(REQUEST, max_epochs=7, out=None))
+    assert plain.folder == Path("var/retrain/s-0-train-7epochs")
+    assert plain.validation is not None
+    assert plain.tensorboard_folder(1) is None
+    assert plain.config.fit.mirrors
+
+
+def test_the_papers_recipe_is_not_longer_and_has_no_mirrors() -> None:
+    settings = StudySettings(recipe="paper", max_epochs=9, search=("lr",))
+    config = refit_config(settings, made.trial("COMPLETE", [0.5]))
+    assert (config.fit.max_epochs, config.fit.mirrors) == (9, False)
+
+
+def test_a_fit_that_diverges_is_an_error(
+    here: Refitted, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def diverge(state: Any, *_: Any, **__: Any) -> Iterator[EpochResult]:
+        epochs = [
+            EpochResult(1, 0.5, 0.25, 10, 0.1, None),
+            EpochResult(2, float("nan"), float("nan"), 20, 0.1, "non-finite loss"),
+        ]
+        for epoch in epochs:
+            state.history.append(epoch)
+            yield epoch
+
+    monkeypatch.setattr(refit, "fit", diverge)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with pytest.raises(InputError, match=r"seed 1 diverged: non-finite loss.*--trial"):
+        list(fit_seeds(make_plan(REQUEST)))
+    first, last = capsys.readouterr().err.rstrip("\n").split("\r")
+    assert first.startswith("seed 1 epoch 1/1 · loss 0.500 · 25.0% validation")
+    assert "validation" not in last
+
+
+def test_a_record_of_a_diverged_epoch_is_valid_json(here: Refitted) -> None:
+    state = refit.FitState(here.result.config, 1, make_plan(REQUEST).compute)
+    state.history.append(EpochResult(1, float("inf"), float("nan"), 10, 0.1, "collapsed"))
+    record = refit._fit_record(state)
+    assert (record.history[0].loss, record.history[0].accuracy) == (None, None)
+    assert record.diverged == "collapsed"
+    assert record.n_parameters == sum(p.numel() for p in state.net.parameters())
+    assert torch.isfinite(torch.tensor(record.seconds))
+
+
+def test_every_evaluation_on_the_test_adds_a_line_to_the_log(in_tmp: Path) -> None:
+    log_test_evaluation("a", [0.5])
+    log_test_evaluation("b", [0.25, 0.123456])
+    entries = [json.loads(line) for line in (in_tmp / TEST_LOG).read_text().splitlines()]
+    assert [(e["what"], e["accuracies"]) for e in entries] == [("a", [0.5]), ("b", [0.25, 0.1235])]
+    with pytest.raises(InputError, match="permissions"):
+        log_test_evaluation("c", [], in_tmp)

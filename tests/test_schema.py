@@ -1,0 +1,172 @@
+"""Data that earlier versions stored, written by hand, is read under today's names."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import torch
+from tiny import TINY, config, identity_of, url
+
+from data.errors import InputError
+from data.splits import Split
+from hpo.study.open import IDENTITY, load_study, open_study
+from hpo.study.settings import StudySettings, identity_differences
+from hpo.study.storage import open_storage
+from hpo.study.trials import summarize_trials
+from model.checkpoint import load_network, save_network
+from model.config import Config
+from model.device import ComputeConfig
+from model.fit_state import EpochResult, FitState
+from model.schema import SCHEMA, upgrade
+from model.siamese import build_net
+
+OLD_SETTINGS: dict[str, Any] = {
+    "data": "glyphs",
+    "image_size": 35,
+    "recipe": "episode",
+    "max_epochs": 2,
+    "epoch_steps": 2,
+    "pairs": 30_000,
+    "search": ["lr", "units"],
+    "init": "scaled",
+    "validation": "dense",
+    "sampler": "tpe",
+    "pruner": "median",
+    "seed": 0,
+}
+OLD_RATES = {"lr": 0.03, "momentum": 0.9, "l2_penalty": 0.0}
+OLD_FIT: dict[str, Any] = {
+    "recipe": "episode",
+    "rates": [OLD_RATES] * 6,
+    "max_epochs": 2,
+    "patience": 20,
+    "epoch_steps": 2,
+    "n_characters": 64,
+    "n_pairs": 30_000,
+    "batch_size": 128,
+    "schedule": "cosine",
+    "ramp_epochs": 2,
+    "nesterov": True,
+    "distort": True,
+    "turns": True,
+    "mirrors": False,
+    "ema": 0.999,
+}
+OLD_MODEL: dict[str, Any] = {
+    "image_size": 35,
+    "filters": [64, 128, 128, 256],
+    "kernels": [4, 3, 2, 2],
+    "units": 4096,
+    "init": "scaled",
+    "channels": 1,
+}
+
+
+def as_old(values: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as JSON under its old names."""
+    old = json.loads(json.dumps(values))
+    old["fit"]["epoch_steps"] = old["fit"].pop("steps_per_epoch")
+    return dict(old)
+
+
+def old_identity(parts: Split) -> dict[str, Any]:
+    identity = identity_of(TINY, parts)
+    del identity["schema"]
+    return identity | {"settings": OLD_SETTINGS, "base": {"model": OLD_MODEL, "fit": OLD_FIT}}
+
+
+def test_old_settings_are_read() -> None:
+    assert StudySettings.from_dict(OLD_SETTINGS) == TINY
+    assert StudySettings.from_dict(asdict(TINY)) == TINY
+
+
+def test_an_old_configuration_is_read() -> None:
+    expected = replace(config(), fit=replace(config().fit, steps_per_epoch=7))
+    assert Config.from_dict(as_old(expected.to_dict())) == expected
+    assert Config.from_dict(expected.to_dict()) == expected
+
+
+def test_an_old_identity_equals_todays(parts: Split) -> None:
+    old, new = old_identity(parts), identity_of(TINY, parts)
+    assert new["schema"] == SCHEMA
+    assert identity_differences(old, new) != []
+    assert identity_differences(upgrade("identity", old), upgrade("identity", new)) == []
+
+
+def test_a_study_of_an_earlier_version_is_resumed_and_other_settings_are_refused(
+    tmp_path: Path, parts: Split
+) -> None:
+    storage = open_storage(url(tmp_path))
+    study = open_study(storage, "s", TINY, identity_of(TINY, parts))
+    study.set_user_attr(IDENTITY, old_identity(parts))
+    assert open_study(storage, "s", TINY, identity_of(TINY, parts)).study_name == "s"
+    assert load_study(storage, None)[1] == TINY
+    changed = replace(TINY, steps_per_epoch=3)
+    with pytest.raises(InputError, match=r"settings\.steps_per_epoch: 2 → 3"):
+        open_study(storage, "s", changed, identity_of(changed, parts))
+
+
+def test_the_diverged_trials_of_an_earlier_version_are_recognised(tmp_path: Path) -> None:
+    storage = open_storage(url(tmp_path))
+    study = optuna.create_study(storage=storage, study_name="s", direction="maximize")
+    for reason in (None, "non-finite loss"):
+        trial = study.ask()
+        trial.set_user_attr("died", reason)
+        study.tell(trial, 0.05)
+    fine, diverged = summarize_trials(study)
+    assert (fine.state, diverged.state) == ("complete", "diverged")
+    assert "non-finite loss" in diverged.reason
+
+
+def test_a_network_of_an_earlier_version_is_loaded(tmp_path: Path) -> None:
+    path, expected = tmp_path / "network.pt", config()
+    net = build_net(expected.model, generator=torch.Generator().manual_seed(0))
+    save_network(path, net, expected, {})
+    content = torch.load(path, weights_only=True)
+    facts = {"data": "glyphs", "seed": 3, "died": None}
+    content["about"] = json.dumps({"config": as_old(expected.to_dict()), "facts": facts})
+    torch.save(content, path)
+    loaded, loaded_config, metadata = load_network(path)
+    assert loaded_config == expected
+    assert metadata == {"data": "glyphs", "seed": 3, "diverged": None}
+    assert torch.equal(loaded.state_dict()["head.weight"], net.state_dict()["head.weight"])
+
+
+def test_a_checkpoint_of_an_earlier_version_is_resumed(tmp_path: Path) -> None:
+    path, compute = tmp_path / "0.fit.pt", ComputeConfig(torch.device("cpu"))
+    state = FitState(config(), 0, compute)
+    state.history = [EpochResult(1, 1.0, 0.5, 10, 0.1, None)]
+    state.best_weights, state.n_steps = state.net.state_dict(), 3
+    state.save(path)
+    content = torch.load(path, weights_only=True)
+    about = json.loads(content["about"])
+    assert about.pop("schema") == SCHEMA
+    content["about"] = json.dumps(about | {"config": as_old(about["config"])})
+    torch.save(content, path)
+    resumed = FitState(config(), 0, compute)
+    resumed.load(path)
+    assert (resumed.history, resumed.n_steps) == (state.history, 3)
+
+
+def test_an_old_result_has_twenty_way_episodes() -> None:
+    assert upgrade("result", {"data": "omniglot"}) == {"n_way": 20, "data": "omniglot"}
+    assert upgrade("result", {"n_way": 5}) == {"n_way": 5}
+
+
+def test_an_upgrade_changes_no_value_of_today(parts: Split) -> None:
+    identity = identity_of(TINY, parts)
+    copy = json.loads(json.dumps(identity))
+    assert upgrade("identity", identity) | {"schema": SCHEMA} == identity == copy
+
+
+def test_data_of_a_later_version_is_refused(parts: Split, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"schema <= {SCHEMA}.*identity.*{SCHEMA + 1}.*Update"):
+        upgrade("identity", {"schema": SCHEMA + 1})
+    storage = open_storage(url(tmp_path))
+    study = open_study(storage, "s", TINY, identity_of(TINY, parts))
+    study.set_user_attr(IDENTITY, identity_of(TINY, parts) | {"schema": SCHEMA + 1})
+    with pytest.raises(InputError, match="Update"):
+        load_study(storage, None)

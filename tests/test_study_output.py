@@ -1,0 +1,163 @@
+"""What run_study.py makes of its flags, and what it prints before and after its trials."""
+
+import argparse
+import runpy
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+from commands import ROOT
+from made import mixed, trial
+from made import study as made_study
+from tiny import TINY
+
+import hpo.cli.study
+from data.episodes import Dataset
+from data.errors import InputError
+from hpo.cli.study import (
+    make_launcher,
+    make_run_config,
+    next_commands,
+    print_start,
+    print_summary,
+    stop_study,
+)
+from hpo.runtime import ray_launcher
+from hpo.runtime.launcher import ProcessLauncher
+from hpo.study.budget import STOP_REQUESTS, Budget
+from hpo.study.open import FOLDER, default_study_name
+from hpo.study.settings import RunConfig
+from hpo.study.trials import FINALISTS
+
+RUN = RunConfig(TINY, "sqlite:///study.db", default_study_name(TINY), Budget(30))
+CLUSTER = ["--ray", "--gpus-per-worker", "0.5"]
+POSTGRESQL = ["--storage", "postgresql+psycopg://host/db"]
+
+
+def parsed(*flags: str) -> argparse.Namespace:
+    parser = runpy.run_path(str(ROOT / "run_study.py"), run_name="docs")["flags"]()
+    args = parser.parse_args(flags)
+    assert isinstance(args, argparse.Namespace)
+    return args
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> tuple[optuna.Study, RunConfig]:
+    """Return a study whose finalists have been fitted: trial 1 won, trial 0 was the best."""
+    study = made_study()
+    study.set_user_attr(FOLDER, "folder")
+    study.add_trials([trial("COMPLETE", [0.8]), trial("COMPLETE", [0.7]), trial("PRUNED", [0.2])])
+    accuracies = {"0": [0.5, 0.6], "1": [0.6, 0.7]}
+    study.set_user_attr(FINALISTS, {"accuracies": accuracies, "winner": 1, "first": 0})
+    return study, replace(RUN, budget=Budget(3), var=tmp_path)
+
+
+def test_the_flags_become_a_run_configuration(
+    packed: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hpo.cli.study, "load_dataset", lambda *args: packed)
+    flags = ["--data", "glyphs", "--image-size", "20", "--search", "units", "lr", "--sampler", "gp"]
+    flags += ["--time-budget", "2h", "--heartbeat", "90s", "--checkpoint-interval", "0"]
+    flags += ["--finalists", "2", "--keep-networks", "7", "--n-trials", "4", "--workers", "3"]
+    run = make_run_config(parsed(*flags))
+    assert run.settings.data == "glyphs"
+    assert run.settings.search == ("lr", "units")
+    assert run.settings.pruner == "none", "the Gaussian process cannot use pruned trials"
+    assert run.settings.max_epochs == 8
+    assert run.study_name == "glyphs-20-episode-lr-units"
+    assert run.budget == Budget(4, 7200.0)
+    assert (run.heartbeat, run.epoch_timeout, run.checkpoint_interval) == (90, 3600.0, 0.0)
+    assert (run.n_finalists, run.n_networks, run.workers) == (2, 7, 3)
+
+
+def test_workers_are_processes_unless_ray_is_requested(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(make_launcher(parsed()), ProcessLauncher)
+    with pytest.raises(InputError, match="--storage"):
+        make_launcher(parsed(*CLUSTER))
+    calls: list[tuple[str, float]] = []
+    monkeypatch.setattr(ray_launcher, "RayLauncher", lambda *args: calls.append(args))
+    make_launcher(parsed(*CLUSTER, *POSTGRESQL))
+    assert calls == [("auto", 0.5)]
+
+
+def test_stop_asks_the_processes_of_the_latest_study(
+    in_tmp: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["run_study.py"])
+    study = made_study("mine", "sqlite:///study.db")
+    stop_study(parsed("--stop"))
+    assert study.user_attrs[STOP_REQUESTS] == 1
+    assert "'mine'" in capsys.readouterr().out
+
+
+def test_the_start_names_study_settings_and_data_but_no_password(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_start(replace(RUN, storage="postgresql://me:secret@host/db"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "study    glyphs-35-episode-lr-units in postgresql://me:***@host/db"
+    assert lines[1].startswith("settings data glyphs · image_size 35 · ")
+    assert " · search lr units · " in lines[1]
+    assert lines[2].startswith("note     ")
+    assert len(lines) == 3
+
+
+def test_the_summary_of_a_finished_study_shows_finalists_and_winner(
+    finished: tuple[optuna.Study, RunConfig], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, run = finished
+    print_summary(study, run, 90.0)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "finished: 3 of 3 trials (2 complete, 1 pruned), 1.5 min in this run"
+    assert [line.split() for line in lines[2:5]] == [
+        ["trial", "mean", "fits"],
+        ["1", "65.0%", "60.0%", "70.0%"],
+        ["0", "55.0%", "50.0%", "60.0%"],
+    ]
+    assert lines[5].startswith("winner   trial 1: 65.0%")
+    params = dict(line.split() for line in lines[6 : 6 + len(study.trials[1].params)])
+    assert params == {name: f"{value:.4g}" for name, value in study.trials[1].params.items()}
+    assert lines[-3].startswith("kept     0 networks")
+    assert "--n-trials" in lines[-2]
+    assert lines[-1] == "next     uv run dashboard.py · uv run retrain_best.py"
+
+
+def test_the_summary_of_a_paused_study_shows_the_best_and_running_trials(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = mixed()
+    study.set_user_attr(FOLDER, "folder")
+    print_summary(study, replace(RUN, var=tmp_path), 6.0)
+    text = capsys.readouterr().out
+    states = "4 complete, 1 pruned, 1 diverged, 1 interrupted, 1 failed, 1 running"
+    assert text.startswith(f"paused: 7 of 30 trials ({states}), 0.1 min")
+    assert "\nbest     trial 4: 80.0%" in text
+    assert "\nrunning  trial 8 on " in text
+    assert "same command" in text
+    assert "finalists" not in text
+
+
+def test_the_summary_of_a_study_without_complete_trials_has_no_best_trial(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = made_study()
+    study.set_user_attr(FOLDER, "folder")
+    study.add_trial(trial("FAIL", []))
+    print_summary(study, replace(RUN, var=tmp_path), 6.0)
+    text = capsys.readouterr().out
+    assert text.startswith("paused: 1 of 30 trials (1 failed)")
+    assert "best" not in text.partition("next")[0]
+
+
+def test_the_next_commands_have_the_flags_that_they_need() -> None:
+    assert next_commands(RUN) == ["uv run dashboard.py", "uv run retrain_best.py"]
+    run = replace(RUN, study_name="my study", data_root=Path("my images"))
+    assert next_commands(run) == [
+        "uv run dashboard.py --study-name 'my study'",
+        "uv run retrain_best.py --study-name 'my study' --data-root 'my images'",
+    ]
+    remote = replace(RUN, storage="postgresql://me:secret@host/db")
+    assert "--storage postgresql://me:***@host/db" in next_commands(remote)[0].replace("'", "")
+    assert "secret" not in "".join(next_commands(remote))

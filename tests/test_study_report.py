@@ -1,0 +1,226 @@
+"""The report of a study: its text, its tables, and what it must not contain."""
+
+import time
+
+import made
+import numpy as np
+import optuna
+import pytest
+
+from data.episodes import VALIDATION_EPISODES
+from data.splits import Split
+from data.text import redact_command
+from hpo.report import html_page
+from hpo.report.html_page import Page, render_page
+from hpo.report.study import frames, page
+from hpo.report.study.page import study_page
+from hpo.report.study.text import (
+    EPISODES_PER_ALPHABET,
+    best_table,
+    count_validation_episodes,
+    format_value,
+    study_facts,
+    study_headline,
+)
+from hpo.search.finalists import SPACE as FINALIST_SPACE
+from hpo.study.open import N_EPISODES
+from hpo.study.trials import FINALISTS
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+URL = "sqlite:////home/someone/secret/study.db"
+
+
+@pytest.fixture(autouse=True)
+def _without_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html_page, "get_plotlyjs", lambda: "")
+
+
+def page_of(study: optuna.Study, url: str = URL) -> Page:
+    return study_page(study._storage, study, url)  # type: ignore[arg-type]
+
+
+def facts_of(study: optuna.Study, url: str = URL) -> dict[str, str]:
+    return study_facts(study, frames.trial_frame(study), 3600.0, url)
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Page:
+    return page_of(made.mixed())
+
+
+def test_a_report_has_all_sections(mixed: Page) -> None:
+    assert mixed.title == "Study made"
+    assert [section.title for section in mixed.sections] == [
+        "What was run",
+        "Optimisation history",
+        "Pruning",
+        "Training time",
+        "Importance of the parameters",
+        "Parallel coordinates",
+        "Slices",
+        "Learning rate and momentum of each layer",
+        "The two most important parameters",
+        "Accuracy against cost",
+        "The best 10 trials",
+    ]
+    assert sum(len(section.figures) for section in mixed.sections) == 10
+
+
+def test_names_of_studies_and_machines_are_escaped() -> None:
+    study = made.mixed(EVIL)
+    study.set_user_attr("provenance", {"cpu": EVIL, "versions": {EVIL: EVIL}, "commit": EVIL})
+    text = render_page(page_of(study))
+    assert "&lt;script&gt;alert(1)" in text
+    assert "<script>alert" not in text
+    assert "<img src=x" not in text
+
+
+@pytest.mark.parametrize(
+    ("url", "storage"),
+    [
+        (URL, "sqlite:///study.db"),
+        ("postgresql+psycopg://u:secret@host/db", "postgresql+psycopg://u:***@host/db"),
+    ],
+)
+def test_no_folder_and_no_password_is_in_a_report(url: str, storage: str) -> None:
+    text = render_page(page_of(made.study(), url))
+    assert f"<dd>{storage}</dd>" in text
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("sqlite:////home/a/study.db", "sqlite:///study.db"),
+        ("sqlite:////home/John Smith/a,b/study.db", "sqlite:///study.db"),
+        ("sqlite:///some/where/study.db", "sqlite:///study.db"),
+        ("sqlite:////study.db", "sqlite:///study.db"),
+        ("--storage=sqlite:////home/a/study.db", "--storage=sqlite:///study.db"),
+        ("postgresql://u:secret@host/tuning?sslkey=/a/b", "postgresql://u:***@host/tuning"),
+        ("/home/a/b", "b"),
+        ("../../home/John Smith", "John Smith"),
+        ("--data-root=/data", "--data-root=data"),
+        ("--seed", "--seed"),
+        ("1", "1"),
+    ],
+)
+def test_folders_are_removed_from_a_command(word: str, shown: str) -> None:
+    assert redact_command(["retrain_best.py", word]) == f"retrain_best.py {shown}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("states", "n_epochs"),
+    [(("COMPLETE", "PRUNED", "PRUNED"), [8, 3, 3]), (("COMPLETE",), [200, 50, 50])],
+    ids=["mixed", "complete, long"],
+)
+def test_the_report_of_a_thousand_trials_is_fast_and_small(
+    states: tuple[str, ...], n_epochs: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # plotly counts
+    study, rng = made.study(), np.random.default_rng(0)
+    for i in range(1000):
+        accuracies = list(rng.uniform(0.05, 0.9, n_epochs[i % 3]))
+        study.add_trial(made.trial(states[i % len(states)], accuracies, seed=i, minute=i))
+    start = time.perf_counter()
+    text = render_page(page_of(study))
+    assert time.perf_counter() - start < 15
+    assert 4e6 < len(text.encode()) < 6e6
+
+
+def test_small_plots_show_an_even_selection_of_many_trials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(page, "MAX_SMALL_PLOT_TRIALS", 4)
+    slices = page_of(made.large(10, ("COMPLETE",))).sections[6]
+    assert "(4 of 10, evenly selected)" in slices.note
+    assert [int(number) for number in slices.figures[0].data[0].customdata] == [0, 3, 6, 9]
+
+
+def test_integers_stay_integers_next_to_a_waiting_trial() -> None:
+    study = made.mixed()
+    study.enqueue_trial({})
+    table = best_table(study, frames.trial_frame(study))
+    assert table[0] == ["trial", "4", "0", "7", "6"]
+    units = next(row for row in table if row[0] == "fc1.units")
+    assert units[1:] == [str(study.trials[number].params["fc1.units"]) for number in (4, 0, 7, 6)]
+    assert [format_value(v) for v in (3.0, 0.00012345, "x")] == ["3", "0.000123", "x"]
+
+
+def test_the_headline_is_the_winners_mean_once_there_is_one() -> None:
+    study = made.mixed()
+    assert "Best so far: trial 4 with 80.0%" in study_headline(study)
+    assert "optimistically biased" in study_headline(study)
+    finalists = {"accuracies": {"0": [0.6, 0.8], "4": [0.6]}, "winner": 0, "first": 4}
+    study.set_user_attr(FINALISTS, finalists)
+    headline = study_headline(study)
+    assert "Winner: trial 0 with 70.0%" in headline
+    assert "mean of 2 fits from 60.0% to 80.0%" in headline
+    table = best_table(study, frames.trial_frame(study))
+    assert table[2] == ["fresh value", "60.0% (60.0%–60.0%)", "70.0% (60.0%–80.0%)", "–", "–"]
+    study.set_user_attr(FINALISTS, finalists | {"winner": 4})
+    assert "one fit" in study_headline(study)
+
+
+def test_the_fits_of_the_finalists_are_counted_in_the_training_time() -> None:
+    study = made.mixed()
+    fits = optuna.create_study(
+        study_name="made finalists 0-4 x1", storage=study._storage, direction="maximize"
+    )
+    fit = made.trial("COMPLETE", [0.5])
+    fit.params, fit.distributions = {"trial": 4, "seed": 1000}, FINALIST_SPACE
+    fits.add_trial(fit)
+    sections = {section.title: section for section in page_of(study).sections}
+    assert "0.06 h of training" in sections["What was run"].facts["cost"], "7 fits of 30 s"
+    assert "finalists<br>1 fits · 0.5 min" in sections["Training time"].figures[0].data[0].y[-1]
+
+
+def test_a_random_search_in_the_same_space_is_shown() -> None:
+    study = made.mixed()
+    made.study("random", study._storage, sampler="random").add_trial(made.trial("COMPLETE", [0.4]))
+    history = page_of(study).sections[1]
+    assert "random search" in history.note
+    assert all("random search: random" in [t.name for t in f.data] for f in history.figures)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_study_with_few_trials_has_a_report(n: int) -> None:
+    report = page_of(made.large(n))
+    assert len(report.sections) == 10 + n, "no contour plot without parameters"
+    assert report.headline.startswith("Best so far" if n else "No trial is complete")
+    assert report.sections[0].facts["trials"] == ("1 complete" if n else "none")
+
+
+def test_a_data_set_other_than_omniglot_is_named() -> None:
+    assert "glyphs" in page_of(made.study(data="glyphs")).lead[1]
+
+
+def test_the_stored_number_of_episodes_counts() -> None:
+    study = made.mixed()
+    assert count_validation_episodes(study) == 4800
+    study.set_user_attr(N_EPISODES, 777)
+    assert count_validation_episodes(study) == 777
+
+
+def test_the_number_of_episodes_per_alphabet_is_right(parts: Split) -> None:
+    for kind, episodes in VALIDATION_EPISODES.items():
+        n_episodes = EPISODES_PER_ALPHABET[kind] * len(parts.val.alphabets)
+        assert len(episodes(parts.val)) == n_episodes
+
+
+def test_devices_are_those_of_the_trials() -> None:
+    study = made.mixed()
+    study.set_user_attr("provenance", {"cpu": "the last CPU", "dirty": True, "commit": "abc"})
+    facts = facts_of(study)
+    assert facts["trained on"] == "cpu float32 (6 trials)"
+    assert facts["machine of the last run"] == "the last CPU · ? · ? · ? cores"
+    assert facts["commit of the last run"] == "abc with uncommitted changes"
+    assert facts["cost"] == "1.00 h of training, 0.13 h from the first trial to the last"
+    assert facts["settings"].startswith("data omniglot · validation dense")
+
+
+def test_a_study_in_which_every_fit_diverged_has_no_best_trial() -> None:
+    study = made.study()
+    study.add_trial(made.trial("COMPLETE", [0.05], diverged="collapsed"))
+    assert study_headline(study).startswith("No fit has learned")
+    assert best_table(study, frames.trial_frame(study)) == []
