@@ -37,18 +37,18 @@ def comparison_text(comparison: Comparison, top: int) -> str:
         if len(ranking) == 1:
             match = ranking[0]
             verdict = format_verdict(comparison, match)
-            lines.append(f"{query} and {match.name}: {format_similarity(match)}{verdict}")
+            lines.append(f"{query} and {match.name}: {format_match(match)}{verdict}")
             continue
         lines.append(str(query))
         width = max(len(match.name) for match in ranking[:top])
         lines += [
-            f"{rank:4}. {match.name:{width}}  {format_similarity(match)}"
+            f"{rank:4}. {match.name:{width}}  {format_match(match)}"
             for rank, match in enumerate(ranking[:top], 1)
         ]
     return "\n".join(map(make_printable, lines))
 
 
-def format_similarity(match: Match) -> str:
+def format_match(match: Match) -> str:
     """Return the similarity of a class as text; its logit if there is no similarity."""
     if match.similarity is None:
         return f"logit {match.logit:.2f}"

@@ -22,7 +22,7 @@ MIN_FILES_FOR_PROGRESS = 50  # fewer files are read without a progress bar
 
 
 def split_inputs(images: Sequence[Path], support: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the queries and the support set; two images alone are a query and its support set.
+    """Return queries and support set; without a support set, two images are compared.
 
     Args:
         images: image files, and folders of them.

@@ -41,7 +41,8 @@ def upgrade(form: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         form: kind of the data: ``"identity"``, ``"settings"``, ``"config"``, ``"fit"``,
-            ``"checkpoint"``, ``"network"``, ``"metadata"``, ``"trial"``, ``"result"`` or ``"seed"``.
+            ``"checkpoint"``, ``"network"``, ``"metadata"``, ``"trial"``, ``"result"`` or
+            ``"seed"``.
         values: data of any schema up to :data:`SCHEMA`; it is not changed.
 
     Raises:

@@ -15,7 +15,7 @@ from model.evaluate import best_threshold, pair_logits, verification_accuracy
 from model.n_way import EPISODE_SEED
 from model.siamese import SiameseNet
 
-N_PAIRS = 10_000  # §4.1: verification pairs for validation, and as many for the test
+N_PAIRS = 10_000  # §4.1: number of pairs for validation, and for the test
 N_ROC_POINTS = 200
 
 

@@ -25,7 +25,7 @@ from hpo.study.trials import RETRY_OF, position_in_study
 
 ROOT = Path(__file__).parent.parent
 N_KILLS = int(os.environ.get("FAULT_KILLS", "2"))
-N_TRIALS = 4 + N_KILLS  # so that work is left at the last kill
+N_TRIALS = 5 + N_KILLS  # so that work is left at the last kill
 N_FEW_TRIALS = 3  # where one fault is enough
 FLAGS = (
     *("--data", "glyphs", "--image-size", "20", "--steps-per-epoch", "2", "--max-epochs", "8"),

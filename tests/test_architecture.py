@@ -53,6 +53,7 @@ LAZY = {
     "hpo.study.optuna_internals": {"optuna_dashboard._note"},
     "hpo.runtime.launcher": {"hpo.runtime.worker"},
     "hpo.runtime.ray_launcher": {"ray", "torch", "hpo.runtime.worker"},
+    "hpo.refit.result": {"pydantic"},
     "hpo.cli.study": {"hpo.runtime.ray_launcher"},
 }
 

@@ -38,7 +38,7 @@ def home(packed_105: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def beside(home: Path, tmp_path: Path) -> Path:
+def empty_folder(home: Path, tmp_path: Path) -> Path:
     """Return an empty folder that shares the data of ``home``."""
     (tmp_path / "var").symlink_to(home / "var")
     return tmp_path
@@ -198,10 +198,10 @@ def test_at_another_image_size_the_kernels_of_the_winner_are_scaled(
 
 
 @pytest.mark.slow
-def test_two_workers_share_a_study(beside: Path) -> None:
-    done = run_script(beside, "run_study.py", *STUDY, "--n-trials", "4", "--workers", "2")
+def test_two_workers_share_a_study(empty_folder: Path) -> None:
+    done = run_script(empty_folder, "run_study.py", *STUDY, "--n-trials", "4", "--workers", "2")
     assert done.returncode == 0, done.stderr
-    finished = [t for t in trials(beside) if t.state.is_finished()]
+    finished = [t for t in trials(empty_folder) if t.state.is_finished()]
     assert 4 <= len(finished) <= 5, "the second worker may have started one more"
     assert len({t.number for t in finished if "owner" in t.user_attrs}) == len(finished)
 
@@ -227,11 +227,11 @@ def test_wrong_input_is_one_line_and_exit_status_2(
     name: str,
     flags: list[str],
     message: str,
-    beside: Path,
+    empty_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    end = run_in_process(beside, monkeypatch, name, *flags)
+    end = run_in_process(empty_folder, monkeypatch, name, *flags)
     error = capsys.readouterr().err
     assert end is not None
     assert end.code == 2
@@ -247,12 +247,12 @@ def test_wrong_input_is_one_line_and_exit_status_2(
 def test_the_first_line_names_an_untested_system(
     name: str,
     flags: list[str],
-    beside: Path,
+    empty_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    run_in_process(beside, monkeypatch, name, *flags)
+    run_in_process(empty_folder, monkeypatch, name, *flags)
     warning, error = capsys.readouterr().err.splitlines()
     assert "aarch64" in warning
     assert error.startswith("error: ")

@@ -50,6 +50,7 @@ def random_batch(network: Path, size: int) -> tuple[torch.Tensor, torch.Tensor, 
         return x, h, net.compare(h, h.flip(0))
 
 
+@pytest.mark.slow  # the exporter takes seconds to import
 @pytest.mark.parametrize("size", [1, 5])
 def test_onnx_computes_what_the_network_computes(
     size: int, network: Path, sessions: list[onnxruntime.InferenceSession]

@@ -131,8 +131,8 @@ def test_reading_an_archive_writes_no_files(tmp_path: Path) -> None:
         for name in ("../../Greek/character01/0001_01.png", "/etc/Greek/character01/0001_02.png"):
             archive.writestr(name, drawing.getvalue())
     before = sorted(tmp_path.rglob("*"))
-    found, _ = read_drawings_and_runs(root)
-    assert sorted(found) == [("Greek", "character01", 0), ("Greek", "character01", 1)]
+    bitmaps, _ = read_drawings_and_runs(root)
+    assert sorted(bitmaps) == [("Greek", "character01", 0), ("Greek", "character01", 1)]
     assert sorted(tmp_path.rglob("*")) == before
 
 

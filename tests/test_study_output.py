@@ -119,7 +119,7 @@ def test_the_summary_of_a_finished_study_shows_finalists_and_winner(
     assert lines[5].startswith("winner   trial 1: 65.0%")
     params = dict(line.split() for line in lines[6 : 6 + len(study.trials[1].params)])
     assert params == {name: f"{value:.4g}" for name, value in study.trials[1].params.items()}
-    assert lines[-3].startswith("kept     0 networks")
+    assert lines[-3].startswith("files    0 networks")
     assert "--n-trials" in lines[-2]
     assert lines[-1] == "next     uv run dashboard.py · uv run retrain_best.py"
 

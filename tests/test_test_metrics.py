@@ -1,12 +1,14 @@
 """The metrics of a network on the test alphabets."""
 
+import json
+
 import pandas as pd
 import pytest
 import torch
 
 from data.splits import Split
-from model.architecture import ModelConfig
-from model.siamese import SiameseNet
+from model.architecture import DenseConfig, ModelConfig
+from model.siamese import SiameseNet, build_net
 from model.test_metrics import REPORTED_WAYS, NetworkEvaluation, evaluate_baseline, evaluate_network
 from model.verification import RocCurve, RocPoint, roc_curve
 
@@ -35,6 +37,22 @@ def test_the_metrics_agree_with_the_predictions(
     )
     assert set(official.per_lake_run) == {"run01", "run02", "run03", "run04"}
     assert list(evaluation.metrics.random_episodes) == list(range(2, 21))
+
+
+def test_the_metrics_are_json_values(evaluation: NetworkEvaluation) -> None:
+    values = evaluation.metrics.to_dict()
+    assert json.loads(json.dumps(values)) == values
+    assert list(values["random_episodes"]) == [str(n) for n in range(2, 21)]
+    assert values["official"]["accuracy"] == evaluation.metrics.official.accuracy
+
+
+def test_only_a_convolutional_network_has_filters(
+    evaluation: NetworkEvaluation, parts_20: Split
+) -> None:
+    assert evaluation.filters_NHW is not None
+    assert evaluation.filters_NHW.shape == (8, 4, 4)
+    dense = build_net(DenseConfig(20, 16, 8), generator=torch.Generator().manual_seed(0))
+    assert evaluate_network(dense, parts_20, val_is_held_out=False).filters_NHW is None
 
 
 def test_the_metrics_do_not_depend_on_the_global_random_state(

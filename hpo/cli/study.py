@@ -146,7 +146,7 @@ def print_summary(study: Study, run: RunConfig, seconds: float) -> None:
         if winning_trial(study) is not None:
             _print_finalists(summaries)
         _print_best(study)
-        print(f"kept     {trial_files(study, run.var).describe()}")
+        print(f"files    {trial_files(study, run.var).describe()}")
         if is_finished:
             print("The study is finished. To continue it, raise --n-trials.")
         else:

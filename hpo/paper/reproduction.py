@@ -93,7 +93,7 @@ def reproduce(request: ReproductionRequest, number: int) -> None:
 
 def describe_scale(scale: Scale) -> str:
     """Return a scale as one line of text."""
-    length = f"{scale.visits:,} training pairs" if scale.visits else "at most 200 epochs"
+    length = f"{scale.visits:,} pairs" if scale.visits else "at most 200 epochs"
     width = "filters and units of the paper"
     if scale.narrowed > 1:
         width += f" divided by {scale.narrowed}"

@@ -6,7 +6,7 @@ from data.pictures import drawing_png
 from data.text import make_printable
 from hpo.report.html_page import Page, Picture, Section
 from model.comparison import Comparison, Match
-from model.comparison_output import format_similarity
+from model.comparison_output import format_match
 
 MAX_QUERIES_SHOWN = 200
 
@@ -40,5 +40,5 @@ def comparison_page(comparison: Comparison, checkpoint: Path, top: int) -> Page:
 
 def _match_image(comparison: Comparison, match: Match) -> tuple[str, bytes]:
     """Return the label and the image of a class."""
-    label = f"{make_printable(match.name)}\n{format_similarity(match)}"
+    label = f"{make_printable(match.name)}\n{format_match(match)}"
     return label, drawing_png(comparison.class_drawings[match.name])
