@@ -18,7 +18,7 @@ from hpo.refit.result import RESULT_FILE, RetrainResult
 from hpo.refit.retrain import log_test_evaluation
 from model.checkpoint import load_network, save_network
 from model.device import choose_compute
-from model.test_metrics import evaluate_network
+from model.metrics import evaluate_network
 
 FOLDER = Path(__file__).parents[1] / "results" / "pretrained"
 KEPT = (

@@ -27,9 +27,9 @@ from hpo.study.open import open_stored_study, storage_or_reference
 from hpo.study.settings import StudySettings, base_config
 from model.config import Config
 from model.evaluate import episode_logits, wilson_interval
+from model.metrics import scorer_accuracy
 from model.network_cache import NetworkCache
 from model.summary import format_mean, mean_and_sd
-from model.test_metrics import scorer_accuracy
 
 EPOCHS_FACTOR = 4  # epochs of a refit per epoch of a trial
 PAPER_RECIPE = "paper's recipe on its architecture, as many drawings"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TypeVar
 
+from model.metrics import NetworkMetrics
 from model.n_way import AccuracyByWay
-from model.test_metrics import TestMetrics
 
 Key = TypeVar("Key", str, int)
 
@@ -21,7 +21,7 @@ class MeanSd:
 
 @dataclass(frozen=True)
 class Summary:
-    """Metrics of :class:`model.test_metrics.TestMetrics` over several networks.
+    """Metrics of :class:`model.metrics.NetworkMetrics` over several networks.
 
     ``verification``, ``validation`` and ``averaged_validation`` are None if the validation
     alphabets were trained on.
@@ -38,7 +38,7 @@ class Summary:
     official_per_alphabet: dict[str, float]
 
 
-def summarize_metrics(metrics: Sequence[TestMetrics]) -> Summary:
+def summarize_metrics(metrics: Sequence[NetworkMetrics]) -> Summary:
     """Return mean and standard deviation of the metrics of several networks."""
     first, official = metrics[0], [m.official for m in metrics]
     verifications = [m.verification for m in metrics]

@@ -10,14 +10,14 @@ from hpo.refit.result import EpochRecord, FitRecord, RetrainResult, SeedResult, 
 from model.architecture import ModelConfig
 from model.config import Config, FitConfig, LayerRates
 from model.evaluate import wilson_interval
-from model.predictions import official_accuracy, prediction_table
-from model.summary import summarize_metrics
-from model.test_metrics import (
+from model.metrics import (
     AveragedAccuracy,
     BaselineMetrics,
     NetworkEvaluation,
-    TestMetrics,
+    NetworkMetrics,
 )
+from model.predictions import official_accuracy, prediction_table
+from model.summary import summarize_metrics
 from model.verification import RocCurve, RocPoint, VerificationMetrics
 
 CONFIG = Config(
@@ -58,7 +58,7 @@ def evaluation(split: Split, seed: int, *, val_is_held_out: bool = True) -> Netw
         chosen=RocPoint(0.3, 0.6),
         roc=RocCurve([0.0, 0.25 / seed, 1.0], [0.0, 0.5, 1.0]),
     )
-    metrics = TestMetrics(
+    metrics = NetworkMetrics(
         official=official_accuracy(predictions),
         validation_accuracy=0.4 + 0.01 * seed if val_is_held_out else None,
         random_episodes={n: 1 / (n + seed) for n in ways},

@@ -1,6 +1,7 @@
 """The architecture: rooms that import in one direction, libraries that stay in their rooms."""
 
 import ast
+import importlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -30,7 +31,6 @@ DRAWING = (
     "hpo.report.html_page",
     "hpo.report.study.history_plots",
     "hpo.report.study.parameter_plots",
-    "hpo.report.study.pair_plots",
     "hpo.report.retraining.accuracy_plots",
     "hpo.report.retraining.fit_plots",
 )
@@ -158,6 +158,28 @@ def test_public_names_are_unique() -> None:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
     )
     assert {name for name, n in names.items() if n > 1} == set()
+
+
+def has(owner: object, name: str) -> bool:
+    """Whether an object has a dotted attribute; fields of dataclasses count."""
+    first, _, rest = name.partition(".")
+    if not hasattr(owner, first):
+        return first in getattr(owner, "__dataclass_fields__", {})
+    return not rest or has(getattr(owner, first), rest)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_references_in_docstrings_resolve(module: str) -> None:
+    here = importlib.import_module(module)
+    roles = r":(?:func|class|meth|mod|data|attr):`~?([\w.]+)`"
+    for name in re.findall(roles, MODULES[module].read_text()):
+        owner, _, attribute = name.rpartition(".")
+        while owner and owner not in MODULES:
+            owner, _, before = owner.rpartition(".")
+            attribute = f"{before}.{attribute}"
+        target = importlib.import_module(owner) if owner else here
+        classes = [c for c in vars(here).values() if isinstance(c, type)]
+        assert name in MODULES or has(target, attribute) or any(has(c, name) for c in classes), name
 
 
 def test_every_deviation_in_the_code_is_documented() -> None:

@@ -2,7 +2,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import made
+import made_studies
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +10,7 @@ import torch
 from ablation import ROWS as ABLATION
 from ablation import equal_compute, one_rate
 from learnt import by_cost, values_of_the_good
-from made import SETTINGS
+from made_studies import SETTINGS
 from plain_loop import PlainNet, PlainPairs, plain_epochs
 from preparation import dark_on_light, photograph, prepared
 from rows import ROWS, Job
@@ -171,8 +171,8 @@ def test_one_rate_is_the_mean_of_the_layers() -> None:
 
 
 def test_the_winner_meets_fixed_rates_at_equal_compute(in_tmp: Path) -> None:
-    study = made.study("found", open_storage("sqlite:///study.db"))
-    study.add_trials([made.trial("COMPLETE", [0.5, 0.7], seed=s) for s in (0, 1)])
+    study = made_studies.study("found", open_storage("sqlite:///study.db"))
+    study.add_trials([made_studies.trial("COMPLETE", [0.5, 0.7], seed=s) for s in (0, 1)])
     configs = contenders("sqlite:///study.db", "found", None, quick=False)
     assert next(iter(configs)) == "winner of found"
     base = base_config(SETTINGS)
@@ -187,9 +187,9 @@ def test_the_winner_meets_fixed_rates_at_equal_compute(in_tmp: Path) -> None:
 
 
 def test_what_a_study_learnt_is_counted_over_its_complete_trials() -> None:
-    study = made.study()
-    study.add_trials([made.trial("COMPLETE", [0.4 + 0.1 * s], seed=s) for s in range(6)])
-    study.add_trial(made.trial("PRUNED", [0.99], seed=7))
+    study = made_studies.study()
+    study.add_trials([made_studies.trial("COMPLETE", [0.4 + 0.1 * s], seed=s) for s in range(6)])
+    study.add_trial(made_studies.trial("PRUNED", [0.99], seed=7))
     frame = frames.trial_frame(study)
     costs = by_cost(frame)
     assert costs["MFLOPs per image"].tolist() == ["1–2", "3–4", "5–6"]

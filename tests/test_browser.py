@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import made
+import made_studies
 import optuna
 import pytest
 from chromium import RecordedPage, browser
@@ -35,10 +35,12 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Reports of a large study, two without complete trials and one with a hostile name."""
     folder = tmp_path_factory.mktemp("reports")
     studies = {
-        "large": made.large(60),
-        "empty": made.study(),
-        "pruned": made.large(3, ("PRUNED",)),
-        "hostile": made.mixed("</script><script>alert(1)</script><img src=x onerror=alert(1)>"),
+        "large": made_studies.large(60),
+        "empty": made_studies.study(),
+        "pruned": made_studies.large(3, ("PRUNED",)),
+        "hostile": made_studies.mixed(
+            "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
+        ),
     }
     paths = {name: folder / f"{name}.html" for name in studies}
     for name, study in studies.items():
@@ -78,12 +80,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def study(folder: Path) -> optuna.Study:
     """A stored study whose last trial has an image."""
-    study = made.mixed("made", open_storage(f"sqlite:///{folder}/study.db"))
-    trial = study.ask(made.SPACE)
+    study = made_studies.mixed("made", open_storage(f"sqlite:///{folder}/study.db"))
+    trial = study.ask(made_studies.SPACE)
     image = io.BytesIO()
     Image.new("L", (200, 100)).save(image, "PNG")
     attach_images(trial, {"curve.png": image.getvalue()}, folder / "artifacts")
-    for name, value in made.trial("COMPLETE", [0.5]).user_attrs.items():
+    for name, value in made_studies.trial("COMPLETE", [0.5]).user_attrs.items():
         trial.set_user_attr(name, value)
     study.tell(trial, 0.5)
     save_dashboard(study)
@@ -117,7 +119,7 @@ def test_the_live_page_shows_a_running_study(chromium: Any, live: str, study: op
     page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length >= 6")
     page.wait_for_selector("text=Progress against training time")
     before = n_trials(page, live)
-    study.add_trial(made.trial("COMPLETE", [0.5], minute=20))
+    study.add_trial(made_studies.trial("COMPLETE", [0.5], minute=20))
     for _ in range(60):  # optuna-dashboard reads the trials again after ten seconds
         if n_trials(page, live) > before:
             break

@@ -2,7 +2,7 @@
 
 import json
 
-import made
+import made_studies
 import optuna
 import pytest
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
@@ -19,7 +19,7 @@ def notes(study: optuna.Study) -> list[str]:
 
 
 def test_every_ended_trial_has_a_note() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     save_notes(study)
     texts = notes(study)
     assert texts[0].startswith("**complete**")
@@ -41,7 +41,7 @@ def test_every_ended_trial_has_a_note() -> None:
 
 
 def test_an_unchanged_note_is_not_written_again() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     save_notes(study)
     before = storage_of(study).get_study_system_attrs(study_id_of(study))
     study.set_user_attr("anything", 1)
@@ -50,7 +50,7 @@ def test_an_unchanged_note_is_not_written_again() -> None:
 
 
 def test_an_edited_note_stays() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     save_notes(study)
     save_trial_note(study, study.trials[0], "mine", plots.NOTE_VERSION + 1)
     save_notes(study)
@@ -58,9 +58,9 @@ def test_an_edited_note_stays() -> None:
 
 
 def test_an_incomplete_or_outdated_note_is_replaced() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     save_trial_note(study, study.trials[0], "", 1)  # the process was killed while it saved
-    study.add_trial(made.trial("FAIL", [0.1]))
+    study.add_trial(made_studies.trial("FAIL", [0.1]))
     save_notes(study)
     assert notes(study)[0].startswith("**complete**")
     assert "not retried" in notes(study)[9]
@@ -70,12 +70,12 @@ def test_an_incomplete_or_outdated_note_is_replaced() -> None:
 
 
 def test_a_note_fits_into_one_attribute_of_the_storage() -> None:
-    ended = [summary for summary in summarize_trials(made.mixed()) if summary.end]
+    ended = [summary for summary in summarize_trials(made_studies.mixed()) if summary.end]
     assert max(len(trial_note(summary)) for summary in ended) < 2045
 
 
 def test_the_dashboard_has_three_small_plots_with_titles() -> None:
-    study = made.large(300)
+    study = made_studies.large(300)
     save_dashboard(study)
     save_dashboard(study)  # replaces the same ones
     attributes = storage_of(study).get_study_system_attrs(study_id_of(study))
@@ -91,7 +91,7 @@ def test_the_dashboard_has_three_small_plots_with_titles() -> None:
 
 def test_a_plot_has_at_most_the_latest_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plots, "MAX_TRIALS", 3)
-    figure = plots.dashboard_figures(made.mixed())["Progress against training time"]
+    figure = plots.dashboard_figures(made_studies.mixed())["Progress against training time"]
     numbers = [
         int(row[0]) for trace in figure.data if trace.mode == "markers" for row in trace.customdata
     ]
@@ -103,7 +103,7 @@ def test_updates_are_saved_at_once_and_then_once_per_interval(
 ) -> None:
     saved: list[optuna.Study] = []
     monkeypatch.setattr(plots, "save_dashboard", saved.append)
-    dashboard = DashboardUpdates(made.study())
+    dashboard = DashboardUpdates(made_studies.study())
     for _ in range(5):
         dashboard.update(news=True)
     assert len(saved) == 1
@@ -121,4 +121,4 @@ def test_an_error_in_the_dashboard_is_a_warning(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(plots, "save_dashboard", fail)
     with pytest.warns(UserWarning, match="not saved: the cause"):
-        DashboardUpdates(made.study()).finish()
+        DashboardUpdates(made_studies.study()).finish()

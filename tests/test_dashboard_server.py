@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIServer
 
-import made
+import made_studies
 import pytest
 
 from data.errors import InputError
@@ -31,7 +31,7 @@ from hpo.study.storage import open_storage
 def url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A storage that holds one study."""
     address = f"sqlite:///{tmp_path_factory.mktemp('stored')}/study.db"
-    made.mixed("made", open_storage(address))
+    made_studies.mixed("made", open_storage(address))
     return address
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
-import made
+import made_studies
 import optuna_dashboard
 import pytest
 from optuna.artifacts import FileSystemArtifactStore, upload_artifact
@@ -117,7 +117,7 @@ def test_other_responses_only_get_security_headers() -> None:
 def test_no_spelling_of_the_path_of_an_artifact_lets_it_be_executed(
     prefix: str, tmp_path: Path
 ) -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     store = FileSystemArtifactStore(tmp_path)
     (tmp_path / "x.html").write_text("<script>alert(1)</script>")
     name = upload_artifact(

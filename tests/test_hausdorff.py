@@ -6,7 +6,7 @@ import torch
 from data.episodes import Dataset, random_episodes
 from data.splits import split_dataset
 from model.hausdorff import hausdorff_scores, ink_points, modified_hausdorff
-from model.test_metrics import scorer_accuracy
+from model.metrics import scorer_accuracy
 
 
 def test_the_distance_of_a_known_case() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from commands import run_in_process
-from made import mixed, study
+from made_studies import mixed, study
 from PIL import Image
 
 import hpo.cli.study

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import made
+import made_studies
 import optuna
 import psycopg
 import pytest
@@ -171,7 +171,7 @@ def test_the_error_of_an_unreachable_server_is_one_line_without_the_password(
 def test_a_study_in_postgresql_is_shown_and_exported_without_the_password(
     url: str, storage_at: Opener, tmp_path: Path
 ) -> None:
-    study = made.mixed(storage=storage_at(url))
+    study = made_studies.mixed(storage=storage_at(url))
     study.set_user_attr("folder", "f")
     save_dashboard(study)
     with make_dashboard_server(storage_at(url), 0, tmp_path) as server:

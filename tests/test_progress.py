@@ -4,7 +4,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-import made
+import made_studies
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -19,10 +19,10 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_one_line_per_finished_trial(capsys: pytest.CaptureFixture[str]) -> None:
-    study = made.study()
+    study = made_studies.study()
     progress = Progress(study, 12, 8)
     assert not progress.update()
-    study.add_trials(made.mixed().trials)
+    study.add_trials(made_studies.mixed().trials)
     assert progress.update()
     lines = printed(capsys)
     assert len(lines) == 8, "not the running one"
@@ -38,15 +38,15 @@ def test_one_line_per_finished_trial(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_earlier_trials_are_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     Progress(study, 12, 8).update()
     assert printed(capsys) == []
 
 
 def test_a_failed_trial_is_no_news() -> None:
-    study = made.study()
+    study = made_studies.study()
     progress = Progress(study, 12, 8)
-    study.add_trial(made.trial("FAIL", []))
+    study.add_trial(made_studies.trial("FAIL", []))
     assert not progress.update()
 
 
@@ -55,21 +55,21 @@ def test_the_time_left_follows_from_the_trials_of_this_run(
 ) -> None:
     now = 0.0
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
-    study = made.study()
-    study.add_trial(made.trial("COMPLETE", [0.5]))
+    study = made_studies.study()
+    study.add_trial(made_studies.trial("COMPLETE", [0.5]))
     progress = Progress(study, 4, 8, next_phase="10 fits of finalists")
     now = 60.0
-    study.add_trial(made.trial("COMPLETE", [0.6], minute=1))
+    study.add_trial(made_studies.trial("COMPLETE", [0.6], minute=1))
     progress.update()
     assert "about 2 min left, then 10 fits of finalists" in printed(capsys)[0]
-    study.add_trials([made.trial("COMPLETE", [0.6], minute=i) for i in (2, 3)])
+    study.add_trials([made_studies.trial("COMPLETE", [0.6], minute=i) for i in (2, 3)])
     progress.update()
     assert "left" not in "".join(printed(capsys))
 
 
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    study = made.mixed()
+    study = made_studies.mixed()
     study.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING))
     progress = Progress(study, 12, 8)
     bar: Any = progress._bar

@@ -13,7 +13,7 @@ import optuna
 import pytest
 import tiny
 import torch
-from made import mixed
+from made_studies import mixed
 
 from data import published
 from data.episodes import Dataset

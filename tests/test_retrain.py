@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import made
+import made_studies
 import pandas as pd
 import pytest
 import torch
@@ -222,7 +222,7 @@ def test_a_plan_follows_the_request(here: Refitted, tmp_path: Path) -> None:
 
 def test_the_papers_recipe_is_not_longer_and_has_no_mirrors() -> None:
     settings = StudySettings(recipe="paper", max_epochs=9, search=("lr",))
-    config = refit_config(settings, made.trial("COMPLETE", [0.5]))
+    config = refit_config(settings, made_studies.trial("COMPLETE", [0.5]))
     assert (config.fit.max_epochs, config.fit.mirrors) == (9, False)
 
 

@@ -26,8 +26,8 @@ from hpo.report.retraining.page import (
 )
 from model.architecture import DenseConfig
 from model.config import Config, FitConfig, LayerRates
+from model.metrics import REPORTED_WAYS, NetworkEvaluation
 from model.summary import MeanSd, format_mean
-from model.test_metrics import REPORTED_WAYS, NetworkEvaluation
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 

@@ -151,9 +151,11 @@ def test_a_checkpoint_of_an_earlier_version_is_resumed(tmp_path: Path) -> None:
     assert (resumed.history, resumed.n_steps) == (state.history, 3)
 
 
-def test_an_old_result_has_twenty_way_episodes() -> None:
-    assert upgrade("result", {"data": "omniglot"}) == {"n_way": 20, "data": "omniglot"}
-    assert upgrade("result", {"n_way": 5}) == {"n_way": 5}
+def test_an_old_result_has_todays_names_and_twenty_way_episodes() -> None:
+    old = {"worth": "75.4%", "seeds": [{"seed": 1, "died": None}]}
+    new = {"value_text": "75.4%", "seeds": [{"seed": 1, "diverged": None}]}
+    assert upgrade("result", old) == new | {"n_way": 20}
+    assert upgrade("result", new | {"n_way": 5}) == new | {"n_way": 5}
 
 
 def test_an_upgrade_changes_no_value_of_today(parts: Split) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-import made
+import made_studies
 import optuna
 import pytest
 
@@ -19,7 +19,7 @@ def status(study: optuna.Study, url: str = "sqlite:///study.db") -> str:
 
 
 def test_the_status_shows_counts_running_trials_and_the_best() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     study.set_user_attr(N_TRIALS, 12)
     text = status(study)
     assert "4 complete · 1 pruned · 1 diverged · 1 interrupted · 1 failed · 1 running" in text
@@ -39,40 +39,42 @@ def test_the_status_shows_counts_running_trials_and_the_best() -> None:
 
 
 def test_the_time_left_follows_from_the_rate() -> None:
-    text = format_rate(made.mixed(), 5, made.START + timedelta(minutes=12))
+    text = format_rate(made_studies.mixed(), 5, made_studies.START + timedelta(minutes=12))
     assert text == "36 trials an hour · about 8 min for the 5 left"
-    assert "left" not in format_rate(made.mixed(), 0, made.START + timedelta(minutes=12))
+    assert "left" not in format_rate(
+        made_studies.mixed(), 0, made_studies.START + timedelta(minutes=12)
+    )
 
 
 def test_an_orphaned_trial_is_reported_and_does_not_lower_the_rate() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     study._storage.set_trial_user_attr(
         study.trials[8]._trial_id, WORKER, [host_id(), 2**22 + 1, "1"]
     )
     assert "trial 8 · epoch 1 · 10.0% · its process is gone" in status(study)
-    assert format_rate(study, 0, made.START + timedelta(days=1)) == "60 trials an hour"
+    assert format_rate(study, 0, made_studies.START + timedelta(days=1)) == "60 trials an hour"
 
 
 def test_a_long_running_trial_counts_only_since_the_start_of_the_latest_ten() -> None:
-    study = made.study()
-    study.add_trial(made.trial("RUNNING", [0.1]))
-    study.add_trials([made.trial("COMPLETE", [0.5], seed=i, minute=i) for i in range(60)])
-    assert format_rate(study, 0, made.START + timedelta(minutes=60)) == "60 trials an hour"
+    study = made_studies.study()
+    study.add_trial(made_studies.trial("RUNNING", [0.1]))
+    study.add_trials([made_studies.trial("COMPLETE", [0.5], seed=i, minute=i) for i in range(60)])
+    assert format_rate(study, 0, made_studies.START + timedelta(minutes=60)) == "60 trials an hour"
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_a_study_with_few_trials_has_a_status(n: int) -> None:
-    text = status(made.large(n))
+    text = status(made_studies.large(n))
     assert ("no trial yet" in text) == (n == 0)
     assert "too few trials" in text
 
 
 def test_no_password_is_printed() -> None:
-    assert "secret" not in status(made.mixed(), "postgresql+psycopg://u:secret@host/db")
+    assert "secret" not in status(made_studies.mixed(), "postgresql+psycopg://u:secret@host/db")
 
 
 def test_the_winner_of_the_finalists_is_shown() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     finalists = {"accuracies": {"0": [0.7], "4": [0.6]}, "winner": 0, "first": 4}
     study.set_user_attr(FINALISTS, finalists)
     text = status(study)
@@ -81,6 +83,6 @@ def test_the_winner_of_the_finalists_is_shown() -> None:
 
 
 def test_a_trial_that_diverged_has_no_parameter_table() -> None:
-    study = made.study()
-    study.add_trial(made.trial("COMPLETE", [0.05], diverged="collapsed"))
+    study = made_studies.study()
+    study.add_trial(made_studies.trial("COMPLETE", [0.05], diverged="collapsed"))
     assert status(study).splitlines()[-1].startswith("No fit has learned")

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-import made
+import made_studies
 import numpy as np
 import optuna
 import pandas as pd
@@ -15,7 +15,7 @@ from hpo.study.trials import FINALISTS
 
 
 def test_trial_frame_has_a_row_for_a_trial_of_any_state() -> None:
-    frame = frames.trial_frame(made.mixed())
+    frame = frames.trial_frame(made_studies.mixed())
     assert frame["state"].tolist() == [
         "complete",
         "pruned",
@@ -31,27 +31,31 @@ def test_trial_frame_has_a_row_for_a_trial_of_any_state() -> None:
     assert frame["n_epochs"].tolist() == [2, 1, 1, 1, 2, 0, 2, 2, 1]
     assert frame["seconds"].isna().tolist() == [i in (3, 5, 8) for i in range(9)]
     assert frame["flops"][7] == 8e6
-    assert frames.parameter_names(frame) == list(made.SPACE)
+    assert frames.parameter_names(frame) == list(made_studies.SPACE)
 
 
 def test_best_is_that_of_complete_trials_and_cost_that_of_all() -> None:
-    progress = frames.progress_frame(frames.trial_frame(made.mixed()))
+    progress = frames.progress_frame(frames.trial_frame(made_studies.mixed()))
     assert progress["trial"].tolist() == list(range(8)), "sorted by end"
     assert progress["best"].tolist() == [0.7] * 4 + [0.8] * 4
     assert progress["cost"].tolist() == [30, 60, 90, 90, 120, 120, 150, 180]
 
 
 def test_best_is_nan_before_the_first_complete_trial() -> None:
-    study = made.study()
-    study.add_trials([made.trial("PRUNED", [0.9]), made.trial("COMPLETE", [0.4], minute=2)])
+    study = made_studies.study()
+    study.add_trials(
+        [made_studies.trial("PRUNED", [0.9]), made_studies.trial("COMPLETE", [0.4], minute=2)]
+    )
     best = frames.progress_frame(frames.trial_frame(study))["best"]
     assert np.isnan(best.iloc[0])
     assert best.iloc[1] == 0.4
 
 
 def test_trials_that_end_out_of_order_can_be_sorted_by_number() -> None:
-    study = made.study()
-    study.add_trials([made.trial("COMPLETE", [v], minute=m) for v, m in ((0.4, 9), (0.3, 1))])
+    study = made_studies.study()
+    study.add_trials(
+        [made_studies.trial("COMPLETE", [v], minute=m) for v, m in ((0.4, 9), (0.3, 1))]
+    )
     frame = frames.trial_frame(study)
     assert frames.progress_frame(frame)["best"].tolist() == [0.3, 0.4]
     by_number = frames.progress_frame(frame, by="trial")
@@ -60,7 +64,7 @@ def test_trials_that_end_out_of_order_can_be_sorted_by_number() -> None:
 
 
 def test_curve_frame_has_every_reported_epoch() -> None:
-    curves = frames.curve_frame(made.mixed())
+    curves = frames.curve_frame(made_studies.mixed())
     first = curves[curves["trial"] == 0]
     pd.testing.assert_frame_equal(
         first,
@@ -72,7 +76,7 @@ def test_curve_frame_has_every_reported_epoch() -> None:
 
 
 def test_training_time_adds_up_by_state() -> None:
-    frame = frames.trial_frame(made.mixed())
+    frame = frames.trial_frame(made_studies.mixed())
     costs = frames.cost_frame(frame, frame.head(2)).set_index("group")
     assert costs["n_fits"].to_dict() == {
         "complete": 4,
@@ -93,20 +97,25 @@ def test_training_time_adds_up_by_state() -> None:
 
 
 def test_the_pareto_front_is_found() -> None:
-    frame = frames.pareto_frame(frames.trial_frame(made.mixed()))
+    frame = frames.pareto_frame(frames.trial_frame(made_studies.mixed()))
     assert frame["trial"].tolist() == [0, 4, 6, 7], "sorted by FLOPs"
     assert frame["front"].tolist() == [True, True, False, False]
 
 
 def test_best_rows_are_the_best_quarter_but_at_least_five() -> None:
-    assert frames.best_rows(frames.trial_frame(made.mixed()))["trial"].tolist() == [4, 0, 7, 6]
+    assert frames.best_rows(frames.trial_frame(made_studies.mixed()))["trial"].tolist() == [
+        4,
+        0,
+        7,
+        6,
+    ]
     values = [i / 100 for i in range(40)]
     frame = pd.DataFrame({"state": ["complete"] * 40 + ["pruned"], "value": [*values, 1.0]})
     assert frames.best_rows(frame)["value"].tolist() == values[:-11:-1]
 
 
 def test_layer_rate_frame_joins_rate_and_momentum_of_a_layer() -> None:
-    frame = frames.trial_frame(made.mixed())
+    frame = frames.trial_frame(made_studies.mixed())
     rates = frames.layer_rate_frame(frame)
     assert len(rates) == 4 * 6
     row = rates[(rates["trial"] == 4) & (rates["layer"] == "fc1")].iloc[0]
@@ -116,7 +125,7 @@ def test_layer_rate_frame_joins_rate_and_momentum_of_a_layer() -> None:
 
 
 def test_finalists_are_sorted_by_their_mean() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     assert frames.finalist_frame(study).empty
     finalists = {"accuracies": {"0": [0.6, 0.8], "4": [0.75, 0.79]}, "winner": 4, "first": 4}
     study.set_user_attr(FINALISTS, finalists)
@@ -130,15 +139,15 @@ def test_finalists_are_sorted_by_their_mean() -> None:
 
 
 def test_log_scale_parameters_are_read_from_the_distributions() -> None:
-    log = frames.log_scale_parameters(made.mixed())
+    log = frames.log_scale_parameters(made_studies.mixed())
     assert {"conv1.lr", "fc1.l2"} <= log
     assert not {"conv1.momentum", "fc1.units"} & log
 
 
 def test_the_rate_counts_only_time_in_which_a_trial_was_running() -> None:
-    frame = frames.trial_frame(made.mixed())
+    frame = frames.trial_frame(made_studies.mixed())
     # Six trials of one minute each were completed or pruned; another is running since minute 8.
-    now = made.START + timedelta(minutes=12)
+    now = made_studies.START + timedelta(minutes=12)
     assert frames.trials_per_hour(frame, now) == pytest.approx(6 / (10 / 60))
     ended = frame[frame["state"] != "running"]
     assert frames.trials_per_hour(ended, now) == pytest.approx(60)
@@ -164,9 +173,9 @@ def test_a_parameter_named_like_a_column_does_not_replace_it() -> None:
 
 
 def test_importances_add_up_to_one_and_find_the_parameter_that_matters() -> None:
-    study, rng = made.study(), np.random.default_rng(0)
+    study, rng = made_studies.study(), np.random.default_rng(0)
     for i in range(60):
-        trial = made.trial("COMPLETE", [0.1], seed=i)
+        trial = made_studies.trial("COMPLETE", [0.1], seed=i)
         trial.value = 0.5 + 0.4 * trial.params["conv2.momentum"] + 0.01 * rng.random()
         study.add_trial(trial)
     importances = analysis.importance_frame(study)
@@ -176,8 +185,8 @@ def test_importances_add_up_to_one_and_find_the_parameter_that_matters() -> None
 
 
 def test_importances_of_too_few_trials_are_empty() -> None:
-    study = made.study()
-    study.add_trials([made.trial("COMPLETE", [0.5 + i / 10], seed=i) for i in range(3)])
+    study = made_studies.study()
+    study.add_trials([made_studies.trial("COMPLETE", [0.5 + i / 10], seed=i) for i in range(3)])
     assert analysis.importance_frame(study).empty
 
 
@@ -200,21 +209,21 @@ def test_interpolation_is_exact_for_a_plane_on_a_log_scale() -> None:
 
 def test_random_searches_in_the_same_space_are_found() -> None:
     storage = optuna.storages.InMemoryStorage()
-    study = made.study("searched", storage, n_pairs=10)
-    made.study(
+    study = made_studies.study("searched", storage, n_pairs=10)
+    made_studies.study(
         "other pruner and seed", storage, sampler="random", pruner="none", seed=3, n_pairs=10
     )
-    made.study("not random", storage, sampler="gp", n_pairs=10)
-    made.study("other data", storage, sampler="random", data="glyphs", n_pairs=10)
+    made_studies.study("not random", storage, sampler="gp", n_pairs=10)
+    made_studies.study("other data", storage, sampler="random", data="glyphs", n_pairs=10)
     optuna.create_study(study_name="of another program", storage=storage)
-    old = made.study("before schema 2", storage, sampler="random", n_pairs=10)
+    old = made_studies.study("before schema 2", storage, sampler="random", n_pairs=10)
     identity = old.user_attrs[IDENTITY]
     identity["settings"]["pairs"] = identity["settings"].pop("n_pairs")
     old.set_user_attr(IDENTITY, identity)
     peers = analysis.random_search_studies(storage, study)  # type: ignore[arg-type]
     assert [p.study_name for p in peers] == ["other pruner and seed", "before schema 2"]
     assert analysis.best_so_far_frame(peers).empty
-    peers[1].add_trial(made.trial("COMPLETE", [0.4]))
+    peers[1].add_trial(made_studies.trial("COMPLETE", [0.4]))
     best = analysis.best_so_far_frame(peers)
     assert best.to_dict("records") == [
         {"study": "before schema 2", "trial": 0, "cost": 30, "best": 0.4}

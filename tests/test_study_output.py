@@ -9,8 +9,8 @@ from pathlib import Path
 import optuna
 import pytest
 from commands import ROOT
-from made import mixed, trial
-from made import study as made_study
+from made_studies import mixed, trial
+from made_studies import study as made_study
 from tiny import TINY
 
 import hpo.cli.study

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import made
+import made_studies
 import numpy as np
 import optuna
 import pandas as pd
@@ -48,7 +48,7 @@ def all_plots(study: optuna.Study) -> dict[str, go.Figure]:
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, go.Figure]:
-    return all_plots(made.mixed())
+    return all_plots(made_studies.mixed())
 
 
 def test_axes_have_titles_with_units(drawn: dict[str, go.Figure]) -> None:
@@ -61,7 +61,7 @@ def test_axes_have_titles_with_units(drawn: dict[str, go.Figure]) -> None:
     assert titles(drawn["pareto"]) == ["cost of embedding an image (MFLOP)", accuracy]
     assert titles(drawn["contour"]) == ["conv1.lr", "conv2.lr"]
     assert set(titles(drawn["rates"])) == {"learning rate", "momentum"}
-    assert set(titles(drawn["slices"])) == {*made.SPACE, "accuracy (%)"}
+    assert set(titles(drawn["slices"])) == {*made_studies.SPACE, "accuracy (%)"}
 
 
 def test_history_has_a_trace_per_state_and_the_best_so_far(drawn: dict[str, go.Figure]) -> None:
@@ -81,9 +81,9 @@ def test_history_has_a_trace_per_state_and_the_best_so_far(drawn: dict[str, go.F
 
 def test_the_hover_shows_the_trial_and_its_parameters(drawn: dict[str, go.Figure]) -> None:
     figure = drawn["history"]
-    complete, frame = figure.data[0], frames.trial_frame(made.mixed())
+    complete, frame = figure.data[0], frames.trial_frame(made_studies.mixed())
     assert complete.hovertemplate.startswith("<b>trial %{customdata[0]:d}</b> complete")
-    for i, name in enumerate(made.SPACE, start=2):
+    for i, name in enumerate(made_studies.SPACE, start=2):
         assert f"{name} %{{customdata[{i}]" in complete.hovertemplate
         expected = frame[name][[0, 4, 6, 7]].to_numpy("float32")
         np.testing.assert_array_equal(complete.customdata[:, i], expected)
@@ -92,7 +92,7 @@ def test_the_hover_shows_the_trial_and_its_parameters(drawn: dict[str, go.Figure
 def test_random_search_has_a_line_of_its_own() -> None:
     peers = pd.DataFrame({"study": "r", "trial": [0, 1], "cost": [60, 120], "best": [0.1, 0.2]})
     figure = history_plots.history_plot(
-        frames.progress_frame(frames.trial_frame(made.mixed())), peers, "cost"
+        frames.progress_frame(frames.trial_frame(made_studies.mixed())), peers, "cost"
     )
     peer = next(trace for trace in figure.data if trace.name == "random search: r")
     assert list(peer.x) == [1, 2]
@@ -113,14 +113,14 @@ def test_states_differ_without_colour_too() -> None:
 @pytest.mark.parametrize(
     "study",
     [
-        lambda: made.study(),
-        lambda: made.large(1),
-        lambda: made.large(1, ("PRUNED",)),
-        lambda: made.large(7, ("PRUNED",)),
-        lambda: made.large(3, ("FAIL",)),
-        lambda: made.large(2, ("RUNNING",)),
-        lambda: made.large(1, ("WAITING",)),
-        lambda: made.large(2, ("COMPLETE",)),
+        lambda: made_studies.study(),
+        lambda: made_studies.large(1),
+        lambda: made_studies.large(1, ("PRUNED",)),
+        lambda: made_studies.large(7, ("PRUNED",)),
+        lambda: made_studies.large(3, ("FAIL",)),
+        lambda: made_studies.large(2, ("RUNNING",)),
+        lambda: made_studies.large(1, ("WAITING",)),
+        lambda: made_studies.large(2, ("COMPLETE",)),
     ],
     ids=["none", "one", "one pruned", "all pruned", "all failed", "running", "waiting", "two"],
 )
@@ -145,6 +145,6 @@ def test_the_pareto_front_has_a_line_of_its_own(drawn: dict[str, go.Figure]) -> 
 def test_names_in_plots_are_escaped() -> None:
     peers = pd.DataFrame({"study": "<b>x</b>", "trial": [0], "cost": [6], "best": [0.1]})
     figure = history_plots.history_plot(
-        frames.progress_frame(frames.trial_frame(made.mixed())), peers
+        frames.progress_frame(frames.trial_frame(made_studies.mixed())), peers
     )
     assert "random search: &lt;b&gt;x&lt;/b&gt;" in names(figure)

@@ -2,7 +2,7 @@
 
 import time
 
-import made
+import made_studies
 import numpy as np
 import optuna
 import pytest
@@ -45,7 +45,7 @@ def facts_of(study: optuna.Study, url: str = URL) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def mixed() -> Page:
-    return page_of(made.mixed())
+    return page_of(made_studies.mixed())
 
 
 def test_a_report_has_all_sections(mixed: Page) -> None:
@@ -67,7 +67,7 @@ def test_a_report_has_all_sections(mixed: Page) -> None:
 
 
 def test_names_of_studies_and_machines_are_escaped() -> None:
-    study = made.mixed(EVIL)
+    study = made_studies.mixed(EVIL)
     study.set_user_attr("provenance", {"cpu": EVIL, "versions": {EVIL: EVIL}, "commit": EVIL})
     text = render_page(page_of(study))
     assert "&lt;script&gt;alert(1)" in text
@@ -83,7 +83,7 @@ def test_names_of_studies_and_machines_are_escaped() -> None:
     ],
 )
 def test_no_folder_and_no_password_is_in_a_report(url: str, storage: str) -> None:
-    text = render_page(page_of(made.study(), url))
+    text = render_page(page_of(made_studies.study(), url))
     assert f"<dd>{storage}</dd>" in text
     assert "secret" not in text
 
@@ -118,10 +118,10 @@ def test_the_report_of_a_thousand_trials_is_fast_and_small(
     states: tuple[str, ...], n_epochs: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()  # plotly counts
-    study, rng = made.study(), np.random.default_rng(0)
+    study, rng = made_studies.study(), np.random.default_rng(0)
     for i in range(1000):
         accuracies = list(rng.uniform(0.05, 0.9, n_epochs[i % 3]))
-        study.add_trial(made.trial(states[i % len(states)], accuracies, seed=i, minute=i))
+        study.add_trial(made_studies.trial(states[i % len(states)], accuracies, seed=i, minute=i))
     start = time.perf_counter()
     text = render_page(page_of(study))
     assert time.perf_counter() - start < 15
@@ -132,13 +132,13 @@ def test_small_plots_show_an_even_selection_of_many_trials(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(page, "MAX_SMALL_PLOT_TRIALS", 4)
-    slices = page_of(made.large(10, ("COMPLETE",))).sections[6]
+    slices = page_of(made_studies.large(10, ("COMPLETE",))).sections[6]
     assert "(4 of 10, evenly selected)" in slices.note
     assert [int(number) for number in slices.figures[0].data[0].customdata] == [0, 3, 6, 9]
 
 
 def test_integers_stay_integers_next_to_a_waiting_trial() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     study.enqueue_trial({})
     table = best_table(study, frames.trial_frame(study))
     assert table[0] == ["trial", "4", "0", "7", "6"]
@@ -148,7 +148,7 @@ def test_integers_stay_integers_next_to_a_waiting_trial() -> None:
 
 
 def test_the_headline_is_the_winners_mean_once_there_is_one() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     assert "Best so far: trial 4 with 80.0%" in study_headline(study)
     assert "optimistically biased" in study_headline(study)
     finalists = {"accuracies": {"0": [0.6, 0.8], "4": [0.6]}, "winner": 0, "first": 4}
@@ -163,11 +163,11 @@ def test_the_headline_is_the_winners_mean_once_there_is_one() -> None:
 
 
 def test_the_fits_of_the_finalists_are_counted_in_the_training_time() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     fits = optuna.create_study(
         study_name="made finalists 0-4 x1", storage=study._storage, direction="maximize"
     )
-    fit = made.trial("COMPLETE", [0.5])
+    fit = made_studies.trial("COMPLETE", [0.5])
     fit.params, fit.distributions = {"trial": 4, "seed": 1000}, FINALIST_SPACE
     fits.add_trial(fit)
     sections = {section.title: section for section in page_of(study).sections}
@@ -176,8 +176,10 @@ def test_the_fits_of_the_finalists_are_counted_in_the_training_time() -> None:
 
 
 def test_a_random_search_in_the_same_space_is_shown() -> None:
-    study = made.mixed()
-    made.study("random", study._storage, sampler="random").add_trial(made.trial("COMPLETE", [0.4]))
+    study = made_studies.mixed()
+    made_studies.study("random", study._storage, sampler="random").add_trial(
+        made_studies.trial("COMPLETE", [0.4])
+    )
     history = page_of(study).sections[1]
     assert "random search" in history.note
     assert all("random search: random" in [t.name for t in f.data] for f in history.figures)
@@ -185,18 +187,18 @@ def test_a_random_search_in_the_same_space_is_shown() -> None:
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_a_study_with_few_trials_has_a_report(n: int) -> None:
-    report = page_of(made.large(n))
+    report = page_of(made_studies.large(n))
     assert len(report.sections) == 10 + n, "no contour plot without parameters"
     assert report.headline.startswith("Best so far" if n else "No trial is complete")
     assert report.sections[0].facts["trials"] == ("1 complete" if n else "none")
 
 
 def test_a_data_set_other_than_omniglot_is_named() -> None:
-    assert "glyphs" in page_of(made.study(data="glyphs")).lead[1]
+    assert "glyphs" in page_of(made_studies.study(data="glyphs")).lead[1]
 
 
 def test_the_stored_number_of_episodes_counts() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     assert count_validation_episodes(study) == 4800
     study.set_user_attr(N_EPISODES, 777)
     assert count_validation_episodes(study) == 777
@@ -209,7 +211,7 @@ def test_the_number_of_episodes_per_alphabet_is_right(parts: Split) -> None:
 
 
 def test_devices_are_those_of_the_trials() -> None:
-    study = made.mixed()
+    study = made_studies.mixed()
     study.set_user_attr("provenance", {"cpu": "the last CPU", "dirty": True, "commit": "abc"})
     facts = facts_of(study)
     assert facts["trained on"] == "cpu float32 (6 trials)"
@@ -220,7 +222,7 @@ def test_devices_are_those_of_the_trials() -> None:
 
 
 def test_a_study_in_which_every_fit_diverged_has_no_best_trial() -> None:
-    study = made.study()
-    study.add_trial(made.trial("COMPLETE", [0.05], diverged="collapsed"))
+    study = made_studies.study()
+    study.add_trial(made_studies.trial("COMPLETE", [0.05], diverged="collapsed"))
     assert study_headline(study).startswith("No fit has learned")
     assert best_table(study, frames.trial_frame(study)) == []

@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-import made
+import made_studies
 import optuna
 import pytest
 
@@ -12,7 +12,7 @@ from hpo.study.open import FOLDER
 
 def test_only_files_that_are_needed_remain(tmp_path: Path) -> None:
     """Trial 8 is running; trials 4 and 0 are the best."""
-    study = made.mixed()
+    study = made_studies.mixed()
     files = TrialFiles(tmp_path, n_networks=2)
     needed = {"8.fit.pt", "8.network.pt", "4.network.pt", "0.network.pt"}
     obsolete = {"0.fit.pt", "7.network.pt", "99.network.pt", "unknown"}
@@ -23,8 +23,8 @@ def test_only_files_that_are_needed_remain(tmp_path: Path) -> None:
 
 
 def test_a_retry_has_the_checkpoint_of_its_original(tmp_path: Path) -> None:
-    study = made.study()
-    study.add_trial(made.trial("FAIL", [0.3]))
+    study = made_studies.study()
+    study.add_trial(made_studies.trial("FAIL", [0.3]))
     study.enqueue_trial({}, user_attrs={"retry_of": 0})
     (tmp_path / "0.fit.pt").touch()
     files = TrialFiles(tmp_path)
@@ -40,14 +40,14 @@ def test_a_temporary_file_is_deleted_only_when_its_writer_must_be_dead(tmp_path:
     age = PARTIAL_FILE_SECONDS + 60
     stat = (tmp_path / ".old").stat()
     os.utime(tmp_path / ".old", (stat.st_atime - age, stat.st_mtime - age))
-    TrialFiles(tmp_path).delete_obsolete(made.study())
+    TrialFiles(tmp_path).delete_obsolete(made_studies.study())
     assert [path.name for path in tmp_path.iterdir()] == [".new"]
 
 
 def test_a_file_that_cannot_be_deleted_is_named(tmp_path: Path) -> None:
     (tmp_path / "0.fit.pt").mkdir()
     with pytest.raises(InputError, match=r"0\.fit\.pt.*permissions"):
-        TrialFiles(tmp_path).delete_obsolete(made.study())
+        TrialFiles(tmp_path).delete_obsolete(made_studies.study())
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,13 @@ def test_a_network_is_saved_if_its_trial_is_among_the_best(
     n_networks: int, value: float, expected: bool, tmp_path: Path
 ) -> None:
     assert (
-        TrialFiles(tmp_path, n_networks=n_networks).is_among_best(made.mixed(), value) == expected
+        TrialFiles(tmp_path, n_networks=n_networks).is_among_best(made_studies.mixed(), value)
+        == expected
     )
 
 
 def test_the_files_of_a_study_lie_in_a_folder_of_its_own(tmp_path: Path) -> None:
-    studies = [made.study("a"), made.study("a / b")]
+    studies = [made_studies.study("a"), made_studies.study("a / b")]
     for number, study in enumerate(studies):
         study.set_user_attr(FOLDER, f"folder{number}")
     first, second = (

@@ -1,4 +1,4 @@
-import made
+import made_studies
 import optuna
 import pytest
 
@@ -18,17 +18,17 @@ from hpo.study.trials import (
 @pytest.fixture
 def retried() -> optuna.Study:
     """Trials 0 and 4 are retried once, trial 1 twice, as 2 and 3; the first attempt crashed."""
-    study = made.study()
+    study = made_studies.study()
     study.add_trials(
         [
-            made.trial("FAIL", []),
-            made.trial("FAIL", []),
-            made.trial("FAIL", [], **{RETRY_OF: 1, CRASHED: 1}),
-            made.trial("COMPLETE", [0.5], **{RETRY_OF: 2, CRASHED: 0}),
-            made.trial("FAIL", []),
-            made.trial("COMPLETE", [0.5], **{RETRY_OF: 0}),
-            made.trial("RUNNING", [], **{RETRY_OF: 4, CRASHED: 1}),
-            made.trial("WAITING", []),
+            made_studies.trial("FAIL", []),
+            made_studies.trial("FAIL", []),
+            made_studies.trial("FAIL", [], **{RETRY_OF: 1, CRASHED: 1}),
+            made_studies.trial("COMPLETE", [0.5], **{RETRY_OF: 2, CRASHED: 0}),
+            made_studies.trial("FAIL", []),
+            made_studies.trial("COMPLETE", [0.5], **{RETRY_OF: 0}),
+            made_studies.trial("RUNNING", [], **{RETRY_OF: 4, CRASHED: 1}),
+            made_studies.trial("WAITING", []),
         ]
     )
     return study
@@ -46,8 +46,8 @@ def test_only_crashes_are_counted(retried: optuna.Study) -> None:
 
 
 def test_every_kind_of_trial_is_summarized() -> None:
-    study = made.mixed()
-    study.add_trials([made.trial("WAITING", []), made.trial("PRUNED", [])])
+    study = made_studies.mixed()
+    study.add_trials([made_studies.trial("WAITING", []), made_studies.trial("PRUNED", [])])
     study.set_user_attr(FINALISTS, {"accuracies": {"0": [0.5, 0.6], "4": [0.7]}, "winner": 4})
     summaries = summarize_trials(study)
     assert [s.number for s in summaries] == list(range(11))
@@ -77,7 +77,7 @@ def test_every_kind_of_trial_is_summarized() -> None:
 
 
 def test_a_trial_has_a_cost_when_its_fit_has_ended() -> None:
-    summaries = summarize_trials(made.mixed())
+    summaries = summarize_trials(made_studies.mixed())
     cost = summaries[0].cost
     assert cost is not None
     assert (cost.seconds, cost.n_images, cost.n_parameters, cost.device) == (
@@ -90,6 +90,6 @@ def test_a_trial_has_a_cost_when_its_fit_has_ended() -> None:
 
 
 def test_of_equal_trials_the_earlier_is_the_better() -> None:
-    study = made.study()
-    study.add_trials([made.trial("COMPLETE", [value]) for value in (0.5, 0.7, 0.7, 0.6)])
+    study = made_studies.study()
+    study.add_trials([made_studies.trial("COMPLETE", [value]) for value in (0.5, 0.7, 0.7, 0.6)])
     assert [trial.number for trial in best_trials(study, 3)] == [1, 2, 3]

@@ -25,9 +25,9 @@ from model.checkpoint import load_network
 from model.device import choose_compute
 from model.evaluate import wilson_interval
 from model.export import export_network
+from model.metrics import evaluate_baseline, evaluate_network
 from model.provenance import provenance
 from model.summary import format_mean, summarize_metrics
-from model.test_metrics import evaluate_baseline, evaluate_network
 
 REQUIRED_METADATA = ("data", "data_digest", "seed", "train_on")
 

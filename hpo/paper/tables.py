@@ -17,8 +17,8 @@ from model.architecture import DenseConfig
 from model.config import Config
 from model.evaluate import episode_logits, nearest_neighbour_scores, pixel_distance_scores
 from model.hausdorff import hausdorff_scores
+from model.metrics import scorer_accuracy
 from model.network_cache import NetworkCache
-from model.test_metrics import scorer_accuracy
 from model.verification import verification_metrics
 
 MAX_EPOCHS = 200  # §3.2: maximum number of epochs of the paper's recipe

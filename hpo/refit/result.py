@@ -12,9 +12,9 @@ from typing import Any
 
 from data.errors import InputError
 from model.config import Config
+from model.metrics import BaselineMetrics, NetworkMetrics, json_values
 from model.schema import SCHEMA, upgrade
 from model.summary import Summary
-from model.test_metrics import BaselineMetrics, TestMetrics, json_values
 
 RESULT_FILE = "result.json"
 
@@ -36,7 +36,7 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class FitRecord:
-    """How a fit ended and what it cost; see :meth:`model.fit_state.FitState.facts`.
+    """How a fit ended and what it cost; see :meth:`model.fit_state.FitState.metadata`.
 
     Args:
         stopped: why the last epoch was the last.
@@ -75,7 +75,7 @@ class SeedResult:
 
     seed: int
     fit: FitRecord | None
-    metrics: TestMetrics
+    metrics: NetworkMetrics
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class RetrainResult:
             nested = _nest(values, "origin", TrialOrigin)
             nested["config"] = Config.from_dict(nested["config"])
             nested["seeds"] = [
-                _nest(_nest(seed, "fit", FitRecord), "metrics", TestMetrics)
+                _nest(_nest(seed, "fit", FitRecord), "metrics", NetworkMetrics)
                 for seed in nested["seeds"]
             ]
             result: RetrainResult = TypeAdapter(cls).validate_python(nested)

@@ -15,9 +15,9 @@ from hpo.refit.plan import RetrainPlan
 from hpo.refit.result import EpochRecord, FitRecord, SeedResult
 from model.checkpoint import save_network
 from model.fit_state import EpochResult, FitState
+from model.metrics import NetworkEvaluation, evaluate_network
 from model.provenance import provenance
 from model.tensorboard_log import log_epochs
-from model.test_metrics import NetworkEvaluation, evaluate_network
 from model.train import fit
 
 TEST_LOG = VAR / "official.jsonl"

@@ -12,9 +12,9 @@ import torch
 from data.labels import alphabet_label, episodes_label
 from hpo.refit.result import RetrainResult
 from model.evaluate import N_COPIES
+from model.metrics import REPORTED_WAYS
 from model.similarity import similarity
 from model.summary import MeanSd
-from model.test_metrics import REPORTED_WAYS
 
 AVERAGED = f"with {N_COPIES} distorted copies averaged"
 N_CONFUSIONS = 12

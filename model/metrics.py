@@ -42,7 +42,7 @@ class AveragedAccuracy:
 
 
 @dataclass(frozen=True)
-class TestMetrics:
+class NetworkMetrics:
     """The metrics of one network; accuracies in [0, 1].
 
     Args:
@@ -68,7 +68,7 @@ class TestMetrics:
 
 @dataclass(frozen=True)
 class BaselineMetrics:
-    """The metrics of 1-NN on pixels; see :class:`TestMetrics`."""
+    """The metrics of 1-NN on pixels; see :class:`NetworkMetrics`."""
 
     official: OfficialAccuracy
     validation_accuracy: float
@@ -88,7 +88,7 @@ class NetworkEvaluation:
             convolutional.
     """
 
-    metrics: TestMetrics
+    metrics: NetworkMetrics
     predictions: pd.DataFrame
     confusions: pd.DataFrame
     filters_NHW: Tensor | None
@@ -121,7 +121,7 @@ def evaluate_network(
         validation = scorer_accuracy(plain, split.val, episodes)
         validation_averaged = scorer_accuracy(averaged, split.val, episodes)
         verification = verification_metrics(net, split)
-    metrics = TestMetrics(
+    metrics = NetworkMetrics(
         official=official_accuracy(predictions),
         validation_accuracy=validation,
         random_episodes=_mean_by_way(frames["test"][0]),
