@@ -85,7 +85,7 @@ def line(name: str, found: dict[str, list[float]], n_official: int) -> dict[str,
         "": name,
         "seeds": len(found["official"]),
         **{part: format_mean(mean_and_sd(values)) for part, values in found.items()},
-        "official, 95 % interval": f"{low:.1%}–{high:.1%}",
+        "official, 95 % Wilson interval of one network": f"{low:.1%}–{high:.1%}",
     }
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from data.drawings import Drawings
-from data.errors import InputError
+from data.episode_blocks import Block, EpisodeKey, drop_repeated, episode_keys, sample_block
 
 N_WAY = 20
 N_DENSE_EPISODES = 4800  # of the dense validation on Omniglot
@@ -44,6 +44,18 @@ class Episodes:
         """Number of candidates of each episode, S."""
         return self.support_RS.shape[1]
 
+    @property
+    def n_distinct(self) -> int:
+        """Number of different episodes: those that differ in the query or in the support set."""
+        return len({key for block in self.keys_by_block() for key in block})
+
+    def keys_by_block(self) -> list[list[EpisodeKey]]:
+        """Return what identifies each episode, by block: its query and its support set."""
+        return [
+            episode_keys(query_Q, support_S)
+            for query_Q, support_S in zip(self.query_RQ, self.support_RS, strict=True)
+        ]
+
     def reindex(self, position_N: Tensor) -> "Episodes":
         """Return the same episodes with position ``i`` replaced by ``position_N[i]``."""
         return Episodes(position_N[self.query_RQ], position_N[self.support_RS], self.target_RQ)
@@ -70,7 +82,10 @@ def max_n_way(drawings: Drawings) -> int:
 def random_episodes(
     drawings: Drawings, *, n_way: int = N_WAY, n_blocks: int = 2, seed: int = 0
 ) -> Episodes:
-    """Return ``n_blocks`` random blocks of each alphabet.
+    """Return ``n_blocks`` random blocks of each alphabet, without repeated episodes.
+
+    A block that contains an episode of an earlier block is left out. If an alphabet has few
+    characters and drawings, it therefore has fewer blocks.
 
     Each block has two random drawers, one for the queries and one for the support set. If
     characters have different numbers of drawings, drawers are unknown: each character of a block
@@ -99,11 +114,12 @@ def random_episodes(
         query, support = divmod(pair, n_drawers - 1)
         return query, support + (support >= query)
 
-    return _stack_blocks(
-        _sample_block(drawings, alphabet, n_way, sample_drawers(), rng)
+    blocks = (
+        sample_block(drawings, alphabet, n_way, sample_drawers(), rng)
         for alphabet in range(len(drawings.alphabets))
         for _ in range(n_blocks)
     )
+    return _stack_blocks(drop_repeated(blocks))
 
 
 def paper_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
@@ -123,7 +139,9 @@ def dense_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
 
     Ten alphabets and four drawers give 240 blocks, 4,800 episodes. They use every drawing many
     times, so the variance of their accuracy is several times lower than that of 320 random
-    episodes. They cost little more, because each drawing is embedded only once.
+    episodes. They cost little more, because each drawing is embedded only once. An alphabet of
+    exactly 20 characters has only one different block per pair, which occurs twice, so that all
+    alphabets have the same weight; if all alphabets are of this kind, it occurs once.
 
     If characters have different numbers of drawings, or if there would be more than
     ``N_DENSE_EPISODES`` episodes, the function returns about that number of random episodes.
@@ -135,64 +153,18 @@ def dense_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
     rng = torch.Generator().manual_seed(seed)
     n_way, n_alphabets = max_n_way(drawings), len(drawings.alphabets)
     max_blocks = math.ceil(N_DENSE_EPISODES / (n_way * n_alphabets))  # per alphabet
-    pairs = _drawer_pairs(drawings)
-    if not _has_equal_counts(drawings) or 2 * len(pairs) > max_blocks:
+    pairs, n_repeats = _drawer_pairs(drawings), 1 if bool((drawings.count_A == n_way).all()) else 2
+    if not _has_equal_counts(drawings) or n_repeats * len(pairs) > max_blocks:
         return random_episodes(drawings, n_way=n_way, n_blocks=max_blocks, seed=seed)
     return _stack_blocks(
-        _sample_block(drawings, alphabet, n_way, pair, rng)
+        sample_block(drawings, alphabet, n_way, pair, rng)
         for alphabet in range(n_alphabets)
         for pair in pairs
-        for _ in range(2)
+        for _ in range(n_repeats)
     )
 
 
 VALIDATION_EPISODES = {"dense": dense_validation, "paper": paper_validation}
-
-
-def _sample_block(
-    drawings: Drawings,
-    alphabet: int,
-    n_way: int,
-    drawers: tuple[int, int] | None,
-    rng: torch.Generator,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Sample ``n_way`` characters of an alphabet; return query, support and target of one block.
-
-    Args:
-        drawings: drawings of all alphabets.
-        alphabet: number of the alphabet.
-        n_way: number of candidates.
-        drawers: drawer of the queries and drawer of the support set; None samples two different
-            drawings of each character.
-        rng: source of random numbers.
-    """
-    n_characters = int(drawings.count_A[alphabet])
-    if n_way > n_characters:
-        raise InputError(
-            f"`n_way <= n_characters` must hold, but alphabet '{drawings.alphabets[alphabet]}' has "
-            f"{n_characters} characters and n_way is {n_way}. Lower n_way or remove the alphabet."
-        )
-    characters = torch.randperm(n_characters, generator=rng)[:n_way]
-    characters = characters + drawings.first_A[alphabet].cpu()
-    first = drawings.first_C.cpu()[characters]
-    # The queries have a random order, so the right candidate has no fixed column.
-    target = torch.randperm(n_way, generator=rng)
-    if drawers is None:
-        query, support = _sample_two_drawings(drawings.count_C.cpu()[characters], rng)
-        return (first + query)[target], first + support, target
-    return first[target] + drawers[0], first + drawers[1], target
-
-
-def _sample_two_drawings(count_S: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return the numbers of two different drawings of each character.
-
-    Args:
-        count_S: number of drawings of each character.
-        rng: source of random numbers.
-    """
-    first = (torch.rand(len(count_S), generator=rng) * count_S).long()
-    step = 1 + (torch.rand(len(count_S), generator=rng) * (count_S - 1)).long()
-    return first, (first + step) % count_S
 
 
 def _has_equal_counts(drawings: Drawings) -> bool:
@@ -206,6 +178,6 @@ def _drawer_pairs(drawings: Drawings) -> list[tuple[int, int]]:
     return [(q, s) for q in range(n_drawers) for s in range(n_drawers) if q != s]
 
 
-def _stack_blocks(blocks: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Episodes:
+def _stack_blocks(blocks: Iterable[Block]) -> Episodes:
     query, support, target = zip(*blocks, strict=True)
     return Episodes(torch.stack(query), torch.stack(support), torch.stack(target))

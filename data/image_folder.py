@@ -32,7 +32,7 @@ from data.images import (
     resize_longer_side,
 )
 
-FOLDER_VERSION = 1  # incremented when the pixels or the split change
+FOLDER_VERSION = 2  # incremented when the pixels, the split or the episodes change
 MIN_GROUPS = 3
 MIN_TEST_EPISODES = 400
 
@@ -153,7 +153,7 @@ def folder_digest(root: Path, files: Sequence[Path], alphabets: Sequence[str]) -
 
 
 def read_image_folder(root: Path, folder: ImageFolder, image_size: int) -> Dataset:
-    """Return all images of a folder at one size, with at least 400 fixed test episodes.
+    """Return all images of a folder at one size, with about 400 fixed test episodes, or fewer.
 
     Args:
         root: path of the image folder.
@@ -186,7 +186,10 @@ def read_image_folder(root: Path, folder: ImageFolder, image_size: int) -> Datas
 
 
 def fixed_test_episodes(drawings: Drawings) -> Episodes:
-    """Return fixed random episodes of the test alphabets, as positions in ``drawings``."""
+    """Return about 400 fixed, different test episodes, as positions in ``drawings``.
+
+    There are fewer if the test images have no more.
+    """
     names = [name for name in drawings.alphabets if name.startswith("test")]
     test = drawings.subset(names)
     n_way = max_n_way(test)

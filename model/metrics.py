@@ -4,11 +4,12 @@ Tensor suffixes: N filters, H W their pixels.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
 import pandas as pd
+import torch
 from torch import Tensor
 
 from data.drawings import Drawings
@@ -20,6 +21,7 @@ from model.evaluate import (
     episode_logits,
     nearest_neighbour_scores,
 )
+from model.intervals import ClusterAccuracies, episode_clusters
 from model.n_way import AccuracyByWay, n_way_accuracies, n_way_episodes
 from model.predictions import OfficialAccuracy, Scorer, official_accuracy, official_predictions
 from model.siamese import DenseNet, SiameseNet
@@ -52,6 +54,8 @@ class NetworkMetrics:
         by_alphabet: on random N-way episodes, by part (``"test"``, ``"val"``) and alphabet.
         verification: on pairs; None if the validation alphabets were trained on.
         averaged: with distorted copies averaged.
+        clusters: accuracies by alphabet or character, for intervals: ``"official"`` and
+            ``"averaged"`` on the official episodes. Empty in old files.
     """
 
     official: OfficialAccuracy
@@ -60,6 +64,7 @@ class NetworkMetrics:
     by_alphabet: dict[str, dict[str, AccuracyByWay]]
     verification: VerificationMetrics | None
     averaged: AveragedAccuracy
+    clusters: dict[str, ClusterAccuracies] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -112,9 +117,10 @@ def evaluate_network(
     """
     plain, averaged = partial(episode_logits, net), partial(averaged_logits, net)
     predictions = official_predictions(plain, split)
+    official_RQ = torch.tensor(predictions["credit"].to_numpy())
     parts = {"test": split.test} | ({"val": split.val} if val_is_held_out else {})
     frames = {part: n_way_accuracies(net, drawings) for part, drawings in parts.items()}
-    official_averaged = scorer_accuracy(averaged, split.test, split.official)
+    averaged_RQ = correctness(averaged(split.test, split.official), split.official.target_RQ)
     validation = validation_averaged = verification = None
     if val_is_held_out:
         episodes = dense_validation(split.val)
@@ -127,7 +133,11 @@ def evaluate_network(
         random_episodes=_mean_by_way(frames["test"][0]),
         by_alphabet={part: _by_alphabet(accuracies) for part, (accuracies, _) in frames.items()},
         verification=verification,
-        averaged=AveragedAccuracy(validation_averaged, official_averaged),
+        averaged=AveragedAccuracy(validation_averaged, averaged_RQ.mean().item()),
+        clusters={
+            "official": episode_clusters(official_RQ, split.official, split.test),
+            "averaged": episode_clusters(averaged_RQ, split.official, split.test),
+        },
     )
     confusions = pd.concat([confusions for _, confusions in frames.values()], ignore_index=True)
     return NetworkEvaluation(metrics, predictions, confusions, _first_filters(net))
@@ -152,6 +162,12 @@ def evaluate_baseline(split: Split) -> BaselineMetrics:
 def scorer_accuracy(scorer: Scorer, drawings: Drawings, episodes: Episodes) -> float:
     """Return the accuracy of a scorer on episodes, in [0, 1]."""
     return correctness(scorer(drawings, episodes), episodes.target_RQ).mean().item()
+
+
+def scorer_clusters(scorer: Scorer, drawings: Drawings, episodes: Episodes) -> ClusterAccuracies:
+    """Return the accuracies of a scorer on episodes by alphabet or character."""
+    correct_RQ = correctness(scorer(drawings, episodes), episodes.target_RQ)
+    return episode_clusters(correct_RQ, episodes, drawings)
 
 
 def _mean_by_way(accuracies: pd.DataFrame) -> AccuracyByWay:

@@ -49,8 +49,9 @@ def n_way_accuracies(net: SiameseNet, drawings: Drawings) -> tuple[pd.DataFrame,
         episodes = n_way_episodes(drawings, n_way)
         logits_RQS = logits_from_embeddings(net, h_NE, episodes).cpu()
         correct_RQ = correctness(logits_RQS, episodes.target_RQ)
-        accuracies = correct_RQ.view(len(drawings.alphabets), -1).mean(1).tolist()
-        for alphabet, accuracy in zip(drawings.alphabets, accuracies, strict=True):
+        alphabet_R = drawings.alphabet_N.cpu()[episodes.query_RQ[:, 0]]
+        for i, alphabet in enumerate(drawings.alphabets):
+            accuracy = correct_RQ[alphabet_R == i].mean().item()
             rows.append({"alphabet": alphabet, "n_way": n_way, "accuracy": accuracy})
         if n_way == min(CONFUSION_N_WAY, max_n_way):
             answer_RQ = episodes.support_RS.gather(1, logits_RQS.argmax(-1))

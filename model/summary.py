@@ -1,10 +1,17 @@
-"""Mean and standard deviation of the test metrics over several networks."""
+"""Mean, standard deviation and interval of the test metrics over several networks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TypeVar
 
+from model.intervals import (
+    MIN_CLUSTERS,
+    ClusterAccuracies,
+    Interval,
+    accuracy_interval,
+    merge_fits,
+)
 from model.metrics import NetworkMetrics
 from model.n_way import AccuracyByWay
 
@@ -63,6 +70,18 @@ def summarize_metrics(metrics: Sequence[NetworkMetrics]) -> Summary:
     )
 
 
+def metric_intervals(metrics: Sequence[NetworkMetrics]) -> dict[str, Interval | None]:
+    """Return the 95 % intervals of the means of several networks, as far as their data is stored.
+
+    Returns:
+        Intervals of ``"official"``, ``"averaged"``, ``"verification"`` and, with enough test
+        alphabets, ``"2-way"`` … ``"20-way"`` for random episodes. None: too few episodes to say.
+    """
+    tables = [_cluster_tables(m) for m in metrics]
+    known = [name for name in tables[0] if all(name in table for table in tables)]
+    return {name: accuracy_interval(merge_fits([t[name] for t in tables])) for name in known}
+
+
 def mean_and_sd(values: Sequence[float]) -> MeanSd:
     """Return mean and sample standard deviation of at least one value."""
     return MeanSd(fmean(values), stdev(values) if len(values) > 1 else None)
@@ -74,6 +93,25 @@ def format_mean(value: MeanSd | None) -> str:
         return "–"
     sd = "" if value.sd is None else f" ± {100 * value.sd:.1f}"
     return f"{100 * value.mean:.1f}{sd} %"
+
+
+def _cluster_tables(metrics: NetworkMetrics) -> dict[str, ClusterAccuracies]:
+    """Return the accuracies by cluster of one network by metric."""
+    tables = dict(metrics.clusters)
+    per_alphabet, n_episodes = metrics.official.per_alphabet, metrics.official.n_episodes
+    if not tables and len(per_alphabet) >= MIN_CLUSTERS:  # an old file, probably of Omniglot
+        counts = [n_episodes // len(per_alphabet)] * len(per_alphabet)
+        accuracies = [list(per_alphabet.values())]
+        tables["official"] = ClusterAccuracies("alphabet", accuracies, counts)
+    if metrics.verification and metrics.verification.clusters:
+        tables["verification"] = metrics.verification.clusters
+    by_way = list(metrics.by_alphabet["test"].values())
+    if len(by_way) >= MIN_CLUSTERS:
+        for n in metrics.random_episodes:
+            accuracies = [[accuracy[n] for accuracy in by_way]]
+            # All alphabets have the same weight in the mean.
+            tables[f"{n}-way"] = ClusterAccuracies("alphabet", accuracies, [1] * len(by_way))
+    return tables
 
 
 def _mean_of_known(values: Iterable[float | None]) -> MeanSd | None:

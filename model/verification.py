@@ -12,6 +12,7 @@ from data.drawings import Drawings
 from data.pairs import Pairs, sample_pairs
 from data.splits import TEST_DRAWERS, Split, select_drawers
 from model.evaluate import best_threshold, pair_logits, verification_accuracy
+from model.intervals import ClusterAccuracies, cluster_accuracies
 from model.n_way import EPISODE_SEED
 from model.siamese import SiameseNet
 
@@ -56,6 +57,8 @@ class VerificationMetrics:
         n_pairs: number of pairs of either kind.
         chosen: rates of the threshold on the test pairs.
         roc: ROC curve of the test pairs.
+        clusters: accuracies on the test pairs by alphabet or character, for intervals; None in old
+            files.
     """
 
     threshold: float
@@ -64,6 +67,7 @@ class VerificationMetrics:
     n_pairs: int
     chosen: RocPoint
     roc: RocCurve
+    clusters: ClusterAccuracies | None = None
 
 
 def verification_pairs(drawings: Drawings) -> Pairs:
@@ -97,7 +101,19 @@ def verification_metrics(net: SiameseNet, split: Split) -> VerificationMetrics:
             true=called_same_B[test_pairs.same_B].double().mean().item(),
         ),
         roc=roc_curve(logits_B, test_pairs.same_B),
+        clusters=cluster_accuracies(
+            (called_same_B == test_pairs.same_B).double(),
+            test_pairs.left_B,
+            _keys(test_pairs),
+            test,
+        ),
     )
+
+
+def _keys(pairs: Pairs) -> list[frozenset[int]]:
+    """Return what identifies each pair: its two drawings in any order."""
+    positions = zip(pairs.left_B.tolist(), pairs.right_B.tolist(), strict=True)
+    return [frozenset(pair) for pair in positions]
 
 
 def roc_curve(logits_B: Tensor, same_B: Tensor, n_points: int = N_ROC_POINTS) -> RocCurve:

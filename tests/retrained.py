@@ -10,6 +10,7 @@ from hpo.refit.result import EpochRecord, FitRecord, RetrainResult, SeedResult, 
 from model.architecture import ModelConfig
 from model.config import Config, FitConfig, LayerRates
 from model.evaluate import wilson_interval
+from model.intervals import ClusterAccuracies
 from model.metrics import (
     AveragedAccuracy,
     BaselineMetrics,
@@ -65,6 +66,7 @@ def evaluation(split: Split, seed: int, *, val_is_held_out: bool = True) -> Netw
         by_alphabet=by_alphabet,
         verification=verification if val_is_held_out else None,
         averaged=AveragedAccuracy(0.45 + 0.01 * seed if val_is_held_out else None, 0.3),
+        clusters={"official": ClusterAccuracies("alphabet", [[0.2, 0.3]], [40, 40])},
     )
     confusions = pd.DataFrame(
         [(a, 0, 0, 3) for a in split.test.alphabets] + [(split.test.alphabets[0], 1, 2, 4)],

@@ -30,7 +30,7 @@ def test_groups_are_split_if_there_are_enough(tmp_path: Path) -> None:
     assert parts.train.n_characters == 12
     assert parts.train.images_NHW.shape == (36, 28, 28)
     assert parts.official.n_way == 4
-    assert len(parts.official) >= 400
+    assert len(parts.official) == parts.official.n_distinct == 24, "4 classes of 3 images"
     assert dense_validation(parts.val).n_way == 4
 
 
@@ -92,7 +92,7 @@ def test_classes_may_have_different_numbers_of_images(tmp_path: Path) -> None:
     parts = split_dataset(read(root, image_size=20))
     for drawings in (parts.val, parts.test):
         episodes = dense_validation(drawings)
-        assert len(episodes) >= 4800
+        assert len(episodes) == episodes.n_distinct > 1000
         right = episodes.support_RS.gather(1, episodes.target_RQ)
         assert (drawings.character_N[episodes.query_RQ] == drawings.character_N[right]).all()
         assert (episodes.query_RQ != right).all()

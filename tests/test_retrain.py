@@ -140,7 +140,8 @@ def test_the_terminal_table_shows_ours_and_the_baseline(here: Refitted) -> None:
     assert "92.0 %" not in lines[1], "the paper did not use glyphs"
     assert "92.0 %" in result_table(replace(here.result, data="omniglot")).splitlines()[1]
     low, high = here.result.official_interval
-    assert lines[-1].endswith(f"{low:.1%} to {high:.1%}")
+    assert lines[-2].endswith(f"{low:.1%} to {high:.1%}")
+    assert "only 2" in lines[-3]
 
 
 def test_a_saved_network_repeats_the_metrics_of_its_fit(

@@ -107,7 +107,7 @@ def test_the_page_is_one_file_with_the_headline(
 def test_the_table_has_all_metrics_of_every_fit(page: Page, result: RetrainResult) -> None:
     table = section(page, "Accuracy").table
     columns = [list(column) for column in zip(*table, strict=True)]
-    for column, seed in zip(columns[2:-1], result.seeds, strict=True):
+    for column, seed in zip(columns[3:-1], result.seeds, strict=True):
         metrics, verification = seed.metrics, seed.metrics.verification
         assert verification is not None
         expected = [
@@ -120,6 +120,7 @@ def test_the_table_has_all_metrics_of_every_fit(page: Page, result: RetrainResul
         ]
         assert column == [f"seed {seed.seed}", *(f"{value:.1%}" for value in expected)]
     assert columns[1][1] == format_mean(result.summary.official)
+    assert columns[2][1] == frames.interval_text(result, "official") != columns[2][2]
     assert columns[1][-2] == format_mean(result.summary.validation)
     baseline = f"{result.baseline.official.accuracy:.1%}"
     assert columns[-1][1:] == [baseline, "–", "60.0%", "40.0%", *"–––––"[:4], "20.0%", "–"]

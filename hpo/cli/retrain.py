@@ -19,7 +19,7 @@ from hpo.refit.plan import RetrainRequest, make_plan, require_digest
 from hpo.refit.result import RESULT_FILE, RetrainResult, SeedResult
 from hpo.refit.retrain import EvaluatedFit, fit_and_evaluate, log_test_evaluation
 from hpo.report.html_page import write_page
-from hpo.report.retraining.frames import headline_rows
+from hpo.report.retraining.frames import FITS_ONLY, headline_rows, interval_text, wilson_text
 from hpo.report.retraining.page import retrain_page
 from model.checkpoint import load_network
 from model.device import choose_compute
@@ -171,7 +171,6 @@ def write_results(
 
 def result_table(result: RetrainResult) -> str:
     """Return the headline metrics as text: ours, those of the baseline, and those of the paper."""
-    low, high = result.official_interval
     n_seeds = len(result.seeds)
     head = f"ours ({n_seeds} seed{'s' * (n_seeds > 1)})"
     rows = [["", head, "1-NN pixels", "paper", "paper's 1-NN"]]
@@ -181,5 +180,13 @@ def result_table(result: RetrainResult) -> str:
             paper = [f"{100 * share:.1f} %" for share in (published.CONVNET, published.NEAREST)]
         baseline = "–" if row.baseline is None else f"{row.baseline:.1%}"
         rows.append([row.name, format_mean(row.summary), baseline, *paper])
-    interval = f"95 % interval of the first line for one network: {low:.1%} to {high:.1%}"
-    return f"{text_table(rows)}\n{interval}"
+    return "\n".join([text_table(rows), *interval_lines(result)])
+
+
+def interval_lines(result: RetrainResult) -> list[str]:
+    """Return the 95 % intervals of the first line of the table, and what ``±`` means."""
+    return [
+        f"95 % interval of the first line: {interval_text(result, 'official')}",
+        f"  {wilson_text(result)}",
+        f"± is {FITS_ONLY}",
+    ]

@@ -4,7 +4,6 @@ import json
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from data.drawings import FULL_SIZE
@@ -15,7 +14,7 @@ from data.splits import split_dataset
 from hpo.paper.tables import TABLES, Scale, TableRow
 from hpo.refit.retrain import log_test_evaluation
 from model.device import ComputeConfig
-from model.evaluate import wilson_interval
+from model.intervals import Interval, accuracy_interval, format_interval
 from model.network_cache import NetworkCache
 from model.provenance import provenance
 from model.summary import format_mean, mean_and_sd
@@ -24,7 +23,7 @@ OFFICIAL_TABLE = 2
 MNIST_TABLE, MNIST_SIZE = 3, 35  # pixels of Table 3 at every scale
 # Rows are printed while the fits run, so the widths of the columns are fixed.
 HEAD = ("", "paper", "ours", "95 % interval", "")
-WIDTHS = (50, 6, 17, 13, 0)
+WIDTHS = (50, 6, 17, 42, 0)
 
 
 @dataclass(frozen=True)
@@ -104,18 +103,18 @@ def describe_scale(scale: Scale) -> str:
     )
 
 
-def row_interval(row: TableRow) -> tuple[float, float] | None:
-    """Return the 95 % interval of one network with our mean accuracy; None without a fit."""
-    return wilson_interval(fmean(row.ours), row.n) if row.ours else None
+def row_interval(row: TableRow) -> Interval | None:
+    """Return the 95 % interval of our mean accuracy; None without one."""
+    return accuracy_interval(row.clusters) if row.clusters else None
 
 
 def row_cells(row: TableRow) -> tuple[str, ...]:
     """Return the cells of a row as text."""
     paper = "–" if row.paper is None else f"{row.paper:.1%}"
     ours, interval = "–" if row.note == "cited" else "not run", ""
-    if bounds := row_interval(row):
+    if row.ours:
         ours = f"{format_mean(mean_and_sd(row.ours))} ({len(row.ours)})"
-        interval = f"{bounds[0]:.1%}–{bounds[1]:.1%}"
+        interval = format_interval(row_interval(row))
     return row.name, paper, ours, interval, row.note
 
 
@@ -128,4 +127,6 @@ def format_line(cells: tuple[str, ...]) -> str:
 def row_dict(row: TableRow) -> dict[str, Any]:
     """Return a row as JSON values."""
     mean_sd = asdict(mean_and_sd(row.ours)) if row.ours else {"mean": None, "sd": None}
-    return {**asdict(row), **mean_sd, "interval": row_interval(row)}
+    interval = row_interval(row)
+    n = sum(row.clusters.n_episodes_C) if row.clusters else 0
+    return {**asdict(row), **mean_sd, "n": n, "interval": interval and asdict(interval)}

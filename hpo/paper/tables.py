@@ -3,7 +3,7 @@
 A table is a generator that fits the networks of a row, evaluates them and yields the row.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -17,8 +17,10 @@ from model.architecture import DenseConfig
 from model.config import Config
 from model.evaluate import episode_logits, nearest_neighbour_scores, pixel_distance_scores
 from model.hausdorff import hausdorff_scores
-from model.metrics import scorer_accuracy
+from model.intervals import ClusterAccuracies, merge_fits
+from model.metrics import scorer_clusters
 from model.network_cache import NetworkCache
+from model.predictions import Scorer
 from model.verification import verification_metrics
 
 MAX_EPOCHS = 200  # §3.2: maximum number of epochs of the paper's recipe
@@ -62,14 +64,14 @@ class TableRow:
         name: what was measured.
         paper: accuracy in the paper; None if the paper does not report it.
         ours: our accuracy, one per fit; empty if we did not measure it.
-        n: number of episodes or pairs that an accuracy is measured on.
+        clusters: accuracies of all fits by alphabet or character; None if we did not measure them.
         note: what a reader needs in order to compare the accuracies.
     """
 
     name: str
     paper: float | None = None
     ours: list[float] = field(default_factory=list)
-    n: int = 0
+    clusters: ClusterAccuracies | None = None
     note: str = ""
 
 
@@ -126,7 +128,9 @@ def table_1(scale: Scale, networks: NetworkCache, full_size: Split) -> Iterator[
         ]
         name = f"{pairs} pairs, {'affine distortions ×8' if distort else 'no distortions'}"
         note = "" if pairs == f"{counts[pairs] // 1000}k" else f"{counts[pairs]} pairs"
-        yield TableRow(name, paper, [m.test_accuracy for m in metrics], metrics[0].n_pairs, note)
+        accuracies = [m.test_accuracy for m in metrics]
+        clusters = merge_fits([m.clusters for m in metrics if m.clusters])
+        yield TableRow(name, paper, accuracies, clusters, note)
 
 
 def table_2(scale: Scale, networks: NetworkCache, full_size: Split) -> Iterator[TableRow]:
@@ -144,8 +148,7 @@ def table_2(scale: Scale, networks: NetworkCache, full_size: Split) -> Iterator[
         ("1-NN on pixels, Euclidean", None, pixel_distance_scores),
         (hausdorff, published.HAUSDORFF, hausdorff_scores),
     ):
-        accuracy = scorer_accuracy(scorer, full_size.test, full_size.official)
-        yield TableRow(name, baseline_paper, [accuracy], len(full_size.official))
+        yield _row(name, baseline_paper, [scorer], full_size.test, full_size.official)
 
 
 def table_3(scale: Scale, networks: NetworkCache, full_size: Split) -> Iterator[TableRow]:
@@ -157,11 +160,13 @@ def table_3(scale: Scale, networks: NetworkCache, full_size: Split) -> Iterator[
         row.paper = paper
         yield row
     note = "the paper does not define its episodes or its distance"
-    accuracy = scorer_accuracy(nearest_neighbour_scores, digits, episodes)
-    name = "1-NN on pixels, cosine"
-    yield TableRow(name, published.MNIST_NEAREST, [accuracy], len(episodes), note)
-    accuracy = scorer_accuracy(pixel_distance_scores, digits, episodes)
-    yield TableRow("1-NN on pixels, Euclidean", None, [accuracy], len(episodes))
+    for name, row_paper, scorer in (
+        ("1-NN on pixels, cosine", published.MNIST_NEAREST, nearest_neighbour_scores),
+        ("1-NN on pixels, Euclidean", None, pixel_distance_scores),
+    ):
+        baseline = _row(name, row_paper, [scorer], digits, episodes)
+        baseline.note = note if row_paper else ""
+        yield baseline
 
 
 TABLES: dict[int, tuple[str, Table]] = {
@@ -183,11 +188,20 @@ def _network_rows(
         (f"{conv}, episode recipe", episode_recipe_config(scale)),
         (f"{dense}, episode recipe", episode_recipe_config(scale, dense=True)),
     ):
-        accuracies = [
-            scorer_accuracy(partial(episode_logits, net), drawings, episodes)
-            for net in networks.networks(config, scale.n_seeds)
-        ]
-        yield TableRow(name, None, accuracies, len(episodes))
+        scorers = [partial(episode_logits, net) for net in networks.networks(config, scale.n_seeds)]
+        yield _row(name, None, scorers, drawings, episodes)
+
+
+def _row(
+    name: str,
+    paper: float | None,
+    scorers: Sequence[Scorer],
+    drawings: Drawings,
+    episodes: Episodes,
+) -> TableRow:
+    """Return the row of one or more scorers on episodes."""
+    fits = [scorer_clusters(scorer, drawings, episodes) for scorer in scorers]
+    return TableRow(name, paper, [fit.mean for fit in fits], merge_fits(fits))
 
 
 def _scale_network(scale: Scale, base: Config, *, dense: bool) -> Config:

@@ -115,7 +115,8 @@ class RetrainResult:
         wall_seconds: wall time of the retraining; None for a saved network.
         summary: means over the seeds.
         n_way: number of candidates of an official episode.
-        official_interval: 95 % interval of one network with the mean official accuracy.
+        official_interval: 95 % Wilson interval of the mean official accuracy, over the episodes of
+            one network as if they were independent.
         seeds: every fit.
         baseline: metrics of 1-NN on pixels.
     """

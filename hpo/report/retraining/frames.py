@@ -12,12 +12,17 @@ import torch
 from data.labels import alphabet_label, episodes_label
 from hpo.refit.result import RetrainResult
 from model.evaluate import N_COPIES
+from model.intervals import MIN_EPISODES, TOO_FEW, format_interval
 from model.metrics import REPORTED_WAYS
 from model.similarity import similarity
-from model.summary import MeanSd
+from model.summary import MeanSd, metric_intervals
 
 AVERAGED = f"with {N_COPIES} distorted copies averaged"
 N_CONFUSIONS = 12
+FITS_ONLY = (
+    "the standard deviation over the fits of one configuration; another search, which may find "
+    "another configuration, is not included"
+)
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,14 @@ class HeadlineRow:
         summary: mean and standard deviation over the fits.
         fits: accuracy of every fit.
         baseline: accuracy of 1-NN on pixels; None if it was not measured.
+        interval: 95 % interval of the mean and what it covers, as text; a dash without one.
     """
 
     name: str
     summary: MeanSd
     fits: list[float]
     baseline: float | None = None
+    interval: str = "–"
 
 
 def headline_rows(result: RetrainResult) -> list[HeadlineRow]:
@@ -48,17 +55,26 @@ def headline_rows(result: RetrainResult) -> list[HeadlineRow]:
             summary.official,
             [m.official.accuracy for m in metrics],
             baseline.official.accuracy,
+            interval_text(result, "official"),
         ),
-        HeadlineRow(AVERAGED, summary.averaged, [m.averaged.official for m in metrics]),
+        HeadlineRow(
+            AVERAGED,
+            summary.averaged,
+            [m.averaged.official for m in metrics],
+            interval=interval_text(result, "averaged"),
+        ),
     ]
     for n in (n for n in REPORTED_WAYS if n in summary.random_episodes):
         accuracies = [m.random_episodes[n] for m in metrics]
         name = f"random within-{alphabet_label(result.data)}, {n}-way"
-        mean = summary.random_episodes[n]
-        rows.append(HeadlineRow(name, mean, accuracies, baseline.random_episodes.get(n)))
+        mean, interval = summary.random_episodes[n], interval_text(result, f"{n}-way")
+        rows.append(HeadlineRow(name, mean, accuracies, baseline.random_episodes.get(n), interval))
     if summary.verification:
         accuracies = [m.verification.test_accuracy for m in metrics if m.verification]
-        rows.append(HeadlineRow("verification", summary.verification, accuracies))
+        interval = interval_text(result, "verification")
+        rows.append(
+            HeadlineRow("verification", summary.verification, accuracies, interval=interval)
+        )
     if summary.validation:
         accuracies = [m.validation_accuracy or 0.0 for m in metrics]
         name = "validation episodes"
@@ -67,6 +83,28 @@ def headline_rows(result: RetrainResult) -> list[HeadlineRow]:
         accuracies = [m.averaged.validation_accuracy or 0.0 for m in metrics]
         rows.append(HeadlineRow(AVERAGED, summary.averaged_validation, accuracies))
     return rows
+
+
+def interval_text(result: RetrainResult, metric: str) -> str:
+    """Return the 95 % interval of a mean and what it covers; a dash if it was not computed.
+
+    Args:
+        result: result of a retraining.
+        metric: key of :func:`model.summary.metric_intervals`.
+    """
+    intervals = metric_intervals([seed.metrics for seed in result.seeds])
+    return format_interval(intervals[metric]) if metric in intervals else "–"
+
+
+def wilson_text(result: RetrainResult) -> str:
+    """Return the Wilson interval of the official accuracy and what it covers."""
+    (low, high), n = result.official_interval, result.baseline.official.n_episodes
+    if n < MIN_EPISODES:
+        return f"Wilson interval: {TOO_FEW}"
+    return (
+        f"Wilson interval over {n} episodes as if they were independent, one network: "
+        f"{low:.1%} to {high:.1%}"
+    )
 
 
 def n_way_frame(result: RetrainResult) -> pd.DataFrame:

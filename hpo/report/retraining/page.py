@@ -35,6 +35,9 @@ ERROR_NOTE = (
 )
 
 
+INTERVAL_NOTE = "Intervals resample whole clusters and fits; each says what it covers."
+
+
 def retrain_page(
     result: RetrainResult,
     predictions: pd.DataFrame,
@@ -71,14 +74,13 @@ def retrain_page(
 
 def result_headline(result: RetrainResult) -> str:
     """Return the official accuracy with its standard deviation and its interval, as a sentence."""
-    low, high = result.official_interval
     n, n_episodes = len(result.seeds), result.baseline.official.n_episodes
     label = episodes_label(result.data)
     kind = f"Lake's official {n_episodes}" if label == "official" else f"{n_episodes} {label}"
     fits = "1 fit" if n == 1 else f"mean ± standard deviation of {n} fits"
     return (
-        f"{format_mean(result.summary.official)} of {kind} episodes ({fits}; "
-        f"95\u00a0% interval of one network {low:.1%} to {high:.1%})"
+        f"{format_mean(result.summary.official)} of {kind} episodes ({fits}; 95\u00a0% interval "
+        f"{frames.interval_text(result, 'official')})"
     )
 
 
@@ -92,7 +94,11 @@ def accuracy_sections(result: RetrainResult) -> list[Section]:
         bars += f" The validation {alphabet}s (orange) chose configuration and epoch."
     verification = {s.seed: v for s in result.seeds if (v := s.metrics.verification)}
     return [
-        Section("Accuracy", table=headline_table(result)),
+        Section(
+            "Accuracy",
+            f"± is {frames.FITS_ONLY}. {INTERVAL_NOTE} {frames.wilson_text(result)}.",
+            table=headline_table(result),
+        ),
         Section(
             "N-way accuracy",
             f"Random episodes within the test {alphabet}s."
@@ -120,11 +126,11 @@ def accuracy_sections(result: RetrainResult) -> list[Section]:
 def headline_table(result: RetrainResult) -> list[list[str]]:
     """Return a row by headline metric: mean and standard deviation, every fit, and 1-NN."""
     seeds = [f"seed {seed.seed}" for seed in result.seeds]
-    rows = [["", "ours", *seeds, "1-NN on pixels"]]
+    rows = [["", "ours", "95\u00a0% interval", *seeds, "1-NN on pixels"]]
     for row in frames.headline_rows(result):
         baseline = "–" if row.baseline is None else f"{row.baseline:.1%}"
         fits = [f"{accuracy:.1%}" for accuracy in row.fits]
-        rows.append([row.name, format_mean(row.summary), *fits, baseline])
+        rows.append([row.name, format_mean(row.summary), row.interval, *fits, baseline])
     return rows
 
 
