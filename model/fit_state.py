@@ -18,7 +18,8 @@ from model.schema import SCHEMA, upgrade
 from model.seeds import derive_seed
 from model.siamese import SiameseNet, build_net
 
-FIT_FORMAT = "siamese-fit-2"  # to be changed whenever equal configurations train differently
+TRAINING_VERSION = 2  # to be raised whenever equal configurations train differently
+FIT_FORMAT = f"siamese-fit-{TRAINING_VERSION}"
 
 
 @dataclass(frozen=True)

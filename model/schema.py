@@ -24,11 +24,15 @@ RENAMED: dict[str, dict[str, str]] = {
 }
 # Form → {name: value if the field is not stored}.
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "identity": {"training_version": 2},
+    "fit": {"mirrors": False},
+    "study_model": {"channels": 1},
     "result": {"n_way": 20},
 }
 # Form → {name of a field: form of its value, or of the items of its list}.
 NESTED: dict[str, dict[str, str]] = {
-    "identity": {"settings": "settings", "base": "config"},
+    "identity": {"settings": "settings", "base": "study_config"},
+    "study_config": {"model": "study_model", "fit": "fit"},  # its network is never dense
     "config": {"fit": "fit"},
     "checkpoint": {"config": "config"},
     "network": {"config": "config", "metadata": "metadata"},
@@ -40,9 +44,9 @@ def upgrade(form: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return stored data with today's names and defaults, without ``schema``.
 
     Args:
-        form: kind of the data: ``"identity"``, ``"settings"``, ``"config"``, ``"fit"``,
-            ``"checkpoint"``, ``"network"``, ``"metadata"``, ``"trial"``, ``"result"`` or
-            ``"seed"``.
+        form: kind of the data: ``"identity"``, ``"settings"``, ``"study_config"``,
+            ``"study_model"``, ``"config"``, ``"fit"``, ``"checkpoint"``, ``"network"``,
+            ``"metadata"``, ``"trial"``, ``"result"`` or ``"seed"``.
         values: data of any schema up to :data:`SCHEMA`; it is not changed.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from tiny import TINY, config, identity_of, url
 from data.errors import InputError
 from data.splits import Split
 from hpo.study.open import IDENTITY, load_study, open_study
-from hpo.study.settings import StudySettings, identity_differences
+from hpo.study.settings import StudySettings, identity_differences, version_note
 from hpo.study.storage import open_storage
 from hpo.study.trials import summarize_trials
 from model.checkpoint import load_network, save_network
 from model.config import Config
 from model.device import ComputeConfig
-from model.fit_state import EpochResult, FitState
+from model.fit_state import FIT_FORMAT, TRAINING_VERSION, EpochResult, FitState
 from model.schema import SCHEMA, upgrade
 from model.siamese import build_net
 
@@ -72,10 +73,15 @@ def as_old(values: dict[str, Any]) -> dict[str, Any]:
     return dict(old)
 
 
-def old_identity(parts: Split) -> dict[str, Any]:
+def old_identity(parts: Split, version: str = "0.5.0") -> dict[str, Any]:
+    """The identity of TINY as a version stored it before schema 2."""
     identity = identity_of(TINY, parts)
-    del identity["schema"]
-    return identity | {"settings": OLD_SETTINGS, "base": {"model": OLD_MODEL, "fit": OLD_FIT}}
+    del identity["schema"], identity["training_version"]
+    model, fit = dict(OLD_MODEL), dict(OLD_FIT)
+    if version == "0.3.0":
+        del model["channels"], fit["mirrors"]
+    base = {"model": model, "fit": fit}
+    return identity | {"settings": OLD_SETTINGS, "base": base, "version": version}
 
 
 def test_old_settings_are_read() -> None:
@@ -89,8 +95,9 @@ def test_an_old_configuration_is_read() -> None:
     assert Config.from_dict(expected.to_dict()) == expected
 
 
-def test_an_old_identity_equals_todays(parts: Split) -> None:
-    old, new = old_identity(parts), identity_of(TINY, parts)
+@pytest.mark.parametrize("version", ["0.3.0", "0.5.0"])
+def test_an_old_identity_equals_todays(version: str, parts: Split) -> None:
+    old, new = old_identity(parts, version), identity_of(TINY, parts)
     assert new["schema"] == SCHEMA
     assert identity_differences(old, new) != []
     assert identity_differences(upgrade("identity", old), upgrade("identity", new)) == []
@@ -101,12 +108,39 @@ def test_a_study_of_an_earlier_version_is_resumed_and_other_settings_are_refused
 ) -> None:
     storage = open_storage(url(tmp_path))
     study = open_study(storage, "s", TINY, identity_of(TINY, parts))
-    study.set_user_attr(IDENTITY, old_identity(parts))
+    study.set_user_attr(IDENTITY, old_identity(parts, "0.3.0"))
     assert open_study(storage, "s", TINY, identity_of(TINY, parts)).study_name == "s"
     assert load_study(storage, None)[1] == TINY
     changed = replace(TINY, steps_per_epoch=3)
     with pytest.raises(InputError, match=r"settings\.steps_per_epoch: 2 → 3"):
         open_study(storage, "s", changed, identity_of(changed, parts))
+
+
+def test_the_version_of_the_program_is_stored_but_not_compared(
+    tmp_path: Path, parts: Split
+) -> None:
+    identity = identity_of(TINY, parts)
+    assert identity["version"] == version("siamese-hpo")
+    storage = open_storage(url(tmp_path))
+    open_study(storage, "s", TINY, identity | {"version": "0.0.1"})
+    study = open_study(storage, "s", TINY, identity)
+    assert study.user_attrs[IDENTITY]["version"] == "0.0.1"
+    assert "created with version 0.0.1;" in version_note(study.user_attrs[IDENTITY])
+    assert version_note(identity) == ""
+
+
+def test_a_study_that_was_trained_differently_is_refused(tmp_path: Path, parts: Split) -> None:
+    storage, identity = open_storage(url(tmp_path)), identity_of(TINY, parts)
+    assert identity["training_version"] == TRAINING_VERSION
+    assert str(TRAINING_VERSION) in FIT_FORMAT
+    open_study(storage, "s", TINY, identity)
+    newer = identity | {"training_version": TRAINING_VERSION + 1}
+    with pytest.raises(InputError, match=rf"training_version: {TRAINING_VERSION} → "):
+        open_study(storage, "s", TINY, newer)
+    study = open_study(storage, "s", TINY, identity)
+    study.set_user_attr(IDENTITY, old_identity(parts))
+    with pytest.raises(InputError, match=r"training_version: 2 → "):
+        open_study(storage, "s", TINY, newer)
 
 
 def test_the_diverged_trials_of_an_earlier_version_are_recognised(tmp_path: Path) -> None:

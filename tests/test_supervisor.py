@@ -23,7 +23,7 @@ from hpo.runtime.requeue import WORKER, WorkerId, worker_id, worker_of
 from hpo.runtime.supervisor import HangDetector, describe_finalists, run_study, supervise
 from hpo.search.finalists import winning_trial
 from hpo.study.budget import N_TRIALS, Budget, request_stop
-from hpo.study.open import N_EPISODES
+from hpo.study.open import IDENTITY, N_EPISODES
 from hpo.study.settings import RunConfig
 from hpo.study.trials import FINALISTS
 
@@ -243,6 +243,20 @@ def test_only_own_workers_that_hang_are_killed(
     launcher.identity = worker_id(0)
     supervisor.kill_hanging(study, detector, launcher)
     assert launcher.killed == [3]
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_study_of_another_version_is_resumed_with_one_note(
+    packed_105: Dataset, in_tmp: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tiny_run(in_tmp, pack_20(packed_105, in_tmp))
+    study = run_study(run, FakeLauncher(None))
+    assert capsys.readouterr().out == ""
+    study.set_user_attr(IDENTITY, study.user_attrs[IDENTITY] | {"version": "0.0.1"})
+    run_study(run, FakeLauncher(None))
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("note     ")
+    assert "0.0.1" in line
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -19,7 +19,8 @@ from hpo.runtime.worker import MAX_FAILED_TRIALS, open_run
 from hpo.search.finalists import finalist_fits, open_finalists, record_winner
 from hpo.search.trial_files import trial_files
 from hpo.study.budget import N_TRIALS, Budget, count_finished, count_stop_requests
-from hpo.study.settings import RunConfig
+from hpo.study.open import IDENTITY
+from hpo.study.settings import RunConfig, version_note
 from hpo.study.storage import storage_errors
 
 POLL_SECONDS = 0.5
@@ -88,6 +89,8 @@ def run_study(
         storage, study, _, _ = open_run(run)
         run = replace(run, budget=replace(run.budget, stop_requests=count_stop_requests(study)))
         study.set_user_attr(N_TRIALS, run.budget.n_trials)
+        if note := version_note(study.user_attrs[IDENTITY]):
+            print(f"note     {note}", flush=True)
         progress = Progress(
             study,
             run.budget.n_trials,

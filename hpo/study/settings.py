@@ -23,10 +23,14 @@ from hpo.study.budget import Budget
 from hpo.study.sampler import local_arguments, pruner_arguments, sampler_arguments
 from model.architecture import LAYERS, require
 from model.config import Config, FitConfig, LayerRates
+from model.fit_state import TRAINING_VERSION
 from model.schema import SCHEMA, upgrade
 
 # Epochs of a trial. The paper's recipe has 200; early stopping usually ends it before.
 DEFAULT_EPOCHS = {"episode": 8, "paper": 200}
+
+DISTRIBUTION = "siamese-hpo"  # name of this program's package
+NOT_COMPARED = ("version",)  # fields of an identity that may differ when a study is resumed
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,9 @@ def study_identity(
 ) -> dict[str, Any]:
     """Return everything that must be equal for a study to be resumed, as JSON values.
 
+    ``training_version`` stands for the code that trains. ``version``, that of the program, is
+    stored with the identity but not compared.
+
     Args:
         settings: settings of the study.
         train: training drawings.
@@ -170,7 +177,8 @@ def study_identity(
         "sampler": sampler_arguments(settings.sampler),
         "local": local_arguments(settings.sampler),
         "pruner": pruner_arguments(settings.pruner, settings.max_epochs),
-        "version": version("siamese-hpo"),
+        "training_version": TRAINING_VERSION,
+        "version": version(DISTRIBUTION),
     }
     return dict(json.loads(json.dumps(identity)))
 
@@ -179,6 +187,8 @@ def identity_differences(
     stored: dict[str, Any], requested: dict[str, Any], prefix: str = ""
 ) -> list[str]:
     """Return the differences of two identities, as lines ``name: stored → requested``.
+
+    Fields of :data:`NOT_COMPARED` are left out.
 
     Args:
         stored: identity of a stored study, under today's names.
@@ -190,6 +200,18 @@ def identity_differences(
         old, new = stored.get(name), requested.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
             lines += identity_differences(old, new, f"{prefix}{name}.")
-        elif old != new:
+        elif old != new and prefix + name not in NOT_COMPARED:
             lines.append(f"{prefix}{name}: {old} → {new}")
     return lines
+
+
+def version_note(identity: dict[str, Any]) -> str:
+    """Return a note if another version of the program created a study; otherwise an empty text.
+
+    Args:
+        identity: stored identity of the study, of any schema.
+    """
+    created, current = identity.get("version"), version(DISTRIBUTION)
+    if created in (None, current):
+        return ""
+    return f"this study was created with version {created}; version {current} trains it equally"
