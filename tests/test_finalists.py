@@ -9,6 +9,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from tiny import TINY_20, objective, opened, small_params, url
 
 from data.errors import InputError
+from data.paths import REFERENCE_STUDY
 from data.splits import Split
 from hpo.search.finalists import (
     FinalistObjective,
@@ -23,7 +24,7 @@ from hpo.search.finalists import (
 )
 from hpo.space.configuration import suggest_config
 from hpo.space.ranges import search_space
-from hpo.study.open import FOLDER, load_study
+from hpo.study.open import FOLDER, load_study, open_stored_study
 from hpo.study.settings import base_config
 from hpo.study.storage import Storage, open_storage
 from model.config import Config
@@ -115,6 +116,42 @@ def test_finalists_are_resumed_and_other_finalists_get_another_study(
     assert [trial.params for trial in resumed.trials] == fits
     assert open_finalists(storage, study, finalist_fits(study, 3, 1, 0)).trials == []
     assert open_finalists(storage, study, finalist_fits(study, 2, 2, 0)).trials == []
+
+
+def test_a_new_study_does_not_adopt_the_finalists_of_a_deleted_one_of_its_name(
+    study: optuna.Study, storage: Storage, tmp_path: Path, parts_20: Split
+) -> None:
+    fits = finalist_fits(study, 2, 1, 0)
+    old = open_finalists(storage, study, fits)
+    old.optimize(value_of({1: [0.5], 2: [0.9]}), n_trials=2)
+    optuna.delete_study(study_name="s", storage=storage)
+    new_study = opened(tmp_path, parts_20, TINY_20)
+    add_trials(new_study, [0.5, 0.7, 0.6])
+    assert finalist_studies(storage, new_study) == []
+    new = open_finalists(storage, new_study, fits)
+    assert new.trials == []
+    assert new.user_attrs[FOLDER] == f"{new_study.user_attrs[FOLDER]}-1-2"
+    assert new.study_name != old.study_name
+    new.optimize(value_of({1: [0.4]}), n_trials=1)
+    assert len(open_finalists(storage, new_study, fits).trials) == 1, "it is resumed"
+    assert [s.study_name for s in finalist_studies(storage, new_study)] == [new.study_name]
+
+
+def test_finalists_whose_creator_was_killed_are_completed(
+    study: optuna.Study, storage: Storage
+) -> None:
+    optuna.create_study(storage=storage, study_name="s finalists 1-2 x1", direction="maximize")
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    assert finalists.study_name == "s finalists 1-2 x1"
+    assert finalists.user_attrs[FOLDER] == f"{study.user_attrs[FOLDER]}-1-2"
+
+
+@pytest.mark.skipif(not REFERENCE_STUDY.exists(), reason="needs the reference study")
+def test_the_finalists_of_the_reference_study_are_found() -> None:
+    with open_stored_study(f"sqlite:///{REFERENCE_STUDY}", "omniglot-35-random") as opened_study:
+        storage, study, _ = opened_study
+        [finalists] = finalist_studies(storage, study)
+    assert finalists.study_name == "omniglot-35-random finalists 1-0-100-31-15 x2"
 
 
 def test_a_finalist_without_all_its_fits_cannot_win(study: optuna.Study, storage: Storage) -> None:

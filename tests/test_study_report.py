@@ -23,7 +23,7 @@ from hpo.report.study.text import (
     study_headline,
 )
 from hpo.search.finalists import SPACE as FINALIST_SPACE
-from hpo.study.open import N_EPISODES
+from hpo.study.open import FOLDER, N_EPISODES
 from hpo.study.trials import FINALISTS
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -167,6 +167,8 @@ def test_the_fits_of_the_finalists_are_counted_in_the_training_time() -> None:
     fits = optuna.create_study(
         study_name="made finalists 0-4 x1", storage=study._storage, direction="maximize"
     )
+    study.set_user_attr(FOLDER, "folder")
+    fits.set_user_attr(FOLDER, "folder-0-4")
     fit = made_studies.trial("COMPLETE", [0.5])
     fit.params, fit.distributions = {"trial": 4, "seed": 1000}, FINALIST_SPACE
     fits.add_trial(fit)

@@ -53,7 +53,8 @@ def finalist_fits(study: Study, n_finalists: int, n_seeds: int, seed: int) -> li
 def open_finalists(storage: RDBStorage, study: Study, fits: list[FinalistFit]) -> Study:
     """Return the study of the fits of the finalists; create it if it does not exist.
 
-    Its name contains the numbers of the finalists, so that other finalists get another study.
+    Its name contains the numbers of the finalists, so that other finalists get another study. A
+    deleted study of the same name may have left one of this name; then the folder is added.
 
     Args:
         storage: storage of both studies.
@@ -62,29 +63,43 @@ def open_finalists(storage: RDBStorage, study: Study, fits: list[FinalistFit]) -
     """
     numbers = "-".join(str(number) for number in dict.fromkeys(fit["trial"] for fit in fits))
     n_seeds = len({fit["seed"] for fit in fits})
+    name = f"{study.study_name} finalists {numbers} x{n_seeds}"
+    folder = f"{study.user_attrs[FOLDER]}-{numbers}"
+    if _folder_of(storage, name) not in (None, folder):
+        name += f" of {study.user_attrs[FOLDER]}"
     finalists = optuna.create_study(
         storage=storage,
-        study_name=f"{_name_prefix(study)}{numbers} x{n_seeds}",
+        study_name=name,
         sampler=make_sampler("random", 0, SPACE, fits),
         pruner=NopPruner(),
         direction="maximize",
         load_if_exists=True,
     )
     if FOLDER not in finalists.user_attrs:
-        finalists.set_user_attr(FOLDER, f"{study.user_attrs[FOLDER]}-{numbers}")
+        finalists.set_user_attr(FOLDER, folder)
     return finalists
 
 
 def finalist_studies(storage: RDBStorage, study: Study) -> list[Study]:
-    """Return the studies of the finalists of a study; empty if no finalist has been fitted."""
-    names = [summary.study_name for summary in optuna.get_all_study_summaries(storage)]
-    names = [name for name in names if name.startswith(_name_prefix(study))]
+    """Return the studies of the finalists of a study; empty if no finalist has been fitted.
+
+    They are found by the folder of the study, which is random: a deleted study of the same name had
+    another one.
+    """
+    if FOLDER not in study.user_attrs:
+        return []
+    prefix = f"{study.user_attrs[FOLDER]}-"
+    summaries = optuna.get_all_study_summaries(storage, include_best_trial=False)
+    names = [s.study_name for s in summaries if s.user_attrs.get(FOLDER, "").startswith(prefix)]
     return [optuna.load_study(study_name=name, storage=storage) for name in names]
 
 
-def _name_prefix(study: Study) -> str:
-    """Return how the names of the studies of a study's finalists begin."""
-    return f"{study.study_name} finalists "
+def _folder_of(storage: RDBStorage, name: str) -> str | None:
+    """Return the folder of a stored study; None without one, or if there is no such study."""
+    for summary in optuna.get_all_study_summaries(storage, include_best_trial=False):
+        if summary.study_name == name:
+            return summary.user_attrs.get(FOLDER)
+    return None
 
 
 def fresh_episodes(settings: StudySettings, val: Drawings) -> Episodes:
