@@ -4,7 +4,7 @@ Each part is a :class:`Drawings` of its own: code that receives ``train`` and ``
 to ``test``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -17,6 +17,9 @@ from data.image_folder import parse_dataset_name
 
 # Of 20 drawers, the paper uses twelve to train, the next four to validate, the last four to test.
 TRAIN_DRAWERS, VAL_DRAWERS, TEST_DRAWERS = range(0, 12), range(12, 16), range(16, 20)
+# Drawings of the validation alphabets that choose nothing: of Omniglot, by drawers that the paper
+# uses for the test alphabets only; of an image folder, images that validation does not use.
+HELD_OUT_DRAWERS, HELD_OUT_IMAGES = TEST_DRAWERS, range(N_DRAWERS, 2 * N_DRAWERS)
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,19 @@ class Split:
             first 20 images of each class.
         test: test alphabets by all drawers.
         official: test episodes as positions in ``test``; of Omniglot, 20 blocks of 20 episodes.
+        held_out: other drawings of the validation characters, which choose nothing; None if the
+            data has too few.
     """
 
     train: Drawings
     val: Drawings
     test: Drawings
     official: Episodes
+    held_out: Drawings | None = None
 
     def to(self, device: torch.device) -> "Split":
         """Return the same split with the validation and test drawings on a device."""
-        return Split(self.train, self.val.to(device), self.test.to(device), self.official)
+        return replace(self, val=self.val.to(device), test=self.test.to(device))
 
 
 def alphabets_by_part(drawings: Drawings) -> dict[str, list[str]]:
@@ -82,7 +88,20 @@ def split_dataset(dataset: Dataset) -> Split:
         val=select_drawers(drawings.subset(names["val"], range(N_DRAWERS)), VAL_DRAWERS),
         test=drawings.subset(names["test"]),
         official=official,
+        held_out=_held_out(drawings.subset(names["val"])),
     )
+
+
+def _held_out(val: Drawings) -> Drawings | None:
+    """Return the held-out drawings; None unless every character has at least two.
+
+    Args:
+        val: validation alphabets with all their drawings.
+    """
+    is_folder = parse_dataset_name(val.name) is not None
+    others = val.subset(drawers=HELD_OUT_IMAGES if is_folder else HELD_OUT_DRAWERS)
+    complete = others.n_characters == val.n_characters and int(others.count_C.min()) > 1
+    return others if complete else None
 
 
 def select_drawers(drawings: Drawings, drawers: range) -> Drawings:

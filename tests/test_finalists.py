@@ -191,7 +191,7 @@ def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_new_episodes(
     episodes = fresh_episodes(TINY_20, parts_20.val)
     assert not torch.equal(episodes.query_RQ, search.validation.episodes.query_RQ)
     finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
-    finalists.optimize(FinalistObjective(search, study, episodes, n_fits=2), n_trials=1)
+    finalists.optimize(FinalistObjective(search, study, parts_20.val, episodes, 2), n_trials=1)
     trial = finalists.trials[0]
     state = FitState(config_of(study.trials[1]), 1000, search.compute)
     state.data = data_identity(search.train, search.validation)
@@ -214,7 +214,7 @@ def test_a_diverged_finalist_has_chance_level_and_a_surplus_fit_no_value(
     monkeypatch.setattr(type(search), "train_network", lambda *_: (state, False))
     finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
     episodes = fresh_episodes(TINY_20, parts_20.val)
-    finalists.optimize(FinalistObjective(search, study, episodes, n_fits=2), n_trials=3)
+    finalists.optimize(FinalistObjective(search, study, parts_20.val, episodes, 2), n_trials=3)
     states = [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED]
     assert [trial.state for trial in finalists.trials] == states
     assert finalists.trials[0].value == 1 / 20

@@ -22,6 +22,7 @@ from hpo.runtime.progress import Progress
 from hpo.runtime.requeue import WORKER, WorkerId, worker_id, worker_of
 from hpo.runtime.supervisor import HangDetector, describe_finalists, run_study, supervise
 from hpo.search.finalists import winning_trial
+from hpo.search.winner import winner_accuracy
 from hpo.study.budget import N_TRIALS, Budget, request_stop
 from hpo.study.open import IDENTITY, N_EPISODES
 from hpo.study.settings import RunConfig
@@ -264,10 +265,10 @@ def test_a_study_is_searched_its_finalists_fitted_and_its_winner_recorded(
     packed_105: Dataset, in_tmp: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), n_finalists=2)
-    launcher, observers = RecordingLauncher(), [FakeObserver(), FakeObserver()]
+    launcher, observers = RecordingLauncher(), [FakeObserver() for _ in range(3)]
     unused = observers.copy()
     study = run_study(run, launcher, [lambda _: unused.pop(0)])
-    assert launcher.starts == [("search", 0), ("finalists", 0)]
+    assert launcher.starts == [("search", 0), ("finalists", 0), ("winner", 0)]
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 2
     assert {worker_of(trial).pid for trial in study.trials} == {os.getpid()}
     assert study.user_attrs[N_TRIALS] == 2
@@ -276,8 +277,11 @@ def test_a_study_is_searched_its_finalists_fitted_and_its_winner_recorded(
     networks = [path.name for path in in_tmp.glob("var/trials/*/*.pt")]
     assert sorted(networks) == ["0.network.pt", "1.network.pt"], "no checkpoint is left"
 
-    [name] = {n for n in optuna.get_all_study_names(run.storage) if n != "s"}
-    finalists = optuna.load_study(study_name=name, storage=run.storage)
+    names = {n for n in optuna.get_all_study_names(run.storage) if n != "s"}
+    further, finalists = (
+        optuna.load_study(study_name=name, storage=run.storage)
+        for name in sorted(names, key=lambda name: "finalists" in name)
+    )
     fits = {(t.params["trial"], t.params["seed"]) for t in finalists.trials}
     seed = min(seed for _, seed in fits)
     assert seed > run.settings.seed
@@ -288,11 +292,22 @@ def test_a_study_is_searched_its_finalists_fitted_and_its_winner_recorded(
     assert sorted(accuracies) == ["0", "1"]
     assert sum(accuracies[str(winner.number)]) == max(map(sum, accuracies.values()))
 
+    assert {t.params["trial"] for t in further.trials} == {winner.number}
+    assert not {t.params["seed"] for t in further.trials} & {seed for _, seed in fits}
+    accuracy = winner_accuracy(study)
+    assert accuracy is not None
+    assert accuracy.mean == pytest.approx(sum(t.value or 0.0 for t in further.trials) / 2)
+
     printed = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
-    assert printed == [["trial", "0"], ["trial", "1"], *[["final", "trial"]] * 4]
+    assert printed == [
+        ["trial", "0"],
+        ["trial", "1"],
+        *[["final", "trial"]] * 4,
+        *[["winner", "trial"]] * 2,
+    ]
     assert {observer.calls[-1] for observer in observers} == {"finish"}
     run_study(run, launcher)
-    assert len(launcher.starts) == 2, "nothing is left to do"
+    assert len(launcher.starts) == 3, "nothing is left to do"
 
 
 def test_a_study_that_is_paused_has_no_finalists(packed_105: Dataset, in_tmp: Path) -> None:
@@ -304,5 +319,7 @@ def test_a_study_that_is_paused_has_no_finalists(packed_105: Dataset, in_tmp: Pa
 
 
 def test_a_study_with_one_finalist_has_no_choice(run: RunConfig) -> None:
-    assert describe_finalists(replace(run, n_finalists=5)) == "6 fits of finalists"
-    assert describe_finalists(replace(run, n_finalists=1)) == ""
+    run = replace(run, n_finalists=5)
+    assert describe_finalists(run, evaluate_winner=False) == "6 fits of finalists"
+    assert describe_finalists(run, evaluate_winner=True) == "8 fits of finalists"
+    assert describe_finalists(replace(run, n_finalists=1), evaluate_winner=True) == ""

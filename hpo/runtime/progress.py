@@ -18,10 +18,10 @@ def trial_label(summary: TrialSummary) -> str:
     return f"trial {summary.number:3}"
 
 
-def finalist_label(summary: TrialSummary) -> str:
-    """Return the label of the fit of a finalist."""
+def finalist_label(summary: TrialSummary, word: str = "final") -> str:
+    """Return the label of the fit of a finalist, or of the winner if that is the word."""
     params = summary.params
-    return f"final   trial {params.get('trial', '?'):3} seed {params.get('seed', '?')}"
+    return f"{word:7} trial {params.get('trial', '?'):3} seed {params.get('seed', '?')}"
 
 
 class Progress:

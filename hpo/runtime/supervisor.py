@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import optuna
@@ -18,6 +19,7 @@ from hpo.runtime.requeue import WorkerId, is_same_worker, requeue_orphans, worke
 from hpo.runtime.worker import MAX_FAILED_TRIALS, open_run
 from hpo.search.finalists import finalist_fits, open_finalists, record_winner
 from hpo.search.trial_files import trial_files
+from hpo.search.winner import record_winner_accuracy, winner_fits
 from hpo.study.budget import N_TRIALS, Budget, count_finished, count_stop_requests
 from hpo.study.open import IDENTITY
 from hpo.study.settings import RunConfig, version_note
@@ -86,7 +88,7 @@ def run_study(
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # Progress prints what matters
     with storage_errors(run.storage):
         # One process creates tables and study; the workers only load them.
-        storage, study, _, _ = open_run(run)
+        storage, study, parts, _ = open_run(run)
         run = replace(run, budget=replace(run.budget, stop_requests=count_stop_requests(study)))
         study.set_user_attr(N_TRIALS, run.budget.n_trials)
         if note := version_note(study.user_attrs[IDENTITY]):
@@ -95,11 +97,13 @@ def run_study(
             study,
             run.budget.n_trials,
             run.settings.max_epochs,
-            next_phase=describe_finalists(run),
+            next_phase=describe_finalists(run, evaluate_winner=parts.held_out is not None),
         )
         supervise(run, "search", run.budget, launcher, progress, observers=observers)
         if count_finished(study) >= run.budget.n_trials:
             _fit_finalists(run, storage, study, launcher, observers)
+            if parts.held_out is not None:
+                _fit_winner(run, storage, study, launcher, observers)
         return study
 
 
@@ -112,20 +116,51 @@ def _fit_finalists(
 ) -> None:
     """Fit the finalists of a finished study, if there is a choice, and record the winner."""
     fits = finalist_fits(study, run.n_finalists, run.n_finalist_seeds, run.settings.seed)
-    if not fits:
-        return
-    finalists = open_finalists(storage, study, fits)
-    budget = Budget(len(fits), None, run.budget.stop_requests)
-    progress = Progress(finalists, len(fits), run.settings.max_epochs, finalist_label)
-    supervise(run, "finalists", budget, launcher, progress, study, observers)
-    if count_finished(finalists) >= len(fits):
+    finalists = open_finalists(storage, study, fits) if fits else None
+    if finalists and _run_fits(run, "finalists", study, finalists, len(fits), launcher, observers):
         record_winner(study, finalists, run.n_finalist_seeds)
 
 
-def describe_finalists(run: RunConfig) -> str:
-    """Return how many fits of finalists follow the search, as text; empty if there is no choice."""
+def _fit_winner(
+    run: RunConfig,
+    storage: RDBStorage,
+    study: Study,
+    launcher: Launcher,
+    observers: Sequence[ObserverFactory],
+) -> None:
+    """Fit the winner, if there is one, with further seeds, and record its unbiased accuracy."""
+    fits = winner_fits(study, run.n_finalist_seeds, run.settings.seed)
+    winner = open_finalists(storage, study, fits, "winner") if fits else None
+    if winner and _run_fits(run, "winner", study, winner, len(fits), launcher, observers):
+        record_winner_accuracy(study, winner)
+
+
+def _run_fits(
+    run: RunConfig,
+    phase: str,
+    search_study: Study,
+    study: Study,
+    n_fits: int,
+    launcher: Launcher,
+    observers: Sequence[ObserverFactory],
+) -> bool:
+    """Run the fits of finalists; return whether all of them have finished."""
+    budget = Budget(n_fits, None, run.budget.stop_requests)
+    label = partial(finalist_label, word="winner" if phase == "winner" else "final")
+    progress = Progress(study, n_fits, run.settings.max_epochs, label)
+    supervise(run, phase, budget, launcher, progress, search_study, observers)
+    return count_finished(study) >= n_fits
+
+
+def describe_finalists(run: RunConfig, *, evaluate_winner: bool) -> str:
+    """Return how many fits follow the search, as text; empty if there is no choice.
+
+    Args:
+        run: configuration of the run.
+        evaluate_winner: whether the winner is fitted with further seeds.
+    """
     n = min(run.n_finalists, run.budget.n_trials)
-    return f"{n * run.n_finalist_seeds} fits of finalists" if n > 1 else ""
+    return f"{(n + evaluate_winner) * run.n_finalist_seeds} fits of finalists" if n > 1 else ""
 
 
 def supervise(
@@ -141,7 +176,7 @@ def supervise(
 
     Args:
         run: configuration of the run.
-        phase: ``"search"`` or ``"finalists"``.
+        phase: ``"search"``, ``"finalists"`` or ``"winner"``.
         budget: budget of the phase.
         launcher: starts the workers.
         progress: prints the trials of the phase.

@@ -12,6 +12,7 @@ from optuna.storages import RDBStorage
 from optuna.study import Study
 
 from data import cache
+from data.drawings import Drawings
 from data.episodes import VALIDATION_EPISODES, Episodes
 from data.errors import InputError
 from data.load import load_dataset
@@ -23,9 +24,16 @@ from hpo.runtime.requeue import (
     run_one_trial,
     was_requeued,
 )
-from hpo.search.finalists import FinalistObjective, finalist_fits, fresh_episodes, open_finalists
+from hpo.search.finalists import (
+    FinalistFit,
+    FinalistObjective,
+    finalist_fits,
+    fresh_episodes,
+    open_finalists,
+)
 from hpo.search.objective import Objective
 from hpo.search.trial_files import TrialFiles, trial_files
+from hpo.search.winner import winner_fits
 from hpo.study.budget import Budget
 from hpo.study.open import N_EPISODES, open_study
 from hpo.study.settings import RunConfig, study_identity
@@ -47,6 +55,7 @@ class WorkerPhase(NamedTuple):
         objective: returns the value of a trial.
         budget: budget of the phase.
         files: files of the trials.
+        held_out: validation drawings that choose nothing, or None.
     """
 
     storage: RDBStorage
@@ -55,6 +64,7 @@ class WorkerPhase(NamedTuple):
     objective: TrialObjective
     budget: Budget
     files: TrialFiles
+    held_out: Drawings | None = None
 
 
 def open_run(run: RunConfig) -> tuple[RDBStorage, Study, Split, Episodes]:
@@ -95,7 +105,7 @@ def search_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
     compute = choose_compute(worker_device(run.device, index), run.precision)
     storage, study, parts, episodes = open_run(run)
     study.set_user_attr("provenance", provenance(compute))
-    study.set_user_attr(N_EPISODES, len(episodes))
+    study.set_user_attr(N_EPISODES, episodes.n_distinct)
     files = trial_files(study, run.var, run.checkpoint_interval, run.n_networks, run.tensorboard)
     objective = Objective(
         settings=run.settings,
@@ -104,7 +114,7 @@ def search_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
         compute=compute,
         files=files,
     )
-    return WorkerPhase(storage, study, study, objective, run.budget, files)
+    return WorkerPhase(storage, study, study, objective, run.budget, files, parts.held_out)
 
 
 def finalist_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
@@ -120,11 +130,47 @@ def finalist_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
     search = search_phase(run, index)
     assert isinstance(search.objective, Objective)
     fits = finalist_fits(search.study, run.n_finalists, run.n_finalist_seeds, run.settings.seed)
-    study = open_finalists(search.storage, search.study, fits)
+    return _fit_phase(run, search, search.objective.validation.drawings, fits, "finalists")
+
+
+def winner_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
+    """Return the phase in which the winner is fitted again and evaluated on held-out drawings.
+
+    Args:
+        run: configuration of the run.
+        index: number of the worker; it selects one of several GPUs.
+
+    Raises:
+        InputError: data, storage, device or study cannot be used.
+    """
+    search = search_phase(run, index)
+    assert search.held_out is not None
+    fits = winner_fits(search.study, run.n_finalist_seeds, run.settings.seed)
+    return _fit_phase(run, search, search.held_out, fits, "winner")
+
+
+def _fit_phase(
+    run: RunConfig, search: WorkerPhase, drawings: Drawings, fits: list[FinalistFit], kind: str
+) -> WorkerPhase:
+    """Return the phase of the fits of finalists.
+
+    Args:
+        run: configuration of the run.
+        search: phase of the search.
+        drawings: validation drawings on which the fits are evaluated.
+        fits: the fits.
+        kind: word in the name of the study of the fits.
+    """
+    assert isinstance(search.objective, Objective)
+    study = open_finalists(search.storage, search.study, fits, kind)
     files = trial_files(study, run.var, run.checkpoint_interval, 0, run.tensorboard)
-    episodes = fresh_episodes(run.settings, search.objective.validation.drawings)
+    drawings = drawings.to(search.objective.validation.drawings.images_NHW.device)
     objective = FinalistObjective(
-        replace(search.objective, files=files), search.study, episodes, len(fits)
+        replace(search.objective, files=files),
+        search.study,
+        drawings,
+        fresh_episodes(run.settings, drawings),
+        len(fits),
     )
     budget = Budget(len(fits), None, search.budget.stop_requests)
     return WorkerPhase(search.storage, study, search.study, objective, budget, files)
@@ -133,6 +179,7 @@ def finalist_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
 PHASES: dict[str, Callable[[RunConfig, int], WorkerPhase]] = {
     "search": search_phase,
     "finalists": finalist_phase,
+    "winner": winner_phase,
 }
 
 

@@ -5,7 +5,8 @@ of a study, are fitted with new seeds and evaluated on new validation episodes. 
 trials of a study of their own: several workers share them, and an interrupted fit is resumed.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -25,13 +26,16 @@ from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
 from hpo.study.settings import StudySettings, base_config
 from hpo.study.trials import FINALISTS, best_trials, finalist_accuracies, position_in_study
-from model.evaluate import one_shot_accuracy
+from model.evaluate import episode_logits
+from model.metrics import scorer_clusters
 
 SEED_OFFSET = 1000  # added to the study's seed, so that neither the search nor a refit has the seed
 MAX_NUMBER = 2**33  # of a trial and of a seed
 SPACE: dict[str, BaseDistribution] = {
     name: IntDistribution(0, MAX_NUMBER) for name in ("trial", "seed")
 }
+
+CLUSTERS = "clusters"  # user attribute of a fit: its ClusterAccuracies; missing if it diverged
 
 FinalistFit = dict[str, float | int]  # parameters of a fit: number of the trial, and seed
 
@@ -50,7 +54,9 @@ def finalist_fits(study: Study, n_finalists: int, n_seeds: int, seed: int) -> li
     return [{"trial": t.number, "seed": s} for t in best for s in seeds] if len(best) > 1 else []
 
 
-def open_finalists(storage: RDBStorage, study: Study, fits: list[FinalistFit]) -> Study:
+def open_finalists(
+    storage: RDBStorage, study: Study, fits: list[FinalistFit], kind: str = "finalists"
+) -> Study:
     """Return the study of the fits of the finalists; create it if it does not exist.
 
     Its name contains the numbers of the finalists, so that other finalists get another study. A
@@ -60,11 +66,13 @@ def open_finalists(storage: RDBStorage, study: Study, fits: list[FinalistFit]) -
         storage: storage of both studies.
         study: finished study.
         fits: fits from :func:`finalist_fits`, at least one.
+        kind: word in the name, for fits of another purpose.
     """
     numbers = "-".join(str(number) for number in dict.fromkeys(fit["trial"] for fit in fits))
     n_seeds = len({fit["seed"] for fit in fits})
-    name = f"{study.study_name} finalists {numbers} x{n_seeds}"
-    folder = f"{study.user_attrs[FOLDER]}-{numbers}"
+    name = f"{study.study_name} {kind} {numbers} x{n_seeds}"
+    prefix = "" if kind == "finalists" else f"{kind}-"
+    folder = f"{study.user_attrs[FOLDER]}-{prefix}{numbers}"
     if _folder_of(storage, name) not in (None, folder):
         name += f" of {study.user_attrs[FOLDER]}"
     finalists = optuna.create_study(
@@ -114,12 +122,14 @@ class FinalistObjective:
     Args:
         objective: objective of the search.
         study: study of the search.
-        episodes: new episodes of the validation drawings, from :func:`fresh_episodes`.
+        drawings: validation drawings to which the new episodes refer.
+        episodes: new episodes, from :func:`fresh_episodes`.
         n_fits: number of fits of all finalists.
     """
 
     objective: Objective
     study: Study
+    drawings: Drawings
     episodes: Episodes
     n_fits: int
 
@@ -134,13 +144,16 @@ class FinalistObjective:
         number = trial.suggest_int("trial", 0, MAX_NUMBER)
         seed = trial.suggest_int("seed", 0, MAX_NUMBER)
         params = FixedTrial(self.study.get_trials(deepcopy=False)[number].params)
-        settings, validation = self.objective.settings, self.objective.validation
+        settings = self.objective.settings
         config = suggest_config(params, base_config(settings), settings.search)
         path = self.objective.files.checkpoint(trial)
         state, _ = self.objective.train_network(trial, config, seed, path)
         if state.history[-1].diverged:
-            return validation.chance
-        return one_shot_accuracy(state.best_net(), validation.drawings, self.episodes)
+            return self.objective.validation.chance
+        scorer = partial(episode_logits, state.best_net())
+        clusters = scorer_clusters(scorer, self.drawings, self.episodes)
+        trial.set_user_attr(CLUSTERS, asdict(clusters))
+        return clusters.mean
 
 
 def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any] | None:
