@@ -20,7 +20,7 @@ from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_storage
 from hpo.refit.plan import refit_config
-from hpo.search.finalists import choose_trial
+from hpo.search.winner import choose_trial
 from hpo.space.configuration import resize_model
 from hpo.study.open import open_stored_study, storage_or_reference
 from model.config import Config, LayerRates

@@ -20,7 +20,7 @@ from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_storage
 from hpo.refit.plan import refit_config
 from hpo.refit.retrain import log_test_evaluation
-from hpo.search.finalists import choose_trial
+from hpo.search.winner import choose_trial
 from hpo.space.configuration import starting_points, suggest_config
 from hpo.space.ranges import GROUPS
 from hpo.study.open import open_stored_study, storage_or_reference

@@ -128,9 +128,10 @@ def accuracy_interval(accuracies: ClusterAccuracies) -> Interval | None:
     n, n_clusters = sum(accuracies.n_episodes_C), len(accuracies.n_episodes_C)
     if n < MIN_EPISODES:
         return None
-    covers = f"{n} episodes as if they were independent, not {_plural(accuracies.cluster, 2)}"
+    covers = f"{n} episodes as if they were independent"
     if n_clusters < MIN_CLUSTERS:
-        covers += f", of which there are only {n_clusters}"
+        clusters = f"{n_clusters} {_plural(accuracies.cluster, n_clusters)}"
+        covers += f", {clusters} are {TOO_FEW} more"
     return exact_interval(accuracies.mean * n, n, covers)
 
 

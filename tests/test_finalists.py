@@ -13,15 +13,12 @@ from data.paths import REFERENCE_STUDY
 from data.splits import Split
 from hpo.search.finalists import (
     FinalistObjective,
-    choose_trial,
-    describe_value,
     finalist_fits,
     finalist_studies,
-    fresh_episodes,
+    new_episodes,
     open_finalists,
-    record_winner,
-    winning_trial,
 )
+from hpo.search.winner import TOO_HIGH, choose_trial, describe_value, record_winner, winning_trial
 from hpo.space.configuration import suggest_config
 from hpo.space.ranges import search_space
 from hpo.study.open import FOLDER, load_study, open_stored_study
@@ -91,8 +88,8 @@ def test_the_finalist_with_the_highest_mean_wins(study: optuna.Study, storage: S
     winner = winning_trial(study)
     assert winner is not None
     assert winner.number == choose_trial(study, None).number == 2
-    text = "60.0% of fresh validation episodes, mean of 2 fits (60.0% in the search)"
-    assert describe_value(study, winner) == text
+    assert describe_value(study, winner) == f"60.0% as a finalist, {TOO_HIGH}; 60.0% in the search"
+    assert describe_value(study, study.trials[1]) == "55.0% as a finalist, 70.0% in the search"
     assert describe_value(study, study.trials[0]) == "50.0% of the validation episodes"
 
 
@@ -167,7 +164,7 @@ def test_a_finalist_without_all_its_fits_cannot_win(study: optuna.Study, storage
 def test_a_better_trial_found_later_withdraws_the_winner(study: optuna.Study) -> None:
     study.set_user_attr("finalists", {"accuracies": {"2": [0.5]}, "winner": 2, "first": 1})
     assert choose_trial(study, None).number == 2
-    assert describe_value(study, study.trials[2]).startswith("50.0% of fresh")
+    assert describe_value(study, study.trials[2]).startswith("50.0% as a finalist")
     add_trials(study, [0.8])
     assert winning_trial(study) is None
     assert choose_trial(study, None).number == 3
@@ -188,7 +185,7 @@ def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_new_episodes(
     study: optuna.Study, storage: Storage, tmp_path: Path, parts_20: Split
 ) -> None:
     search = objective(parts_20, tmp_path, settings=TINY_20)
-    episodes = fresh_episodes(TINY_20, parts_20.val)
+    episodes = new_episodes(TINY_20, parts_20.val)
     assert not torch.equal(episodes.query_RQ, search.validation.episodes.query_RQ)
     finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
     finalists.optimize(FinalistObjective(search, study, parts_20.val, episodes, 2), n_trials=1)
@@ -213,7 +210,7 @@ def test_a_diverged_finalist_has_chance_level_and_a_surplus_fit_no_value(
     state.history = [EpochResult(1, float("nan"), 0.3, 10, 0.1, "non-finite loss")]
     monkeypatch.setattr(type(search), "train_network", lambda *_: (state, False))
     finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
-    episodes = fresh_episodes(TINY_20, parts_20.val)
+    episodes = new_episodes(TINY_20, parts_20.val)
     finalists.optimize(FinalistObjective(search, study, parts_20.val, episodes, 2), n_trials=3)
     states = [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED]
     assert [trial.state for trial in finalists.trials] == states

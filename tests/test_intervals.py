@@ -69,7 +69,7 @@ def test_few_clusters_give_an_exact_interval_that_says_so() -> None:
     interval = accuracy_interval(ClusterAccuracies("group", [[0.9, 0.8]], [200, 200]))
     assert interval is not None
     assert "400 episodes" in interval.covers
-    assert "only 2" in interval.covers
+    assert "2 groups" in interval.covers
     assert (interval.low, interval.high) == pytest.approx((0.811, 0.884), abs=1e-3)
 
 

@@ -25,6 +25,7 @@ from hpo.refit.plan import EPOCHS_FACTOR, RetrainRequest, make_plan, refit_confi
 from hpo.refit.result import RetrainResult
 from hpo.refit.retrain import TEST_LOG, describe_plan, fit_seeds, log_test_evaluation
 from hpo.report import html_page
+from hpo.search.winner import TOO_HIGH
 from hpo.space.ranges import GROUPS, search_space
 from hpo.study.settings import StudySettings
 from model import n_way, verification
@@ -112,7 +113,7 @@ def test_a_retraining_writes_result_tables_report_and_networks(here: Refitted) -
     assert [seed.seed for seed in result.seeds] == [1, 2], "not the study's own seed 0"
     assert result.origin is not None
     assert (result.origin.study, result.origin.trial) == ("s", 0)
-    assert result.origin.value_text == "70.0% of the validation episodes"
+    assert result.origin.value_text == f"70.0% of the validation episodes, {TOO_HIGH}"
     predictions = pd.read_csv(out / "predictions.csv")
     for seed in result.seeds:
         rows = predictions[predictions["seed"] == seed.seed]
@@ -141,7 +142,7 @@ def test_the_terminal_table_shows_ours_and_the_baseline(here: Refitted) -> None:
     assert "92.0 %" in result_table(replace(here.result, data="omniglot")).splitlines()[1]
     low, high = here.result.official_interval
     assert lines[-2].endswith(f"{low:.1%} to {high:.1%}")
-    assert "only 2" in lines[-3]
+    assert "2 alphabets" in lines[-3]
 
 
 def test_a_saved_network_repeats_the_metrics_of_its_fit(
@@ -160,7 +161,7 @@ def test_a_network_of_other_data_or_without_metadata_is_refused(
     here: Refitted, tmp_path: Path
 ) -> None:
     net, config, metadata = load_network(here.networks[0])
-    assert metadata["value_text"] == "70.0% of the validation episodes"
+    assert metadata["value_text"] == f"70.0% of the validation episodes, {TOO_HIGH}"
     path = tmp_path / "network.pt"
     save_network(path, net, config, metadata | {"data_digest": "another"})
     with pytest.raises(InputError, match="--data-root"):

@@ -117,7 +117,8 @@ def test_the_summary_of_a_finished_study_shows_finalists_and_winner(
         ["0", "55.0%", "50.0%", "60.0%"],
     ]
     assert lines[5].startswith("winner   trial 1: 65.0%")
-    params = dict(line.split() for line in lines[6 : 6 + len(study.trials[1].params)])
+    assert lines[6].split(maxsplit=1)[1].endswith("in the search")
+    params = dict(line.split() for line in lines[7 : 7 + len(study.trials[1].params)])
     assert params == {name: f"{value:.4g}" for name, value in study.trials[1].params.items()}
     assert lines[-3].startswith("files    0 networks")
     assert "--n-trials" in lines[-2]

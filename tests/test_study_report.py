@@ -7,22 +7,19 @@ import numpy as np
 import optuna
 import pytest
 
-from data.episodes import VALIDATION_EPISODES
-from data.splits import Split
 from data.text import redact_command
 from hpo.report import html_page
 from hpo.report.html_page import Page, render_page
 from hpo.report.study import frames, page
 from hpo.report.study.page import study_page
 from hpo.report.study.text import (
-    EPISODES_PER_ALPHABET,
     best_table,
-    count_validation_episodes,
     format_value,
     study_facts,
     study_headline,
 )
 from hpo.search.finalists import SPACE as FINALIST_SPACE
+from hpo.search.winner import WINNER_ACCURACY
 from hpo.study.open import FOLDER, N_EPISODES
 from hpo.study.trials import FINALISTS
 
@@ -150,14 +147,20 @@ def test_integers_stay_integers_next_to_a_waiting_trial() -> None:
 def test_the_headline_is_the_winners_mean_once_there_is_one() -> None:
     study = made_studies.mixed()
     assert "Best so far: trial 4 with 80.0%" in study_headline(study)
-    assert "optimistically biased" in study_headline(study)
+    assert "too high on average" in study_headline(study)
     finalists = {"accuracies": {"0": [0.6, 0.8], "4": [0.6]}, "winner": 0, "first": 4}
     study.set_user_attr(FINALISTS, finalists)
     headline = study_headline(study)
     assert "Winner: trial 0 with 70.0%" in headline
-    assert "mean of 2 fits from 60.0% to 80.0%" in headline
+    assert "too high on average" in headline
+    clusters = {"cluster": "alphabet", "accuracy_FC": [[0.5, 0.7]], "n_episodes_C": [20, 20]}
+    study.set_user_attr(WINNER_ACCURACY, {"winner": 0, "clusters": clusters})
+    headline = study_headline(study)
+    assert "Winner: trial 0 with 60.0%" in headline
+    assert "40 episodes" in headline
+    assert "too high" not in headline
     table = best_table(study, frames.trial_frame(study))
-    assert table[2] == ["fresh value", "60.0% (60.0%–60.0%)", "70.0% (60.0%–80.0%)", "–", "–"]
+    assert table[2] == ["as a finalist", "60.0% (60.0%–60.0%)", "70.0% (60.0%–80.0%)", "–", "–"]
     study.set_user_attr(FINALISTS, finalists | {"winner": 4})
     assert "one fit" in study_headline(study)
 
@@ -199,17 +202,11 @@ def test_a_data_set_other_than_omniglot_is_named() -> None:
     assert "glyphs" in page_of(made_studies.study(data="glyphs")).lead[1]
 
 
-def test_the_stored_number_of_episodes_counts() -> None:
+def test_the_number_of_different_episodes_is_shown() -> None:
     study = made_studies.mixed()
-    assert count_validation_episodes(study) == 4800
+    assert facts_of(study)["validation"] == "? different episodes", "of an earlier version"
     study.set_user_attr(N_EPISODES, 777)
-    assert count_validation_episodes(study) == 777
-
-
-def test_the_number_of_episodes_per_alphabet_is_right(parts: Split) -> None:
-    for kind, episodes in VALIDATION_EPISODES.items():
-        n_episodes = EPISODES_PER_ALPHABET[kind] * len(parts.val.alphabets)
-        assert len(episodes(parts.val)) == n_episodes
+    assert facts_of(study)["validation"] == "777 different episodes"
 
 
 def test_devices_are_those_of_the_trials() -> None:

@@ -16,13 +16,13 @@ from tiny import TINY, opened, url
 from data.episodes import Dataset
 from data.errors import InputError
 from data.splits import Split
+from hpo.runtime import progress as progress_module
 from hpo.runtime import supervisor
 from hpo.runtime.launcher import Launcher, Outcome, WorkerCrash, WorkerError
-from hpo.runtime.progress import Progress
+from hpo.runtime.progress import HangDetector, Progress
 from hpo.runtime.requeue import WORKER, WorkerId, worker_id, worker_of
-from hpo.runtime.supervisor import HangDetector, describe_finalists, run_study, supervise
-from hpo.search.finalists import winning_trial
-from hpo.search.winner import winner_accuracy
+from hpo.runtime.supervisor import describe_finalists, run_study, supervise
+from hpo.search.winner import winner_accuracy, winning_trial
 from hpo.study.budget import N_TRIALS, Budget, request_stop
 from hpo.study.open import IDENTITY, N_EPISODES
 from hpo.study.settings import RunConfig
@@ -208,7 +208,7 @@ def test_a_trial_without_progress_hangs(
     study: optuna.Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: now))
     slow = ask_as(study, WorkerId("host", 1, 1.0))
     stuck = ask_as(study, WorkerId("host", 2, 1.0))
     detector = HangDetector(10.0)
@@ -230,7 +230,7 @@ def test_only_own_workers_that_hang_are_killed(
     study: optuna.Study, run: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: now))
     own, other = WorkerId("a node", 1, 1.0), WorkerId("a node", 2, 1.0)
     ask_as(study, own)
     ask_as(study, other)

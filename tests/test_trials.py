@@ -67,9 +67,9 @@ def test_every_kind_of_trial_is_summarized() -> None:
     values = [s.value for s in summaries]
     assert values == [0.7, 0.2, 0.05, None, 0.8, None, 0.6, 0.65, None, None, None]
     assert (summaries[3].retried_as, summaries[4].retry_of) == (4, 3)
-    assert summaries[0].fresh_value == pytest.approx(0.55)
-    assert summaries[4].fresh_values == (0.7,)
-    assert summaries[6].fresh_value is None
+    assert summaries[0].finalist_value == pytest.approx(0.55)
+    assert summaries[4].finalist_values == (0.7,)
+    assert summaries[6].finalist_value is None
     assert summaries[0].accuracies == {1: 0.5, 2: 0.7}
     assert "collapsed" in summaries[2].reason
     assert summaries[10].reason == NOT_STARTED

@@ -19,11 +19,10 @@ from hpo.search.finalists import (
     FinalistFit,
     FinalistObjective,
     finalist_fits,
-    fresh_episodes,
+    new_episodes,
     open_finalists,
-    record_winner,
 )
-from hpo.search.winner import record_winner_accuracy, winner_accuracy, winner_fits
+from hpo.search.winner import record_winner, record_winner_accuracy, winner_accuracy, winner_fits
 from hpo.space.ranges import search_space
 from hpo.study.open import FOLDER
 from hpo.study.trials import FINALISTS
@@ -109,7 +108,7 @@ def test_the_winner_is_evaluated_on_drawings_that_chose_nothing(
     fits = winner_fits(study, 1, 0)
     further = open_finalists(study._storage, study, fits, "winner")  # type: ignore[arg-type]
     assert further.study_name == "s winner 1 x1"
-    value = FinalistObjective(search, study, held_out, fresh_episodes(TINY_20, held_out), 1)
+    value = FinalistObjective(search, study, held_out, new_episodes(TINY_20, held_out), 1)
     further.optimize(value, n_trials=1)
     accuracies = record_winner_accuracy(study, further)
     assert accuracies == winner_accuracy(study)
@@ -155,7 +154,7 @@ def test_an_image_folder_holds_out_the_images_that_validation_does_not_use(
         character_N=torch.arange(n_classes).repeat_interleave(n_images),
         drawer_N=torch.arange(n_images).repeat(n_classes),
     )
-    official = fresh_episodes(replace(TINY_20, validation="paper"), drawings.subset(["test"]))
+    official = new_episodes(replace(TINY_20, validation="paper"), drawings.subset(["test"]))
     split = split_dataset(Dataset(drawings, official))
     if n_held_out is None:
         assert split.held_out is None

@@ -20,8 +20,8 @@ from data.paths import DEFAULT_STORAGE
 from data.text import hide_password, text_table
 from hpo.runtime.launcher import Launcher, ProcessLauncher
 from hpo.runtime.requeue import worker_of
-from hpo.search.finalists import describe_value, winning_trial
 from hpo.search.trial_files import trial_files
+from hpo.search.winner import describe_value, winning_trial
 from hpo.space.ranges import parse_groups
 from hpo.study.budget import Budget, count_finished, request_stop
 from hpo.study.open import default_study_name, open_stored_study
@@ -157,13 +157,13 @@ def print_summary(study: Study, run: RunConfig, seconds: float) -> None:
 
 def _print_finalists(summaries: Sequence[TrialSummary]) -> None:
     """Print the accuracies of the finalists' fits, the best mean first."""
-    finalists = [summary for summary in summaries if summary.fresh_values]
-    finalists.sort(key=lambda summary: -(summary.fresh_value or 0.0))
+    finalists = [summary for summary in summaries if summary.finalist_values]
+    finalists.sort(key=lambda summary: -(summary.finalist_value or 0.0))
     rows = [["trial", "mean", "fits"]]
     for summary in finalists:
-        fits = " ".join(f"{value:.1%}" for value in summary.fresh_values)
-        rows.append([str(summary.number), f"{summary.fresh_value:.1%}", fits])
-    print("finalists, refitted with fresh seeds and evaluated on fresh validation episodes:")
+        fits = " ".join(f"{value:.1%}" for value in summary.finalist_values)
+        rows.append([str(summary.number), f"{summary.finalist_value:.1%}", fits])
+    print("finalists, refitted with new seeds and evaluated on new validation episodes:")
     print(text_table(rows, INDENT))
 
 
@@ -172,7 +172,10 @@ def _print_best(study: Study) -> None:
     winner = winning_trial(study)
     for trial in [winner] if winner else best_trials(study, 1):
         label = "winner" if winner else "best"
-        print(f"{label:8} trial {trial.number}: {describe_value(study, trial)}")
+        first, *others = describe_value(study, trial).split("; ")
+        print(
+            "\n".join([f"{label:8} trial {trial.number}: {first}", *(INDENT + o for o in others)])
+        )
         rows = [[name, f"{value:.4g}"] for name, value in trial.params.items()]
         if rows:
             print(text_table(rows, INDENT))

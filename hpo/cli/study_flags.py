@@ -44,7 +44,7 @@ def add_finalists(parser: argparse.ArgumentParser) -> None:
         type=non_negative_int,
         default=5,
         metavar="K",
-        help="when all trials have finished, refit the best K of them with fresh seeds to choose "
+        help="when all trials have finished, refit the best K of them with new seeds to choose "
         "the winner; 0 or 1 refits none (default: %(default)s)",
     )
     parser.add_argument(

@@ -11,7 +11,7 @@ from data.text import hide_password, text_table
 from hpo.report.study import frames
 from hpo.report.study.text import format_value, study_headline
 from hpo.runtime.requeue import is_orphan
-from hpo.search.finalists import winning_trial
+from hpo.search.winner import winning_trial
 from hpo.study.budget import N_TRIALS
 from hpo.study.trials import STATES, TrialSummary, best_trials, summarize_trials
 

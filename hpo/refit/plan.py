@@ -17,7 +17,8 @@ from data.paths import VAR
 from data.splits import Split, merge_train_and_val, split_dataset
 from data.text import redact_storage
 from hpo.refit.result import TrialOrigin
-from hpo.search.finalists import choose_trial, describe_value, finalist_studies
+from hpo.search.finalists import finalist_studies
+from hpo.search.winner import choose_trial, describe_value
 from hpo.space.configuration import resize_model, suggest_config
 from hpo.study.budget import busy_seconds
 from hpo.study.open import IDENTITY, open_stored_study, storage_or_reference

@@ -6,7 +6,7 @@ launcher      workers as processes of this host
 ray_launcher  workers on a Ray cluster
 requeue       which process works on a trial; where a killed trial is queued again
 processes     signals, and the server from which processes are forked
-progress      what the terminal shows while a study runs
+progress      what the terminal shows while a study runs; trials without progress
 """
 
 __all__ = ["launcher", "processes", "progress", "ray_launcher", "requeue", "supervisor", "worker"]

@@ -1,4 +1,4 @@
-"""Progress on the terminal: one line per finished trial and, on a terminal, a bar."""
+"""Progress: lines and a bar on the terminal, and the detection of trials without progress."""
 
 import sys
 import time
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
+from hpo.runtime.requeue import WorkerId, worker_of
 from hpo.study.budget import count_finished
 from hpo.study.trials import TrialSummary, best_trials, summarize_trial, summarize_trials
 
@@ -124,3 +125,33 @@ def _format_outcome(summary: TrialSummary) -> str:
         return "failed"
     state = "validation" if summary.state == "complete" else summary.state
     return f"{summary.value or 0:6.1%} {state:10}"
+
+
+class HangDetector:
+    """Detects running trials that complete no epoch for too long.
+
+    Args:
+        seconds: maximum time between two completed epochs.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Start without knowing any trial."""
+        self._seconds = seconds
+        # By trial number: completed epochs, and when this number was first seen.
+        self._progress: dict[int, tuple[int, float]] = {}
+
+    def hanging(self, running: list[FrozenTrial]) -> list[WorkerId]:
+        """Return the workers of the trials without progress.
+
+        Args:
+            running: all running trials of the study, as they are now.
+        """
+        now, workers = time.monotonic(), []
+        for trial in running:
+            n_epochs, since = len(trial.intermediate_values), now
+            if trial.number in self._progress and self._progress[trial.number][0] == n_epochs:
+                since = self._progress[trial.number][1]
+            self._progress[trial.number] = n_epochs, since
+            if now - since > self._seconds:
+                workers.append(worker_of(trial))
+        return workers

@@ -1,7 +1,6 @@
 """Runs a study: starts workers, replaces those that crash or hang, and fits the finalists."""
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,16 +9,16 @@ from typing import Protocol
 import optuna
 from optuna.storages import RDBStorage
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from data.errors import InputError
 from hpo.runtime.launcher import Launcher, WorkerCrash
-from hpo.runtime.progress import Progress, finalist_label
-from hpo.runtime.requeue import WorkerId, is_same_worker, requeue_orphans, worker_of
+from hpo.runtime.progress import HangDetector, Progress, finalist_label
+from hpo.runtime.requeue import WorkerId, is_same_worker, requeue_orphans
 from hpo.runtime.worker import MAX_FAILED_TRIALS, open_run
-from hpo.search.finalists import finalist_fits, open_finalists, record_winner
+from hpo.search.finalists import finalist_fits, open_finalists
 from hpo.search.trial_files import trial_files
-from hpo.search.winner import record_winner_accuracy, winner_fits
+from hpo.search.winner import record_winner, record_winner_accuracy, winner_fits
 from hpo.study.budget import N_TRIALS, Budget, count_finished, count_stop_requests
 from hpo.study.open import IDENTITY
 from hpo.study.settings import RunConfig, version_note
@@ -39,36 +38,6 @@ class StudyObserver(Protocol):
 
 
 ObserverFactory = Callable[[Study], StudyObserver]
-
-
-class HangDetector:
-    """Detects running trials that complete no epoch for too long.
-
-    Args:
-        seconds: maximum time between two completed epochs.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        """Start without knowing any trial."""
-        self._seconds = seconds
-        # By trial number: completed epochs, and when this number was first seen.
-        self._progress: dict[int, tuple[int, float]] = {}
-
-    def hanging(self, running: list[FrozenTrial]) -> list[WorkerId]:
-        """Return the workers of the trials without progress.
-
-        Args:
-            running: all running trials of the study, as they are now.
-        """
-        now, workers = time.monotonic(), []
-        for trial in running:
-            n_epochs, since = len(trial.intermediate_values), now
-            if trial.number in self._progress and self._progress[trial.number][0] == n_epochs:
-                since = self._progress[trial.number][1]
-            self._progress[trial.number] = n_epochs, since
-            if now - since > self._seconds:
-                workers.append(worker_of(trial))
-        return workers
 
 
 def run_study(

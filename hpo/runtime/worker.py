@@ -28,7 +28,7 @@ from hpo.search.finalists import (
     FinalistFit,
     FinalistObjective,
     finalist_fits,
-    fresh_episodes,
+    new_episodes,
     open_finalists,
 )
 from hpo.search.objective import Objective
@@ -169,7 +169,7 @@ def _fit_phase(
         replace(search.objective, files=files),
         search.study,
         drawings,
-        fresh_episodes(run.settings, drawings),
+        new_episodes(run.settings, drawings),
         len(fits),
     )
     budget = Budget(len(fits), None, search.budget.stop_requests)

@@ -1,4 +1,4 @@
-"""The choice of the winner: the best trials are refitted with new seeds, and the best mean wins.
+"""The finalists: the best trials of a study, refitted with new seeds. The best mean wins.
 
 The highest of many noisy values is optimistically biased. Therefore the finalists, the best trials
 of a study, are fitted with new seeds and evaluated on new validation episodes. These fits are
@@ -7,25 +7,22 @@ trials of a study of their own: several workers share them, and an interrupted f
 
 from dataclasses import asdict, dataclass
 from functools import partial
-from statistics import fmean
-from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.pruners import NopPruner
 from optuna.storages import RDBStorage
 from optuna.study import Study
-from optuna.trial import FixedTrial, FrozenTrial, TrialState
+from optuna.trial import FixedTrial
 
 from data.drawings import Drawings
 from data.episodes import VALIDATION_EPISODES, Episodes
-from data.errors import InputError
 from hpo.search.objective import Objective
 from hpo.space.configuration import suggest_config
 from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
 from hpo.study.settings import StudySettings, base_config
-from hpo.study.trials import FINALISTS, best_trials, finalist_accuracies, position_in_study
+from hpo.study.trials import best_trials, position_in_study
 from model.evaluate import episode_logits
 from model.metrics import scorer_clusters
 
@@ -110,7 +107,7 @@ def _folder_of(storage: RDBStorage, name: str) -> str | None:
     return None
 
 
-def fresh_episodes(settings: StudySettings, val: Drawings) -> Episodes:
+def new_episodes(settings: StudySettings, val: Drawings) -> Episodes:
     """Return validation episodes of another seed than the study's; all finalists share them."""
     return VALIDATION_EPISODES[settings.validation](val, seed=1)
 
@@ -123,7 +120,7 @@ class FinalistObjective:
         objective: objective of the search.
         study: study of the search.
         drawings: validation drawings to which the new episodes refer.
-        episodes: new episodes, from :func:`fresh_episodes`.
+        episodes: new episodes, from :func:`new_episodes`.
         n_fits: number of fits of all finalists.
     """
 
@@ -154,75 +151,3 @@ class FinalistObjective:
         clusters = scorer_clusters(scorer, self.drawings, self.episodes)
         trial.set_user_attr(CLUSTERS, asdict(clusters))
         return clusters.mean
-
-
-def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any] | None:
-    """Store the accuracies of the finalists and the winner in the study, and return them.
-
-    Args:
-        study: finished study.
-        finalists: study of the fits of its finalists.
-        n_seeds: number of fits of each finalist; a finalist with fewer complete fits cannot win.
-
-    Returns:
-        ``"accuracies"``, a list by trial number (as text, for JSON), ``"winner"``, the trial with
-        the highest mean, and ``"first"``, the trial with the highest value in the search. None if
-        no finalist has all its fits.
-    """
-    accuracies: dict[str, list[float]] = {}
-    for trial in finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        accuracies.setdefault(str(trial.params["trial"]), []).append(trial.value or 0.0)
-    accuracies = {number: values for number, values in accuracies.items() if len(values) >= n_seeds}
-    if not accuracies:
-        return None
-    means = {number: sum(values) / len(values) for number, values in accuracies.items()}
-    first = best_trials(study, 1)[0].number
-    winner = int(max(means, key=lambda number: means[number]))
-    result = {"accuracies": accuracies, "winner": winner, "first": first}
-    study.set_user_attr(FINALISTS, result)
-    return result
-
-
-def winning_trial(study: Study) -> FrozenTrial | None:
-    """Return the winner of the finalists, or None if they have not been fitted.
-
-    A study that was continued and found a better trial has no winner until it is finished again.
-    """
-    result, best = study.user_attrs.get(FINALISTS), best_trials(study, 1)
-    if result is None or not best or best[0].number != result["first"]:
-        return None
-    return study.get_trials(deepcopy=False)[int(result["winner"])]
-
-
-def choose_trial(study: Study, number: int | None) -> FrozenTrial:
-    """Return the trial to refit: that of a number; otherwise the winner, otherwise the best trial.
-
-    Raises:
-        InputError: no trial is complete, or the trial of this number is not.
-    """
-    if not (best := best_trials(study, 1)):
-        raise InputError(
-            f"Study '{study.study_name}' has no complete trial yet. Let run_study.py finish one."
-        )
-    if number is None:
-        return winning_trial(study) or best[0]
-    complete = {t.number: t for t in study.get_trials(states=(TrialState.COMPLETE,))}
-    if number not in complete:
-        raise InputError(
-            f"--trial must be a complete trial of study '{study.study_name}', but {number} is not. "
-            f"Choose one of {', '.join(map(str, sorted(complete)))}."
-        )
-    return complete[number]
-
-
-def describe_value(study: Study, trial: FrozenTrial) -> str:
-    """Return the accuracy of a complete trial as text; for a finalist, that of its new fits.
-
-    For example ``75.4% of fresh validation episodes, mean of 2 fits (75.8% in the search)``.
-    """
-    if winning_trial(study) is None or trial.number not in finalist_accuracies(study):
-        return f"{trial.value:.1%} of the validation episodes"
-    values = finalist_accuracies(study)[trial.number]
-    fits = f"mean of {len(values)} fits" if len(values) > 1 else "one fit"
-    fresh = f"{fmean(values):.1%} of fresh validation episodes, {fits}"
-    return f"{fresh} ({trial.value:.1%} in the search)"

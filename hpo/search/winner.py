@@ -1,4 +1,4 @@
-"""The unbiased accuracy of the winner, from new fits on validation drawings that chose nothing.
+"""The winner: its choice among the finalists, and its unbiased accuracy.
 
 The accuracy of the winner as a finalist is the highest of several means, so it is too high on
 average. The winner is therefore fitted with further seeds, and these fits are evaluated on
@@ -8,15 +8,79 @@ drawings of the validation alphabets. The alphabets are those that chose the win
 """
 
 from dataclasses import asdict
+from statistics import fmean
+from typing import Any
 
 from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.finalists import CLUSTERS, SEED_OFFSET, FinalistFit, winning_trial
-from model.intervals import ClusterAccuracies, merge_fits
+from data.errors import InputError
+from hpo.search.finalists import CLUSTERS, SEED_OFFSET, FinalistFit
+from hpo.study.trials import FINALISTS, best_trials, finalist_accuracies
+from model.intervals import ClusterAccuracies, accuracy_interval, format_interval, merge_fits
 
 WINNER_SEED_OFFSET = 2 * SEED_OFFSET  # added to the study's seed: not the seed of any finalist
 WINNER_ACCURACY = "winner_accuracy"  # user attribute of a study, from record_winner_accuracy
+TOO_HIGH = "too high on average, because it was chosen for this value"
+
+
+def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any] | None:
+    """Store the accuracies of the finalists and the winner in the study, and return them.
+
+    Args:
+        study: finished study.
+        finalists: study of the fits of its finalists.
+        n_seeds: number of fits of each finalist; a finalist with fewer complete fits cannot win.
+
+    Returns:
+        ``"accuracies"``, a list by trial number (as text, for JSON), ``"winner"``, the trial with
+        the highest mean, and ``"first"``, the trial with the highest value in the search. None if
+        no finalist has all its fits.
+    """
+    accuracies: dict[str, list[float]] = {}
+    for trial in finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        accuracies.setdefault(str(trial.params["trial"]), []).append(trial.value or 0.0)
+    accuracies = {number: values for number, values in accuracies.items() if len(values) >= n_seeds}
+    if not accuracies:
+        return None
+    means = {number: sum(values) / len(values) for number, values in accuracies.items()}
+    first = best_trials(study, 1)[0].number
+    winner = int(max(means, key=lambda number: means[number]))
+    result = {"accuracies": accuracies, "winner": winner, "first": first}
+    study.set_user_attr(FINALISTS, result)
+    return result
+
+
+def winning_trial(study: Study) -> FrozenTrial | None:
+    """Return the winner of the finalists, or None if they have not been fitted.
+
+    A study that was continued and found a better trial has no winner until it is finished again.
+    """
+    result, best = study.user_attrs.get(FINALISTS), best_trials(study, 1)
+    if result is None or not best or best[0].number != result["first"]:
+        return None
+    return study.get_trials(deepcopy=False)[int(result["winner"])]
+
+
+def choose_trial(study: Study, number: int | None) -> FrozenTrial:
+    """Return the trial to refit: that of a number; otherwise the winner, otherwise the best trial.
+
+    Raises:
+        InputError: no trial is complete, or the trial of this number is not.
+    """
+    if not (best := best_trials(study, 1)):
+        raise InputError(
+            f"Study '{study.study_name}' has no complete trial yet. Let run_study.py finish one."
+        )
+    if number is None:
+        return winning_trial(study) or best[0]
+    complete = {t.number: t for t in study.get_trials(states=(TrialState.COMPLETE,))}
+    if number not in complete:
+        raise InputError(
+            f"--trial must be a complete trial of study '{study.study_name}', but {number} is not. "
+            f"Choose one of {', '.join(map(str, sorted(complete)))}."
+        )
+    return complete[number]
 
 
 def winner_fits(study: Study, n_seeds: int, seed: int) -> list[FinalistFit]:
@@ -60,3 +124,41 @@ def winner_accuracy(study: Study) -> ClusterAccuracies | None:
     if winner is None or stored is None or stored["winner"] != winner.number:
         return None
     return ClusterAccuracies(**stored["clusters"])
+
+
+def describe_value(study: Study, trial: FrozenTrial) -> str:
+    """Return the accuracy of a complete trial as text, and whether it is biased.
+
+    For example ``74.9% on validation drawings that chose nothing, mean of 2 fits; 95 % interval
+    70.3% to 79.4% (10 alphabets and 2 fits); 76.9% as a finalist, 75.8% in the search``.
+    """
+    winner, values = winning_trial(study), finalist_accuracies(study).get(trial.number)
+    if winner is None or values is None:
+        best = best_trials(study, 1)[0].number
+        bias = f", {TOO_HIGH}" if trial.number == best else ""
+        return f"{trial.value:.1%} of the validation episodes{bias}"
+    as_finalist = f"{fmean(values):.1%} as a finalist"
+    if trial.number != winner.number:
+        return f"{as_finalist}, {trial.value:.1%} in the search"
+    if accuracies := winner_accuracy(study):
+        return f"{describe_accuracies(accuracies)}; {as_finalist}, {trial.value:.1%} in the search"
+    return f"{as_finalist}, {TOO_HIGH}; {trial.value:.1%} in the search"
+
+
+def describe_accuracies(accuracies: ClusterAccuracies) -> str:
+    """Return the unbiased accuracy of a winner as text, with its interval.
+
+    Args:
+        accuracies: from :func:`winner_accuracy`.
+    """
+    fits = format_fits(len(accuracies.accuracy_FC))
+    interval = format_interval(accuracy_interval(accuracies))
+    return (
+        f"{accuracies.mean:.1%} on validation drawings that chose nothing, {fits}; 95 % interval "
+        f"{interval}"
+    )
+
+
+def format_fits(n: int) -> str:
+    """Return of how many fits an accuracy is the mean, as text."""
+    return f"mean of {n} fits" if n > 1 else "one fit"

@@ -58,7 +58,7 @@ class TrialSummary:
         state: one of :data:`STATES`.
         value: validation accuracy in [0, 1]: of the best epoch, or of the last reported epoch of a
             pruned trial; None if nothing was reported.
-        fresh_values: accuracies of its fits as a finalist, with fresh seeds on fresh episodes.
+        finalist_values: accuracies of its fits as a finalist, with other seeds and episodes.
         cost: None until the fit has ended.
         reason: why the trial ended, as a sentence; empty before that.
         accuracies: validation accuracy by epoch, from 1.
@@ -72,7 +72,7 @@ class TrialSummary:
     number: int
     state: str
     value: float | None
-    fresh_values: tuple[float, ...]
+    finalist_values: tuple[float, ...]
     cost: TrialCost | None
     reason: str
     accuracies: dict[int, float]
@@ -83,29 +83,29 @@ class TrialSummary:
     retried_as: int | None
 
     @property
-    def fresh_value(self) -> float | None:
-        """Mean of :attr:`fresh_values`; None if the trial was no finalist."""
-        return fmean(self.fresh_values) if self.fresh_values else None
+    def finalist_value(self) -> float | None:
+        """Mean of :attr:`finalist_values`; None if the trial was no finalist."""
+        return fmean(self.finalist_values) if self.finalist_values else None
 
 
 def summarize_trials(study: Study) -> list[TrialSummary]:
     """Return the summary of every trial of a study, by number."""
-    retries, fresh = retry_numbers(study), finalist_accuracies(study)
+    retries, finalists = retry_numbers(study), finalist_accuracies(study)
     return [
-        summarize_trial(trial, retries, fresh.get(trial.number, ()))
+        summarize_trial(trial, retries, finalists.get(trial.number, ()))
         for trial in study.get_trials(deepcopy=False)
     ]
 
 
 def summarize_trial(
-    trial: FrozenTrial, retries: dict[int, int], fresh_values: Sequence[float] = ()
+    trial: FrozenTrial, retries: dict[int, int], finalist_values: Sequence[float] = ()
 ) -> TrialSummary:
     """Return the summary of a trial.
 
     Args:
         trial: trial of any state.
         retries: number of the retry by number of the retried trial, from :func:`retry_numbers`.
-        fresh_values: accuracies of the trial as a finalist, from :func:`finalist_accuracies`.
+        finalist_values: accuracies of the trial as a finalist, from :func:`finalist_accuracies`.
     """
     attributes = trial_attributes(trial)
     accuracies = dict(sorted(trial.intermediate_values.items()))
@@ -118,7 +118,7 @@ def summarize_trial(
         number=trial.number,
         state=state,
         value=value,
-        fresh_values=tuple(fresh_values),
+        finalist_values=tuple(finalist_values),
         cost=_cost(attributes),
         reason=NOT_STARTED if state == "pruned" and not accuracies else reason,
         accuracies=accuracies,

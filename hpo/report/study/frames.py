@@ -138,13 +138,20 @@ def finalist_frame(study: Study) -> pd.DataFrame:
 
     Returns:
         ``trial``, ``n`` (number of fits), ``mean``, ``sd`` (sample standard deviation), ``lowest``
-        and ``highest`` accuracy on fresh episodes; no rows if no finalists were fitted.
+        and ``highest`` accuracy as finalists; no rows if no finalists were fitted.
     """
     rows = [
-        (s.number, len(s.fresh_values), s.fresh_value, values.std(), values.min(), values.max())
+        (
+            s.number,
+            len(s.finalist_values),
+            s.finalist_value,
+            values.std(),
+            values.min(),
+            values.max(),
+        )
         for s in summarize_trials(study)
-        if s.fresh_values
-        for values in [pd.Series(s.fresh_values)]
+        if s.finalist_values
+        for values in [pd.Series(s.finalist_values)]
     ]
     frame = pd.DataFrame(rows, columns=["trial", "n", "mean", "sd", "lowest", "highest"])
     return frame.sort_values("mean", ascending=False, ignore_index=True)

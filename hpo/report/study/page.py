@@ -28,10 +28,7 @@ def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
         study: study with any number of trials.
         url: database address; it is shown without password and folders.
     """
-    lead = [
-        "All accuracies are on the validation alphabets; the test alphabets were not used. "
-        "Intervals over the episodes are slightly too narrow, because episodes share drawings."
-    ]
+    lead = ["All accuracies are on the validation alphabets; the test alphabets were not used."]
     if caveat := data_caveat(str(stored_settings(study).get("data"))):
         lead.append(caveat)
     frame = frames.trial_frame(study)
@@ -78,7 +75,7 @@ def history_sections(
         ),
         Section(
             "Training time",
-            "By state of the trials. Finalists are the best trials, fitted with fresh seeds.",
+            "By state of the trials. Finalists are the best trials, refitted with new seeds.",
             figures=[history_plots.cost_plot(costs)],
         ),
     ]
@@ -138,8 +135,8 @@ def contour_section(frame: pd.DataFrame, x: str, y: str, log: set[str]) -> Secti
 def best_trial_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
     """Return the sections on the best trials."""
     note = (
-        "“Fresh value”: mean (lowest–highest) accuracy of a finalist's fits with fresh seeds on "
-        "fresh validation episodes."
+        "“As a finalist”: mean (lowest–highest) accuracy of its fits with new seeds on new "
+        "validation episodes. The highest mean chose the winner, so it is too high on average."
     )
     pareto = history_plots.pareto_plot(frames.pareto_frame(frame))
     return [

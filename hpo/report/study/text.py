@@ -8,30 +8,17 @@ from optuna.study import Study
 
 from data.text import redact_storage
 from hpo.report.study import frames
-from hpo.search.finalists import winning_trial
+from hpo.search.winner import describe_accuracies, format_fits, winner_accuracy, winning_trial
 from hpo.study.open import IDENTITY, N_EPISODES
 from hpo.study.trials import best_trials, summarize_trials
-from model.evaluate import wilson_interval
 from model.schema import upgrade
 
 N_BEST_SHOWN = 10
-# Validation episodes per alphabet of Omniglot; studies before 0.5.0 did not store their number.
-EPISODES_PER_ALPHABET = {"dense": 480, "paper": 32}
-INTERVAL = "95% interval over the episodes"
 
 
 def stored_settings(study: Study) -> dict[str, Any]:
     """Return the settings of a study; empty if run_study.py did not create it."""
     return dict(upgrade("identity", study.user_attrs.get(IDENTITY, {})).get("settings", {}))
-
-
-def count_validation_episodes(study: Study) -> int:
-    """Return the number of validation episodes on which each trial of a study was evaluated."""
-    identity = study.user_attrs.get(IDENTITY, {})
-    kind, alphabets = stored_settings(study).get("validation"), identity.get("val_alphabets", [])
-    return (
-        study.user_attrs.get(N_EPISODES) or EPISODES_PER_ALPHABET[str(kind)] * len(alphabets) or 1
-    )
 
 
 def study_headline(study: Study) -> str:
@@ -42,21 +29,17 @@ def study_headline(study: Study) -> str:
     summary = summarize_trials(study)[(winner or best[0]).number]
     if summary.state == "diverged":
         return "No fit has learned anything yet: all complete trials have diverged."
-    n_episodes = count_validation_episodes(study)
-    if winner is None or summary.fresh_value is None:
-        low, high = wilson_interval(summary.value or 0.0, n_episodes)
+    if winner is None or summary.finalist_value is None:
         return (
-            f"Best so far: trial {summary.number} with {summary.value:.1%} validation accuracy "
-            f"({INTERVAL} {low:.1%} to {high:.1%}; optimistically biased: the highest of many "
-            "noisy values)."
+            f"Best so far: trial {summary.number} with {summary.value:.1%} validation accuracy. "
+            "This is too high on average: it is the highest of many noisy values."
         )
-    low, high = wilson_interval(summary.fresh_value, n_episodes)
-    values = summary.fresh_values
-    fits = f"mean of {len(values)} fits from {min(values):.1%} to {max(values):.1%}"
+    if accuracies := winner_accuracy(study):
+        return f"Winner: trial {summary.number} with {describe_accuracies(accuracies)}."
     return (
-        f"Winner: trial {summary.number} with {summary.fresh_value:.1%} accuracy on fresh "
-        f"validation episodes, {fits if len(values) > 1 else 'one fit'} ({INTERVAL} {low:.1%} to "
-        f"{high:.1%})."
+        f"Winner: trial {summary.number} with {summary.finalist_value:.1%} as a finalist, "
+        f"{format_fits(len(summary.finalist_values))}. This is too high on average: it is the "
+        "highest of several means. No unbiased accuracy was measured."
     )
 
 
@@ -88,6 +71,7 @@ def study_facts(study: Study, frame: pd.DataFrame, seconds: float, url: str) -> 
         "study": study.study_name,
         "storage": redact_storage(url),
         "settings": " · ".join(settings),
+        "validation": f"{study.user_attrs.get(N_EPISODES, '?')} different episodes",
         "data": f"digest {str(identity.get('data_digest', '?'))[:12]}",
         "training alphabets": ", ".join(identity.get("train_alphabets", [])),
         "validation alphabets": ", ".join(identity.get("val_alphabets", [])),
@@ -110,14 +94,14 @@ def best_table(study: Study, frame: pd.DataFrame) -> list[list[str]]:
     best = frames.best_rows(frame, share=0, at_least=N_BEST_SHOWN)
     if best.empty:
         return []
-    fresh = {
+    as_finalist = {
         row.trial: f"{row.mean:.1%} ({row.lowest:.1%}–{row.highest:.1%})"
         for row in frames.finalist_frame(study).itertuples()
     }
     rows = [
         ["trial", *map(str, best["trial"])],
         ["value", *(f"{value:.1%}" for value in best["value"])],
-        ["fresh value", *(fresh.get(number, "–") for number in best["trial"])],
+        ["as a finalist", *(as_finalist.get(number, "–") for number in best["trial"])],
         ["epochs", *map(str, best["n_epochs"])],
         ["training (s)", *(f"{seconds:.0f}" for seconds in best["seconds"])],
         ["embedding an image (MFLOP)", *(f"{flops / 1e6:.1f}" for flops in best["flops"])],
