@@ -23,9 +23,9 @@ from data.episodes import Dataset, Episodes, max_n_way, random_episodes
 from data.errors import InputError
 from data.files import safe_name
 from data.folder_split import ClassKey, assign_alphabets, part_from_name, require_enough_images
+from data.image_files import find_images
 from data.images import (
     border_brightness,
-    find_images,
     pad_to_square,
     read_brightness,
     read_colours,

@@ -1,10 +1,9 @@
-"""Finds and reads image files of many formats; the files are not trusted.
+"""Reads image files of many formats; the files are not trusted.
 
 Array suffixes: H W pixels.
 """
 
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,51 +11,12 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from data.errors import InputError
+from data.image_files import image_formats, needs_pillow_heif
 
 MAX_PIXELS = 80_000_000  # per image; a photograph has about 12 to 50 million
-# Formats that Pillow decodes itself: PostScript, for example, would start a program.
-IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM")
-SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff"),
-    *(".webp", ".bmp", ".pbm", ".pgm", ".ppm"),
-)
 WHITE_LEVELS = (1.0, 255.0, 65535.0)  # possible values of white in integer and float images
 
 FloatImage = npt.NDArray[np.float32]
-
-
-def find_images(folder: Path) -> list[Path]:
-    """Return all files under a folder that have the suffix of an image, sorted by path.
-
-    Hidden files and folders are left out; symbolic links are followed.
-
-    Raises:
-        InputError: there is no image, or a folder cannot be read.
-    """
-    try:
-        candidates = sorted(p for p in _visible_files(folder) if p.suffix.lower() in SUFFIXES)
-        images = [path for path in candidates if path.is_file()]
-    except OSError as error:
-        raise InputError(f"{folder} cannot be read ({error}). Check its permissions.") from error
-    if not images:
-        raise InputError(f"{folder} must contain images, but has none. Name another folder.")
-    return images
-
-
-def expand_folders(paths: Iterable[Path]) -> list[Path]:
-    """Return the paths with each folder replaced by the images under it.
-
-    Raises:
-        InputError: a path does not exist or is a device, or a folder has no image.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise InputError(f"{path} does not exist. Correct the path.")
-        if not (path.is_dir() or path.is_file()):
-            raise InputError(f"{path} is neither a file nor a folder. Correct the path.")
-        files += find_images(path) if path.is_dir() else [path]
-    return files
 
 
 def read_brightness(path: Path) -> FloatImage:
@@ -137,7 +97,7 @@ def border_brightness(image_HW: FloatImage) -> float:
 
 def _read_image(path: Path, convert: Callable[[Image.Image], FloatImage]) -> FloatImage:
     try:
-        with Image.open(path, formats=IMAGE_FORMATS) as image:
+        with Image.open(path, formats=image_formats()) as image:
             if image.width * image.height > MAX_PIXELS:  # checked before pixels are decoded
                 raise Image.DecompressionBombError
             return convert(ImageOps.exif_transpose(image))
@@ -146,30 +106,8 @@ def _read_image(path: Path, convert: Callable[[Image.Image], FloatImage]) -> Flo
             f"An image must have at most {MAX_PIXELS:,} pixels, but {path} has more. Scale it down."
         ) from error
     except Exception as error:  # decoders raise any exception on corrupt bytes
+        install = "Install pillow-heif (uv sync --extra heic)"
+        repair = install if needs_pillow_heif(path) else "Remove it"
         raise InputError(
-            f"{path} is not a readable image ({error}). Remove it, or save it as PNG."
+            f"{path} is not a readable image ({error}). {repair}, or save it as PNG."
         ) from error
-
-
-def _visible_files(folder: Path) -> Iterator[Path]:
-    """Yield all files under a folder that are not hidden.
-
-    Raises:
-        OSError: a folder cannot be read.
-    """
-
-    def raise_error(error: OSError) -> None:
-        raise error
-
-    for name, folders, files in os.walk(folder, onerror=raise_error, followlinks=True):
-        parent = Path(name)
-        visible = [parent / name for name in folders if not name.startswith(".")]
-        folders[:] = [path.name for path in visible if not _is_cyclic_link(path)]
-        yield from (parent / name for name in files if not name.startswith("."))
-
-
-def _is_cyclic_link(path: Path) -> bool:
-    """Return whether a path is a link to one of its own parents, even through other links."""
-    return path.is_symlink() and any(
-        parent.resolve().is_relative_to(path.resolve()) for parent in path.parents
-    )

@@ -13,6 +13,7 @@ from data.drawings import FULL_SIZE
 from data.episodes import Dataset
 from data.errors import InputError
 from data.files import safe_name
+from data.image_files import find_images
 from data.image_folder import (
     FOLDER_VERSION,
     ImageFolder,
@@ -21,7 +22,6 @@ from data.image_folder import (
     parse_dataset_name,
     read_image_folder,
 )
-from data.images import find_images
 from data.paths import VAR
 
 ALL_RUNS = ("one-shot-classification/all_runs.zip", "e8996daecdf12afeeb4a53a179f06b19")  # md5

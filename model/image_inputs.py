@@ -13,8 +13,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from data.errors import InputError
+from data.image_files import expand_folders, find_images
 from data.image_folder import parse_dataset_name, read_square_image
-from data.images import expand_folders, find_images, read_brightness
+from data.images import read_brightness
 from data.preparation import Preparation, prepare_drawing
 
 MAX_THREADS = 4  # each may hold a large photograph

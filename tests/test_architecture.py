@@ -46,6 +46,7 @@ ONLY_IN = {
 }
 # Function-level imports: of libraries that are large or optional, or of a module that imports them.
 LAZY = {
+    "data.image_files": {"pillow_heif"},
     "data.load": {"torchvision.datasets", "torchvision.datasets.utils"},
     "data.mnist": {"torchvision.datasets"},
     "model.tensorboard_log": {"torch.utils.tensorboard"},

@@ -33,6 +33,7 @@ COMMAND = re.compile(r"(?:^|`|\$ |exec )(uv run \w[\w/]*\.py[^`\n]*)", re.MULTIL
 COMMENT = re.compile(r"\s{3,}|  #")  # what follows a command in a code block
 MODULE = r"`((?:data|model|hpo|docs|benchmarks|tests|results)/[\w/.-]*)`"
 PLACEHOLDER = re.compile(r"[…{}\[\]]")  # a command with one shows a form, not an example
+UNTESTED = ("pillow-heif",)  # not in the dev group
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -197,5 +198,5 @@ def test_the_tested_versions_satisfy_the_requirements() -> None:
     for extra in project["project"]["optional-dependencies"].values():
         texts += extra
     for requirement in map(Requirement, texts):
-        if requirement.name != project["project"]["name"]:
+        if requirement.name not in (project["project"]["name"], *UNTESTED):
             assert requirement.specifier.contains(versions[requirement.name], prereleases=True)

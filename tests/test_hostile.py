@@ -19,7 +19,7 @@ import hpo.runtime.worker
 from data.episodes import Dataset
 from data.errors import InputError
 from data.files import write_atomically
-from data.images import expand_folders
+from data.image_files import expand_folders
 from data.load import cache_path
 from data.omniglot import read_drawings_and_runs
 from data.paths import PRETRAINED, VAR

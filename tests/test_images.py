@@ -1,7 +1,6 @@
 """Images of many formats are read; files that are not images are refused."""
 
 import io
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -12,7 +11,7 @@ from PIL import Image
 from strokes import Array, near, overlap, stroke
 
 from data.errors import InputError
-from data.images import expand_folders, find_images, read_brightness, read_colours
+from data.images import read_brightness, read_colours
 from data.preparation import Preparation, prepare_drawing
 
 PLAIN = Preparation()
@@ -34,6 +33,7 @@ def as_mode(image: Array, mode: str) -> Image.Image:
     [
         *((m, "png") for m in ("1", "L", "P", "RGB", "RGBA", "LA", "I;16")),
         *((("CMYK", "tiff"), ("F", "tiff"), ("RGB", "jpg"), ("P", "gif"), ("RGB", "webp"))),
+        *((("RGB", "avif"), ("L", "jp2"), ("L", "sgi"), ("RGB", "jfif"))),
     ],
 )
 def test_every_image_format_gives_the_same_drawing(mode: str, suffix: str, tmp_path: Path) -> None:
@@ -119,46 +119,6 @@ def test_a_file_that_is_not_an_image_is_refused_by_name(
     with pytest.raises(InputError, match=r"a\.png") as error:
         read_brightness(tmp_path / "a.png")
     assert message in str(error.value)
-
-
-def test_links_are_followed_except_cyclic_ones(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere/1.png").write_bytes(valid_png())
-    (tmp_path / "data/a").mkdir(parents=True)
-    (tmp_path / "data/b").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "data/a/back").symlink_to(tmp_path / "data")
-    assert find_images(tmp_path / "data") == [tmp_path / "data/b/1.png"]
-    (tmp_path / "elsewhere/cycle").symlink_to(tmp_path / "data")
-    assert find_images(tmp_path / "data") == [tmp_path / "data/b/1.png"]
-
-
-def test_a_folder_is_replaced_by_its_images(tmp_path: Path) -> None:
-    (tmp_path / "b").mkdir()
-    (tmp_path / ".cache").mkdir()
-    for name in ("b/1.png", "a.PNG", ".hidden.png", ".cache/1.png", "notes.txt", "paper.pdf"):
-        (tmp_path / name).write_bytes(valid_png())
-    assert [p.name for p in find_images(tmp_path)] == ["a.PNG", "1.png"]
-    assert expand_folders([tmp_path / "a.PNG"]) == [tmp_path / "a.PNG"]
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="empty must contain images"):
-        find_images(tmp_path / "empty")
-    with pytest.raises(InputError, match=r"nowhere\.png does not exist"):
-        expand_folders([tmp_path / "nowhere.png"])
-
-
-def test_a_device_and_an_unreadable_folder_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(InputError, match=r"pipe\.png is neither"):
-        expand_folders([tmp_path / "pipe.png"])
-
-    def refuse(path: str) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "scandir", refuse)  # the tests may run as root
-    with pytest.raises(InputError, match="permissions"):
-        find_images(tmp_path)
 
 
 def test_colours_are_read_on_white(tmp_path: Path) -> None:

@@ -1,0 +1,186 @@
+"""Finds the image files of a folder by their content, and counts what is left out."""
+
+import importlib.util
+import os
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from data.errors import InputError
+
+# Formats with a signature that Pillow decodes itself: PostScript, for example, would start a
+# program. The most frequent ones come first: Pillow loads its other decoders when it needs one.
+IMAGE_FORMATS = (
+    *("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM"),
+    *("AVIF", "JPEG2000", "ICO", "PSD", "QOI", "SGI", "SUN", "DDS"),
+)
+# Files with these suffixes are images without a look at their content; damaged ones are refused.
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff"),
+    *(".webp", ".bmp", ".pbm", ".pgm", ".ppm"),
+)
+SYSTEM_FOLDERS = ("@eadir", "#recycle", "@recycle", "$recycle.bin", "lost+found", "__macosx")
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+IMAGE, FOLDER, DEAD_LINK = "image", "folder", "dead link"
+HEIC = "HEIC (uv sync --extra heic reads them)"
+
+
+@dataclass(frozen=True)
+class FolderScan:
+    """The images of a folder and its subfolders, and what is left out.
+
+    Args:
+        images: files of the images, sorted by path.
+        left_out: number of other files and folders, by kind: the suffix, hidden, …
+        empty: topmost subfolders without an image.
+    """
+
+    images: list[Path]
+    left_out: dict[str, int]
+    empty: list[Path]
+
+    def describe_left_out(self) -> str:
+        """Return what is left out as text; empty if nothing is."""
+        kinds = sorted(self.left_out.items(), key=lambda kind: (-kind[1], kind[0]))
+        return ", ".join(f"{n} {kind}" for kind, n in kinds)
+
+
+@cache
+def image_formats() -> tuple[str, ...]:
+    """Return the formats that are read, with HEIC if ``pillow-heif`` is installed."""
+    if importlib.util.find_spec("pillow_heif") is None:
+        return IMAGE_FORMATS
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return (*IMAGE_FORMATS, "HEIF")
+
+
+def needs_pillow_heif(path: Path) -> bool:
+    """Return whether a file has the signature of HEIC, but ``pillow-heif`` is not installed."""
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(12)
+        is_heif = head[4:8] == b"ftyp" and head[8:] in HEIF_BRANDS
+        return is_heif and "HEIF" not in image_formats()
+    return False
+
+
+def scan_folder(folder: Path) -> FolderScan:
+    """Return the images under a folder and the number of files and folders that are left out.
+
+    Hidden files and folders and the folders of file servers are left out; links are followed.
+
+    Raises:
+        InputError: a link leads to nothing, or a folder or file cannot be read.
+    """
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    try:
+        _walk(folder, found)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({error}). Check its permissions.") from error
+    images, folders, dead = (sorted(found.pop(k, [])) for k in (IMAGE, FOLDER, DEAD_LINK))
+    if dead:
+        raise InputError(
+            f"Links must lead to a file or folder, but {len(dead)} under {folder} do not; the "
+            f"first is {dead[0]}. Restore what they name, or remove them."
+        )
+    left_out = {kind: len(paths) for kind, paths in found.items()}
+    return FolderScan(images, left_out, _empty_folders(folder, folders, images))
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Return all images under a folder, sorted by path; see :func:`scan_folder`.
+
+    Raises:
+        InputError: there is no image, a link leads to nothing, or a folder cannot be read.
+    """
+    scan = scan_folder(folder)
+    if not scan.images:
+        left_out = f" (left out: {scan.describe_left_out()})" if scan.left_out else ""
+        raise InputError(
+            f"{folder} must contain images, but has none{left_out}. Name another folder."
+        )
+    return scan.images
+
+
+def expand_folders(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths with each folder replaced by the images under it.
+
+    Raises:
+        InputError: a path does not exist or is a device, or a folder has no image.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path} does not exist. Correct the path.")
+        if not (path.is_dir() or path.is_file()):
+            raise InputError(f"{path} is neither a file nor a folder. Correct the path.")
+        files += find_images(path) if path.is_dir() else [path]
+    return files
+
+
+def _walk(folder: Path, found: defaultdict[str, list[Path]]) -> None:
+    """Add the path of everything under a folder to the list of its kind."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = folder / entry.name
+            kind = _kind(entry, path)
+            found[kind].append(path)
+            if kind == FOLDER:
+                _walk(path, found)
+
+
+def _kind(entry: os.DirEntry[str], path: Path) -> str:
+    """Return ``IMAGE``, ``FOLDER`` or ``DEAD_LINK``, or the kind of what is left out."""
+    if entry.name.startswith("."):
+        return "hidden"
+    is_link = entry.is_symlink()
+    target = path if is_link else entry  # Path.is_dir also accepts a link to itself
+    if target.is_file():
+        return IMAGE if entry.name.lower().endswith(SUFFIXES) else _kind_by_content(path)
+    if target.is_dir():
+        if entry.name.casefold() in SYSTEM_FOLDERS:
+            return f"{entry.name} (system folder)"
+        return "cyclic link" if is_link and _is_cyclic_link(path) else FOLDER
+    return DEAD_LINK if is_link and not path.exists() else "device"
+
+
+def _empty_folders(root: Path, folders: list[Path], images: list[Path]) -> list[Path]:
+    """Return the topmost folders under ``root`` that have no image, in their subfolders neither."""
+    full = {root}
+    for folder in {image.parent for image in images}:
+        full |= {folder, *folder.parents}
+    return [folder for folder in folders if folder not in full and folder.parent in full]
+
+
+def _kind_by_content(path: Path) -> str:
+    """Return ``IMAGE``, or the kind of a file that is not an image or cannot be decoded."""
+    status = path.stat()
+    if _has_image_header(path, status.st_size, status.st_mtime_ns):
+        return IMAGE
+    return HEIC if needs_pillow_heif(path) else path.suffix.lower() or "without suffix"
+
+
+@lru_cache(maxsize=1 << 20)
+def _has_image_header(path: Path, size: int, mtime_ns: int) -> bool:
+    """Return whether a file begins like an image; size and time identify its content."""
+    with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
+        try:
+            with Image.open(file, formats=image_formats()):
+                return True
+        except Image.DecompressionBombError:
+            return True  # reading it reports its size
+        except (UnidentifiedImageError, ValueError, OSError, EOFError, KeyError):
+            return False
+
+
+def _is_cyclic_link(path: Path) -> bool:
+    """Return whether a path is a link to one of its own parents, even through other links."""
+    target = path.resolve()
+    return any(parent.resolve().is_relative_to(target) for parent in path.parents)
