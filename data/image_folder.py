@@ -92,25 +92,38 @@ def inspect_folder(root: Path, split_by: str | None, colour: bool) -> ImageFolde
     Raises:
         InputError: the folder has no images in subfolders.
     """
-    groups = {class_of_file(root, file)[0] for file in find_images(root)}
+    groups = {group for group, _ in classes_of_files(root, find_images(root)).values()}
     has_groups = len(groups) >= MIN_GROUPS or any(map(part_from_name, groups))
     by_class = split_by == "class" or (split_by is None and not has_groups)
     return ImageFolder(base_dataset_name(root), by_class, colour)
 
 
-def class_of_file(root: Path, file: Path) -> ClassKey:
-    """Return group and class of an image; the group is ``""`` if there is none.
+def classes_of_files(root: Path, files: Sequence[Path]) -> dict[Path, ClassKey]:
+    """Return group and class of every image; the group is ``""`` if there is none.
+
+    Args:
+        root: path of the image folder.
+        files: all images, sorted by path.
 
     Raises:
-        InputError: the image is not in a subfolder.
+        InputError: an image is directly in ``root``, or next to folders of images.
     """
-    folders = file.relative_to(root).parts[:-1]
-    if not folders:
+    parents = [file.parent for file in files]
+    folders = dict(zip(reversed(parents), reversed(files), strict=True))  # the first image of each
+    if root in folders:
         raise InputError(
-            f"Images must be in folders group/class or class, but {file.name} is directly in "
-            f"{root}. Move it into the folder of its class."
+            f"Images must be in folders group/class or class, but {folders[root].name} is directly "
+            f"in {root}. Move it into the folder of its class."
         )
-    return (folders[0], "/".join(folders[1:])) if len(folders) > 1 else ("", folders[0])
+    for folder in sorted(folders):
+        if mixed := next((parent for parent in folder.parents if parent in folders), None):
+            raise InputError(
+                f"A folder must hold either images or folders of images, but {mixed} holds "
+                f"{folders[mixed].name} and {folder.relative_to(mixed)}/. Move its images into a "
+                f"folder of their own, or move {folder.relative_to(mixed)}/ out of it."
+            )
+    class_of = {folder: _class_of_folder(folder.relative_to(root)) for folder in folders}
+    return {file: class_of[parent] for file, parent in zip(files, parents, strict=True)}
 
 
 def read_square_image(path: Path, image_size: int, *, colour: bool) -> Tensor:
@@ -163,7 +176,7 @@ def read_image_folder(root: Path, folder: ImageFolder, image_size: int) -> Datas
     Raises:
         InputError: there are too few groups, classes or images, or an image is not readable.
     """
-    class_of = {file: class_of_file(root, file) for file in find_images(root)}
+    class_of = classes_of_files(root, find_images(root))
     n_images = Counter(class_of.values())
     alphabet = assign_alphabets(sorted(n_images), by_class=folder.by_class)
     require_enough_images(n_images, alphabet)
@@ -196,3 +209,8 @@ def fixed_test_episodes(drawings: Drawings) -> Episodes:
     n_blocks = math.ceil(MIN_TEST_EPISODES / (n_way * len(names)))
     episodes = random_episodes(test, n_way=n_way, n_blocks=n_blocks)
     return episodes.reindex(drawings.positions(names))
+
+
+def _class_of_folder(folder: Path) -> ClassKey:
+    group, *rest = folder.parts
+    return (group, "/".join(rest)) if rest else ("", group)

@@ -1,5 +1,6 @@
 """Folders of one's own images as data sets."""
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -185,6 +186,22 @@ def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
     Image.new("L", (9, 9)).save(tmp_path / "loose.png")
     with pytest.raises(InputError, match=r"loose\.png"):
         resolve_dataset_name("omniglot", tmp_path, None, False)
+
+
+@pytest.mark.parametrize("groups", [[""], ["g1", "g2", "g3"]])
+def test_a_folder_that_holds_images_and_folders_is_refused(
+    groups: list[str], tmp_path: Path
+) -> None:
+    root = write_image_folder(tmp_path / "x", groups, n_classes=3, n_images=2)
+    mixed = root / groups[-1] / "corners04"
+    (mixed / "old").mkdir()
+    shutil.copy(mixed / "0.jpg", mixed / "old")
+    with pytest.raises(InputError, match=r"corners04 holds 0\.jpg and old/\. Move"):
+        inspect_folder(root, "class", False)
+    (mixed / "old/0.jpg").unlink()
+    assert inspect_folder(root, "class", False).by_class
+    (mixed / "old/notes.txt").write_text("a folder without images")
+    assert inspect_folder(root, "class", False).by_class
 
 
 def test_options_of_an_image_folder_need_one(tmp_path: Path) -> None:
