@@ -9,6 +9,7 @@ Tensor suffixes: N images, H W pixels.
 import hashlib
 import math
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from data.images import (
     resize_longer_side,
 )
 
-FOLDER_VERSION = 2  # incremented when the pixels, the split or the episodes change
+FOLDER_VERSION = 2  # incremented when pixels, names, split or episodes change
 MIN_GROUPS = 3
 MIN_TEST_EPISODES = 400
 
@@ -76,7 +77,7 @@ def base_dataset_name(root: Path) -> str:
     Args:
         root: path of the image folder.
     """
-    name = safe_name(root.resolve().name).replace("+", "_") or "images"
+    name = safe_name(_composed(root.resolve().name)).replace("+", "_") or "images"
     return name if parse_dataset_name(name) else f"{name}-images"
 
 
@@ -160,7 +161,7 @@ def folder_digest(root: Path, files: Sequence[Path], alphabets: Sequence[str]) -
     digest = hashlib.sha256()
     for file, alphabet in zip(files, alphabets, strict=True):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
-        line = f"{alphabet}\n{file.relative_to(root).as_posix()}\n{content}\n"
+        line = f"{alphabet}\n{_composed(file.relative_to(root).as_posix())}\n{content}\n"
         digest.update(os.fsencode(line))
     return digest.hexdigest()
 
@@ -180,7 +181,7 @@ def read_image_folder(root: Path, folder: ImageFolder, image_size: int) -> Datas
     n_images = Counter(class_of.values())
     alphabet = assign_alphabets(sorted(n_images), by_class=folder.by_class)
     require_enough_images(n_images, alphabet)
-    files = sorted(class_of, key=lambda file: (alphabet[class_of[file]], class_of[file], file))
+    files = sorted(class_of, key=lambda f: (alphabet[class_of[f]], class_of[f], _composed(f.name)))
     file_alphabets = [alphabet[class_of[file]] for file in files]
     alphabets, alphabet_N = np.unique(file_alphabets, return_inverse=True)
     classes = dict.fromkeys(class_of[file] for file in files)
@@ -212,5 +213,10 @@ def fixed_test_episodes(drawings: Drawings) -> Episodes:
 
 
 def _class_of_folder(folder: Path) -> ClassKey:
-    group, *rest = folder.parts
+    group, *rest = map(_composed, folder.parts)
     return (group, "/".join(rest)) if rest else ("", group)
+
+
+def _composed(name: str) -> str:
+    """Return a name with composed characters (NFC), because some systems decompose them."""
+    return unicodedata.normalize("NFC", name)

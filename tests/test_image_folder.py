@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 import torch
@@ -202,6 +203,20 @@ def test_a_folder_that_holds_images_and_folders_is_refused(
     assert inspect_folder(root, "class", False).by_class
     (mixed / "old/notes.txt").write_text("a folder without images")
     assert inspect_folder(root, "class", False).by_class
+
+
+def test_composed_and_decomposed_names_are_the_same_data(tmp_path: Path) -> None:
+    sets = []
+    for form in ("NFC", "NFD"):
+        root = write_image_folder(tmp_path / form / normalize(form, "Wörter"), [""], n_images=2)
+        for i, folder in enumerate(sorted(root.iterdir())):
+            (folder / "1.png").rename(folder / normalize(form, "é1.png"))
+            folder.rename(root / normalize(form, f"{'ñáåö'[i % 4]}{i}"))
+        sets.append(read(root).drawings)
+    nfc, nfd = sets
+    assert nfc.name == nfd.name == "Wörter+class"
+    assert nfc.digest == nfd.digest
+    assert torch.equal(nfc.images_NHW, nfd.images_NHW)
 
 
 def test_options_of_an_image_folder_need_one(tmp_path: Path) -> None:
