@@ -27,17 +27,32 @@ DRAWING_PATH = re.compile(r"([^/]+)/(character\d+)/\d+_(\d\d)\.png$")
 RUN_PATH = re.compile(
     r"(run\d\d/(?:class_labels\.txt|test/item\d\d\.png|training/class\d\d\.png))$"
 )
+RUN_FILES = ("class_labels.txt", "training/class01.png")  # a damaged run may have lost one
+# Folders of the archives in the root, and in the root of torchvision or the official repository.
+LAYOUTS = (
+    "",
+    "omniglot-py",
+    "python",
+    "python/one-shot-classification",
+    "one-shot-classification",
+)
+REPOSITORY = "https://github.com/brendenlake/omniglot"
+OMNIGLOT_URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
+URL_FOLDERS = {"all_runs": "one-shot-classification/"}  # of archives in a subfolder
 MAX_FILE_BYTES = 1 << 20  # a drawing has about 250 bytes
 
 
 def find_archives(root: Path) -> list[Path]:
-    """Return the zips and folders directly under ``root`` that may hold a part of Omniglot."""
-    bases = [base for base in (root, root / "omniglot-py") if base.is_dir()]
+    """Return the zips and folders that may hold a part of Omniglot.
+
+    They are directly under ``root``, or where torchvision or the official repository puts them.
+    """
+    bases = [base for base in (root / name for name in LAYOUTS) if base.is_dir()]
     entries = [path for base in bases for path in sorted(base.iterdir())]
     return [
         path
         for path in entries
-        if (path.is_dir() and (path.name in ARCHIVES or re.fullmatch(r"run\d\d", path.name)))
+        if (path.is_dir() and (path.name in ARCHIVES or _is_lake_run(path)))
         or (path.is_file() and path.suffix == ".zip")
     ]
 
@@ -48,6 +63,17 @@ def contains_omniglot(root: Path) -> bool:
         path.is_dir() or path.stem in ARCHIVES or _is_omniglot_zip(path)
         for path in find_archives(root)
     )
+
+
+def archive_url(name: str) -> str:
+    """Return the address of one of the ``ARCHIVES``."""
+    return f"{OMNIGLOT_URL}/{URL_FOLDERS.get(name, '')}{name}.zip"
+
+
+def archive_folder(root: Path) -> Path:
+    """Return the folder under ``root`` where a missing archive belongs: that of the others."""
+    found = find_archives(root)
+    return found[0].parent if found else root
 
 
 def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -103,6 +129,12 @@ def decode_drawing(content: bytes, name: str) -> Bitmap:
             f"is {size[0]}×{size[1]} of mode '{mode}'. Unpack its archive again."
         )
     return np.where(pixels == 0, 255, 0).astype(np.uint8)
+
+
+def _is_lake_run(folder: Path) -> bool:
+    """Return whether a folder is one of Lake's runs, not a group of the user that is called so."""
+    is_named_so = re.fullmatch(r"run\d\d", folder.name) is not None
+    return is_named_so and any((folder / name).is_file() for name in RUN_FILES)
 
 
 def _is_omniglot_zip(path: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from data import cache, glyphs, omniglot
-from data.archive import ARCHIVES, contains_omniglot, find_archives
+from data.archive import ARCHIVES, archive_url, contains_omniglot, find_archives
 from data.drawings import FULL_SIZE
 from data.episodes import Dataset
 from data.errors import InputError
@@ -24,7 +24,7 @@ from data.image_folder import (
 )
 from data.paths import VAR
 
-ALL_RUNS = ("one-shot-classification/all_runs.zip", "e8996daecdf12afeeb4a53a179f06b19")  # md5
+ALL_RUNS_MD5 = "e8996daecdf12afeeb4a53a179f06b19"  # torchvision knows those of the others
 
 
 def find_data_root(data_root: Path | None) -> Path:
@@ -49,17 +49,16 @@ def download_omniglot(root: Path) -> None:
     from torchvision.datasets import Omniglot
     from torchvision.datasets.utils import download_url
 
-    prefix, md5s = Omniglot.download_url_prefix, Omniglot.zips_md5
-    archives = {f"{prefix}/{name}.zip": md5s[name] for name in ARCHIVES if name in md5s}
-    archives[f"{prefix}/{ALL_RUNS[0]}"] = ALL_RUNS[1]
+    md5s = {**Omniglot.zips_md5, "all_runs": ALL_RUNS_MD5}
     missing = missing_archives(root)
-    for url, md5 in archives.items():
-        if Path(url).stem not in missing:
+    for name in ARCHIVES:
+        if name not in missing:
             continue
+        url = archive_url(name)
         try:
             root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=root) as folder:
-                download_url(url, folder, md5=md5)
+                download_url(url, folder, md5=md5s[name])
                 for file in Path(folder).iterdir():
                     file.replace(root / file.name)
         except (OSError, RuntimeError) as error:

@@ -10,8 +10,11 @@ import torch
 from data.alphabets import OMNIGLOT
 from data.archive import (
     DRAWING_PATH,
+    REPOSITORY,
     RUN_PATH,
     Bitmap,
+    archive_folder,
+    archive_url,
     decode_drawing,
     find_archives,
     read_archive,
@@ -35,9 +38,15 @@ def read_omniglot(root: Path) -> Dataset:
     if not bitmaps:
         raise InputError(
             f"{root} must contain Omniglot, but has no drawing of it. Put images_background, "
-            "images_evaluation and all_runs there, as zips or folders, or name another --data-root."
+            f"images_evaluation and all_runs from {REPOSITORY} into {archive_folder(root)}, as "
+            "zips or folders, or name another --data-root."
         )
     require_all_drawings(bitmaps, root)
+    if not run_files:
+        raise InputError(
+            f"{root} must contain Lake's official runs, but has none. Download "
+            f"{archive_url('all_runs')} into {archive_folder(root)}."
+        )
     drawings = stack_drawings(bitmaps)
     return Dataset(drawings, official_episodes(run_files, drawings))
 
@@ -71,8 +80,8 @@ def require_all_drawings(bitmaps: dict[DrawingKey, Bitmap], root: Path) -> None:
             if n_drawings[alphabet] != n_characters * N_DRAWERS:
                 raise InputError(
                     f"Alphabet '{alphabet}' of {archive} must have {n_characters} × {N_DRAWERS} "
-                    f"drawings, but {n_drawings[alphabet]} were found under {root}. Put the whole "
-                    f"{archive}.zip, or all of its folders, there."
+                    f"drawings, but {n_drawings[alphabet]} were found under {root}. Download "
+                    f"{archive_url(archive)} into {archive_folder(root)}."
                 )
 
 
@@ -112,11 +121,6 @@ def official_episodes(run_files: dict[str, bytes], drawings: Drawings) -> Episod
 
     Source: Koch 2015 §4.2; Lake et al. 2015, one-shot classification.
     """
-    if not run_files:
-        raise InputError(
-            "Lake's official runs are missing. Put all_runs, as a zip or folder, next to the "
-            "drawings."
-        )
     position_of: dict[bytes, int] = {
         drawings.images_NHW[i].numpy().tobytes(): i
         for i in drawings.positions(OMNIGLOT["test"]).tolist()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from data import cache, files, load
-from data.archive import ARCHIVES
+from data.archive import ARCHIVES, OMNIGLOT_URL, archive_url
 from data.episodes import Dataset
 from data.errors import InputError
 from data.glyphs import make_glyphs
@@ -32,7 +32,7 @@ def torchvision(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         raise URLError("no route to host")
 
     md5s = {"images_background": "1", "images_evaluation": "2", "images_background_small1": "3"}
-    omniglot = SimpleNamespace(download_url_prefix="https://omniglot", zips_md5=md5s)
+    omniglot = SimpleNamespace(zips_md5=md5s)
     utils = SimpleNamespace(download_url=fail)
     monkeypatch.setitem(sys.modules, "torchvision.datasets", SimpleNamespace(Omniglot=omniglot))
     monkeypatch.setitem(sys.modules, "torchvision.datasets.utils", utils)
@@ -170,8 +170,8 @@ def test_only_missing_archives_are_downloaded(in_tmp: Path, torchvision: SimpleN
     (in_tmp / "var" / "images_background").mkdir(parents=True)
     load.download_omniglot(in_tmp / "var")
     assert downloads == [
-        ("https://omniglot/images_evaluation.zip", "2"),
-        (f"https://omniglot/{load.ALL_RUNS[0]}", load.ALL_RUNS[1]),
+        (archive_url("images_evaluation"), "2"),
+        (archive_url("all_runs"), load.ALL_RUNS_MD5),
     ]
     assert not load.missing_archives(in_tmp / "var")
 
@@ -181,7 +181,7 @@ def test_torchvision_has_the_address_and_md5_of_the_archives() -> None:
     from torchvision.datasets import Omniglot
 
     assert {*ARCHIVES} - {"all_runs"} <= Omniglot.zips_md5.keys()
-    assert Omniglot.download_url_prefix.startswith("https://")
+    assert Omniglot.download_url_prefix == OMNIGLOT_URL
 
 
 def test_a_given_data_root_without_omniglot_is_refused(in_tmp: Path) -> None:

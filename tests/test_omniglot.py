@@ -1,6 +1,7 @@
 """A miniature Omniglot, written by the tests: three alphabets, two official runs, 3-way."""
 
 import io
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from shapes import write_image_folder
 
 from data.alphabets import OMNIGLOT
+from data.archive import archive_url
 from data.errors import InputError
+from data.load import resolve_dataset_name
 from data.omniglot import read_omniglot
 
 N_WAY, N_RUNS = 3, 2
@@ -110,6 +114,45 @@ def test_zips_give_the_same_data_as_folders(root: Path, tmp_path: Path) -> None:
     assert unpacked.drawings.digest == zipped.drawings.digest
     assert torch.equal(unpacked.drawings.images_NHW, zipped.drawings.images_NHW)
     assert torch.equal(unpacked.official.query_RQ, zipped.official.query_RQ)
+
+
+def zip_folder(folder: Path, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    shutil.make_archive(str(file.with_suffix("")), "zip", folder.parent, folder.name)
+
+
+@pytest.mark.parametrize("start", ["repository", "repository/python"])
+def test_the_tree_of_the_official_repository_is_read(
+    start: str, root: Path, tmp_path: Path
+) -> None:
+    python = tmp_path / "repository/python"
+    for folder in root.iterdir():
+        subfolder = "one-shot-classification" if folder.name == "all_runs" else ""
+        zip_folder(folder, python / subfolder / f"{folder.name}.zip")
+    Image.new("L", (9, 9)).save(python / "demo_strokes.png")
+    assert resolve_dataset_name("omniglot", tmp_path / start, None, False) == "omniglot"
+    dataset = read_omniglot(tmp_path / start)
+    assert dataset.drawings.digest == read_omniglot(root).drawings.digest
+    assert len(dataset.official.target_RQ) == N_RUNS
+
+
+def test_torchvisions_folder_says_what_is_missing_and_where(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "torchvision/omniglot-py"
+    zip_folder(root / "images_background", folder / "images_background.zip")
+    with pytest.raises(InputError, match=rf"/images_evaluation\.zip into {folder}\."):
+        read_omniglot(folder.parent)
+    zip_folder(root / "images_evaluation", folder / "images_evaluation.zip")
+    with pytest.raises(InputError, match=rf"runs.*{archive_url('all_runs')} into {folder}\."):
+        read_omniglot(folder.parent)
+    zip_folder(root / "all_runs", folder / "all_runs.zip")
+    assert len(read_omniglot(folder.parent).drawings) == 160
+
+
+def test_only_runs_of_omniglot_are_omniglot(root: Path, tmp_path: Path) -> None:
+    groups = ["run01", "run02", "run03"]
+    mine = write_image_folder(tmp_path / "sessions", groups, n_classes=2, n_images=2)
+    assert resolve_dataset_name("omniglot", mine, None, False) == "sessions"
+    assert resolve_dataset_name("omniglot", root / "all_runs", None, False) == "omniglot"
 
 
 def test_a_folder_without_omniglot_is_refused(tmp_path: Path) -> None:
