@@ -20,12 +20,19 @@ import torch
 from torch import Tensor
 
 from data.drawings import Drawings
+from data.duplicates import (
+    first_copies,
+    merge_equal_names,
+    pixel_hash,
+    require_separate_parts,
+)
 from data.episodes import Dataset, Episodes, max_n_way, random_episodes
 from data.errors import InputError
 from data.files import safe_name
 from data.folder_split import ClassKey, assign_alphabets, part_from_name, require_enough_images
 from data.image_files import find_images
 from data.images import (
+    FloatImage,
     border_brightness,
     pad_to_square,
     read_brightness,
@@ -46,16 +53,19 @@ class ImageFolder:
         folder: name of the folder.
         by_class: whether classes are assigned to train, val and test; otherwise groups are.
         colour: whether images keep their colours.
+        distinct: whether only one copy of each image is read.
     """
 
     folder: str
     by_class: bool
     colour: bool
+    distinct: bool = False
 
     @property
     def name(self) -> str:
         """The data set's name."""
-        return self.folder + "+class" * self.by_class + "+colour" * self.colour
+        options = {"class": self.by_class, "colour": self.colour, "distinct": self.distinct}
+        return "+".join([self.folder, *(name for name, chosen in options.items() if chosen)])
 
     @property
     def channels(self) -> int:
@@ -68,7 +78,7 @@ def parse_dataset_name(name: str) -> ImageFolder | None:
     if name in ("omniglot", "glyphs", "mnist"):
         return None
     folder, *options = name.split("+")
-    return ImageFolder(folder, "class" in options, "colour" in options)
+    return ImageFolder(folder, *(name in options for name in ("class", "colour", "distinct")))
 
 
 def base_dataset_name(root: Path) -> str:
@@ -81,7 +91,9 @@ def base_dataset_name(root: Path) -> str:
     return name if parse_dataset_name(name) else f"{name}-images"
 
 
-def inspect_folder(root: Path, split_by: str | None, colour: bool) -> ImageFolder:
+def inspect_folder(
+    root: Path, split_by: str | None, colour: bool, distinct: bool = False
+) -> ImageFolder:
     """Return how an image folder is read.
 
     Args:
@@ -89,6 +101,7 @@ def inspect_folder(root: Path, split_by: str | None, colour: bool) -> ImageFolde
         split_by: ``"group"`` or ``"class"``; None chooses groups if there are at least
             ``MIN_GROUPS`` or if they are named train, val and test, otherwise classes.
         colour: whether images keep their colours.
+        distinct: whether only one copy of each image is read.
 
     Raises:
         InputError: the folder has no images in subfolders.
@@ -96,7 +109,7 @@ def inspect_folder(root: Path, split_by: str | None, colour: bool) -> ImageFolde
     groups = {group for group, _ in classes_of_files(root, find_images(root)).values()}
     has_groups = len(groups) >= MIN_GROUPS or any(map(part_from_name, groups))
     by_class = split_by == "class" or (split_by is None and not has_groups)
-    return ImageFolder(base_dataset_name(root), by_class, colour)
+    return ImageFolder(base_dataset_name(root), by_class, colour, distinct)
 
 
 def classes_of_files(root: Path, files: Sequence[Path]) -> dict[Path, ClassKey]:
@@ -127,24 +140,31 @@ def classes_of_files(root: Path, files: Sequence[Path]) -> dict[Path, ClassKey]:
     return {file: class_of[parent] for file, parent in zip(files, parents, strict=True)}
 
 
-def read_square_image(path: Path, image_size: int, *, colour: bool) -> Tensor:
-    """Return an image as uint8, H×W or 3×H×W, centred on a square.
+def read_planes(path: Path, *, colour: bool) -> list[FloatImage]:
+    """Return the pixels of an image, one or three planes of H×W float32 in [0, 1].
 
-    A grey image with a light border is inverted, so that paper is 0 and ink 255 (Deviation D8).
+    A grey image with a light border is inverted, so that paper is 0 and ink 1 (Deviation D8).
 
     Args:
         path: file of the image.
-        image_size: height and width of the square in pixels.
         colour: whether the image keeps its colours.
 
     Raises:
         InputError: the file is not a readable image.
     """
     if colour:
-        planes = list(np.moveaxis(read_colours(path), -1, 0))
-    else:
-        grey = read_brightness(path)
-        planes = [1 - grey if border_brightness(grey) > 0.5 else grey]
+        return list(np.moveaxis(read_colours(path), -1, 0))
+    grey = read_brightness(path)
+    return [1 - grey if border_brightness(grey) > 0.5 else grey]
+
+
+def centre_on_square(planes: Sequence[FloatImage], image_size: int) -> Tensor:
+    """Return an image as uint8, H×W or 3×H×W, centred on a square.
+
+    Args:
+        planes: from :func:`read_planes`.
+        image_size: height and width of the square in pixels.
+    """
     squares = [pad_to_square(resize_longer_side(plane, image_size)) for plane in planes]
     square = torch.from_numpy(np.stack(squares))
     return square.clamp(0, 1).mul(255).round().to(torch.uint8).squeeze(0)
@@ -178,15 +198,20 @@ def read_image_folder(root: Path, folder: ImageFolder, image_size: int) -> Datas
         InputError: there are too few groups, classes or images, or an image is not readable.
     """
     class_of = classes_of_files(root, find_images(root))
+    if folder.by_class:
+        class_of = merge_equal_names(class_of)
     n_images = Counter(class_of.values())
     alphabet = assign_alphabets(sorted(n_images), by_class=folder.by_class)
     require_enough_images(n_images, alphabet)
     files = sorted(class_of, key=lambda f: (alphabet[class_of[f]], class_of[f], _composed(f.name)))
+    files, images = _read_images(files, [alphabet[class_of[f]] for f in files], folder, image_size)
+    n_images = Counter(dict.fromkeys(n_images, 0))
+    n_images.update(class_of[file] for file in files)
+    require_enough_images(n_images, alphabet)
     file_alphabets = [alphabet[class_of[file]] for file in files]
     alphabets, alphabet_N = np.unique(file_alphabets, return_inverse=True)
     classes = dict.fromkeys(class_of[file] for file in files)
     number = {key: i for i, key in enumerate(classes)}
-    images = [read_square_image(file, image_size, colour=folder.colour) for file in files]
     drawings = Drawings(
         name=folder.name,
         digest=folder_digest(root, files, file_alphabets),
@@ -197,6 +222,32 @@ def read_image_folder(root: Path, folder: ImageFolder, image_size: int) -> Datas
         drawer_N=torch.cat([torch.arange(n_images[key]) for key in classes]),
     )
     return Dataset(drawings, fixed_test_episodes(drawings))
+
+
+def _read_images(
+    files: Sequence[Path], alphabets: Sequence[str], folder: ImageFolder, image_size: int
+) -> tuple[list[Path], list[Tensor]]:
+    """Return the images at one size and their files, without copies if the folder is distinct.
+
+    Args:
+        files: all images.
+        alphabets: alphabet of each image, which begins with its part.
+        folder: how to read them.
+        image_size: height and width in pixels.
+
+    Raises:
+        InputError: an image is not readable, or in two parts.
+    """
+    images, hashes = [], []
+    for file in files:
+        planes = read_planes(file, colour=folder.colour)
+        hashes.append(pixel_hash(planes))
+        images.append(centre_on_square(planes, image_size))
+    if not folder.distinct:
+        require_separate_parts(files, hashes, [name.split("/")[0] for name in alphabets])
+        return [*files], images
+    positions = first_copies(hashes)
+    return [files[i] for i in positions], [images[i] for i in positions]
 
 
 def fixed_test_episodes(drawings: Drawings) -> Episodes:

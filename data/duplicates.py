@@ -1,0 +1,84 @@
+"""Images that occur several times in an image folder, and classes with equal names.
+
+Two files are the same image if their pixels are equal, whatever their names and formats.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from data.errors import InputError
+from data.folder_split import ClassKey
+
+
+def pixel_hash(planes: Sequence[npt.NDArray[np.float32]]) -> bytes:
+    """Return a hash of the size and the pixels of an image.
+
+    Args:
+        planes: float32, H×W each.
+    """
+    digest = hashlib.blake2b(repr(planes[0].shape).encode(), digest_size=16)
+    for plane in planes:
+        digest.update(np.ascontiguousarray(plane).tobytes())
+    return digest.digest()
+
+
+def first_copies(hashes: Sequence[bytes]) -> list[int]:
+    """Return the positions of the images that are not copies of an earlier one."""
+    return sorted({content: i for i, content in reversed([*enumerate(hashes)])}.values())
+
+
+def require_separate_parts(
+    files: Sequence[Path], hashes: Sequence[bytes], parts: Sequence[str]
+) -> None:
+    """Raise InputError if an image is in two of train, val and test.
+
+    Args:
+        files: file of each image.
+        hashes: hash of each image, from :func:`pixel_hash`.
+        parts: part of each image.
+
+    Raises:
+        InputError: an image is in two parts; the message names both files.
+    """
+    first: dict[bytes, int] = {}
+    leaks = []
+    for i, content in enumerate(hashes):
+        j = first.setdefault(content, i)
+        if parts[i] != parts[j]:
+            leaks.append((files[j], files[i]))
+    if leaks:
+        one, other = leaks[0]
+        raise InputError(
+            "An image must be in only one of train, val and test, but "
+            f"{len(leaks)} are in two; the first is {one}, which is the same as {other}. Remove "
+            "one of them, or use --drop-duplicates to keep one copy of each image."
+        )
+
+
+def recurring_names(classes: Sequence[ClassKey]) -> list[str]:
+    """Return the names of the classes that are in several groups, sorted."""
+    groups: defaultdict[str, set[str]] = defaultdict(set)
+    for group, name in classes:
+        groups[name].add(group)
+    return sorted(name for name, names in groups.items() if len(names) > 1)
+
+
+def merge_equal_names(class_of: dict[Path, ClassKey]) -> dict[Path, ClassKey]:
+    """Return the class of every image, with classes of one name in several groups as one class.
+
+    Args:
+        class_of: group and class of every image.
+
+    Returns:
+        The same classes; a merged class has the group ``""``.
+    """
+    merged = set(recurring_names([*class_of.values()]))
+    return {
+        file: ("", name) if name in merged else (group, name)
+        for file, (group, name) in class_of.items()
+    }
