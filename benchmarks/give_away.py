@@ -18,6 +18,7 @@ from hpo.refit.result import RESULT_FILE, RetrainResult
 from hpo.refit.retrain import log_test_evaluation
 from model.checkpoint import load_network, save_network
 from model.device import choose_compute
+from model.intervals import ClusterAccuracies, accuracy_interval, format_interval
 from model.metrics import evaluate_network
 
 FOLDER = Path(__file__).parents[1] / "results" / "pretrained"
@@ -87,7 +88,8 @@ def card(scores: dict[str, Any]) -> str:
         f"{facts['seed']}: the best of its seeds on validation.",
         "",
         f"**Scores.** {official['accuracy']:.1%} of Lake's official 400 trials (95 % interval "
-        f"{low:.1%} to {high:.1%}), {scores['random_episodes']['20']:.1%} of random 20-way "
+        f"{alphabet_interval(official)}; Wilson interval over the 400 trials {low:.1%} to "
+        f"{high:.1%}), {scores['random_episodes']['20']:.1%} of random 20-way "
         f"episodes within the test alphabets, {scores['validation_accuracy']:.1%} of the "
         f"validation episodes, {scores['verification']['test_accuracy']:.1%} of test pairs at "
         f"logit {scores['verification']['threshold']:.2f}.",
@@ -100,6 +102,12 @@ def card(scores: dict[str, Any]) -> str:
             twenty = f"{ways['20']:.1%}" if "20" in ways else "–"
             lines.append(f"| {name} | {part} | {ways['5']:.1%} | {twenty} |")
     return "\n".join([*lines, "", "**Limits.**", "", LIMITS, ""])
+
+
+def alphabet_interval(official: dict[str, Any]) -> str:
+    """Return the interval of the official accuracy over its ten alphabets of 40 trials each."""
+    accuracies = [[*official["per_alphabet"].values()]]
+    return format_interval(accuracy_interval(ClusterAccuracies("alphabet", accuracies, [40] * 10)))
 
 
 def main() -> None:
