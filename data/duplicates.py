@@ -3,28 +3,12 @@
 Two files are the same image if their pixels are equal, whatever their names and formats.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from data.errors import InputError
 from data.folder_split import ClassKey
-
-
-def pixel_hash(planes: Sequence[npt.NDArray[np.float32]]) -> bytes:
-    """Return a hash of the size and the pixels of an image.
-
-    Args:
-        planes: float32, H×W each.
-    """
-    digest = hashlib.blake2b(repr(planes[0].shape).encode(), digest_size=16)
-    for plane in planes:
-        digest.update(np.ascontiguousarray(plane).tobytes())
-    return digest.digest()
 
 
 def first_copies(hashes: Sequence[bytes]) -> list[int]:
@@ -39,7 +23,7 @@ def require_separate_parts(
 
     Args:
         files: file of each image.
-        hashes: hash of each image, from :func:`pixel_hash`.
+        hashes: hash of each image, from :func:`data.images.read_square_images`.
         parts: part of each image.
 
     Raises:

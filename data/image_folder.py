@@ -23,7 +23,6 @@ from data.drawings import Drawings
 from data.duplicates import (
     first_copies,
     merge_equal_names,
-    pixel_hash,
     require_separate_parts,
 )
 from data.episodes import Dataset, Episodes, max_n_way, random_episodes
@@ -31,16 +30,9 @@ from data.errors import InputError
 from data.files import safe_name
 from data.folder_split import ClassKey, assign_alphabets, part_from_name, require_enough_images
 from data.image_files import find_images
-from data.images import (
-    FloatImage,
-    border_brightness,
-    pad_to_square,
-    read_brightness,
-    read_colours,
-    resize_longer_side,
-)
+from data.images import read_square_images
 
-FOLDER_VERSION = 2  # incremented when pixels, names, split or episodes change
+FOLDER_VERSION = 3  # incremented when pixels, names, split or episodes change
 MIN_GROUPS = 3
 MIN_TEST_EPISODES = 400
 
@@ -140,36 +132,6 @@ def classes_of_files(root: Path, files: Sequence[Path]) -> dict[Path, ClassKey]:
     return {file: class_of[parent] for file, parent in zip(files, parents, strict=True)}
 
 
-def read_planes(path: Path, *, colour: bool) -> list[FloatImage]:
-    """Return the pixels of an image, one or three planes of H×W float32 in [0, 1].
-
-    A grey image with a light border is inverted, so that paper is 0 and ink 1 (Deviation D8).
-
-    Args:
-        path: file of the image.
-        colour: whether the image keeps its colours.
-
-    Raises:
-        InputError: the file is not a readable image.
-    """
-    if colour:
-        return list(np.moveaxis(read_colours(path), -1, 0))
-    grey = read_brightness(path)
-    return [1 - grey if border_brightness(grey) > 0.5 else grey]
-
-
-def centre_on_square(planes: Sequence[FloatImage], image_size: int) -> Tensor:
-    """Return an image as uint8, H×W or 3×H×W, centred on a square.
-
-    Args:
-        planes: from :func:`read_planes`.
-        image_size: height and width of the square in pixels.
-    """
-    squares = [pad_to_square(resize_longer_side(plane, image_size)) for plane in planes]
-    square = torch.from_numpy(np.stack(squares))
-    return square.clamp(0, 1).mul(255).round().to(torch.uint8).squeeze(0)
-
-
 def folder_digest(root: Path, files: Sequence[Path], alphabets: Sequence[str]) -> str:
     """Return the SHA-256 of all names, contents and alphabets, which identifies the data set.
 
@@ -238,11 +200,7 @@ def _read_images(
     Raises:
         InputError: an image is not readable, or in two parts.
     """
-    images, hashes = [], []
-    for file in files:
-        planes = read_planes(file, colour=folder.colour)
-        hashes.append(pixel_hash(planes))
-        images.append(centre_on_square(planes, image_size))
+    images, hashes = read_square_images(files, image_size, colour=folder.colour)
     if not folder.distinct:
         require_separate_parts(files, hashes, [name.split("/")[0] for name in alphabets])
         return [*files], images

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from data.errors import InputError
 from data.image_files import expand_folders, find_images
-from data.image_folder import centre_on_square, parse_dataset_name, read_planes
-from data.images import read_brightness
+from data.image_folder import parse_dataset_name
+from data.images import read_brightness, read_square_image
 from data.preparation import Preparation, prepare_drawing
 
 MAX_THREADS = 4  # each may hold a large photograph
@@ -84,7 +84,7 @@ def image_reader(data: str, image_size: int, preparation: Preparation) -> Callab
                 f"The network was trained on unprepared images of '{data}', so that --invert, "
                 "--no-binarize and --no-preprocess do not apply. Leave them out."
             )
-        return lambda file: centre_on_square(read_planes(file, colour=folder.colour), image_size)
+        return lambda file: read_square_image(file, image_size, colour=folder.colour)
     return lambda file: prepare_drawing(read_brightness(file), preparation, str(file))
 
 

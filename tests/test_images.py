@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image
 from strokes import Array, near, overlap, stroke
 
 from data.errors import InputError
-from data.images import read_brightness, read_colours
+from data.images import read_brightness, read_image, read_square_images
 from data.preparation import Preparation, prepare_drawing
 
 PLAIN = Preparation()
@@ -125,6 +126,62 @@ def test_colours_are_read_on_white(tmp_path: Path) -> None:
     image = Image.new("RGBA", (2, 1), (255, 0, 51, 255))
     image.putpixel((1, 0), (0, 0, 0, 0))
     image.save(tmp_path / "a.png")
-    colours = read_colours(tmp_path / "a.png")
+    colours, ranges = read_image(tmp_path / "a.png", colour=True)
+    assert ranges == {}
     assert colours.dtype == np.float32
     assert colours.tolist() == [[[1, 0, pytest.approx(0.2)], [1, 1, 1]]]
+
+
+def save_values(path: Path, white: float, dtype: str) -> Path:
+    """Write a gradient from 0 to ``white``."""
+    values = np.linspace(0, 1, 256, dtype=np.float64).reshape(16, 16) * white
+    Image.fromarray(values.astype(dtype)).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("white", "dtype", "suffix"),
+    [
+        *((1023, "uint16", "png"), (4095, "uint16", "png"), (65535, "uint16", "png")),
+        *((4095, "int32", "tiff"), (1.0, "float32", "tiff"), (0.25, "float32", "tiff")),
+        *((255.0, "float32", "tiff"), (7.0, "float32", "tiff")),
+    ],
+)
+@pytest.mark.parametrize("colour", [False, True])
+def test_values_are_scaled_by_the_range_that_is_used(
+    white: float, dtype: str, suffix: str, colour: bool, tmp_path: Path
+) -> None:
+    path = save_values(tmp_path / f"a.{suffix}", white, dtype)
+    expected = np.linspace(0, 1, 256).reshape(16, 16)
+    pixels, ranges = read_image(path, colour=colour)
+    assert list(ranges.values()) == [(0, white)]
+    for plane in pixels.transpose(2, 0, 1) if colour else [pixels]:
+        np.testing.assert_allclose(plane, expected, atol=2e-3)
+
+
+def test_negative_values_are_darker_than_zero(tmp_path: Path) -> None:
+    values = np.array([[-1, 0, 1]], dtype=np.float32)
+    Image.fromarray(values).save(tmp_path / "a.tiff")
+    assert read_brightness(tmp_path / "a.tiff").tolist() == [[0, 0.5, 1]]
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_all_images_of_a_set_have_one_range(
+    colour: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whites = {"dark": 1000, "light": 4000, "lightest": 4095}
+    paths = [save_values(tmp_path / f"{name}.png", w, "uint16") for name, w in whites.items()]
+    paths.append(tmp_path / "bytes.png")
+    Image.new("L", (16, 16), 100).save(paths[-1])
+    opened: list[str] = []
+    real_open = Image.open
+
+    def count(path: Path, **options: Any) -> Image.Image:
+        opened.append(path.stem)
+        return real_open(path, **options)
+
+    monkeypatch.setattr(Image, "open", count)
+    images = read_square_images(paths, 16, colour=colour)
+    lightest = [int(image.max()) for image in images]
+    assert lightest == [62, 249, 255, 100]
+    assert opened == [*whites, "bytes", "dark"]  # only the dark one is read again
