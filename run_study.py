@@ -8,7 +8,14 @@ import time
 
 from hpo.cli.entry_point import run_command, warn_if_untested_system
 from hpo.cli.flags import add_data_and_device, add_storage, add_tensorboard, parse_args
-from hpo.cli.study_flags import add_budget, add_finalists, add_search, add_task, add_workers
+from hpo.cli.study_flags import (
+    add_budget,
+    add_finalists,
+    add_inspection,
+    add_search,
+    add_task,
+    add_workers,
+)
 from hpo.runtime.processes import start_forkserver
 
 
@@ -23,6 +30,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of the study and its fits (default: %(default)s)"
     )
+    add_inspection(parser)
     add_budget(parser)
     add_finalists(parser)
     add_workers(parser)
@@ -39,16 +47,32 @@ def main() -> None:
     warn_if_untested_system()
     start_forkserver()
     # Imports come after parsing: --help and a wrong flag need not wait for torch and optuna.
-    from hpo.cli.study import make_launcher, make_run_config, print_start, print_summary, stop_study
+    from data.pictures import write_preview
+    from hpo.cli.study import (
+        load_study_data,
+        make_launcher,
+        make_run_config,
+        print_start,
+        print_summary,
+        stop_study,
+    )
     from hpo.dashboard.updates import DashboardUpdates
     from hpo.runtime.supervisor import run_study
 
     if args.stop:
         stop_study(args)
         return
-    run = make_run_config(args)
-    launcher = make_launcher(args)
-    print_start(run)
+    drawings = load_study_data(args)
+    run = make_run_config(args, drawings.name)
+    launcher = None if args.dry_run else make_launcher(args)
+    print_start(run, drawings)
+    if args.preview:
+        write_preview(args.preview, drawings)
+        print(f"preview  {args.preview}")
+    if launcher is None:
+        print("Nothing was trained. Run the same command without --dry-run to start.")
+        return
+    del drawings  # the workers read their own
     study = run_study(run, launcher, [DashboardUpdates])
     print_summary(study, run, time.monotonic() - start_time)
 

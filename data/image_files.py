@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from data.errors import InputError
+from data.text import make_printable
 
 # Formats with a signature that Pillow decodes itself: PostScript, for example, would start a
 # program. The most frequent ones come first: Pillow loads its other decoders when it needs one.
@@ -28,6 +29,8 @@ SUFFIXES = (
 SYSTEM_FOLDERS = ("@eadir", "#recycle", "@recycle", "$recycle.bin", "lost+found", "__macosx")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 IMAGE, FOLDER, DEAD_LINK = "image", "folder", "dead link"
+HIDDEN, SYSTEM_FOLDER = "hidden", "(system folder)"
+MAX_NAMES = 5  # of folders without an image
 HEIC = "HEIC (uv sync --extra heic reads them)"
 
 
@@ -38,17 +41,29 @@ class FolderScan:
     Args:
         images: files of the images, sorted by path.
         left_out: number of other files and folders, by kind: the suffix, hidden, …
-        empty: topmost subfolders without an image.
+        empty: topmost subfolders without an image, relative to the folder.
     """
 
     images: list[Path]
     left_out: dict[str, int]
     empty: list[Path]
 
-    def describe_left_out(self) -> str:
-        """Return what is left out as text; empty if nothing is."""
+    def notes(self) -> list[str]:
+        """Return what is left out, and which subfolders have no image, as short texts."""
         kinds = sorted(self.left_out.items(), key=lambda kind: (-kind[1], kind[0]))
-        return ", ".join(f"{n} {kind}" for kind, n in kinds)
+        left_out = ", ".join(f"{n:,} {kind}" for kind, n in kinds)
+        names = ", ".join(folder.as_posix() for folder in self.empty[:MAX_NAMES])
+        more = f" and {len(self.empty) - MAX_NAMES:,} more" if len(self.empty) > MAX_NAMES else ""
+        return [
+            *([f"left out: {left_out}"] if left_out else []),
+            *([f"folders without an image: {names}{more}"] if names else []),
+        ]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether only hidden files and system folders are left out, and no subfolder is empty."""
+        hidden = (kind == HIDDEN or kind.endswith(SYSTEM_FOLDER) for kind in self.left_out)
+        return all(hidden) and not self.empty
 
 
 @cache
@@ -94,18 +109,25 @@ def scan_folder(folder: Path) -> FolderScan:
     return FolderScan(images, left_out, _empty_folders(folder, folders, images))
 
 
-def find_images(folder: Path) -> list[Path]:
+def find_images(folder: Path, *, warn: bool = False) -> list[Path]:
     """Return all images under a folder, sorted by path; see :func:`scan_folder`.
+
+    Args:
+        folder: folder to search.
+        warn: whether to warn if files are left out that are neither hidden nor a system's.
 
     Raises:
         InputError: there is no image, a link leads to nothing, or a folder cannot be read.
     """
     scan = scan_folder(folder)
+    notes = " · ".join(scan.notes())
     if not scan.images:
-        left_out = f" (left out: {scan.describe_left_out()})" if scan.left_out else ""
         raise InputError(
-            f"{folder} must contain images, but has none{left_out}. Name another folder."
+            f"{folder} must contain images, but has none{notes and f' ({notes})'}. Name another "
+            "folder."
         )
+    if warn and not scan.is_complete:
+        warnings.warn(make_printable(f"{folder}: {notes}"), stacklevel=2)
     return scan.images
 
 
@@ -114,6 +136,9 @@ def expand_folders(paths: Iterable[Path]) -> list[Path]:
 
     Raises:
         InputError: a path does not exist or is a device, or a folder has no image.
+
+    Warns:
+        UserWarning: a folder contains files that are not images.
     """
     files: list[Path] = []
     for path in paths:
@@ -121,7 +146,7 @@ def expand_folders(paths: Iterable[Path]) -> list[Path]:
             raise InputError(f"{path} does not exist. Correct the path.")
         if not (path.is_dir() or path.is_file()):
             raise InputError(f"{path} is neither a file nor a folder. Correct the path.")
-        files += find_images(path) if path.is_dir() else [path]
+        files += find_images(path, warn=True) if path.is_dir() else [path]
     return files
 
 
@@ -139,14 +164,14 @@ def _walk(folder: Path, found: defaultdict[str, list[Path]]) -> None:
 def _kind(entry: os.DirEntry[str], path: Path) -> str:
     """Return ``IMAGE``, ``FOLDER`` or ``DEAD_LINK``, or the kind of what is left out."""
     if entry.name.startswith("."):
-        return "hidden"
+        return HIDDEN
     is_link = entry.is_symlink()
     target = path if is_link else entry  # Path.is_dir also accepts a link to itself
     if target.is_file():
         return IMAGE if entry.name.lower().endswith(SUFFIXES) else _kind_by_content(path)
     if target.is_dir():
         if entry.name.casefold() in SYSTEM_FOLDERS:
-            return f"{entry.name} (system folder)"
+            return f"{entry.name} {SYSTEM_FOLDER}"
         return "cyclic link" if is_link and _is_cyclic_link(path) else FOLDER
     return DEAD_LINK if is_link and not path.exists() else "device"
 
@@ -156,7 +181,8 @@ def _empty_folders(root: Path, folders: list[Path], images: list[Path]) -> list[
     full = {root}
     for folder in {image.parent for image in images}:
         full |= {folder, *folder.parents}
-    return [folder for folder in folders if folder not in full and folder.parent in full]
+    empty = (folder for folder in folders if folder not in full and folder.parent in full)
+    return [folder.relative_to(root) for folder in empty]
 
 
 def _kind_by_content(path: Path) -> str:

@@ -5,14 +5,20 @@ Tensor suffixes: N images, H W pixels.
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from data.drawings import Drawings
+from data.files import write_atomically
+from data.splits import alphabets_by_part
+
 PAPER, INK, GRID = 255, 0, 200  # grey levels
 LINE = (0, 114, 178)  # a blue that colour-blind readers can distinguish
+PREVIEW_CLASSES, PREVIEW_IMAGES = 4, 8  # classes of each part, images of each class
 GAP = 2  # pixels between two tiles
 
 
@@ -63,6 +69,27 @@ def tile_images(ink_NHW: Tensor, n_columns: int, zoom: int = 1) -> Image.Image:
         tile = to_image(ink_HW).resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
         sheet.paste(tile, (i % n_columns * step_x + GAP, i // n_columns * step_y + GAP))
     return sheet
+
+
+def write_preview(path: Path, drawings: Drawings) -> None:
+    """Write the first images of the first classes of each part as PNG, one row for each class.
+
+    Args:
+        path: file to write.
+        drawings: all drawings of a data set.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    rows = []
+    for names in alphabets_by_part(drawings).values():
+        part = drawings.subset(names)
+        for first, n in list(zip(part.first_C, part.count_C, strict=True))[:PREVIEW_CLASSES]:
+            images = part.images_NHW[first : first + n][:PREVIEW_IMAGES]
+            blank = images.new_zeros(PREVIEW_IMAGES - len(images), *images.shape[1:])
+            rows.append(torch.cat([images, blank]))
+    png = encode_png(tile_images(torch.cat(rows), PREVIEW_IMAGES, zoom=2))
+    write_atomically(path, lambda temporary: temporary.write_bytes(png))
 
 
 def stretch_contrast(filters_NHW: Tensor) -> Tensor:

@@ -126,7 +126,7 @@ def read_images(
 
 def _folder_classes(folder: Path) -> dict[str, list[Path]]:
     classes: dict[str, list[Path]] = {}
-    for file in find_images(folder):
+    for file in find_images(folder, warn=True):
         if file.parent != folder:
             classes.setdefault(file.parent.relative_to(folder).as_posix(), []).append(file)
         else:

@@ -14,6 +14,7 @@ from data import image_files
 from data.errors import InputError
 from data.image_files import expand_folders, find_images, image_formats, scan_folder
 from data.images import read_brightness
+from model.image_inputs import support_classes
 
 HEIC_HEAD = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 
@@ -52,8 +53,30 @@ def test_what_is_left_out_is_counted_by_kind(tmp_path: Path) -> None:
         **{"hidden": 1, ".txt": 2, ".eps": 1, "without suffix": 1},
         **{image_files.HEIC: 1, "cyclic link": 1, "device": 1},
     }
-    assert scan.describe_left_out().startswith("2 .txt, 1 .eps")
-    assert scan.empty == [tmp_path / "b"]
+    assert scan.empty == [Path("b")]
+    assert scan.notes()[0].startswith("left out: 2 .txt, 1 .eps")
+    assert scan.notes()[1].endswith(": b")
+    assert not scan.is_complete
+
+
+def test_only_some_folders_without_an_image_are_named(tmp_path: Path) -> None:
+    write_image(tmp_path / "a/1.png")
+    for i in range(9):
+        (tmp_path / f"b{i}").mkdir()
+    [note] = scan_folder(tmp_path).notes()
+    assert note.endswith(": b0, b1, b2, b3, b4 and 4 more")
+
+
+def test_folders_to_compare_warn_of_what_is_left_out(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "a/1.png")
+    (tmp_path / "a/.DS_Store").touch()
+    assert expand_folders([tmp_path]) == [path]
+    (tmp_path / "a/notes.txt").touch()
+    with pytest.warns(UserWarning, match=r"left out: 1 \.txt, 1 hidden"):
+        assert expand_folders([tmp_path]) == [path]
+    with pytest.warns(UserWarning, match=r"left out: 1 \.txt, 1 hidden"):
+        assert support_classes([tmp_path]) == {"a": [path]}
+    assert find_images(tmp_path) == [path]
 
 
 @pytest.mark.parametrize("name", ["@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "lost+found"])
@@ -61,7 +84,9 @@ def test_folders_of_file_servers_are_left_out(name: str, tmp_path: Path) -> None
     path = write_image(tmp_path / "a/1.png")
     write_image(tmp_path / "a" / name / "1.png/thumbnail.jpg", "JPEG")
     assert find_images(tmp_path) == [path]
-    assert scan_folder(tmp_path).left_out == {f"{name} (system folder)": 1}
+    scan = scan_folder(tmp_path)
+    assert scan.left_out == {f"{name} (system folder)": 1}
+    assert scan.is_complete
 
 
 @pytest.mark.parametrize("name", ["a/2.png", "c", "a/a"])
@@ -142,7 +167,6 @@ def test_a_folder_is_replaced_by_its_images(tmp_path: Path) -> None:
     (tmp_path / ".cache").mkdir()
     for name in ("b/1.png", "a.PNG", ".hidden.png", ".cache/1.png"):
         write_image(tmp_path / name)
-    (tmp_path / "notes.txt").write_text("BMP, PNG and GIF are formats")
     assert [p.name for p in find_images(tmp_path)] == ["a.PNG", "1.png"]
     assert expand_folders([tmp_path / "a.PNG"]) == [tmp_path / "a.PNG"]
     (tmp_path / "empty").mkdir()

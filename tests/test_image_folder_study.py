@@ -92,3 +92,53 @@ def test_a_study_of_an_image_folder_needs_that_folder(
     assert "official" not in output
     Image.new("L", (9, 9), 255).save(tmp_path / "shapes/corners03/1.png")
     assert "data" in fail("retrain_best.py", "--n-seeds", "1", "--data-root", "shapes")
+
+
+@pytest.mark.parametrize("groups", [[""], ["a", "b", "c"]])
+def test_a_dry_run_says_what_was_found_and_trains_nothing(
+    groups: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = write_image_folder(tmp_path / "shapes", groups, n_images=3)
+    (root / "notes.txt").touch()
+    (root / groups[0] / "corners99").mkdir()
+    flags = ["--data-root", "shapes", "--dry-run", "--preview", "first.png"]
+    assert run_in_process(tmp_path, monkeypatch, "run_study.py", *QUICK, *flags) is None
+    [data] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("data ")]
+    assert (
+        data.split(" · ")
+        == {
+            1: [
+                "data     shapes+class: 10 classes, 30 images",
+                "split by class: train 6 classes, 18 images; val 2 classes, 6 images; "
+                "test 2 classes, 6 images",
+                "left out: 1 .txt",
+                "folders without an image: corners99",
+            ],
+            3: [
+                "data     shapes: 3 groups, 30 classes, 90 images",
+                "split by group: train 1 group, 10 classes, 30 images; "
+                "val 1 group, 10 classes, 30 images; test 1 group, 10 classes, 30 images",
+                "left out: 1 .txt",
+                "folders without an image: a/corners99",
+            ],
+        }[len(groups)]
+    )
+    assert not (tmp_path / "study.db").exists()
+    assert [path.name for path in (tmp_path / "var").iterdir()] == ["cache"]
+    with Image.open(tmp_path / "first.png") as sheet:
+        n_classes = 4 + 2 + 2 if groups == [""] else 3 * 4
+        assert sheet.size == (8 * 42 + 2, n_classes * 42 + 2)  # tiles of 20 pixels, twice as large
+
+
+def test_groups_are_counted_if_classes_are_divided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_image_folder(tmp_path / "shapes", ["a", "b"], n_classes=5, n_images=2)
+    flags = ["--data-root", "shapes", "--dry-run", "--colour", "--preview", "nowhere/x/first.png"]
+    assert run_in_process(tmp_path, monkeypatch, "run_study.py", *QUICK, *flags) is None
+    output = capsys.readouterr().out
+    assert "shapes+class+colour: 2 groups, 10 classes, 20 images · split by class: " in output
+    assert (tmp_path / "nowhere/x/first.png").exists()

@@ -13,7 +13,6 @@ from made_studies import mixed, trial
 from made_studies import study as made_study
 from tiny import TINY
 
-import hpo.cli.study
 from data.episodes import Dataset
 from data.errors import InputError
 from hpo.cli.study import (
@@ -54,14 +53,11 @@ def finished(tmp_path: Path) -> tuple[optuna.Study, RunConfig]:
     return study, replace(RUN, budget=Budget(3), var=tmp_path)
 
 
-def test_the_flags_become_a_run_configuration(
-    packed: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hpo.cli.study, "load_dataset", lambda *args: packed)
+def test_the_flags_become_a_run_configuration() -> None:
     flags = ["--data", "glyphs", "--image-size", "20", "--search", "units", "lr", "--sampler", "gp"]
     flags += ["--time-budget", "2h", "--heartbeat", "90s", "--checkpoint-interval", "0"]
     flags += ["--finalists", "2", "--keep-networks", "7", "--n-trials", "4", "--workers", "3"]
-    run = make_run_config(parsed(*flags))
+    run = make_run_config(parsed(*flags), "glyphs")
     assert run.settings.data == "glyphs"
     assert run.settings.search == ("lr", "units")
     assert run.settings.pruner == "none", "the Gaussian process cannot use pruned trials"
@@ -93,15 +89,16 @@ def test_stop_asks_the_processes_of_the_latest_study(
 
 
 def test_the_start_names_study_settings_and_data_but_no_password(
-    capsys: pytest.CaptureFixture[str],
+    packed: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_start(replace(RUN, storage="postgresql://me:secret@host/db"))
+    print_start(replace(RUN, storage="postgresql://me:secret@host/db"), packed.drawings)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "study    glyphs-35-episode-lr-units in postgresql://me:***@host/db"
     assert lines[1].startswith("settings data glyphs · image_size 35 · ")
     assert " · search lr units · " in lines[1]
-    assert lines[2].startswith("note     ")
-    assert len(lines) == 3
+    assert lines[2].startswith("data     glyphs: 8 alphabets, ")
+    assert lines[3].startswith("note     ")
+    assert len(lines) == 4
 
 
 def test_the_summary_of_a_finished_study_shows_finalists_and_winner(

@@ -13,8 +13,9 @@ from dataclasses import asdict
 from optuna.study import Study
 from optuna.trial import TrialState
 
+from data.drawings import Drawings
 from data.errors import InputError
-from data.labels import data_caveat
+from data.labels import data_caveat, data_summary
 from data.load import load_dataset, resolve_dataset_name
 from data.paths import DEFAULT_STORAGE
 from data.text import hide_password, text_table
@@ -32,18 +33,31 @@ from hpo.study.trials import STATES, TrialSummary, best_trials, summarize_trials
 INDENT = " " * 9  # aligns continuation lines with the text after a label such as "study"
 
 
-def make_run_config(args: argparse.Namespace) -> RunConfig:
-    """Return the run configuration that the flags describe.
+def load_study_data(args: argparse.Namespace) -> Drawings:
+    """Return all drawings of the data set that the flags describe.
+
+    Glyphs replace Omniglot if it is neither on disk nor can be downloaded.
 
     Args:
         args: flags of run_study.py.
 
     Raises:
-        InputError: the data cannot be loaded, or a setting is out of its range.
+        InputError: the data cannot be loaded.
     """
     name = resolve_dataset_name(args.data, args.data_root, args.split_by, args.colour)
-    # Glyphs replace Omniglot if it is neither on disk nor can be downloaded.
-    data = load_dataset(name, args.data_root, args.image_size).drawings.name
+    return load_dataset(name, args.data_root, args.image_size).drawings
+
+
+def make_run_config(args: argparse.Namespace, data: str) -> RunConfig:
+    """Return the run configuration that the flags describe.
+
+    Args:
+        args: flags of run_study.py.
+        data: name of the data set.
+
+    Raises:
+        InputError: a setting is out of its range.
+    """
     settings = StudySettings(
         data=data,
         image_size=args.image_size,
@@ -113,14 +127,20 @@ def stop_study(args: argparse.Namespace) -> None:
         print(f"Every process of study '{study.study_name}' will exit after its current trial.")
 
 
-def print_start(run: RunConfig) -> None:
-    """Print the name, the storage and the settings of the study that is started or resumed."""
+def print_start(run: RunConfig, drawings: Drawings) -> None:
+    """Print name, storage, settings and data of the study that is started or resumed.
+
+    Args:
+        run: configuration of the run.
+        drawings: all drawings of its data set.
+    """
     settings = [
         f"{name} {' '.join(value) if isinstance(value, tuple) else value}"
         for name, value in asdict(run.settings).items()
     ]
     print(f"study    {run.study_name} in {hide_password(run.storage)}")
-    print(f"settings {' · '.join(settings)}", flush=True)
+    print(f"settings {' · '.join(settings)}")
+    print(f"data     {data_summary(drawings, run.data_root)}", flush=True)
     if caveat := data_caveat(run.settings.data):
         print(f"note     {caveat}")
 

@@ -1,6 +1,7 @@
 """Flags of run_study.py: budget, finalists, workers, data and training, search."""
 
 import argparse
+from pathlib import Path
 
 from hpo.cli.flags import (
     duration,
@@ -34,6 +35,21 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
         "--stop",
         action="store_true",
         help="ask every process of the study, on any host, to finish its trial and exit",
+    )
+
+
+def add_inspection(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that show the data before anything is trained."""
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the settings and what was found in the data, and exit without training",
+    )
+    parser.add_argument(
+        "--preview",
+        type=Path,
+        metavar="FILE",
+        help="write the first images of train, val and test to this PNG file (default: none)",
     )
 
 
