@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from data.drawings import Drawings
 from data.errors import InputError
 from data.folder_split import ClassKey
 
@@ -42,6 +43,12 @@ def require_separate_parts(
             f"{len(leaks)} are in two; the first is {one}, which is the same as {other}. Remove "
             "one of them, or use --drop-duplicates to keep one copy of each image."
         )
+
+
+def count_copies(drawings: Drawings) -> int:
+    """Return how many images are equal to an earlier one at the size of the data set."""
+    images_N = drawings.images_NHW.flatten(1).numpy()
+    return len(images_N) - len({image.tobytes() for image in images_N})
 
 
 def recurring_names(classes: Sequence[ClassKey]) -> list[str]:

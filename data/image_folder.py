@@ -9,7 +9,6 @@ Tensor suffixes: N images, H W pixels.
 import hashlib
 import math
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from data.files import safe_name
 from data.folder_split import ClassKey, assign_alphabets, part_from_name, require_enough_images
 from data.image_files import find_images
 from data.images import read_square_images
+from data.text import composed
 
 FOLDER_VERSION = 3  # incremented when pixels, names, split or episodes change
 MIN_GROUPS = 3
@@ -79,7 +79,7 @@ def base_dataset_name(root: Path) -> str:
     Args:
         root: path of the image folder.
     """
-    name = safe_name(_composed(root.resolve().name)).replace("+", "_") or "images"
+    name = safe_name(composed(root.resolve().name)).replace("+", "_") or "images"
     return name if parse_dataset_name(name) else f"{name}-images"
 
 
@@ -143,7 +143,7 @@ def folder_digest(root: Path, files: Sequence[Path], alphabets: Sequence[str]) -
     digest = hashlib.sha256()
     for file, alphabet in zip(files, alphabets, strict=True):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
-        line = f"{alphabet}\n{_composed(file.relative_to(root).as_posix())}\n{content}\n"
+        line = f"{alphabet}\n{composed(file.relative_to(root).as_posix())}\n{content}\n"
         digest.update(os.fsencode(line))
     return digest.hexdigest()
 
@@ -165,7 +165,7 @@ def read_image_folder(root: Path, folder: ImageFolder, image_size: int) -> Datas
     n_images = Counter(class_of.values())
     alphabet = assign_alphabets(sorted(n_images), by_class=folder.by_class)
     require_enough_images(n_images, alphabet)
-    files = sorted(class_of, key=lambda f: (alphabet[class_of[f]], class_of[f], _composed(f.name)))
+    files = sorted(class_of, key=lambda f: (alphabet[class_of[f]], class_of[f], composed(f.name)))
     files, images = _read_images(files, [alphabet[class_of[f]] for f in files], folder, image_size)
     n_images = Counter(dict.fromkeys(n_images, 0))
     n_images.update(class_of[file] for file in files)
@@ -222,10 +222,5 @@ def fixed_test_episodes(drawings: Drawings) -> Episodes:
 
 
 def _class_of_folder(folder: Path) -> ClassKey:
-    group, *rest = map(_composed, folder.parts)
+    group, *rest = map(composed, folder.parts)
     return (group, "/".join(rest)) if rest else ("", group)
-
-
-def _composed(name: str) -> str:
-    """Return a name with composed characters (NFC), because some systems decompose them."""
-    return unicodedata.normalize("NFC", name)

@@ -1,14 +1,6 @@
-"""Labels of results that depend on the data set, and the summary of what it contains."""
+"""Labels of results that depend on the data set."""
 
-from pathlib import Path
-
-import torch
-
-from data.drawings import Drawings
-from data.image_files import FolderScan, scan_folder
-from data.image_folder import ImageFolder, classes_of_files, parse_dataset_name
-from data.splits import alphabets_by_part
-from data.text import make_printable
+from data.image_folder import parse_dataset_name
 
 
 def data_caveat(data: str) -> str:
@@ -49,67 +41,3 @@ def character_label(data: str) -> str:
         data: name of the data set.
     """
     return "class" if parse_dataset_name(data) else "character"
-
-
-def data_summary(drawings: Drawings, data_root: Path | None) -> str:
-    """Return one line with the contents of a data set, its split, and what is left out.
-
-    Args:
-        drawings: all drawings of the data set.
-        data_root: folder of the images of an image folder.
-    """
-    folder = parse_dataset_name(drawings.name)
-    scan = scan_folder(data_root) if folder and data_root else None
-    notes = [
-        f"{drawings.name}: {_contents(drawings, _n_groups(drawings, folder, scan, data_root))}",
-        f"{_split_rule(folder)}{'; '.join(_part_contents(drawings, folder))}",
-        *(scan.notes() if scan else []),
-    ]
-    return make_printable(" · ".join(notes))
-
-
-def _n_groups(
-    drawings: Drawings, folder: ImageFolder | None, scan: FolderScan | None, root: Path | None
-) -> int:
-    """Return the number of groups or alphabets; classes without a group have none."""
-    if scan is None or root is None or not (folder and folder.by_class):
-        return len(drawings.alphabets)
-    classes = classes_of_files(root, scan.images).values()
-    return len({group for group, _ in classes if group})
-
-
-def _split_rule(folder: ImageFolder | None) -> str:
-    if folder is None:
-        return ""
-    return "split by class: " if folder.by_class else "split by group: "
-
-
-def _part_contents(drawings: Drawings, folder: ImageFolder | None) -> list[str]:
-    """Return name and contents of each part; parts divided by class have no groups."""
-    texts = []
-    for part, names in alphabets_by_part(drawings).items():
-        n_groups = 0 if folder and folder.by_class else len(names)
-        texts.append(f"{part} {_contents(drawings, n_groups, names)}")
-    return texts
-
-
-def _contents(drawings: Drawings, n_groups: int, alphabets: list[str] | None = None) -> str:
-    """Return the numbers of groups, classes and images as text.
-
-    Args:
-        drawings: all drawings of the data set.
-        n_groups: number of groups or alphabets; 0 is left out.
-        alphabets: alphabets to count; None for all.
-    """
-    character_M = drawings.character_N[drawings.positions(alphabets)]
-    image_label = "image" if parse_dataset_name(drawings.name) else "drawing"
-    counts = [
-        (n_groups, alphabet_label(drawings.name)),
-        (len(torch.unique(character_M)), character_label(drawings.name)),
-        (len(character_M), image_label),
-    ]
-    return ", ".join(f"{n:,} {label if n == 1 else _plural(label)}" for n, label in counts if n)
-
-
-def _plural(label: str) -> str:
-    return label + ("es" if label.endswith("s") else "s")

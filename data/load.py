@@ -136,7 +136,11 @@ def load_dataset(
 
 
 def resolve_dataset_name(
-    data: str, data_root: Path | None, split_by: str | None, colour: bool
+    data: str,
+    data_root: Path | None,
+    split_by: str | None,
+    colour: bool,
+    distinct: bool = False,
 ) -> str:
     """Return the name of the data set that the command-line flags select.
 
@@ -145,17 +149,18 @@ def resolve_dataset_name(
         data_root: folder given by the user, or None.
         split_by: option of an image folder; see :func:`data.image_folder.inspect_folder`.
         colour: option of an image folder: whether images keep their colours.
+        distinct: option of an image folder: whether only one copy of each image is read.
 
     Raises:
         InputError: the folder holds neither Omniglot nor an image folder, or options of an image
             folder are given for other data.
     """
     if data == "omniglot" and data_root and not contains_omniglot(find_data_root(data_root)):
-        return inspect_folder(data_root, split_by, colour).name
-    if split_by or colour:
+        return inspect_folder(data_root, split_by, colour, distinct).name
+    if split_by or colour or distinct:
         raise InputError(
-            "--split-by and --colour are only for a folder of your own images. Name the folder "
-            "with --data-root, or remove them."
+            "--split-by, --same-name-is-same-class, --drop-duplicates and --colour are only for a "
+            "folder of your own images. Choose the folder with --data-root, or remove the flags."
         )
     return data
 

@@ -1,6 +1,7 @@
 """Text for terminals, messages and reports: tables, one-line errors, redacted addresses."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,3 +52,8 @@ def text_table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
 def _redact_argument(argument: str) -> str:
     flag, value = re.fullmatch(r"(--?[\w-]+=)?(.*)", argument, re.DOTALL).groups("")  # type: ignore[union-attr]
     return flag + (redact_storage(value) if "://" in value else Path(value).name or value)
+
+
+def composed(name: str) -> str:
+    """Return a name with composed characters (NFC), because some systems decompose them."""
+    return unicodedata.normalize("NFC", name)

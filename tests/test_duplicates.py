@@ -1,16 +1,19 @@
 """Leaks in an image folder: one image in two parts, and classes of one name in several groups."""
 
 import shutil
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from shapes import write_image_folder
 
+from data.contents import data_summary
 from data.duplicates import first_copies, merge_equal_names, recurring_names
 from data.errors import InputError
 from data.image_folder import inspect_folder, parse_dataset_name, read_image_folder
 from data.splits import Split, split_dataset
+from hpo.cli.study_flags import add_task
 
 
 def read(root: Path, split_by: str | None = None, *, distinct: bool = False) -> Split:
@@ -91,3 +94,34 @@ def test_the_option_is_part_of_the_name_of_the_data_set() -> None:
     assert folder is not None
     assert folder.distinct
     assert folder.name == "shapes+class+distinct"
+
+
+def summary(root: Path, split_by: str | None = None, *, distinct: bool = False) -> str:
+    folder = inspect_folder(root, split_by, False, distinct)
+    return data_summary(read_image_folder(root, folder, 20).drawings, root)
+
+
+def test_the_first_line_says_which_names_recur_in_several_groups(tmp_path: Path) -> None:
+    root = write_image_folder(tmp_path / "shapes", ["alice", "bob", "carol"], 6, 2)
+    text = summary(root)
+    assert "6 class names recur in several groups, for example corners03" in text
+    assert "different classes, unless --same-name-is-same-class" in text
+    assert "each is one class" in summary(root, "class")
+    for name in ("bob", "carol"):
+        for folder in [*(root / name).iterdir()]:
+            folder.rename(folder.with_name(f"{name} {folder.name}"))
+    assert "recur" not in summary(root)
+
+
+def test_the_first_line_counts_copies(root: Path) -> None:
+    shutil.copy(root / "corners03" / "1.png", root / "corners03" / "copy.png")
+    assert "1 copy of images not dropped (--drop-duplicates)" in summary(root)
+    assert "1 copy of images dropped" in summary(root, distinct=True)
+
+
+def test_the_two_flags_of_the_division_exclude_each_other() -> None:
+    parser = ArgumentParser()
+    add_task(parser)
+    assert parser.parse_args(["--same-name-is-same-class"]).split_by == "class"
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--same-name-is-same-class", "--split-by", "group"])

@@ -220,7 +220,7 @@ def test_composed_and_decomposed_names_are_the_same_data(tmp_path: Path) -> None
 
 
 def test_options_of_an_image_folder_need_one(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"--split-by and --colour .*--data-root"):
+    with pytest.raises(InputError, match=r"--split-by.*--colour .*--data-root"):
         resolve_dataset_name("glyphs", None, "class", False)
     with pytest.raises(InputError, match="--data-root"):
         resolve_dataset_name("omniglot", tmp_path / "nowhere", "class", False)

@@ -121,6 +121,8 @@ def test_a_dry_run_says_what_was_found_and_trains_nothing(
                 "data     shapes: 3 groups, 30 classes, 90 images",
                 "split by group: train 1 group, 10 classes, 30 images; "
                 "val 1 group, 10 classes, 30 images; test 1 group, 10 classes, 30 images",
+                "10 class names recur in several groups, for example corners03: different classes, "
+                "unless --same-name-is-same-class",
                 "left out: 1 .txt",
                 "folders without an image: a/corners99",
             ],
@@ -136,9 +138,9 @@ def test_a_dry_run_says_what_was_found_and_trains_nothing(
 def test_groups_are_counted_if_classes_are_divided(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_image_folder(tmp_path / "shapes", ["a", "b"], n_classes=5, n_images=2)
+    write_image_folder(tmp_path / "shapes", ["a", "b"], n_classes=6, n_images=2)
     flags = ["--data-root", "shapes", "--dry-run", "--colour", "--preview", "nowhere/x/first.png"]
     assert run_in_process(tmp_path, monkeypatch, "run_study.py", *QUICK, *flags) is None
     output = capsys.readouterr().out
-    assert "shapes+class+colour: 2 groups, 10 classes, 20 images · split by class: " in output
+    assert "shapes+class+colour: 2 groups, 6 classes, 24 images · split by class: " in output
     assert (tmp_path / "nowhere/x/first.png").exists()

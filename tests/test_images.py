@@ -181,7 +181,7 @@ def test_all_images_of_a_set_have_one_range(
         return real_open(path, **options)
 
     monkeypatch.setattr(Image, "open", count)
-    images = read_square_images(paths, 16, colour=colour)
+    images, _ = read_square_images(paths, 16, colour=colour)
     lightest = [int(image.max()) for image in images]
     assert lightest == [62, 249, 255, 100]
     assert opened == [*whites, "bytes", "dark"]  # only the dark one is read again

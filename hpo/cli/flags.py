@@ -160,3 +160,28 @@ def _float_from(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
+
+
+def add_own_images(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say how a folder of the user's own images is read."""
+    division = parser.add_mutually_exclusive_group()
+    division.add_argument(
+        "--split-by",
+        choices=("group", "class"),
+        help="what is divided among train, val and test, if --data-root has your own images in "
+        "folders group/class or class (default: group if there are at least three groups, "
+        "otherwise class)",
+    )
+    division.add_argument(
+        "--same-name-is-same-class",
+        action="store_const",
+        dest="split_by",
+        const="class",
+        help="classes of one name in several groups are one class; the same as --split-by class",
+    )
+    parser.add_argument(
+        "--drop-duplicates",
+        action="store_true",
+        help="read one copy of each of your own images that occurs several times",
+    )
+    parser.add_argument("--colour", action="store_true", help="keep the colours of your own images")

@@ -13,9 +13,10 @@ from dataclasses import asdict
 from optuna.study import Study
 from optuna.trial import TrialState
 
+from data.contents import data_summary
 from data.drawings import Drawings
 from data.errors import InputError
-from data.labels import data_caveat, data_summary
+from data.labels import data_caveat
 from data.load import load_dataset, resolve_dataset_name
 from data.paths import DEFAULT_STORAGE
 from data.text import hide_password, text_table
@@ -44,7 +45,9 @@ def load_study_data(args: argparse.Namespace) -> Drawings:
     Raises:
         InputError: the data cannot be loaded.
     """
-    name = resolve_dataset_name(args.data, args.data_root, args.split_by, args.colour)
+    name = resolve_dataset_name(
+        args.data, args.data_root, args.split_by, args.colour, args.drop_duplicates
+    )
     return load_dataset(name, args.data_root, args.image_size).drawings
 
 

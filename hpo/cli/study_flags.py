@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from hpo.cli.flags import (
+    add_own_images,
     duration,
     non_negative_float,
     non_negative_int,
@@ -144,14 +145,7 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         choices=("omniglot", "glyphs"),
         help="data set; glyphs are built in and need no download (default: %(default)s)",
     )
-    parser.add_argument(
-        "--split-by",
-        choices=("group", "class"),
-        help="what is divided among train, val and test, if --data-root has your own images in "
-        "folders group/class or class (default: group if there are at least three groups, "
-        "otherwise class)",
-    )
-    parser.add_argument("--colour", action="store_true", help="keep the colours of your own images")
+    add_own_images(parser)
     parser.add_argument(
         "--image-size",
         type=positive_int,
