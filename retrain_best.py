@@ -18,7 +18,7 @@ from hpo.cli.flags import (
 # Flags without effect on the evaluation of a saved network.
 FIT_FLAGS = (
     *("storage", "study_name", "trial", "image_size", "n_seeds", "max_epochs", "train_on"),
-    *("mirrors", "tensorboard", "compile"),
+    *("mirrors", "tensorboard", "compile", "again"),
 )
 
 
@@ -69,6 +69,17 @@ def flags() -> argparse.ArgumentParser:
         help="folder of the results (default: var/retrain/ and a name from study and flags)",
     )
     parser.add_argument(
+        "--no-test",
+        dest="test",
+        action="store_false",
+        help="evaluate the networks on validation only, and log no look at the test",
+    )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="fit and evaluate again what the folder of the results already holds",
+    )
+    parser.add_argument(
         "--checkpoint",
         type=Path,
         metavar="FILE",
@@ -93,6 +104,8 @@ def parse_flags() -> argparse.Namespace:
     """Return the parsed flags; exit if a flag has no effect together with ``--checkpoint``."""
     parser = flags()
     args = parse_args(parser)
+    if not args.test and args.train_on != "train":
+        parser.error("--no-test needs validation alphabets. Leave out --train-on train+val.")
     unused = [name for name in FIT_FLAGS if getattr(args, name) != parser.get_default(name)]
     if args.checkpoint and unused:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
@@ -115,7 +128,10 @@ def main() -> None:
         export_networks([args.checkpoint], args.export, args.out)
         return
     if args.checkpoint:
-        evaluate_checkpoint(args.checkpoint, args.data_root, args.device, args.precision, args.out)
+        evaluate_checkpoint(
+            *(args.checkpoint, args.data_root, args.device, args.precision, args.out),
+            test=args.test,
+        )
         return
     networks = retrain(
         RetrainRequest(
@@ -133,6 +149,8 @@ def main() -> None:
             precision=args.precision,
             compile=args.compile,
             tensorboard=args.tensorboard,
+            again=args.again,
+            test=args.test,
         )
     )
     if args.export:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from harness import compute_from, finish, parser
+from harness import add_no_test, compute_from, finish, parser
 from torch import Tensor
 
 from data.episodes import Episodes, dense_validation
@@ -34,6 +34,7 @@ def main() -> None:
     """Evaluate every network once, then every subset of them."""
     flags = parser(__doc__)
     flags.add_argument("folder", type=Path, help="folder of a retraining")
+    add_no_test(flags)
     args = flags.parse_args()
     compute = compute_from(args)
     result = read_result(args.folder)
@@ -47,7 +48,8 @@ def main() -> None:
             load_dataset(result.data, args.data_root, config.model.image_size)
         ).to(compute.device)
         asked = {"validation": (parts.val, dense_validation(parts.val))}
-        asked["official"] = (parts.test, parts.official)
+        if args.test:
+            asked["official"] = (parts.test, parts.official)
         net = net.to(compute.device)
         for name, (drawings, episodes) in asked.items():
             found[name].append(episode_logits(net, drawings, episodes).cpu())
@@ -65,7 +67,8 @@ def main() -> None:
     looks = [
         share for line in each if line["episodes"] == "official" for share in line["accuracies"]
     ]
-    log_test_evaluation("benchmarks/ensemble.py", looks)
+    if looks:
+        log_test_evaluation("benchmarks/ensemble.py", looks)
     table = {"Fits that answer together": pd.DataFrame(rows)}
     finish(args, compute, table, seeds=list(fits), each=each)
 

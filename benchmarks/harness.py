@@ -30,6 +30,13 @@ def parser(doc: str) -> argparse.ArgumentParser:
     return parser
 
 
+def add_no_test(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that evaluates networks on validation only."""
+    parser.add_argument(
+        "--no-test", dest="test", action="store_false", help="do not use the official test"
+    )
+
+
 def compute_from(args: argparse.Namespace) -> ComputeConfig:
     """Return the device and precision that the flags name."""
     return choose_compute(args.device, args.precision, args.compile)

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pandas as pd
-from harness import compute_from, finish, parser
+from harness import add_no_test, compute_from, finish, parser
 from optuna.trial import FixedTrial
 
 from data.episodes import dense_validation
@@ -67,26 +67,29 @@ def contenders(url: str, name: str | None, rival: str | None, quick: bool) -> di
     return found
 
 
-def shares(config: Config, fits: NetworkCache, n_seeds: int) -> dict[str, list[float]]:
-    """Fit a configuration over the seeds; evaluate each network on validation and test."""
+def shares(
+    config: Config, fits: NetworkCache, n_seeds: int, *, test: bool
+) -> dict[str, list[float]]:
+    """Fit a configuration over the seeds; evaluate each network, on the test too if ``test``."""
     parts = fits.split
-    found: dict[str, list[float]] = {"validation": [], "official": []}
-    for net in fits.networks(config, n_seeds):
-        scorer = partial(episode_logits, net)
-        found["validation"].append(scorer_accuracy(scorer, parts.val, dense_validation(parts.val)))
-        found["official"].append(scorer_accuracy(scorer, parts.test, parts.official))
-    return found
+    episodes = {"validation": (parts.val, dense_validation(parts.val))}
+    if test:
+        episodes["official"] = (parts.test, parts.official)
+    scorers = [partial(episode_logits, net) for net in fits.networks(config, n_seeds)]
+    return {
+        name: [scorer_accuracy(scorer, *asked) for scorer in scorers]
+        for name, asked in episodes.items()
+    }
 
 
 def line(name: str, found: dict[str, list[float]], n_official: int) -> dict[str, object]:
     """Return the row of a configuration."""
-    low, high = wilson_interval(fmean(found["official"]), n_official)
-    return {
-        "": name,
-        "seeds": len(found["official"]),
-        **{part: format_mean(mean_and_sd(values)) for part, values in found.items()},
-        "official, 95 % Wilson interval of one network": f"{low:.1%}–{high:.1%}",
-    }
+    row: dict[str, object] = {"": name, "seeds": len(found["validation"])}
+    row |= {part: format_mean(mean_and_sd(values)) for part, values in found.items()}
+    if "official" in found:
+        low, high = wilson_interval(fmean(found["official"]), n_official)
+        row["official, 95 % Wilson interval of one network"] = f"{low:.1%}–{high:.1%}"
+    return row
 
 
 def main() -> None:
@@ -95,6 +98,7 @@ def main() -> None:
     add_storage(flags)
     flags.add_argument("--rival", metavar="STUDY", help="random search in the same storage")
     flags.add_argument("--n-seeds", type=int, default=3, help="quick: 1")
+    add_no_test(flags)
     args = flags.parse_args()
     compute, n_seeds = compute_from(args), 1 if args.quick else args.n_seeds
     url = storage_or_reference(args.storage)
@@ -104,8 +108,10 @@ def main() -> None:
     fits = NetworkCache(parts, compute, Path("var/search_pays"))
     each: dict[str, dict[str, list[float]]] = {}
     for name, config in configs.items():
-        each[name] = shares(config, fits, 1 if name == PAPER_RECIPE else n_seeds)
-        log_test_evaluation(f"benchmarks/search_pays.py, {name}", each[name]["official"])
+        n_fits = 1 if name == PAPER_RECIPE else n_seeds
+        each[name] = shares(config, fits, n_fits, test=args.test)
+        if args.test:
+            log_test_evaluation(f"benchmarks/search_pays.py, {name}", each[name]["official"])
         print(line(name, each[name], len(parts.official)), flush=True)
     table = pd.DataFrame([line(name, found, len(parts.official)) for name, found in each.items()])
     finish(args, compute, {"Refitted at equal compute": table}, each=each)

@@ -44,6 +44,19 @@ class AveragedAccuracy:
 
 
 @dataclass(frozen=True)
+class ValidationAccuracy:
+    """Accuracies in [0, 1] on the validation episodes.
+
+    Args:
+        plain: with the logits of the drawings.
+        averaged: with the logits averaged over distorted copies of the drawings.
+    """
+
+    plain: float
+    averaged: float
+
+
+@dataclass(frozen=True)
 class NetworkMetrics:
     """The metrics of one network; accuracies in [0, 1].
 
@@ -121,19 +134,16 @@ def evaluate_network(
     parts = {"test": split.test} | ({"val": split.val} if val_is_held_out else {})
     frames = {part: n_way_accuracies(net, drawings) for part, drawings in parts.items()}
     averaged_RQ = correctness(averaged(split.test, split.official), split.official.target_RQ)
-    validation = validation_averaged = verification = None
-    if val_is_held_out:
-        episodes = dense_validation(split.val)
-        validation = scorer_accuracy(plain, split.val, episodes)
-        validation_averaged = scorer_accuracy(averaged, split.val, episodes)
-        verification = verification_metrics(net, split)
+    validation = validation_accuracy(net, split.val) if val_is_held_out else None
     metrics = NetworkMetrics(
         official=official_accuracy(predictions),
-        validation_accuracy=validation,
+        validation_accuracy=validation.plain if validation else None,
         random_episodes=_mean_by_way(frames["test"][0]),
         by_alphabet={part: _by_alphabet(accuracies) for part, (accuracies, _) in frames.items()},
-        verification=verification,
-        averaged=AveragedAccuracy(validation_averaged, averaged_RQ.mean().item()),
+        verification=verification_metrics(net, split) if val_is_held_out else None,
+        averaged=AveragedAccuracy(
+            validation.averaged if validation else None, averaged_RQ.mean().item()
+        ),
         clusters={
             "official": episode_clusters(official_RQ, split.official, split.test),
             "averaged": episode_clusters(averaged_RQ, split.official, split.test),
@@ -141,6 +151,18 @@ def evaluate_network(
     )
     confusions = pd.concat([confusions for _, confusions in frames.values()], ignore_index=True)
     return NetworkEvaluation(metrics, predictions, confusions, _first_filters(net))
+
+
+def validation_accuracy(net: SiameseNet, val: Drawings) -> ValidationAccuracy:
+    """Return the accuracies of a network on the dense validation episodes.
+
+    Args:
+        net: network on the device of the drawings.
+        val: validation drawings.
+    """
+    scorers: tuple[Scorer, ...] = (partial(episode_logits, net), partial(averaged_logits, net))
+    episodes = dense_validation(val)
+    return ValidationAccuracy(*(scorer_accuracy(scorer, val, episodes) for scorer in scorers))
 
 
 def evaluate_baseline(split: Split) -> BaselineMetrics:

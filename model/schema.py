@@ -28,6 +28,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "fit": {"mirrors": False},
     "study_model": {"channels": 1},
     "result": {"n_way": 20},
+    "refit": {"history": [], "fit_format": "siamese-fit-2"},  # metadata of a refitted network
 }
 # Form → {name of a field: form of its value, or of the items of its list}.
 NESTED: dict[str, dict[str, str]] = {
@@ -46,7 +47,7 @@ def upgrade(form: str, values: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         form: kind of the data: ``"identity"``, ``"settings"``, ``"study_config"``,
             ``"study_model"``, ``"config"``, ``"fit"``, ``"checkpoint"``, ``"network"``,
-            ``"metadata"``, ``"trial"``, ``"result"`` or ``"seed"``.
+            ``"metadata"``, ``"refit"``, ``"trial"``, ``"result"`` or ``"seed"``.
         values: data of any schema up to :data:`SCHEMA`; it is not changed.
 
     Raises:

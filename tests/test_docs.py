@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from data.paths import PRETRAINED
 from hpo.cli.flags import RENAMED_FLAGS
-from hpo.cli.retrain import result_table
+from hpo.cli.retrain_output import result_table
 from hpo.refit.result import RetrainResult
 
 ROOT = Path(__file__).parents[1]

@@ -26,7 +26,7 @@ from data.paths import PRETRAINED, VAR
 from data.pictures import to_image
 from data.text import make_printable
 from hpo.dashboard.server import export_report
-from hpo.refit.plan import RetrainRequest, default_folder
+from hpo.refit.plan import RetrainRequest, default_folder, folder_name
 from hpo.search.trial_files import TrialFiles
 from model import checkpoint
 from model.checkpoint import load_network, save_network
@@ -154,7 +154,7 @@ def test_the_name_of_a_study_leads_to_no_other_folder(name: str, tmp_path: Path)
         compile=False,
         tensorboard=None,
     )
-    folder = default_folder(name, 0, request)
+    folder = default_folder(folder_name(name, 0, request, "float32", [1, 2]), "storage")
     assert folder.parent == Path("var/retrain")
     assert folder.name not in (".", "..")
     log = TrialFiles(tmp_path, tensorboard=tmp_path / "logs").tensorboard_folder(study(name).ask())

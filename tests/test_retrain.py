@@ -1,6 +1,7 @@
 """Retraining in this process: one tiny study, refitted once, and everything that follows."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +19,9 @@ from data import cache
 from data.episodes import Dataset
 from data.errors import InputError
 from data.splits import Split
-from hpo.cli.retrain import evaluate_checkpoint, export_networks, result_table, retrain
-from hpo.refit import plan
+from hpo.cli.retrain import evaluate_checkpoint, export_networks, retrain
+from hpo.cli.retrain_output import result_table
+from hpo.refit import networks, plan
 from hpo.refit import retrain as refit
 from hpo.refit.plan import EPOCHS_FACTOR, RetrainRequest, make_plan, refit_config, require_digest
 from hpo.refit.result import RetrainResult
@@ -124,11 +126,79 @@ def test_a_retraining_writes_result_tables_report_and_networks(here: Refitted) -
     assert "One-shot test of s, trial 0" in (out / "report.html").read_text()
 
 
+def test_a_repeated_retraining_finds_its_result(
+    here: Refitted, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n_looks = len(TEST_LOG.read_text().splitlines())
+    monkeypatch.setattr(refit, "fit", lambda *_, **__: pytest.fail("nothing is trained"))
+    monkeypatch.setattr(refit, "evaluate_network", lambda *_, **__: pytest.fail("no test"))
+    assert [path.absolute() for path in retrain(REQUEST)] == here.networks
+    output = capsys.readouterr().out
+    assert result_table(here.result) in output
+    assert "--again" in output
+    assert len(TEST_LOG.read_text().splitlines()) == n_looks
+
+
+def test_networks_without_a_result_are_evaluated_but_not_trained_again(
+    here: Refitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in here.networks:
+        shutil.copy(path, tmp_path)
+    (tmp_path / "result.json").write_text("{")
+    monkeypatch.setattr(refit, "fit", lambda *_, **__: pytest.fail("nothing is trained"))
+    retrain(replace(REQUEST, out=tmp_path))
+    again = RetrainResult.read(tmp_path / "result.json")
+    assert [s.metrics for s in again.seeds] == [s.metrics for s in here.result.seeds]
+    assert [s.fit for s in again.seeds] == [s.fit for s in here.result.seeds]
+
+
+def test_again_trains_a_new_network(here: Refitted, tmp_path: Path) -> None:
+    shutil.copy(here.networks[0], tmp_path)
+    before = (tmp_path / "seed-1.pt").read_bytes()
+    retrain(replace(REQUEST, out=tmp_path, n_seeds=1, again=True))
+    assert (tmp_path / "seed-1.pt").read_bytes() != before, "the seconds differ"
+    again = RetrainResult.read(tmp_path / "result.json")
+    assert again.seeds[0].metrics == here.result.seeds[0].metrics
+
+
+def test_a_network_of_another_retraining_is_not_overwritten(here: Refitted, tmp_path: Path) -> None:
+    shutil.copy(here.networks[0], tmp_path / "seed-1.pt")
+    before = (tmp_path / "seed-1.pt").read_bytes()
+    with pytest.raises(InputError, match=r"seed-1\.pt.*configuration.*--out"):
+        retrain(replace(REQUEST, out=tmp_path, max_epochs=2))
+    assert (tmp_path / "seed-1.pt").read_bytes() == before
+
+
+def test_without_the_test_only_validation_is_evaluated(
+    here: Refitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_looks = len(TEST_LOG.read_text().splitlines())
+    for path in here.networks:
+        shutil.copy(path, tmp_path)
+    monkeypatch.setattr(refit, "evaluate_network", lambda *_, **__: pytest.fail("the test"))
+    retrain(replace(REQUEST, out=tmp_path, test=False))
+    files = {path.name for path in tmp_path.iterdir()}
+    assert files == {"validation.json", "seed-1.pt", "seed-2.pt"}
+    seeds = json.loads((tmp_path / "validation.json").read_text())["seeds"]
+    expected = [seed.metrics.validation_accuracy for seed in here.result.seeds]
+    assert [seed["plain"] for seed in seeds] == expected
+    assert len(TEST_LOG.read_text().splitlines()) == n_looks
+
+
+def test_a_saved_network_is_evaluated_on_validation_only(
+    here: Refitted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n_looks = len(TEST_LOG.read_text().splitlines())
+    evaluate_checkpoint(here.networks[0], None, "cpu", "float32", None, test=False)
+    assert f"{here.result.seeds[0].metrics.validation_accuracy:.1%}" in capsys.readouterr().out
+    assert len(TEST_LOG.read_text().splitlines()) == n_looks
+
+
 def test_each_network_is_evaluated_on_the_test_once(here: Refitted) -> None:
     entries = [json.loads(line) for line in TEST_LOG.read_text().splitlines()]
     refits = [entry for entry in entries if "--checkpoint" not in entry["what"]]
     accuracies = [round(seed.metrics.official.accuracy, 4) for seed in here.result.seeds]
-    assert [entry["accuracies"] for entry in refits] == [[accuracy] for accuracy in accuracies]
+    assert [entry["accuracies"] for entry in refits[:2]] == [[accuracy] for accuracy in accuracies]
     assert all("s trial 0 on train, 20 pixels, 1 epochs" in entry["what"] for entry in refits)
 
 
@@ -212,11 +282,14 @@ def test_a_plan_follows_the_request(here: Refitted, tmp_path: Path) -> None:
     assert new.split.test.image_size == new.config.model.image_size == 30
     old = here.result.config.conv.kernels
     assert new.config.conv.kernels[0] == round(old[0] * 30 / 20)
-    assert new.folder == Path("var/retrain/s-0-train-val-30px-no-mirrors")
+    prefix, digest = new.folder.name.rsplit("-", 1)
+    assert prefix == "s-0-train-val-30px-no-mirrors-float32-seeds1-1"
+    assert len(digest) == 8
     assert new.tensorboard_folder(1) == tmp_path / new.folder.name / "seed-1"
     assert describe_plan(new).endswith("no mirrors")
     plain = make_plan(replace(REQUEST, max_epochs=7, out=None))
-    assert plain.folder == Path("var/retrain/s-0-train-7epochs")
+    assert plain.folder.name.startswith("s-0-train-7epochs-float32-seeds1-2-")
+    assert plain.folder.parent == Path("var/retrain")
     assert plain.validation is not None
     assert plain.tensorboard_folder(1) is None
     assert plain.config.fit.mirrors
@@ -243,7 +316,7 @@ def test_a_fit_that_diverges_is_an_error(
     monkeypatch.setattr(refit, "fit", diverge)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with pytest.raises(InputError, match=r"seed 1 diverged: non-finite loss.*--trial"):
-        list(fit_seeds(make_plan(REQUEST)))
+        list(fit_seeds(make_plan(REQUEST), [1]))
     first, last = capsys.readouterr().err.rstrip("\n").split("\r")
     assert first.startswith("seed 1 epoch 1/1 · loss 0.500 · 25.0% validation")
     assert "validation" not in last
@@ -252,7 +325,7 @@ def test_a_fit_that_diverges_is_an_error(
 def test_a_record_of_a_diverged_epoch_is_valid_json(here: Refitted) -> None:
     state = FitState(here.result.config, 1, make_plan(REQUEST).compute)
     state.history.append(EpochResult(1, float("inf"), float("nan"), 10, 0.1, "collapsed"))
-    record = refit._fit_record(state)
+    record = networks._fit_record(state)
     assert (record.history[0].loss, record.history[0].accuracy) == (None, None)
     assert record.diverged == "collapsed"
     assert record.n_parameters == sum(p.numel() for p in state.net.parameters())

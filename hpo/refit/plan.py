@@ -4,6 +4,7 @@ This is the first module that loads the test alphabets; a study never does.
 """
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from optuna.trial import FixedTrial, FrozenTrial
@@ -21,7 +22,7 @@ from hpo.search.finalists import finalist_studies
 from hpo.search.winner import choose_trial, describe_value
 from hpo.space.configuration import resize_model, suggest_config
 from hpo.study.budget import busy_seconds
-from hpo.study.open import IDENTITY, open_stored_study, storage_or_reference
+from hpo.study.open import FOLDER, IDENTITY, open_stored_study, storage_or_reference
 from hpo.study.settings import StudySettings, base_config
 from model.config import Config
 from model.device import ComputeConfig, choose_compute
@@ -51,6 +52,8 @@ class RetrainRequest:
         precision: name of the number format.
         compile: whether the networks are compiled with ``torch.compile``.
         tensorboard: folder of the TensorBoard logs, or None for no logs.
+        again: whether to fit and evaluate again what the folder already holds.
+        test: whether the networks are evaluated on the test; otherwise only on validation.
     """
 
     storage: str
@@ -67,6 +70,8 @@ class RetrainRequest:
     precision: str
     compile: bool
     tensorboard: Path | None
+    again: bool = False
+    test: bool = True
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,7 @@ def make_plan(request: RetrainRequest) -> RetrainPlan:
         digest = study.user_attrs[IDENTITY]["data_digest"]
         value_text = describe_value(study, trial)
         seconds = busy_seconds(study) + sum(map(busy_seconds, finalist_studies(storage, study)))
+        identifier = f"{redact_storage(url)} {study.user_attrs.get(FOLDER, '')}"
     compute = choose_compute(request.device, request.precision, request.compile)
     mirrors = request.mirrors and settings.recipe == "episode"
     config = refit_config(settings, trial, request.max_epochs, request.image_size, mirrors)
@@ -132,15 +138,17 @@ def make_plan(request: RetrainRequest) -> RetrainPlan:
     train_on_val = request.train_on == "train+val"
     episodes = VALIDATION_EPISODES[settings.validation](split.val)
     assert trial.value is not None  # a complete trial
+    # Not the seed of the study, for which the rank of the best trial is optimistically biased.
+    seeds = [settings.seed + 1 + i for i in range(request.n_seeds)]
+    name = folder_name(study.study_name, trial.number, request, compute.precision, seeds)
     return RetrainPlan(
         config=config,
-        # Not the seed of the study, for which the rank of the best trial is optimistically biased.
-        seeds=[settings.seed + 1 + i for i in range(request.n_seeds)],
+        seeds=seeds,
         train=merge_train_and_val(dataset.drawings) if train_on_val else split.train,
         validation=None if train_on_val else Validation(split.val, episodes),
         split=split,
         compute=compute,
-        folder=request.out or default_folder(study.study_name, trial.number, request),
+        folder=request.out or default_folder(name, identifier),
         tensorboard=request.tensorboard,
         origin=TrialOrigin(
             storage=redact_storage(url),
@@ -154,14 +162,34 @@ def make_plan(request: RetrainRequest) -> RetrainPlan:
     )
 
 
-def default_folder(study_name: str, trial: int, request: RetrainRequest) -> Path:
-    """Return the folder of a retraining's files without ``--out``."""
+def default_folder(name: str, identifier: str) -> Path:
+    """Return the folder of a retraining's files without ``--out``.
+
+    Args:
+        name: from :func:`folder_name`.
+        identifier: text that differs between studies of the same name.
+    """
+    return RETRAIN_FOLDER / safe_name(f"{name}-{sha256(identifier.encode()).hexdigest()[:8]}")
+
+
+def folder_name(
+    study_name: str, trial: int, request: RetrainRequest, precision: str, seeds: list[int]
+) -> str:
+    """Return a name that differs if a study's retrainings differ.
+
+    Args:
+        study_name: name of the study.
+        trial: number of the trial.
+        request: the flags.
+        precision: number format that is used, which ``--precision auto`` does not tell.
+        seeds: seed of each fit.
+    """
     pixels = f"-{request.image_size}px" if request.image_size else ""
     epochs = f"-{request.max_epochs}epochs" if request.max_epochs else ""
     mirrors = "" if request.mirrors else "-no-mirrors"
     part = request.train_on.replace("+", "-")
     name = f"{study_name}-{trial}-{part}{pixels}{epochs}{mirrors}"
-    return RETRAIN_FOLDER / safe_name(name)
+    return f"{name}-{precision}-seeds{seeds[0]}-{seeds[-1]}"
 
 
 def require_digest(digest: str, expected: str) -> None:

@@ -1,4 +1,8 @@
-"""The fits of a retraining: each network is trained, evaluated on the test once, and saved."""
+"""The fits of a retraining: each network is trained once, saved, and evaluated on the test.
+
+Networks that the folder already holds are not trained again. All fits precede the first evaluation,
+so an interrupted retraining has not used the test yet.
+"""
 
 import json
 import math
@@ -11,12 +15,17 @@ from pathlib import Path
 from data.errors import InputError
 from data.labels import episodes_label
 from data.paths import VAR
+from hpo.refit.networks import load_stored, save_fit
 from hpo.refit.plan import RetrainPlan
-from hpo.refit.result import EpochRecord, FitRecord, SeedResult
+from hpo.refit.result import SeedResult
 from model.checkpoint import save_network
 from model.fit_state import EpochResult, FitState
-from model.metrics import NetworkEvaluation, evaluate_network
-from model.provenance import provenance
+from model.metrics import (
+    NetworkEvaluation,
+    ValidationAccuracy,
+    evaluate_network,
+    validation_accuracy,
+)
 from model.tensorboard_log import log_epochs
 from model.train import fit
 
@@ -36,22 +45,56 @@ class EvaluatedFit:
     evaluation: NetworkEvaluation
 
 
-def fit_and_evaluate(plan: RetrainPlan) -> list[EvaluatedFit]:
-    """Fit every seed, save its network, and evaluate it on the test once.
+def fit_networks(plan: RetrainPlan, *, again: bool = False) -> None:
+    """Fit and save the network of every seed that is not stored.
+
+    Args:
+        plan: the plan.
+        again: whether to fit the seeds of stored networks, too.
 
     Raises:
-        InputError: a fit has diverged, or a file cannot be read or written.
+        InputError: a fit has diverged, a file cannot be read or written, or a network in the folder
+            is of another configuration.
     """
-    return [_evaluate_fit(plan, state) for state in fit_seeds(plan)]
+    stored = [seed for seed in plan.seeds if load_stored(plan, seed) and not again]
+    for seed in stored:
+        print(f"seed {seed}   {plan.network(seed)} is reused", flush=True)
+    for state in fit_seeds(plan, [seed for seed in plan.seeds if seed not in stored]):
+        save_fit(plan, state)
+        plan.checkpoint(state.seed).unlink(missing_ok=True)
 
 
-def fit_seeds(plan: RetrainPlan) -> Iterator[FitState]:
+def evaluate_networks(plan: RetrainPlan) -> list[EvaluatedFit]:
+    """Evaluate the stored network of every seed on the test once.
+
+    Raises:
+        InputError: a file cannot be read or written.
+    """
+    return [_evaluate(plan, seed) for seed in plan.seeds]
+
+
+def validate_networks(plan: RetrainPlan) -> list[ValidationAccuracy]:
+    """Evaluate the stored network of every seed on validation only, and print the accuracies.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    accuracies = []
+    for seed in plan.seeds:
+        stored = load_stored(plan, seed)
+        assert stored is not None  # just saved or found
+        accuracies.append(validation_accuracy(stored.net, plan.split.val))
+        print(f"seed {seed}   {accuracies[-1].plain:.1%} validation", flush=True)
+    return accuracies
+
+
+def fit_seeds(plan: RetrainPlan, seeds: list[int]) -> Iterator[FitState]:
     """Yield one finished fit per seed. An interrupted fit resumes from its checkpoint.
 
     Raises:
         InputError: a fit has diverged, or its checkpoint is corrupt or of another configuration.
     """
-    for seed in plan.seeds:
+    for seed in seeds:
         state = FitState(plan.config, seed, plan.compute)
         epochs = fit(state, plan.train, plan.validation, checkpoint_path=plan.checkpoint(seed))
         for result in log_epochs(epochs, plan.tensorboard_folder(seed)):
@@ -100,34 +143,20 @@ def log_test_evaluation(what: str, accuracies: list[float], path: Path = TEST_LO
         ) from error
 
 
-def _evaluate_fit(plan: RetrainPlan, state: FitState) -> EvaluatedFit:
-    """Evaluate a finished fit, save its network, log the evaluation and print the accuracy."""
-    net, data = state.best_net(), plan.split.test
-    evaluation = evaluate_network(net, plan.split, val_is_held_out=plan.validation is not None)
-    metrics, fit_facts = evaluation.metrics, state.metadata()
+def _evaluate(plan: RetrainPlan, seed: int) -> EvaluatedFit:
+    """Evaluate a stored network, add its threshold to its file, and log and print the accuracy."""
+    stored, data = load_stored(plan, seed), plan.split.test
+    assert stored is not None  # just saved or found
+    held_out = plan.validation is not None
+    evaluation = evaluate_network(stored.net, plan.split, val_is_held_out=held_out)
+    metrics = evaluation.metrics
     verification = asdict(metrics.verification) if metrics.verification else None
-    metadata = asdict(plan.origin) | fit_facts | {"verification": verification}
-    metadata |= {"data": data.name, "data_digest": data.digest}
-    metadata["provenance"] = provenance(plan.compute)
-    save_network(plan.network(state.seed), net, plan.config, metadata)
+    metadata = stored.metadata | {"verification": verification}
+    save_network(plan.network(seed), stored.net, plan.config, metadata)
     accuracy = metrics.official.accuracy
     log_test_evaluation(f"retrain_best.py, {describe_plan(plan)}", [accuracy])
-    label = episodes_label(data.name)
-    print(f"seed {state.seed}   {accuracy:.1%} {label}, {fit_facts['seconds']:.0f} s", flush=True)
-    return EvaluatedFit(SeedResult(state.seed, _fit_record(state), metrics), evaluation)
-
-
-def _fit_record(state: FitState) -> FitRecord:
-    facts = {name: value for name, value in state.metadata().items() if name != "seed"}
-    history = [
-        EpochRecord(
-            epoch=result.epoch,
-            loss=result.loss if math.isfinite(result.loss) else None,
-            accuracy=None if math.isnan(result.accuracy) else result.accuracy,
-        )
-        for result in state.history
-    ]
-    return FitRecord(**facts, history=history)
+    print(f"seed {seed}   {accuracy:.1%} {episodes_label(data.name)}", flush=True)
+    return EvaluatedFit(SeedResult(seed, stored.fit, metrics), evaluation)
 
 
 def _print_epoch(seed: int, result: EpochResult, max_epochs: int) -> None:

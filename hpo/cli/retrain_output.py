@@ -1,0 +1,111 @@
+"""The output of retrain_best.py: its files and its table."""
+
+import json
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from data import published
+from data.files import write_atomically
+from data.splits import Split
+from data.text import text_table
+from hpo.refit.plan import RetrainPlan
+from hpo.refit.result import RESULT_FILE, RetrainResult
+from hpo.refit.retrain import EvaluatedFit
+from hpo.report.html_page import write_page
+from hpo.report.retraining.frames import (
+    AVERAGED,
+    FITS_ONLY,
+    headline_rows,
+    interval_text,
+    wilson_text,
+)
+from hpo.report.retraining.page import retrain_page
+from model.metrics import ValidationAccuracy
+from model.provenance import provenance
+from model.summary import format_mean, mean_and_sd
+
+VALIDATION_FILE = "validation.json"  # of a retraining without the test
+
+
+def write_results(
+    folder: Path, result: RetrainResult, fits: list[EvaluatedFit], full_size: Split
+) -> None:
+    """Write ``predictions.csv``, ``confusions.csv``, ``report.html`` and, last, ``result.json``.
+
+    A folder with ``result.json`` is therefore complete.
+
+    Args:
+        folder: folder of the files.
+        result: result of the fits.
+        fits: the fits, for the two tables and the filters.
+        full_size: the data set at 105 pixels, for the pictures of the report.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full.
+    """
+    predictions, confusions = (
+        pd.concat(
+            [getattr(fit.evaluation, name).assign(seed=fit.result.seed) for fit in fits],
+            ignore_index=True,
+        )
+        for name in ("predictions", "confusions")
+    )
+    for name, table in (("predictions", predictions), ("confusions", confusions)):
+        write_atomically(folder / f"{name}.csv", partial(table.to_csv, index=False))
+    filters_NHW = fits[0].evaluation.filters_NHW
+    page = retrain_page(result, predictions, confusions, filters_NHW, full_size)
+    write_page(folder / "report.html", page)
+    text = json.dumps(result.to_dict(), indent=1, allow_nan=False) + "\n"
+    write_atomically(folder / RESULT_FILE, lambda path: path.write_text(text))
+
+
+def write_validation(plan: RetrainPlan, accuracies: list[ValidationAccuracy]) -> None:
+    """Print the validation accuracies of a plan's networks, and write ``validation.json``.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full.
+    """
+    plain, averaged = (
+        mean_and_sd(values)
+        for values in ([a.plain for a in accuracies], [a.averaged for a in accuracies])
+    )
+    content = {
+        "config": plan.config.to_dict(),
+        "origin": asdict(plan.origin),
+        "provenance": provenance(plan.compute),
+        "seeds": [{"seed": s} | asdict(a) for s, a in zip(plan.seeds, accuracies, strict=True)],
+        "plain": asdict(plain),
+        "averaged": asdict(averaged),
+    }
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    write_atomically(plan.folder / VALIDATION_FILE, lambda path: path.write_text(text))
+    rows = [["validation episodes", format_mean(plain)], [AVERAGED, format_mean(averaged)]]
+    print(text_table(rows))
+    print(f"wrote    {plan.folder}/{VALIDATION_FILE}, one network per seed")
+    print("The test was not used. Without --no-test, the same command evaluates these networks.")
+
+
+def result_table(result: RetrainResult) -> str:
+    """Return the headline metrics as text: ours, those of the baseline, and those of the paper."""
+    n_seeds = len(result.seeds)
+    head = f"ours ({n_seeds} seed{'s' * (n_seeds > 1)})"
+    rows = [["", head, "1-NN pixels", "paper", "paper's 1-NN"]]
+    for i, row in enumerate(headline_rows(result)):
+        paper = ["–", "–"]
+        if i == 0 and result.data == "omniglot":
+            paper = [f"{100 * share:.1f} %" for share in (published.CONVNET, published.NEAREST)]
+        baseline = "–" if row.baseline is None else f"{row.baseline:.1%}"
+        rows.append([row.name, format_mean(row.summary), baseline, *paper])
+    return "\n".join([text_table(rows), *interval_lines(result)])
+
+
+def interval_lines(result: RetrainResult) -> list[str]:
+    """Return the 95 % intervals of the first line of the table, and what ``±`` means."""
+    return [
+        f"95 % interval of the first line: {interval_text(result, 'official')}",
+        f"  {wilson_text(result)}",
+        f"± is {FITS_ONLY}",
+    ]
