@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -11,13 +11,26 @@ def hide_password(text: str) -> str:
 
     Where the end of a password is ambiguous, more than the password is replaced.
     """
-    text = re.sub(r"(://[^:/\s]*):(?:\S*|[^@\n]*)@", r"\1:***@", text)
-    return re.sub(r"(?i)([?&]\w*(?:pass|pwd)\w*=)[^&\s]+", r"\1***", text)
+    text = re.sub(r"(://(?!/)[^:]*):.*@", r"\1:***@", text, flags=re.DOTALL)
+    return re.sub(r"(?i)([?&]\w*(?:pass|pwd)\w*=)[^&\n]+", r"\1***", text)
+
+
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Return the text with secrets, such as the password of an address, replaced by ``***``.
+
+    Args:
+        text: text such as the message of a database driver.
+        secrets: secrets; one of fewer than three characters is replaced only as a whole word.
+    """
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        pattern = re.escape(secret)
+        text = re.sub(pattern if len(secret) > 2 else rf"(?<!\w){pattern}(?!\w)", "***", text)
+    return text
 
 
 def first_line(error: object) -> str:
     """Return the first line of an error's text, without passwords."""
-    return hide_password((str(error).splitlines() or [type(error).__name__])[0])
+    return (hide_password(str(error)).splitlines() or [type(error).__name__])[0]
 
 
 def make_printable(text: str) -> str:

@@ -5,6 +5,7 @@ import math
 import sys
 from pathlib import Path
 
+from data.addresses import check_address
 from data.errors import InputError
 from data.paths import DEFAULT_STORAGE
 from model.config import PRECISIONS
@@ -30,14 +31,18 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
         parser: parser of a script.
 
     Raises:
-        InputError: a flag of this script is given under its former name.
+        InputError: a flag of this script is given under its former name, or the value of
+            ``--storage`` is no database address.
     """
     for argument in sys.argv[1:]:
         flag = argument.partition("=")[0]
         new_flag = RENAMED_FLAGS.get(flag)
         if new_flag in parser._option_string_actions:
             raise InputError(f"{flag} was renamed. Use {new_flag}.")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if "storage" in args:
+        check_address(args.storage)
+    return args
 
 
 def positive_int(text: str) -> int:

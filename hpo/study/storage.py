@@ -21,8 +21,9 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
+from data.addresses import check_address, passwords_in, storage_repair
 from data.errors import InputError
-from data.text import first_line, hide_password
+from data.text import first_line, hide_password, hide_secrets
 from hpo.study.optuna_internals import engine_of, has_optuna_tables
 
 LOCK_TIMEOUT_SECONDS = 60  # how long a SQLite connection waits for a lock
@@ -72,13 +73,14 @@ def open_storage(
     """
     with storage_errors(url):
         parsed = _parse_url(url)
+        escaped = url.replace("{", "{{").replace("}", "}}")  # Optuna takes it for a template
         heartbeats = _heartbeat_arguments(heartbeat, on_stale_trial)
         if not create:
             _require_tables(parsed)
         if parsed.get_backend_name() != "sqlite":
             # Two connections, for the objective and the heartbeat; dropped ones are opened again.
             pool = {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 2}
-            return _create_tables(lambda: Storage(url, engine_kwargs=pool, **heartbeats))
+            return _create_tables(lambda: Storage(escaped, engine_kwargs=pool, **heartbeats))
         path = Path(parsed.database or "")
         if not path.parent.is_dir():
             raise InputError(
@@ -86,9 +88,9 @@ def open_storage(
             )
         timeout = {"connect_args": {"timeout": LOCK_TIMEOUT_SECONDS}}
         if read_only:
-            return Storage(url, engine_kwargs=timeout)
+            return Storage(escaped, engine_kwargs=timeout)
         _enable_wal(path)
-        storage = _create_tables(lambda: Storage(url, engine_kwargs=timeout, **heartbeats))
+        storage = _create_tables(lambda: Storage(escaped, engine_kwargs=timeout, **heartbeats))
         _lock_on_begin(storage)
         return storage
 
@@ -100,22 +102,17 @@ def storage_errors(url: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise InputError(
-            f"Storage {hide_password(url)} needs a database driver: {error}. Install it."
+            f"Storage {hide_password(url)} needs a database driver that is not installed "
+            f"({first_line(error.__cause__ or error)}). Use postgresql+psycopg:// after `uv sync "
+            "--extra postgresql`, or install the driver."
         ) from error
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as error:
         if is_interrupt(error):
             raise KeyboardInterrupt from error  # a library replaced the exception
-        cause = first_line(error.__cause__ or error)
-        repair = (
-            "If it is read-only, change the permissions of the file and its folder; if it is "
-            "locked, end the process that holds the lock; if it is corrupt, move it away or "
-            "restore a copy; if the disk is full, free some space."
-            if url.startswith("sqlite")
-            else "Check that its server is running and accepts this user, password and database."
-        )
-        raise InputError(f"Storage {hide_password(url)} cannot be used ({cause}). {repair}") from (
-            error
-        )
+        cause = first_line(hide_secrets(str(error.__cause__ or error), passwords_in(url)))
+        raise InputError(
+            f"Storage {hide_password(url)} cannot be used ({cause}). {storage_repair(url)}"
+        ) from error
 
 
 def is_interrupt(error: BaseException | None) -> bool:
@@ -127,13 +124,17 @@ def is_interrupt(error: BaseException | None) -> bool:
 
 def _parse_url(url: str) -> sqlalchemy.URL:
     """Return the parts of a database address; refuse databases that exist in memory only."""
+    check_address(url)
+    parsed = sqlalchemy.make_url(url)
     try:
-        parsed = sqlalchemy.make_url(url)
-    except sqlalchemy.exc.ArgumentError as error:
+        is_usable = not parsed.get_dialect().is_async
+    except sqlalchemy.exc.NoSuchModuleError:
+        is_usable = False
+    if not is_usable:
         raise InputError(
-            f"--storage must be an address like sqlite:///study.db, but is "
-            f"'{hide_password(url)}'. Correct it."
-        ) from error
+            f"--storage must name a driver that can be used here, but names {parsed.drivername}. "
+            "Use postgresql+psycopg:// or sqlite:///."
+        )
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise InputError(
             f"--storage must name a file, so that the study outlasts the command, but is '{url}'. "
