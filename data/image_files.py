@@ -3,8 +3,8 @@
 import importlib.util
 import os
 import warnings
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -29,7 +29,7 @@ SUFFIXES = (
 SYSTEM_FOLDERS = ("@eadir", "#recycle", "@recycle", "$recycle.bin", "lost+found", "__macosx")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 IMAGE, FOLDER, DEAD_LINK = "image", "folder", "dead link"
-HIDDEN, SYSTEM_FOLDER = "hidden", "(system folder)"
+HIDDEN, SYSTEM_FOLDER, NO_SUFFIX = "hidden", "(system folder)", "without suffix"
 MAX_NAMES = 5  # of folders without an image
 HEIC = "HEIC (uv sync --extra heic reads them)"
 
@@ -49,12 +49,14 @@ class FolderScan:
     empty: list[Path]
 
     def notes(self) -> list[str]:
-        """Return what is left out, and which subfolders have no image, as short texts."""
-        kinds = sorted(self.left_out.items(), key=lambda kind: (-kind[1], kind[0]))
-        left_out = ", ".join(f"{n:,} {kind}" for kind, n in kinds)
+        """Return what is unusual as short texts: suffixes, files left out, empty subfolders."""
+        others = (path for path in self.images if not path.name.lower().endswith(SUFFIXES))
+        by_content = _counts(Counter(path.suffix.lower() or NO_SUFFIX for path in others))
+        left_out = _counts(self.left_out)
         names = ", ".join(folder.as_posix() for folder in self.empty[:MAX_NAMES])
         more = f" and {len(self.empty) - MAX_NAMES:,} more" if len(self.empty) > MAX_NAMES else ""
         return [
+            *([f"recognised by content: {by_content}"] if by_content else []),
             *([f"left out: {left_out}"] if left_out else []),
             *([f"folders without an image: {names}{more}"] if names else []),
         ]
@@ -120,14 +122,14 @@ def find_images(folder: Path, *, warn: bool = False) -> list[Path]:
         InputError: there is no image, a link leads to nothing, or a folder cannot be read.
     """
     scan = scan_folder(folder)
-    notes = " · ".join(scan.notes())
     if not scan.images:
+        notes = " · ".join(scan.notes())
         raise InputError(
             f"{folder} must contain images, but has none{notes and f' ({notes})'}. Name another "
             "folder."
         )
     if warn and not scan.is_complete:
-        warnings.warn(make_printable(f"{folder}: {notes}"), stacklevel=2)
+        warnings.warn(make_printable(f"{folder}: {' · '.join(scan.notes())}"), stacklevel=2)
     return scan.images
 
 
@@ -148,6 +150,12 @@ def expand_folders(paths: Iterable[Path]) -> list[Path]:
             raise InputError(f"{path} is neither a file nor a folder. Correct the path.")
         files += find_images(path, warn=True) if path.is_dir() else [path]
     return files
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    """Return numbers by kind as text, the largest first."""
+    kinds = sorted(numbers.items(), key=lambda kind: (-kind[1], kind[0]))
+    return ", ".join(f"{n:,} {kind}" for kind, n in kinds)
 
 
 def _walk(folder: Path, found: defaultdict[str, list[Path]]) -> None:
@@ -190,7 +198,7 @@ def _kind_by_content(path: Path) -> str:
     status = path.stat()
     if _has_image_header(path, status.st_size, status.st_mtime_ns):
         return IMAGE
-    return HEIC if needs_pillow_heif(path) else path.suffix.lower() or "without suffix"
+    return HEIC if needs_pillow_heif(path) else path.suffix.lower() or NO_SUFFIX
 
 
 @lru_cache(maxsize=1 << 20)

@@ -59,6 +59,14 @@ def test_what_is_left_out_is_counted_by_kind(tmp_path: Path) -> None:
     assert not scan.is_complete
 
 
+def test_images_with_an_unusual_suffix_are_counted(tmp_path: Path) -> None:
+    for name in ("a/1.png", "a/2.jfif", "a/3.JFIF", "a/4"):
+        write_image(tmp_path / name)
+    scan = scan_folder(tmp_path)
+    assert scan.notes() == ["recognised by content: 2 .jfif, 1 without suffix"]
+    assert scan.is_complete
+
+
 def test_only_some_folders_without_an_image_are_named(tmp_path: Path) -> None:
     write_image(tmp_path / "a/1.png")
     for i in range(9):
