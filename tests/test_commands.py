@@ -86,7 +86,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dashboard.send_signal(signal.SIGINT)
         assert dashboard.wait(timeout=20) == 130
     assert names == ["mine-20-episode-lr"]
-    assert "test 400 episodes" in finish(retraining)
+    assert "test 48 episodes" in finish(retraining)
     return folder
 
 

@@ -26,7 +26,7 @@ from worker_targets import (
 from data.episodes import Dataset
 from data.errors import InputError
 from hpo.runtime import launcher as module
-from hpo.runtime import supervisor, worker
+from hpo.runtime import progress, supervisor, worker
 from hpo.runtime.launcher import ProcessLauncher, WorkerCrash, WorkerError, _run_process
 from hpo.runtime.processes import CONTEXT, handle_signals, start_forkserver
 from hpo.runtime.requeue import worker_of
@@ -109,7 +109,7 @@ def test_killed_and_hanging_workers_are_replaced_and_change_no_result(
     expected = results(run_study(uninterrupted, ProcessLauncher()).trials)
     monkeypatch.setattr(module, "_run_process", run_with_faults)
     clock = Clock()
-    monkeypatch.setattr(supervisor, "time", clock)
+    monkeypatch.setattr(progress, "time", clock)
     study = run_study(run, ProcessLauncher(), [clock.observe])
     assert capsys.readouterr().err.count("was killed by SIGKILL") == len(FAULTS)
     assert clock.now > run.epoch_timeout, "one of them was suspended"
