@@ -1,4 +1,4 @@
-"""Look at a study: live in the browser, as one HTML file, or in the terminal. See README.md."""
+"""Show a study: live in the browser, as one HTML file, or in the terminal. See README.md."""
 
 import argparse
 from pathlib import Path
@@ -10,9 +10,9 @@ from hpo.cli.flags import add_storage, non_negative_int, parse_args
 def flags() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        description="Look at a study: live in the browser, as one HTML file, or in the terminal."
+        description="Show a study: live in the browser, as one HTML file, or in the terminal."
     )
-    add_storage(parser)
+    add_storage(parser, "the list of studies; with --status or --export, the latest study")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument(
         "--export", type=Path, metavar="FILE", help="write the report as one HTML file"

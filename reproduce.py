@@ -57,7 +57,7 @@ def main() -> None:
     args = parse_args(flags())
     # Imports come after parsing: --help and a wrong flag need not wait for torch and optuna.
     from hpo.paper.reproduction import ReproductionRequest, reproduce
-    from hpo.paper.tables import SCALES
+    from hpo.paper.scales import SCALES
     from model.device import choose_compute
 
     scale = SCALES[args.scale]

@@ -84,7 +84,7 @@ def read_result(folder: Path) -> RetrainResult:
     if len(result.seeds) < 2 or train_on != "train":
         raise InputError(
             f"{folder} must hold at least two fits on train, but holds {len(result.seeds)} on "
-            f"{train_on}. Name another folder."
+            f"{train_on}. Choose another folder."
         )
     return result
 

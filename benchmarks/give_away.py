@@ -56,7 +56,7 @@ def stored(folder: Path) -> Path:
     if train_on != "train":
         raise InputError(
             "Validation chooses among the seeds, so --train-on must have been train, but it was "
-            f"{train_on}. Name another folder."
+            f"{train_on}. Choose another folder."
         )
     best = max(result.seeds, key=lambda seed: seed.metrics.validation_accuracy or 0.0).seed
     net, config, facts = load_network(folder / f"seed-{best}.pt")

@@ -90,7 +90,7 @@ class PlainPairs(Dataset[tuple[Tensor, Tensor, float]]):
 
 
 def plain_epochs(net: PlainNet, pairs: PlainPairs) -> Iterator[float]:
-    """Train for ever; yield the wall time in seconds of each pass over the pairs."""
+    """Train forever; yield the wall time in seconds of each pass over the pairs."""
     optimizer = torch.optim.Adam(net.parameters(), lr=LR)
     device = net.fc1.weight.device
     # On two cores, loader processes only compete with the training.

@@ -92,22 +92,22 @@ def main() -> None:
     episodes = dense_validation(val)
     default, greys = Preparation(), Preparation(binarize=False)
     unprocessed = Preparation(preprocess=False)
-    plain = {"as they are": val, "prepared": prepared(val, lambda x, _: dark_on_light(x), default)}
-    photographs = {
-        "photographs, neither cropped nor centred": prepared(val, photograph, unprocessed),
-        "photographs, prepared": prepared(val, photograph, default),
-        "photographs, prepared, greys kept": prepared(val, photograph, greys),
+    inputs = {
+        "validation drawings, unchanged": val,
+        "validation drawings, prepared": prepared(val, lambda x, _: dark_on_light(x), default),
+        "simulated photographs of them, not prepared": prepared(val, photograph, unprocessed),
+        "simulated photographs, prepared": prepared(val, photograph, default),
+        "simulated photographs, prepared, grey levels kept": prepared(val, photograph, greys),
     }
     rows = [
-        {"": f"Omniglot's validation drawings {name}", "20-way": accuracy(net, shown, episodes)}
-        for name, shown in (plain | photographs).items()
+        {"": name, "20-way": accuracy(net, drawings, episodes)} for name, drawings in inputs.items()
     ]
     some = digits(20 if args.quick else 100)
     asked = random_episodes(some, n_way=10, n_blocks=4 if args.quick else 40, seed=2015)
     shown = {"enlarged": resize_drawings(some, FULL_SIZE)}
     shown["prepared"] = prepared(some, lambda x, _: dark_on_light(x), default)
     ten = [
-        {"": f"MNIST's digits {name}", "10-way": accuracy(net, d, asked)}
+        {"": f"MNIST digits, {name}", "10-way": accuracy(net, d, asked)}
         for name, d in shown.items()
     ]
     finish(args, compute, {"20-way validation": pd.DataFrame(rows), "MNIST": pd.DataFrame(ten)})

@@ -99,8 +99,8 @@ def storage_repair(address: str) -> str:
     if address.startswith(SQLITE):
         return (
             "If it is read-only, change the permissions of the file and its folder; if it is "
-            "locked, end the process that holds the lock; if it is corrupt, move it away or "
-            "restore a copy; if the disk is full, free some space."
+            "locked, end the process that holds the lock; if it is corrupt, move it to another "
+            "folder or restore a copy; if the disk is full, free some space."
         )
     _, target = _split_user(address.partition("://")[2])
     names_host = target[:1] not in ("", "/", ":", "?") or re.search("[?&](host|service)=", target)

@@ -52,28 +52,28 @@ class Drawings:
 
     @cached_property
     def count_C(self) -> Tensor:
-        """Number of drawings of each character."""
+        """Number of drawings of each character; int64, C."""
         return torch.bincount(self.character_N)
 
     @cached_property
     def first_C(self) -> Tensor:
-        """Position of the first drawing of each character."""
+        """Position of the first drawing of each character; int64, C."""
         return self.count_C.cumsum(0) - self.count_C
 
     @cached_property
     def count_A(self) -> Tensor:
-        """Number of characters of each alphabet."""
+        """Number of characters of each alphabet; int64, A."""
         return torch.bincount(self.alphabet_N[self.first_C], minlength=len(self.alphabets))
 
     @cached_property
     def first_A(self) -> Tensor:
-        """Index of the first character of each alphabet."""
+        """Index of the first character of each alphabet; int64, A."""
         return self.count_A.cumsum(0) - self.count_A
 
     def positions(
         self, alphabets: Iterable[str] | None = None, drawers: Iterable[int] | None = None
     ) -> Tensor:
-        """Return the positions of all drawings of these alphabets by these drawers.
+        """Return the positions (int64) of all drawings of these alphabets by these drawers.
 
         Args:
             alphabets: names of alphabets; None for all.

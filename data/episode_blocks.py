@@ -41,7 +41,7 @@ def sample_block(
     characters = torch.randperm(n_characters, generator=rng)[:n_way]
     characters = characters + drawings.first_A[alphabet].cpu()
     first = drawings.first_C.cpu()[characters]
-    # The queries have a random order, so the right candidate has no fixed column.
+    # The queries have a random order, so the correct candidate has no fixed column.
     target = torch.randperm(n_way, generator=rng)
     if drawers is None:
         query, support = _sample_two_drawings(drawings.count_C.cpu()[characters], rng)

@@ -1,4 +1,4 @@
-"""One-shot episodes: a query drawing, one support drawing per candidate, and the right candidate.
+"""One-shot episodes: a query drawing, one support drawing per candidate, the correct candidate.
 
 An episode is the paper's "one-shot trial". A block is the set of episodes that share a support
 set: one drawer's drawings of ``n_way`` characters of one alphabet. The queries of the block are
@@ -28,7 +28,7 @@ class Episodes:
     Args:
         query_RQ: int64, position of the drawing to classify.
         support_RS: int64, position of one drawing of each candidate character.
-        target_RQ: int64 in [0, S), column of the right candidate.
+        target_RQ: int64 in [0, S), column of the correct candidate.
     """
 
     query_RQ: Tensor
@@ -57,7 +57,11 @@ class Episodes:
         ]
 
     def reindex(self, position_N: Tensor) -> "Episodes":
-        """Return the same episodes with position ``i`` replaced by ``position_N[i]``."""
+        """Return the same episodes with every position ``i`` replaced by ``position_N[i]``.
+
+        Args:
+            position_N: int64, N; new position of each drawing.
+        """
         return Episodes(position_N[self.query_RQ], position_N[self.support_RS], self.target_RQ)
 
 
@@ -107,7 +111,7 @@ def random_episodes(
     drawers_are_known = _has_equal_counts(drawings)
 
     def sample_drawers() -> tuple[int, int] | None:
-        """Return one of all ordered pairs of different drawers."""
+        """Return a random ordered pair of different drawers."""
         if not drawers_are_known:
             return None
         pair = int(torch.randint(n_drawers * (n_drawers - 1), (), generator=rng))
@@ -123,7 +127,7 @@ def random_episodes(
 
 
 def paper_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
-    """Return as many validation episodes as in the paper: 320 on ten alphabets.
+    """Return validation episodes in the number of the paper: 320 for ten alphabets.
 
     Deviation D11: the paper does not say how it composes the 320 episodes. We take two 20-way
     blocks per alphabet, as Lake's runs do, and the first 16 queries of each.

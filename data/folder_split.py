@@ -91,7 +91,7 @@ def assign_alphabets(classes: Sequence[ClassKey], *, by_class: bool) -> dict[Cla
 
 
 def require_enough_images(n_images: dict[ClassKey, int], alphabet: dict[ClassKey, str]) -> None:
-    """Raise unless every class has two images and every alphabet two classes.
+    """Raise InputError unless every class has two images and every alphabet two classes.
 
     Args:
         n_images: number of images of each class.

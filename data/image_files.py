@@ -125,7 +125,7 @@ def find_images(folder: Path, *, warn: bool = False) -> list[Path]:
     if not scan.images:
         notes = " · ".join(scan.notes())
         raise InputError(
-            f"{folder} must contain images, but has none{notes and f' ({notes})'}. Name another "
+            f"{folder} must contain images, but has none{notes and f' ({notes})'}. Choose another "
             "folder."
         )
     if warn and not scan.is_complete:

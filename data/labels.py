@@ -2,6 +2,8 @@
 
 from data.image_folder import parse_dataset_name
 
+NOT_COMPARABLE = "no number can be compared with the paper"
+
 
 def data_caveat(data: str) -> str:
     """Return a warning for results on other data than the paper's; empty for Omniglot.
@@ -10,9 +12,9 @@ def data_caveat(data: str) -> str:
         data: name of the data set.
     """
     if data == "glyphs":
-        return "These are the built-in glyphs, not Omniglot: no figure compares to the paper."
+        return f"These are the built-in glyphs, not Omniglot: {NOT_COMPARABLE}."
     if parse_dataset_name(data):
-        return f"These are images of '{data}', not Omniglot: no figure compares to the paper."
+        return f"These are images of '{data}', not Omniglot: {NOT_COMPARABLE}."
     return ""
 
 

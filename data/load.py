@@ -44,7 +44,7 @@ def download_omniglot(root: Path) -> None:
     """Download the official archives that are missing under ``root`` and check their md5.
 
     Raises:
-        InputError: there is no network, or a downloaded file is corrupt.
+        InputError: there is no internet connection, or a downloaded file is corrupt.
     """
     from torchvision.datasets import Omniglot
     from torchvision.datasets.utils import download_url
@@ -69,7 +69,7 @@ def download_omniglot(root: Path) -> None:
 
 
 def missing_archives(root: Path) -> set[str]:
-    """Return the names of the archives of which ``root`` has neither a zip nor a folder."""
+    """Return the names of the archives that ``root`` contains neither as a zip nor as a folder."""
     return set(ARCHIVES) - {archive.stem for archive in find_archives(root)}
 
 
@@ -106,11 +106,11 @@ def load_dataset(
         name: ``"omniglot"``, ``"glyphs"``, or the name of an :class:`ImageFolder`.
         data_root: folder of the archives or images. Omniglot's default is ``$OMNIGLOT_ROOT`` or,
             if that is not set, ``var``, to which missing archives are downloaded.
-        image_size: height and width in pixels; the paper has 105, its reduced model 35.
+        image_size: height and width in pixels; the paper uses 105, and 35 for its reduced model.
         or_glyphs: whether to return the built-in glyphs if Omniglot is not available.
 
     Raises:
-        InputError: the data are corrupt or incomplete, or the folder holds something else.
+        InputError: the data is corrupt or incomplete, or the folder holds something else.
 
     Warns:
         UserWarning: Omniglot is neither on disk nor downloadable; the glyphs are returned.
@@ -125,7 +125,7 @@ def load_dataset(
         try:
             download_omniglot(root)
         except InputError as error:
-            if not find_archives(root):  # with some archives, reading reports what is missing
+            if not find_archives(root):  # otherwise reading reports what is missing
                 if not or_glyphs:
                     raise
                 text = f"{error} Using the built-in glyphs instead of Omniglot."
@@ -194,7 +194,7 @@ def _load_cached(name: str, image_size: int, source: str, read: Callable[[], Dat
 
 
 def _load_image_folder(folder: ImageFolder, data_root: Path | None, image_size: int) -> Dataset:
-    """Return the images under a folder; every size is read from the images themselves."""
+    """Return the images under a folder; each size is read from the images and cached separately."""
     if data_root is None or not data_root.is_dir():
         raise InputError(
             f"Data set '{folder.name}' is a folder of images, but --data-root is "

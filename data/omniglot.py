@@ -68,7 +68,7 @@ def read_drawings_and_runs(root: Path) -> tuple[dict[DrawingKey, Bitmap], dict[s
 
 
 def require_all_drawings(bitmaps: dict[DrawingKey, Bitmap], root: Path) -> None:
-    """Raise unless all 20 drawings of every character of the 50 alphabets are present.
+    """Raise InputError unless all 20 drawings of every character of the 50 alphabets are present.
 
     Raises:
         InputError: an alphabet has another number of drawings.

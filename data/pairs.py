@@ -35,13 +35,13 @@ class Pairs:
 
 
 def random_below(limit_B: Tensor, generator: torch.Generator) -> Tensor:
-    """Return for each entry a uniform integer in [0, limit)."""
+    """Return for each of B entries a uniform int64 in [0, limit)."""
     u = torch.rand(limit_B.shape, generator=generator, device=limit_B.device, dtype=torch.float64)
     return (u * limit_B).long()
 
 
 def random_other(value_B: Tensor, count_B: Tensor, generator: torch.Generator) -> Tensor:
-    """Return for each entry a uniform integer in [0, count) that differs from ``value_B``."""
+    """Return for each of B entries a uniform int64 in [0, count) that is not ``value_B``."""
     return (value_B + 1 + random_below(count_B - 1, generator)) % count_B
 
 

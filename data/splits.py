@@ -1,6 +1,6 @@
 """Train, validation and test alphabets as three data sets that share no drawing.
 
-Each part is a :class:`Drawings` of its own: code that receives ``train`` and ``val`` has no access
+Each part is a separate :class:`Drawings`: code that receives ``train`` and ``val`` has no access
 to ``test``.
 """
 
@@ -28,7 +28,7 @@ class Split:
 
     Args:
         train: training alphabets by all drawers.
-        val: validation alphabets by the paper's four validation drawers; of an image folder, the
+        val: validation alphabets by the paper's four validation drawers; for an image folder, the
             first 20 images of each class.
         test: test alphabets by all drawers.
         official: test episodes as positions in ``test``; of Omniglot, 20 blocks of 20 episodes.
@@ -84,7 +84,7 @@ def split_dataset(dataset: Dataset) -> Split:
         )
     return Split(
         train=drawings.subset(names["train"]),
-        # Dense validation compares all drawings of a class: 20 images of it are enough.
+        # Dense validation compares all drawings of a class, so 20 images per class are enough.
         val=select_drawers(drawings.subset(names["val"], range(N_DRAWERS)), VAL_DRAWERS),
         test=drawings.subset(names["test"]),
         official=official,
@@ -107,7 +107,7 @@ def _held_out(val: Drawings) -> Drawings | None:
 def select_drawers(drawings: Drawings, drawers: range) -> Drawings:
     """Return the drawings by some of the paper's drawers.
 
-    Images of an image folder have no drawers: all of them are returned.
+    An image folder has no drawers; all its images are returned.
 
     Args:
         drawings: drawings to select from.

@@ -106,7 +106,7 @@ def load_network(path: Path) -> tuple[SiameseNet, Config, dict[str, Any]]:
     except CONTENT_ERRORS as error:
         raise InputError(
             f"Checkpoint {path} does not fit this version of the program ({first_line(error)}). "
-            "Name another file."
+            "Choose another file."
         ) from error
     return net.eval(), config, metadata
 

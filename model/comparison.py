@@ -95,7 +95,7 @@ def load_comparison_network(path: Path, compute: ComputeConfig) -> ComparisonNet
     if config.model.channels != n_channels:
         raise InputError(
             f"Checkpoint {path} must have {n_channels} channels for '{data}', but it has "
-            f"{config.model.channels}. Name another file."
+            f"{config.model.channels}. Choose another file."
         )
     return ComparisonNetwork(net.to(compute.device), config.model.image_size, threshold, data)
 

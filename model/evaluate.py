@@ -21,7 +21,7 @@ from model.siamese import SiameseNet
 EMBED_BATCH = 256  # drawings per batch
 COMPARE_BLOCKS = 16  # blocks per batch
 COMPARE_PAIRS = 512  # pairs per batch
-N_COPIES, COPIES_SEED = 8, 2015
+N_COPIES, COPIES_SEED = 8, 2015  # distorted copies over which logits are averaged
 Z_95 = 1.959964  # 97.5 % quantile of the standard normal distribution
 
 
@@ -38,8 +38,8 @@ def embed_drawings(
     Args:
         net: network on the device of the drawings.
         drawings: N images of the network's size.
-        position_M: int64, positions of the drawings to embed, in any order; each of them is
-            embedded once, however often it occurs.
+        position_M: int64, positions of the drawings to embed, in any order; duplicates are embedded
+            only once.
         generator: random state on the device of the drawings, which distorts each drawing; None
             for undistorted drawings.
     """
@@ -94,9 +94,10 @@ def logits_from_embeddings(net: SiameseNet, h_NE: Tensor, episodes: Episodes) ->
 def correctness(scores_RQS: Tensor, target_RQ: Tensor) -> Tensor:
     """Return R×Q float64: 1/k if the target and k − 1 others have the highest score, otherwise 0.
 
-    Deviation D4: the paper does not mention ties. Sharing them gives a network whose answer is
-    always the same an accuracy of exactly 1/n_way, wherever the correct answer is. A score that is
-    not a number is never correct.
+    Deviation D4: the paper does not mention ties. If the credit for ties is shared, a constant
+    network has an accuracy of exactly 1/n_way, independent of the position of the correct answer.
+    A
+    query with a score that is NaN counts as incorrect.
 
     Args:
         scores_RQS: scores of queries and support drawings; higher is more likely.
@@ -131,7 +132,7 @@ def nearest_neighbour_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
 
 
 def pixel_distance_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return R×Q×S negative Euclidean distances of the pixels: 1-NN in its usual form."""
+    """Return R×Q×S negative Euclidean distances of the pixels: the usual form of 1-NN."""
     x_NP = drawings.images_NHW.flatten(1).float()
     query_RQ, support_RS = (t.to(x_NP.device) for t in (episodes.query_RQ, episodes.support_RS))
     blocks = zip(query_RQ, support_RS, strict=True)
@@ -166,8 +167,8 @@ class Verification:
     """A threshold and its accuracy.
 
     Args:
-        threshold: logit from which on a pair is called same.
-        accuracy: fraction of pairs that are called correctly, in [0, 1].
+        threshold: a pair is classified as same if its logit is at least this.
+        accuracy: fraction of pairs that are classified correctly, in [0, 1].
     """
 
     threshold: float
@@ -183,7 +184,8 @@ def best_threshold(logits_B: Tensor, same_B: Tensor) -> Verification:
     """
     order = logits_B.argsort(descending=True)
     sorted_logits, same = logits_B[order], same_B[order].long()
-    # If the first k + 1 pairs are called same: same pairs so far, plus different pairs after them.
+    # n_correct[k]: correct pairs if the first k + 1 pairs are classified as "same": the same pairs
+    # among them plus the different pairs after them.
     n_correct = same.cumsum(0) + (1 - same).sum() - (1 - same).cumsum(0)
     ends_tie = torch.cat(
         [sorted_logits[1:] != sorted_logits[:-1], sorted_logits.new_ones(1, dtype=torch.bool)]
@@ -198,7 +200,7 @@ def verification_accuracy(logits_B: Tensor, same_B: Tensor, threshold: float) ->
     Args:
         logits_B: float, logits of the pairs.
         same_B: bool, whether a pair is the same character.
-        threshold: logit from which on a pair is called same.
+        threshold: a pair is classified as same if its logit is at least this.
     """
     return ((logits_B >= threshold) == same_B).double().mean().item()
 

@@ -2,7 +2,8 @@
 
 Each function yields the losses of one epoch; the caller makes an optimiser step after each.
 
-Tensor suffixes: B pairs or images, C characters of a step, H W pixels.
+Tensor suffixes: B pairs or images, N drawings, A alphabets, C characters of a step, H W pixels.
+``T`` are distortion parameters, float32 B×7.
 """
 
 import math
@@ -80,11 +81,11 @@ def training_drawings(train: Drawings, fit: FitConfig) -> Drawings:
 def pair_losses(
     net: SiameseNet, drawings: Drawings, fit: FitConfig, *, generator: torch.Generator
 ) -> Iterator[Tensor]:
-    """Yield the cross-entropy of each batch of one epoch over the training pairs.
+    """Yield the scalar float32 cross-entropy of each batch of one epoch over the training pairs.
 
     Every epoch has the same pairs, in another order. The two drawings of a pair are distorted
-    independently (Deviation D12: one in nine times a pair is not distorted, instead of a list of
-    nine copies of each pair).
+    independently (Deviation D12: instead of a list of nine copies of each pair, a pair stays
+    undistorted with probability 1/9 each time it is used).
 
     Source: Koch 2015 §3.2 "Loss function", §4.1. Deviation D1: the sign.
     """
@@ -108,11 +109,12 @@ def pair_losses(
 def episode_losses(
     net: SiameseNet, drawings: Drawings, fit: FitConfig, *, generator: torch.Generator
 ) -> Iterator[Tensor]:
-    """Yield the losses of ``steps_per_epoch`` steps; each step is one large one-shot task.
+    """Yield the scalar float32 losses of ``steps_per_epoch`` steps of one large one-shot task each.
 
-    A step takes ``n_characters`` characters and two distorted drawings of each, and embeds every
-    drawing once. Each first drawing is a query with all second drawings as its support set, and
-    the other way round. The loss is the cross-entropy of the softmax over the support set.
+    A step takes at most ``n_characters`` characters and two drawings of each (distorted if
+    ``fit.distort``), and embeds every drawing once. Each first drawing is a query whose support
+    set is all second drawings, and vice versa. The loss is the cross-entropy of the softmax over
+    the support set.
     """
     for _ in range(fit.steps_per_epoch):
         h1, h2 = net.embed(sample_episode(drawings, fit, generator=generator)).chunk(2)
@@ -125,7 +127,7 @@ def sample_episode(drawings: Drawings, fit: FitConfig, *, generator: torch.Gener
     """Return the distorted images of one step: C first drawings, then the C second drawings.
 
     Returns:
-        Float 2C×1×H×W, ink 1.
+        Float 2C×1×H×W, or 2C×3×H×W for colour images; ink 1.
     """
     device = drawings.images_NHW.device
     first_C, second_C, alphabet_C = sample_characters(

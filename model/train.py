@@ -1,4 +1,4 @@
-"""One fit, from the initial weights to those of the best epoch; resumes bit for bit on one CPU."""
+"""One fit, from the initial weights to the best epoch; resumed, bit-identical on the same CPU."""
 
 import copy
 import math
@@ -19,13 +19,19 @@ from model.losses import LOSSES, chance_loss, images_per_epoch, training_drawing
 from model.optim import set_epoch
 
 COLLAPSED_EPOCHS = 3  # a fit stops after this many epochs at the chance loss
-COLLAPSED_FRACTION = 0.995  # of the chance loss, from which on an epoch counts as collapsed
+# An epoch counts as collapsed if its loss is at least this fraction of the chance loss.
+COLLAPSED_FRACTION = 0.995
 CHANCE_ACCURACY = 1 / N_WAY
 
 
 @dataclass(frozen=True)
 class Validation:
-    """The validation episodes, which choose epochs and hyperparameters, and their drawings."""
+    """The validation episodes and their drawings; epochs and hyperparameters are chosen on them.
+
+    Args:
+        drawings: validation drawings, on the device of the network.
+        episodes: R × Q episodes as positions in ``drawings``.
+    """
 
     drawings: Drawings
     episodes: Episodes
@@ -44,18 +50,20 @@ def fit(
     checkpoint_path: Path | None = None,
     checkpoint_interval: float = 0.0,
 ) -> Iterator[EpochResult]:
-    """Train, and yield the result of each epoch, those of the checkpoint first.
+    """Train, and yield the result of each epoch; a resumed fit first yields its stored results.
 
     The caller may stop the iteration.
 
     Args:
         state: initial state; afterwards ``state.best_net()`` is the trained network.
         train: drawings of the training alphabets.
-        validation: chooses the best epoch; None trains to the end and keeps the last weights.
+        validation: data on which the best epoch is chosen; with None, the fit trains to the end and
+            keeps the last weights.
         checkpoint_path: file that is written after epochs; if it exists, the fit resumes from it.
         checkpoint_interval: minimum seconds of training between two checkpoints.
 
-    Source: Koch 2015 §3.2 "Training": stop after 20 epochs without improvement, keep the best.
+    Source: Koch 2015 §3.2 "Training": stop after 20 epochs without improvement, keep the best
+    (only with the exponential schedule).
     """
     state.data = data_identity(train, validation)
     if checkpoint_path and checkpoint_path.exists():
@@ -90,7 +98,7 @@ def data_identity(train: Drawings, validation: Validation | None) -> dict[str, A
 
 
 def train_epoch(state: FitState, drawings: Drawings) -> float:
-    """Train for one epoch, and return the mean loss; no other value leaves the device.
+    """Train for one epoch, and return the mean loss, the only value copied from the device.
 
     Args:
         state: state of the fit; its networks and its optimiser change.
@@ -107,7 +115,7 @@ def train_epoch(state: FitState, drawings: Drawings) -> float:
 
 
 def train_step(state: FitState, loss: Tensor) -> None:
-    """Update the weights by the gradient of a loss, then their average."""
+    """Update the weights with the gradient of a scalar loss, then update their moving average."""
     state.optimizer.zero_grad()
     loss.backward()
     state.optimizer.step()
@@ -117,7 +125,7 @@ def train_step(state: FitState, loss: Tensor) -> None:
 
 @torch.no_grad()
 def update_ema(state: FitState) -> None:
-    """Update the averaged weights; early averages span about the last tenth of the steps."""
+    """Update the averaged weights; early in a fit, they span the last tenth of the steps so far."""
     if state.config.fit.ema:
         decay = min(state.config.fit.ema, (1 + state.n_steps) / (10 + state.n_steps))
         pairs = zip(state.ema_net.parameters(), state.net.parameters(), strict=True)
@@ -155,7 +163,7 @@ def _epoch_result(
 
 
 def _is_out_of_patience(state: FitState, epoch: int, accuracy: float) -> bool:
-    """Return whether too many epochs did not improve; never with a cosine schedule."""
+    """Return whether ``patience`` epochs have not improved; False with a cosine schedule."""
     config, best = state.config.fit, state.best
     if config.schedule == "cosine" or best is None:
         return False

@@ -51,7 +51,7 @@ class VerificationMetrics:
     """Verification with the threshold that is best on validation pairs.
 
     Args:
-        threshold: logit from which on a pair is called same.
+        threshold: a pair is classified as same if its logit is at least this.
         validation_accuracy: accuracy in [0, 1] on the validation pairs.
         test_accuracy: accuracy in [0, 1] on the test pairs.
         n_pairs: number of pairs of either kind.

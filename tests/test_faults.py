@@ -1,6 +1,6 @@
 """What a fault may cost: in-process faults, and (slow) real processes that are killed.
 
-FAULT_KILLS sets how often the long study is killed (default 2; the README's long form has 20).
+FAULT_KILLS sets how often the long study is killed (default 2; the form in docs/study.md has 20).
 """
 
 import os

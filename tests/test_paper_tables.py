@@ -2,7 +2,8 @@
 
 import pytest
 
-from hpo.paper.tables import SCALES, paper_recipe_config
+from hpo.paper.scales import SCALES
+from hpo.paper.tables import paper_recipe_config
 
 
 def test_table_1_uses_the_papers_pairs_and_the_same_number_of_visits_in_every_row() -> None:

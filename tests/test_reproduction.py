@@ -28,7 +28,8 @@ from hpo.paper.reproduction import (
     reproduce,
     row_cells,
 )
-from hpo.paper.tables import SCALES, TABLES, TableRow
+from hpo.paper.scales import SCALES
+from hpo.paper.tables import TABLES, TableRow
 from hpo.refit.retrain import TEST_LOG
 from hpo.study import open
 from hpo.study.open import artifact_folder, storage_or_reference

@@ -178,7 +178,7 @@ def test_errors_are_sorted_by_margin_and_counted_over_the_fits() -> None:
         [2, 1, 5, 1, 2],
         [1, 1, 4, 2, 2],
     ]
-    assert errors["p_right"].tolist() == pytest.approx([1 / (1 + np.e), 0.5])
+    assert errors["p_correct"].tolist() == pytest.approx([1 / (1 + np.e), 0.5])
 
 
 def test_every_error_has_a_picture_up_to_a_limit(

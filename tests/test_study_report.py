@@ -130,7 +130,7 @@ def test_small_plots_show_an_even_selection_of_many_trials(
 ) -> None:
     monkeypatch.setattr(page, "MAX_SMALL_PLOT_TRIALS", 4)
     slices = page_of(made_studies.large(10, ("COMPLETE",))).sections[6]
-    assert "(4 of 10, evenly selected)" in slices.note
+    assert "(4 of 10, at regular intervals)" in slices.note
     assert [int(number) for number in slices.figures[0].data[0].customdata] == [0, 3, 6, 9]
 
 

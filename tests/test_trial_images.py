@@ -21,7 +21,7 @@ from model.fit_state import EpochResult
 from model.siamese import SiameseNet
 from model.train import Validation
 
-ALL_NAMES = {"curve.png", "filters.png", "errors (query, right, chosen).png"}
+ALL_NAMES = {"curve.png", "filters.png", "errors (query, correct, chosen).png"}
 
 
 def build_small_net() -> SiameseNet:

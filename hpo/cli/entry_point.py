@@ -1,4 +1,4 @@
-"""How a script runs: signals, errors that the user can fix on one line, and the exit status."""
+"""How a script runs: signals, exit status, one-line messages for errors that a user can fix."""
 
 import errno
 import io
@@ -20,7 +20,7 @@ TESTED_SYSTEM = "Linux", "x86_64"
 
 
 def run_command(main: Callable[[], None], resume_hint: str) -> None:
-    """Run the main function of a script; print an error that the user can fix as one line.
+    """Run the main function of a script; print an error that a user can fix on one line.
 
     Args:
         main: main function of the script.
@@ -28,14 +28,14 @@ def run_command(main: Callable[[], None], resume_hint: str) -> None:
 
     Raises:
         SystemExit: with status :data:`INPUT_ERROR` after an input error or a file error,
-            :data:`BROKEN_PIPE` if nothing reads the output any more, and ``INTERRUPTED`` after
+            :data:`BROKEN_PIPE` if the reader of the output has exited, and ``INTERRUPTED`` after
             Ctrl-C or SIGTERM.
     """
     stopped = f"\nstopped. {resume_hint}"
     handle_signals(f"{stopped}\n")
     warnings.formatwarning = _format_warning
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # escape what the terminal's encoding lacks
+        if isinstance(stream, io.TextIOWrapper):  # escape characters unknown to the encoding
             stream.reconfigure(errors="backslashreplace")
     try:
         main()

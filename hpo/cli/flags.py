@@ -32,7 +32,7 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
     Raises:
         InputError: a flag of this script is given under its former name, or the value of
-            ``--storage`` is no database address.
+            ``--storage`` is not a database address.
     """
     for argument in sys.argv[1:]:
         flag = argument.partition("=")[0]
@@ -46,17 +46,17 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def positive_int(text: str) -> int:
-    """Return an integer of at least 1, for argparse."""
+    """Parse an integer of at least 1; for ``type=`` of argparse."""
     return _int_from(text, 1)
 
 
 def non_negative_int(text: str) -> int:
-    """Return an integer of at least 0, for argparse."""
+    """Parse an integer of at least 0; for ``type=`` of argparse."""
     return _int_from(text, 0)
 
 
 def non_negative_float(text: str) -> float:
-    """Return a finite number of at least 0, for argparse."""
+    """Parse a finite number of at least 0; for ``type=`` of argparse."""
     number = _float_from(text)
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"must be a finite number of at least 0, but is {text}")
@@ -64,7 +64,7 @@ def non_negative_float(text: str) -> float:
 
 
 def duration(text: str) -> float:
-    """Return the seconds of a duration such as 90, 90s, 1.5m or 2h, for argparse."""
+    """Parse a duration such as 90, 90s, 1.5m or 2h to seconds; for ``type=`` of argparse."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in UNIT_SECONDS else (text, "s")
     seconds = _float_from(number) * UNIT_SECONDS[unit]
     if not 0 <= seconds < math.inf:
@@ -75,7 +75,7 @@ def duration(text: str) -> float:
 
 
 def positive_duration(text: str) -> float:
-    """Return the seconds of a duration above 0, for argparse."""
+    """Parse a duration above 0 to seconds; for ``type=`` of argparse."""
     seconds = duration(text)
     if seconds == 0:
         raise argparse.ArgumentTypeError(f"must be a duration above 0, but is {text}")
@@ -83,7 +83,7 @@ def positive_duration(text: str) -> float:
 
 
 def whole_seconds(text: str) -> int:
-    """Return a duration above 0 that is a whole number of seconds, for argparse."""
+    """Parse a duration above 0 to a whole number of seconds; for ``type=`` of argparse."""
     seconds = positive_duration(text)
     if not seconds.is_integer():
         raise argparse.ArgumentTypeError(f"must be a whole number of seconds, but is {text}")
@@ -91,17 +91,17 @@ def whole_seconds(text: str) -> int:
 
 
 def add_storage(parser: argparse.ArgumentParser, default: str = "the latest study") -> None:
-    """Add the flags that name a study.
+    """Add the flags that select a study.
 
     Args:
         parser: parser of a script.
-        default: description of the study that is used without ``--study-name``.
+        default: which study, or which name, is used without ``--study-name``; for its help text.
     """
     parser.add_argument(
         "--storage",
         default=DEFAULT_STORAGE,
         metavar="URL",
-        help="address of the database that holds the study (default: %(default)s)",
+        help="address of the database that contains the study (default: %(default)s)",
     )
     parser.add_argument(
         "--study-name", metavar="NAME", help=f"name of the study (default: {default})"
@@ -109,28 +109,28 @@ def add_storage(parser: argparse.ArgumentParser, default: str = "the latest stud
 
 
 def add_data_and_device(parser: argparse.ArgumentParser, data: str = "Omniglot") -> None:
-    """Add the flags that name the folder of the data and the device.
+    """Add the flags that select the folder of the data and the device.
 
     Args:
         parser: parser of a script.
-        data: description of what the folder holds.
+        data: description of the contents of the folder.
     """
     parser.add_argument(
         "--data-root",
         type=Path,
         metavar="DIR",
-        help=f"folder of {data} (default: $OMNIGLOT_ROOT if it is set, otherwise var)",
+        help=f"folder of {data} (default: $OMNIGLOT_ROOT if it is set, otherwise ./var)",
     )
     add_device(parser)
 
 
 def add_tensorboard(parser: argparse.ArgumentParser) -> None:
-    """Add the flag that names the folder of the TensorBoard logs."""
+    """Add the flag that selects the folder of the TensorBoard logs."""
     parser.add_argument(
         "--tensorboard",
         type=Path,
         metavar="DIR",
-        help="log the epochs of every fit for TensorBoard in this folder (default: no log)",
+        help="write TensorBoard logs of all fits to this folder (default: no log)",
     )
 
 
@@ -182,11 +182,11 @@ def add_own_images(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         dest="split_by",
         const="class",
-        help="classes of one name in several groups are one class; the same as --split-by class",
+        help="classes with the same name in several groups are one class; same as --split-by class",
     )
     parser.add_argument(
         "--drop-duplicates",
         action="store_true",
-        help="read one copy of each of your own images that occurs several times",
+        help="if several of your own images are equal, read only one of them",
     )
     parser.add_argument("--colour", action="store_true", help="keep the colours of your own images")

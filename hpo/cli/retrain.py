@@ -1,4 +1,4 @@
-"""What retrain_best.py does: refit and evaluate the best trial, or evaluate or export a network."""
+"""The actions of retrain_best.py: refit the best trial, evaluate and export networks."""
 
 import time
 from pathlib import Path
@@ -20,9 +20,7 @@ from hpo.refit.retrain import (
     log_test_evaluation,
     validate_networks,
 )
-from hpo.report.retraining.frames import (
-    AVERAGED,
-)
+from hpo.report.retraining.frames import AVERAGED
 from model.checkpoint import load_network
 from model.device import choose_compute
 from model.evaluate import wilson_interval
@@ -38,8 +36,8 @@ REQUIRED_METADATA = ("data", "data_digest", "seed", "train_on")
 def retrain(request: RetrainRequest) -> list[Path]:
     """Refit the best trial, evaluate the fits, write the results; return the network files.
 
-    If the folder holds the results of the same retraining, they are printed, and nothing is fitted
-    or evaluated again.
+    If the folder contains the results of the same retraining, they are printed, and nothing is
+    fitted or evaluated again.
 
     Raises:
         InputError: the study, the data or the device cannot be used, a fit has diverged, or a file
@@ -79,7 +77,7 @@ def evaluate_checkpoint(
     net, config, metadata = load_network(path)
     if missing := [name for name in REQUIRED_METADATA if name not in metadata]:
         raise InputError(
-            f"{path} must contain its {missing[0]}, but does not. Name a network of "
+            f"{path} must contain its {missing[0]}, but does not. Choose a network of "
             "retrain_best.py."
         )
     net.precision = compute.precision
@@ -111,7 +109,7 @@ def export_networks(networks: list[Path], form: str, folder: Path | None) -> Non
     Args:
         networks: files of the networks.
         form: ``"onnx"`` or ``"torch"``; see :func:`model.export.export_network`.
-        folder: folder of the exported files; None for that of each network.
+        folder: folder of the exported files; None for the folder of each network.
     """
     for network in networks:
         if folder:
@@ -126,7 +124,7 @@ def compose_result(
 
     Args:
         fits: at least one fit.
-        split: data set that was evaluated on.
+        split: data set of the evaluation.
         full_size: the same data set at 105 pixels, for the 1-NN baseline.
         facts: further fields of :class:`hpo.refit.result.RetrainResult`.
     """
@@ -149,7 +147,10 @@ def _print_plan(plan: RetrainPlan) -> None:
     print(f"study    {origin.study} in {origin.storage}")
     print(f"trial    {origin.trial}, {origin.value_text}")
     epochs = plan.config.fit.max_epochs
-    print(f"refit    on {origin.train_on}, {epochs} epochs, seeds {seeds}", flush=True)
+    print(
+        f"refit    on {origin.train_on}, {epochs} epoch{'s' * (epochs > 1)}, seeds {seeds}",
+        flush=True,
+    )
 
 
 def _fit_and_write(plan: RetrainPlan, request: RetrainRequest, started: float) -> None:

@@ -1,4 +1,7 @@
-"""The output of retrain_best.py: its files and its table."""
+"""The output of retrain_best.py: its files and its table.
+
+Tensor suffixes: N filters, H W pixels.
+"""
 
 import json
 from dataclasses import asdict
@@ -85,11 +88,13 @@ def write_validation(plan: RetrainPlan, accuracies: list[ValidationAccuracy]) ->
     rows = [["validation episodes", format_mean(plain)], [AVERAGED, format_mean(averaged)]]
     print(text_table(rows))
     print(f"wrote    {plan.folder}/{VALIDATION_FILE}, one network per seed")
-    print("The test was not used. Without --no-test, the same command evaluates these networks.")
+    print(
+        "The test was not used. Without --no-test, the same command evaluates these networks on it."
+    )
 
 
 def result_table(result: RetrainResult) -> str:
-    """Return the headline metrics as text: ours, those of the baseline, and those of the paper."""
+    """Return the headline metrics of our networks, of the baseline and of the paper as text."""
     n_seeds = len(result.seeds)
     head = f"ours ({n_seeds} seed{'s' * (n_seeds > 1)})"
     rows = [["", head, "1-NN pixels", "paper", "paper's 1-NN"]]

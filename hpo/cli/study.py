@@ -1,7 +1,8 @@
-"""What run_study.py does with its flags, and what it prints before and after its trials.
+"""Convert the flags of run_study.py, and print its output before and after the trials.
 
-The first half turns the flags into a run configuration and a launcher, or into a stop request. The
-second half prints the start and the result of a run; :mod:`hpo.runtime.progress` prints the trials.
+The first half converts the flags to a run configuration and a launcher, or sends a stop request.
+The second half prints the start and the result of a run; :mod:`hpo.runtime.progress` prints the
+trials.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from hpo.runtime.requeue import worker_of
 from hpo.search.trial_files import trial_files
 from hpo.search.winner import describe_value, winning_trial
 from hpo.space.ranges import parse_groups
-from hpo.study.budget import Budget, count_finished, request_stop
+from hpo.study.budget import Budget, busy_seconds, count_finished, request_stop
 from hpo.study.open import default_study_name, open_stored_study
 from hpo.study.settings import DEFAULT_EPOCHS, RunConfig, StudySettings
 from hpo.study.storage import storage_errors
@@ -108,7 +109,7 @@ def make_launcher(args: argparse.Namespace) -> Launcher:
         return ProcessLauncher()
     if args.storage.startswith("sqlite"):
         raise InputError(
-            "--ray needs a storage that every node can reach, but --storage is a SQLite file. Name "
+            "--ray needs a storage that every node can reach, but --storage is a SQLite file. Use "
             "a PostgreSQL database: --storage postgresql+psycopg://…"
         )
     from hpo.runtime.ray_launcher import RayLauncher
@@ -174,7 +175,7 @@ def print_summary(study: Study, run: RunConfig, seconds: float) -> None:
             print("The study is finished. To continue it, raise --n-trials.")
         else:
             _print_running(study)
-            print("Run the same command again to resume.")
+            print(_resume_hint(study, run.budget))
         print(f"next     {' · '.join(next_commands(run))}")
 
 
@@ -196,16 +197,21 @@ def _print_best(study: Study) -> None:
     for trial in [winner] if winner else best_trials(study, 1):
         label = "winner" if winner else "best"
         first, *others = describe_value(study, trial).split("; ")
-        print(
-            "\n".join([f"{label:8} trial {trial.number}: {first}", *(INDENT + o for o in others)])
-        )
-        rows = [[name, f"{value:.4g}"] for name, value in trial.params.items()]
-        if rows:
+        lines = [f"{label:8} trial {trial.number}: {first}", *(INDENT + o for o in others)]
+        print("\n".join(lines))
+        if rows := [[name, f"{value:.4g}"] for name, value in trial.params.items()]:
             print(text_table(rows, INDENT))
 
 
+def _resume_hint(study: Study, budget: Budget) -> str:
+    """Return how to continue a paused study. Earlier runs use up the time budget, too."""
+    if budget.seconds is not None and busy_seconds(study) >= budget.seconds:
+        return "The time budget is spent. To continue, raise --time-budget."
+    return "Run the same command again to resume."
+
+
 def _print_running(study: Study) -> None:
-    """Print which trials other processes are running."""
+    """Print the trials that other processes are running."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         worker = worker_of(trial)
         print(f"running  trial {trial.number} on {worker.host} (process {worker.pid})")
@@ -213,9 +219,8 @@ def _print_running(study: Study) -> None:
 
 def next_commands(run: RunConfig) -> list[str]:
     """Return the commands that show the study and refit its winner, with the flags they need."""
-    storage_flags = []
-    if run.storage != DEFAULT_STORAGE:
-        storage_flags += ["--storage", hide_password(run.storage)]
+    is_default = run.storage == DEFAULT_STORAGE
+    storage_flags = [] if is_default else ["--storage", hide_password(run.storage)]
     if run.study_name != default_study_name(run.settings):
         storage_flags += ["--study-name", run.study_name]
     data_flags = ["--data-root", str(run.data_root)] if run.data_root else []

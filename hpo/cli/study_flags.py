@@ -17,7 +17,7 @@ from model.config import RECIPES
 
 
 def add_budget(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that end a study."""
+    """Add the flags that limit a study or stop it."""
     parser.add_argument(
         "--n-trials",
         type=positive_int,
@@ -29,7 +29,7 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
         "--time-budget",
         type=positive_duration,
         metavar="DURATION",
-        help="start no trial once trials have run for this long, over all runs and hosts, for "
+        help="start no more trials after this training time, summed over all runs and hosts, for "
         "example 90s, 15m or 2h (default: no limit)",
     )
     parser.add_argument(
@@ -40,11 +40,11 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
 
 
 def add_inspection(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that show the data before anything is trained."""
+    """Add the flags that show the settings and the data before training."""
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="print the settings and what was found in the data, and exit without training",
+        help="print the settings and a summary of the data, and exit without training",
     )
     parser.add_argument(
         "--preview",
@@ -102,7 +102,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
         type=non_negative_float,
         default=0.0,
         metavar="F",
-        help="GPUs of each worker on a Ray cluster; a fraction shares a GPU, 0 uses CPUs "
+        help="number of GPUs of each worker on a Ray cluster; a fraction shares a GPU, 0 uses CPUs "
         "(default: 0)",
     )
     parser.add_argument(
@@ -117,7 +117,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
         type=non_negative_int,
         default=2,
         metavar="N",
-        help="how often a trial whose worker crashed is retried before it is marked as failed "
+        help="maximum number of retries of a trial whose worker crashed; then it counts as failed "
         "(default: %(default)s)",
     )
     parser.add_argument(
@@ -157,7 +157,7 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         default="episode",
         choices=RECIPES,
-        help="episode trains the one-shot task itself, paper trains independent pairs "
+        help="episode trains on the one-shot task itself, paper trains on independent pairs "
         "(default: %(default)s)",
     )
     parser.add_argument(
@@ -203,17 +203,18 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         "--validation",
         default="dense",
         choices=("dense", "paper"),
-        help="validation episodes; paper takes 320 as the paper does (default: %(default)s)",
+        help="validation episodes: paper uses 320, as in the paper, dense uses all drawings "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--sampler",
         default="tpe",
         choices=("tpe", "gp", "random"),
-        help="how new parameters are chosen (default: %(default)s)",
+        help="method that chooses the parameters of a new trial (default: %(default)s)",
     )
     parser.add_argument(
         "--pruner",
         choices=("median", "hyperband", "none"),
-        help="which trials are stopped early (default: median; none for gp, which cannot use "
+        help="rule that stops trials early (default: median; none for gp, which cannot use "
         "pruned trials)",
     )

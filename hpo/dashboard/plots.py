@@ -1,6 +1,6 @@
 """Notes and plots that a study shows in the live dashboard.
 
-Both are stored in the study's own storage: a note on every ended trial (why it ended and what it
+Both are stored in the database of the study: a note on every ended trial (why it ended and its
 cost) and three plots of the study.
 """
 
@@ -16,14 +16,15 @@ from hpo.report.study.text import format_value
 from hpo.study.optuna_internals import load_trial_notes, save_trial_note
 from hpo.study.trials import TrialSummary, summarize_trials
 
-NOTE_VERSION = 1  # of our notes; every edit by a user raises it
+# Version of the notes that we write; optuna-dashboard increases it at every edit by a user.
+NOTE_VERSION = 1
 MAX_TRIALS = 200  # trials in a plot, which is stored in the database and loaded with every page
 MAX_PARAMETERS = 12
-FRAME_HEIGHT = 440  # pixels; the dashboard cuts off the rest
+FRAME_HEIGHT = 440  # pixels; the dashboard crops taller plots
 
 
 def save_dashboard(study: Study) -> None:
-    """Save the notes and plots in the study's storage; earlier ones are replaced."""
+    """Save the notes and plots of a study in its storage, and replace the earlier ones."""
     save_notes(study)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # set_metric_names is experimental
@@ -35,13 +36,13 @@ def save_dashboard(study: Study) -> None:
 
 
 def save_notes(study: Study) -> None:
-    """Save the notes of the ended trials; a note that a user has edited stays as it is."""
+    """Save the notes of the ended trials; a note that a user has edited is not changed."""
     trials, notes = study.get_trials(deepcopy=False), load_trial_notes(study)
     for summary in summarize_trials(study):
         if summary.state not in frames.ENDED_STATES:
             continue
         (version, stored), text = notes[summary.number], trial_note(summary)
-        if version <= NOTE_VERSION and stored != text:  # a retry changes the note of its original
+        if version <= NOTE_VERSION and stored != text:  # the note changes when its trial is retried
             save_trial_note(study, trials[summary.number], text, NOTE_VERSION)
 
 
@@ -55,7 +56,8 @@ def trial_note(summary: TrialSummary) -> str:
         paragraphs.append(f"Retry of trial {summary.retry_of}.")
     if summary.accuracies:
         best, n_epochs = max(summary.accuracies.values()), len(summary.accuracies)
-        paragraphs.append(f"Best of {n_epochs} epochs: {best:.1%} validation accuracy.")
+        epochs = f"{n_epochs} epoch{'s' * (n_epochs > 1)}"
+        paragraphs.append(f"Best of {epochs}: {best:.1%} validation accuracy.")
     if cost := summary.cost:
         paragraphs.append(
             f"Cost: {cost.seconds:.0f} s on {cost.device} for {cost.n_images:,} training images; "

@@ -1,4 +1,4 @@
-"""What dashboard.py does: serve the live dashboard, export a report, or print the status.
+"""The actions of dashboard.py: serve the live dashboard, export a report, or print the status.
 
 The live dashboard is optuna-dashboard behind a :class:`~hpo.dashboard.guard.Guard`. It listens only
 on this machine.
@@ -30,7 +30,7 @@ HOST = "127.0.0.1"
 
 
 class ThreadedServer(ThreadingMixIn, WSGIServer):
-    """A server with a thread per request, so that a slow plot does not delay other requests."""
+    """A server with one thread per request, so that a slow plot does not delay other requests."""
 
     daemon_threads = True
 
@@ -62,7 +62,7 @@ def make_dashboard_server(
         return make_server(HOST, port, app, ThreadedServer, QuietHandler)
     except (OSError, OverflowError) as error:
         raise InputError(
-            f"Port {port} of {HOST} cannot be used ({error}). Name another --port."
+            f"Port {port} of {HOST} cannot be used ({error}). Choose another --port."
         ) from error
 
 

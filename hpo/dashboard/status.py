@@ -57,7 +57,7 @@ def format_rate(study: Study, n_left: int, now: datetime) -> str:
     Args:
         study: study whose trials are counted.
         n_left: number of trials that are not finished; 0 or less if all are.
-        now: present time.
+        now: current time.
     """
     frame = frames.trial_frame(study)
     rate = frames.trials_per_hour(frame[~frame["trial"].isin(orphaned_trials(study))], now)
@@ -79,7 +79,7 @@ def _running_line(summary: TrialSummary, is_orphaned: bool) -> str:
 
 
 def _parameter_table(summary: TrialSummary) -> str:
-    """Return the parameters of a trial as a table with a row per layer."""
+    """Return the parameters of a trial as a table with one row per layer."""
     layers = list(dict.fromkeys(name.partition(".")[0] for name in summary.params))
     kinds = list(dict.fromkeys(name.partition(".")[2] for name in summary.params))
     rows = [["", *kinds]]

@@ -14,7 +14,7 @@ class DashboardUpdates:
     """Saves the notes and plots of a running study.
 
     Args:
-        study: study that is followed.
+        study: study that is running.
     """
 
     def __init__(self, study: Study) -> None:
@@ -22,7 +22,7 @@ class DashboardUpdates:
         self._study, self._next_time, self._is_stale = study, 0.0, True
 
     def update(self, *, news: bool) -> None:
-        """Save if there is news, unless :data:`UPDATE_INTERVAL_SECONDS` have not passed yet.
+        """Save if there is news and the last save was :data:`UPDATE_INTERVAL_SECONDS` ago or more.
 
         Args:
             news: whether a trial has finished since the last call.
@@ -32,7 +32,7 @@ class DashboardUpdates:
             self.finish()
 
     def finish(self) -> None:
-        """Save now. An error becomes a warning, because the study runs without a dashboard too."""
+        """Save now. Errors become warnings, because the study does not need the dashboard."""
         try:
             from hpo.dashboard.plots import save_dashboard  # plotly loads while workers train
 

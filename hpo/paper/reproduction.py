@@ -1,4 +1,7 @@
-"""What reproduce.py does: fit the networks of a table, print each row, and write the table."""
+"""The actions of reproduce.py: fit the networks of a table, print each row, and write the table.
+
+Tensor suffixes: C clusters of episodes.
+"""
 
 import json
 import time
@@ -11,7 +14,8 @@ from data.files import write_atomically
 from data.labels import data_caveat
 from data.load import load_dataset
 from data.splits import split_dataset
-from hpo.paper.tables import TABLES, Scale, TableRow
+from hpo.paper.scales import Scale
+from hpo.paper.tables import TABLES, TableRow
 from hpo.refit.retrain import log_test_evaluation
 from model.device import ComputeConfig
 from model.intervals import Interval, accuracy_interval, format_interval
@@ -31,7 +35,7 @@ class ReproductionRequest:
     """The flags of reproduce.py.
 
     Args:
-        scale: size of the networks and of their training.
+        scale: size of the networks and length of their training.
         data_root: folder of the archives, or None for the default.
         compute: device and number format.
         out: folder of the tables, as JSON files.
@@ -97,14 +101,15 @@ def describe_scale(scale: Scale) -> str:
     if scale.narrowed > 1:
         width += f" divided by {scale.narrowed}"
     seeds = f"{scale.n_seeds} seed{'s' * (scale.n_seeds > 1)}"
+    epochs = f"{scale.episode_epochs} epoch{'s' * (scale.episode_epochs > 1)}"
     return (
         f"scale {scale.name}: {scale.image_size} pixels, {width}, {length} per fit (episode "
-        f"recipe: {scale.episode_epochs} epochs of {scale.steps_per_epoch} steps), {seeds}"
+        f"recipe: {epochs} of {scale.steps_per_epoch} steps), {seeds}"
     )
 
 
 def row_interval(row: TableRow) -> Interval | None:
-    """Return the 95 % interval of our mean accuracy; None without one."""
+    """Return the 95 % interval of our mean accuracy; None if nothing was measured."""
     return accuracy_interval(row.clusters) if row.clusters else None
 
 

@@ -1,6 +1,6 @@
-"""The three tables of the paper: the rows of each, and the scale at which they are reproduced.
+"""The three tables of the paper and their rows.
 
-A table is a generator that fits the networks of a row, evaluates them and yields the row.
+A table is a generator. For each row it fits the networks, evaluates them and yields the row.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +12,7 @@ from data.drawings import Drawings
 from data.episodes import Episodes
 from data.mnist import load_mnist, mnist_episodes
 from data.splits import Split
+from hpo.paper.scales import Scale
 from hpo.study.settings import StudySettings, base_config
 from model.architecture import DenseConfig
 from model.config import Config
@@ -27,45 +28,16 @@ MAX_EPOCHS = 200  # §3.2: maximum number of epochs of the paper's recipe
 MAX_RAMP_SHARE = 0.5  # maximum fraction of the epochs in which momentum rises (Deviation D5)
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Size of the networks of a reproduction, and of their training.
-
-    Args:
-        name: name on the command line.
-        image_size: height and width of a drawing in pixels; 35 for Table 3, as in the paper.
-        pairs: number of training pairs in the three rows of Table 1; 30k, 90k and 150k in the
-            paper.
-        visits: number of pairs in all epochs of a fit of the paper's recipe; None for the rule of
-            the paper, 200 epochs, or 20 without a gain.
-        narrowed: divisor of the filters and units of the convolutional network.
-        hidden: number of units of each layer of the network without convolutions.
-        episode_epochs: number of epochs of the episode recipe.
-        steps_per_epoch: number of steps per epoch of the episode recipe.
-        n_seeds: number of fits of each row.
-    """
-
-    name: str
-    image_size: int
-    pairs: tuple[int, int, int]
-    visits: int | None
-    narrowed: int
-    hidden: int
-    episode_epochs: int
-    steps_per_epoch: int
-    n_seeds: int
-
-
 @dataclass
 class TableRow:
     """One row of a table; accuracies in [0, 1].
 
     Args:
-        name: what was measured.
+        name: description of the row.
         paper: accuracy in the paper; None if the paper does not report it.
         ours: our accuracy, one per fit; empty if we did not measure it.
         clusters: accuracies of all fits by alphabet or character; None if we did not measure them.
-        note: what a reader needs in order to compare the accuracies.
+        note: remark on how the accuracies can be compared.
     """
 
     name: str
@@ -76,15 +48,6 @@ class TableRow:
 
 
 Table = Callable[[Scale, NetworkCache, Split], Iterator[TableRow]]
-
-SCALES = {
-    scale.name: scale
-    for scale in (
-        Scale("smoke", 35, (256, 512, 1024), 1024, 8, 128, 1, 4, 1),
-        Scale("reduced", 35, (30_000, 90_000, 150_000), 300_000, 2, 2048, 24, 100, 3),
-        Scale("full", 105, (30_000, 90_000, 150_000), None, 1, 4096, 48, 50, 1),
-    )
-}
 
 
 def paper_recipe_config(
@@ -118,7 +81,7 @@ def episode_recipe_config(scale: Scale, *, dense: bool = False) -> Config:
 
 
 def table_1(scale: Scale, networks: NetworkCache, full_size: Split) -> Iterator[TableRow]:
-    """Yield verification accuracies on test pairs. Validation chooses epoch and threshold."""
+    """Yield accuracies of verification on test pairs. Validation chooses epoch and threshold."""
     counts = dict(zip(("30k", "90k", "150k"), scale.pairs, strict=True))
     for pairs, distort, paper in published.TABLE_1:
         config = paper_recipe_config(scale, counts[pairs], distort=distort)
@@ -208,7 +171,7 @@ def _scale_network(scale: Scale, base: Config, *, dense: bool) -> Config:
     """Return a configuration with the network of the scale and the fit of ``base``."""
     if dense:
         model = DenseConfig(base.model.image_size, scale.hidden, scale.hidden, base.model.init)
-        # The rates of the remaining layers; all rates of the base are equal.
+        # As many rates as layers; all rates of the base are equal.
         return Config(model, replace(base.fit, rates=base.fit.rates[-len(model.layers) :]))
     f1, f2, f3, f4 = (n // scale.narrowed for n in base.conv.filters)
     units = base.conv.units // scale.narrowed

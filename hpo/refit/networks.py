@@ -1,4 +1,4 @@
-"""The networks in the folder of a retraining: saved after their fit, and found again later."""
+"""The networks in the folder of a retraining: saved after their fit, and reused later."""
 
 import math
 from collections.abc import Iterator
@@ -32,10 +32,10 @@ class StoredNetwork:
 
 
 def find_result(plan: RetrainPlan) -> RetrainResult | None:
-    """Return the result in the folder of a plan, if it is that of all networks of the plan.
+    """Return the result in the folder of a plan; None unless it has exactly the plan's networks.
 
     Raises:
-        InputError: a network in the folder is of another configuration.
+        InputError: a network in the folder does not belong to this plan.
     """
     stored = [load_stored(plan, seed) for seed in plan.seeds]
     try:
@@ -49,7 +49,7 @@ def find_result(plan: RetrainPlan) -> RetrainResult | None:
 
 
 def save_fit(plan: RetrainPlan, state: FitState) -> None:
-    """Save the network of a finished fit, and print what the fit cost."""
+    """Save the network of a finished fit, and print its number of epochs and its time."""
     record = _fit_record(state)
     metadata = asdict(plan.origin) | {"seed": state.seed} | asdict(record)
     metadata |= {"data": plan.train.name, "data_digest": plan.train.digest}
@@ -63,7 +63,7 @@ def load_stored(plan: RetrainPlan, seed: int) -> StoredNetwork | None:
     """Return the network of a seed in the folder of a plan, or None if there is none.
 
     Raises:
-        InputError: the file is not a network of this plan; it is not overwritten.
+        InputError: the network in the file does not belong to this plan. It is not overwritten.
     """
     path = plan.network(seed)
     if not path.exists():
@@ -73,8 +73,8 @@ def load_stored(plan: RetrainPlan, seed: int) -> StoredNetwork | None:
     wrong = [name for name, is_equal in _equalities(plan, config.digest, metadata) if not is_equal]
     if wrong or metadata.get("seed") != seed:
         raise InputError(
-            f"{path} must be of this retraining, but its {', '.join(wrong) or 'seed'} differs. "
-            "Name another --out, or move the file."
+            f"{path} must belong to this retraining, but its {', '.join(wrong) or 'seed'} differs. "
+            "Choose another --out, or move the file."
         )
     net.precision = plan.compute.precision
     return StoredNetwork(net.to(plan.compute.device), metadata, _stored_fit(path, metadata))
@@ -83,7 +83,7 @@ def load_stored(plan: RetrainPlan, seed: int) -> StoredNetwork | None:
 def _equalities(
     plan: RetrainPlan, config_digest: str, metadata: dict[str, Any]
 ) -> Iterator[tuple[str, bool]]:
-    """Yield what a network must have in common with a plan, and whether it has."""
+    """Yield each property that a network must share with a plan, and whether it does."""
     yield "configuration", config_digest == plan.config.digest
     yield "data", metadata.get("data_digest") == plan.train.digest
     yield "--train-on", metadata.get("train_on") == plan.origin.train_on
@@ -98,8 +98,8 @@ def _stored_fit(path: Path, metadata: dict[str, Any]) -> FitRecord:
         facts["history"] = [EpochRecord(**epoch) for epoch in metadata["history"]]
     except CONTENT_ERRORS as error:
         raise InputError(
-            f"{path} must contain how it was trained, but does not ({error}). Name another --out, "
-            "or move the file."
+            f"{path} must contain a record of its training, but does not ({error}). Choose another "
+            "--out, or move the file."
         ) from error
     return FitRecord(**facts)
 

@@ -1,6 +1,6 @@
 """The plan of a retraining: from a study's best trial to configuration, data and seeds of its fits.
 
-This is the first module that loads the test alphabets; a study never does.
+This is the first module that uses the test alphabets; a study only loads them with the data set.
 """
 
 from dataclasses import dataclass, replace
@@ -41,18 +41,18 @@ class RetrainRequest:
         storage: address of the database.
         study_name: name of the study, or None for the latest.
         trial: number of the trial, or None for the winner.
-        image_size: in pixels, or None for that of the study.
+        image_size: size of the images in pixels, or None for the size in the study.
         n_seeds: number of fits.
         max_epochs: maximum number of epochs of a fit, or None for the default.
         train_on: ``"train"`` or ``"train+val"``.
-        mirrors: whether mirrored alphabets are trained on too (episode recipe only).
+        mirrors: whether mirrored alphabets are added to the training (episode recipe only).
         out: folder of the results, or None for the default.
         data_root: folder of the data, or None for the default.
         device: name of the device.
         precision: name of the number format.
         compile: whether the networks are compiled with ``torch.compile``.
         tensorboard: folder of the TensorBoard logs, or None for no logs.
-        again: whether to fit and evaluate again what the folder already holds.
+        again: whether to repeat the fits and evaluations whose results are already in the folder.
         test: whether the networks are evaluated on the test; otherwise only on validation.
     """
 
@@ -82,8 +82,8 @@ class RetrainPlan:
         config: configuration of every fit.
         seeds: seed of each fit.
         train: drawings to train on.
-        validation: chooses the best epoch; None if the validation alphabets are trained on.
-        split: data set, on the device, for the evaluation.
+        validation: drawings and episodes that choose the best epoch; None if they are trained on.
+        split: data set for the evaluation; its validation and test drawings are on the device.
         compute: device and number format.
         folder: folder of networks, results and the checkpoints of unfinished fits.
         tensorboard: folder of the TensorBoard logs, or None for no logs.
@@ -114,10 +114,10 @@ class RetrainPlan:
 
 
 def make_plan(request: RetrainRequest) -> RetrainPlan:
-    """Return the plan of a retraining: the study is read, the data loaded and the device chosen.
+    """Return the plan of a retraining. This reads the study, loads the data and chooses the device.
 
     Raises:
-        InputError: study, trial or device does not exist, or the data is not that of the study.
+        InputError: study, trial or device does not exist, or the data is not the same as before.
     """
     url = storage_or_reference(request.storage)
     folder = image_folder_name(request.data_root)
@@ -138,7 +138,7 @@ def make_plan(request: RetrainRequest) -> RetrainPlan:
     train_on_val = request.train_on == "train+val"
     episodes = VALIDATION_EPISODES[settings.validation](split.val)
     assert trial.value is not None  # a complete trial
-    # Not the seed of the study, for which the rank of the best trial is optimistically biased.
+    # Not the seed of the study, with which the accuracy of the best trial is too high on average.
     seeds = [settings.seed + 1 + i for i in range(request.n_seeds)]
     name = folder_name(study.study_name, trial.number, request, compute.precision, seeds)
     return RetrainPlan(
@@ -163,7 +163,7 @@ def make_plan(request: RetrainRequest) -> RetrainPlan:
 
 
 def default_folder(name: str, identifier: str) -> Path:
-    """Return the folder of a retraining's files without ``--out``.
+    """Return the folder of the results if ``--out`` is not given.
 
     Args:
         name: from :func:`folder_name`.
@@ -175,13 +175,13 @@ def default_folder(name: str, identifier: str) -> Path:
 def folder_name(
     study_name: str, trial: int, request: RetrainRequest, precision: str, seeds: list[int]
 ) -> str:
-    """Return a name that differs if a study's retrainings differ.
+    """Return a folder name; different retrainings of a study have different names.
 
     Args:
         study_name: name of the study.
         trial: number of the trial.
         request: the flags.
-        precision: number format that is used, which ``--precision auto`` does not tell.
+        precision: number format that is used; ``--precision auto`` chooses it.
         seeds: seed of each fit.
     """
     pixels = f"-{request.image_size}px" if request.image_size else ""
@@ -193,14 +193,14 @@ def folder_name(
 
 
 def require_digest(digest: str, expected: str) -> None:
-    """Raise unless the data is the data that was trained on before.
+    """Raise InputError unless the data is the same as in the study or the saved network.
 
     Raises:
         InputError: the digests differ.
     """
     if digest != expected:
         raise InputError(
-            "The data must be the data that was trained on, but its digest is "
+            "The data must be the same as in training, but its digest is "
             f"{digest[:12]} instead of {expected[:12]}. Correct --data-root."
         )
 
@@ -218,10 +218,10 @@ def refit_config(
         settings: settings of the study.
         trial: trial with the parameters.
         max_epochs: maximum number of epochs, or None for the default.
-        image_size: in pixels, or None for that of the study. Kernels scale with it; the number of
-            steps per epoch does not change.
-        mirrors: whether mirrored alphabets are trained on as additional alphabets, which improves
-            long fits.
+        image_size: size of the images in pixels, or None for the size in the study. Kernels scale
+            with it; the number of steps per epoch does not change.
+        mirrors: whether mirrored alphabets are added to the training; at 35 pixels, the gain is
+            hardly more than the noise (docs/results.md).
     """
     config = suggest_config(FixedTrial(trial.params), base_config(settings), settings.search)
     epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]

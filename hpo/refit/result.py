@@ -1,7 +1,7 @@
 """The result of a retraining, the content of ``result.json``, as validated types.
 
-The stored form has fewer levels than the types: the fields of ``origin`` are fields of the result,
-those of ``fit`` and ``metrics`` are fields of the seed.
+The JSON file is flatter than these types: the fields of ``origin`` are stored in the result itself,
+and those of ``fit`` and ``metrics`` in each seed.
 """
 
 import json
@@ -39,14 +39,14 @@ class FitRecord:
     """How a fit ended and what it cost; see :meth:`model.fit_state.FitState.metadata`.
 
     Args:
-        stopped: why the last epoch was the last.
+        stopped: reason why the fit stopped after the last epoch.
         diverged: why the fit diverged, or None.
         epochs: number of epochs.
         best_epoch: epoch whose weights were evaluated.
         n_images: number of drawings embedded in training.
         seconds: wall time of all epochs.
         n_parameters: number of weights and biases of the network.
-        flops_per_image: operations of the embedding of one drawing.
+        flops_per_image: number of floating-point operations to embed one drawing.
         device: device and number format, for example ``"cpu bfloat16"``.
         history: all epochs.
     """
@@ -89,7 +89,8 @@ class TrialOrigin:
         study_value: its value in the study, an accuracy in [0, 1].
         study_seconds: wall time of the study with its finalists.
         train_on: ``"train"`` or ``"train+val"``.
-        value_text: its accuracy as text; for a finalist, that of its new fits. Empty in old files.
+        value_text: its accuracy as text; for a finalist, the accuracy of its new fits. Empty in old
+            files.
     """
 
     storage: str
@@ -106,17 +107,17 @@ class RetrainResult:
     """The content of ``result.json``.
 
     Args:
-        schema: version of the stored form.
+        schema: version of the stored fields.
         data: name of the data set.
-        data_digest: its digest.
+        data_digest: digest of the data set.
         origin: refitted trial; None for the evaluation of a saved network.
         config: configuration of every fit.
         provenance: see :func:`model.provenance.provenance`.
         wall_seconds: wall time of the retraining; None for a saved network.
         summary: means over the seeds.
         n_way: number of candidates of an official episode.
-        official_interval: 95 % Wilson interval of the mean official accuracy, over the episodes of
-            one network as if they were independent.
+        official_interval: 95 % Wilson interval of the official accuracy, for a single network with
+            the mean accuracy, as if its episodes were independent.
         seeds: every fit.
         baseline: metrics of 1-NN on pixels.
     """
@@ -136,7 +137,7 @@ class RetrainResult:
 
     @property
     def val_is_held_out(self) -> bool:
-        """Whether the validation alphabets were not trained on."""
+        """Whether the validation alphabets were held out from training."""
         return self.summary.verification is not None
 
     def to_dict(self) -> dict[str, Any]:
@@ -149,7 +150,7 @@ class RetrainResult:
 
     @classmethod
     def read(cls, path: Path) -> "RetrainResult":
-        """Return the result in a file of :meth:`to_dict`, of any schema.
+        """Read a file that contains the values of :meth:`to_dict`, in any schema version.
 
         Raises:
             InputError: the file cannot be read, or a field is missing or invalid.
@@ -164,11 +165,11 @@ class RetrainResult:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = RESULT_FILE) -> "RetrainResult":
-        """Return the result that :meth:`to_dict` has stored, of any schema.
+        """Return the result from the values of :meth:`to_dict`, in any schema version.
 
         Args:
             values: JSON values.
-            source: file that the error message names.
+            source: name of the file, for the error message.
 
         Raises:
             InputError: a field is missing or invalid.
@@ -196,13 +197,13 @@ class RetrainResult:
         except InputError as error:
             raise InputError(f"{source}: {error}") from error
         raise InputError(
-            f"{source} must hold a result of retrain_best.py, but {reason}. Name another file, or "
-            "run retrain_best.py again."
+            f"{source} must contain a result of retrain_best.py, but {reason}. Choose another "
+            "file, or run retrain_best.py again."
         )
 
 
 def _flatten(values: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return values with a field replaced by the fields of its value."""
+    """Return the values with the nested field ``name`` replaced by the fields inside it."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         flat |= (value or {}) if key == name else {key: value}
@@ -210,7 +211,7 @@ def _flatten(values: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _nest(values: Mapping[str, Any], name: str, kind: type) -> dict[str, Any]:
-    """Return values with the fields of a dataclass moved into a field; None if it has none."""
+    """Return values with the fields of a dataclass moved into a new field; None without them."""
     names = {field.name for field in fields(kind)}
     inner = {key: value for key, value in values.items() if key in names}
     return {k: v for k, v in values.items() if k not in names} | {name: inner or None}

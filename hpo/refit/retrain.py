@@ -1,7 +1,7 @@
 """The fits of a retraining: each network is trained once, saved, and evaluated on the test.
 
-Networks that the folder already holds are not trained again. All fits precede the first evaluation,
-so an interrupted retraining has not used the test yet.
+Networks that are already in the folder are not trained again. All fits end before the first
+evaluation, so a retraining that is interrupted during a fit has not used the test yet.
 """
 
 import json
@@ -37,8 +37,8 @@ class EvaluatedFit:
     """One evaluated network.
 
     Args:
-        result: its part of the result.
-        evaluation: its metrics with the tables and filters.
+        result: part of the network in the result.
+        evaluation: metrics, tables and filters of the network.
     """
 
     result: SeedResult
@@ -50,11 +50,11 @@ def fit_networks(plan: RetrainPlan, *, again: bool = False) -> None:
 
     Args:
         plan: the plan.
-        again: whether to fit the seeds of stored networks, too.
+        again: whether to fit seeds whose networks are stored, too.
 
     Raises:
         InputError: a fit has diverged, a file cannot be read or written, or a network in the folder
-            is of another configuration.
+            does not belong to this plan.
     """
     stored = [seed for seed in plan.seeds if load_stored(plan, seed) and not again]
     for seed in stored:
@@ -92,7 +92,7 @@ def fit_seeds(plan: RetrainPlan, seeds: list[int]) -> Iterator[FitState]:
     """Yield one finished fit per seed. An interrupted fit resumes from its checkpoint.
 
     Raises:
-        InputError: a fit has diverged, or its checkpoint is corrupt or of another configuration.
+        InputError: a fit has diverged, or its checkpoint is corrupt or belongs to another fit.
     """
     for seed in seeds:
         state = FitState(plan.config, seed, plan.compute)
@@ -107,11 +107,12 @@ def fit_seeds(plan: RetrainPlan, seeds: list[int]) -> Iterator[FitState]:
 
 
 def describe_plan(plan: RetrainPlan) -> str:
-    """Return what a retraining fits, as one line for the log of test evaluations."""
+    """Return a one-line description of a retraining for the log of test evaluations."""
     origin, fit_config = plan.origin, plan.config.fit
+    epochs = f"{fit_config.max_epochs} epoch{'s' * (fit_config.max_epochs > 1)}"
     return (
         f"{origin.study} trial {origin.trial} on {origin.train_on}, "
-        f"{plan.config.model.image_size} pixels, {fit_config.max_epochs} epochs, "
+        f"{plan.config.model.image_size} pixels, {epochs}, "
         f"{'with' if fit_config.mirrors else 'no'} mirrors"
     )
 
@@ -119,8 +120,8 @@ def describe_plan(plan: RetrainPlan) -> str:
 def log_test_evaluation(what: str, accuracies: list[float], path: Path = TEST_LOG) -> None:
     """Append a line to the log of all evaluations on the official episodes.
 
-    The log shows how often the test was used. A choice between many logged accuracies is a choice
-    on the test.
+    The log shows how often the test was used. Choosing between networks by these accuracies means
+    choosing on the test.
 
     Args:
         what: command and networks.

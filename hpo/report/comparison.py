@@ -1,4 +1,7 @@
-"""The report of compare.py: its queries and their most similar classes, as one page."""
+"""The report of compare.py: its queries and their most similar classes, as one page.
+
+Tensor suffixes: Q queries, H W pixels.
+"""
 
 from pathlib import Path
 
@@ -30,9 +33,9 @@ def comparison_page(comparison: Comparison, checkpoint: Path, top: int) -> Page:
     scale = (
         "A higher logit means a greater similarity; no threshold was chosen for this network."
         if comparison.threshold is None
-        else "Similarity is in percent; from 50 % on, verification decides for the same character."
+        else "Pairs with a similarity of at least 50 % are classified as the same character."
     )
-    lead = [f"The images as {make_printable(checkpoint.name)} received them. {scale}"]
+    lead = [f"The images are shown as {make_printable(checkpoint.name)} received them. {scale}"]
     if n_queries > MAX_QUERIES_SHOWN:
         lead.append(f"Only the first {MAX_QUERIES_SHOWN} queries are shown.")
     return Page("Compared drawings", headline, lead, [Section("Ranking", pictures=pictures)])

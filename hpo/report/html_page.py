@@ -1,6 +1,6 @@
-"""Pages of sections, rendered as one HTML file that needs no other file and no network.
+"""Pages of sections, rendered as one HTML file that needs no other file and no internet connection.
 
-All text is escaped: nothing that a user has named can become markup.
+All text is escaped: names chosen by a user cannot become markup.
 """
 
 import base64
@@ -40,7 +40,7 @@ class Section:
         title: heading.
         note: how to read the section.
         facts: value by name, shown as one line each.
-        table: rows of cells; the first row holds the column heads.
+        table: rows of cells; the first row contains the column headers.
         figures: plotly figures.
         wide: whether figures scroll on a narrow screen instead of shrinking.
         pictures: images with captions.
@@ -62,7 +62,7 @@ class Page:
     Args:
         title: title of the page and of the browser's tab.
         headline: the most important result.
-        lead: paragraphs that a reader needs in order to read the page correctly.
+        lead: introductory paragraphs, for example how the accuracies were measured.
         sections: sections from top to bottom.
     """
 
@@ -110,7 +110,7 @@ def write_page(path: Path, page: Page) -> None:
 
 
 def _template_section(section: Section, first_figure: int) -> dict[str, Any]:
-    """Return what the template shows of a section; its figures are numbered from the given one."""
+    """Return the values of a section for the template; figures count from ``first_figure``."""
     return {
         "title": section.title,
         "note": section.note,

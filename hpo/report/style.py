@@ -1,4 +1,4 @@
-"""The style of all figures: colours for colour-blind readers too, percent axes, no decoration."""
+"""The style of all plots: colours for colour-blind readers, percent axes, no decoration."""
 
 import html
 from typing import Any
@@ -46,7 +46,7 @@ def state_marker(state: str, size: int) -> dict[str, Any]:
 
 
 def empty_figure(text: str) -> go.Figure:
-    """Return a figure without data that shows a text: why there is nothing to plot."""
+    """Return a figure without data that shows the reason why there is nothing to plot."""
     figure = go.Figure()
     figure.add_annotation(text=text, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
     figure.update_xaxes(visible=False)

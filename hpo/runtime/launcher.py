@@ -154,7 +154,7 @@ def _send_and_exit(outcome: Outcome, sender: Connection) -> NoReturn:
     """Send the outcome of this worker and exit at once.
 
     A heartbeat thread whose start was interrupted by a signal never ends. Waiting for it would keep
-    the process alive, and its trial running, for ever.
+    the process alive, and its trial running, forever.
     """
     with suppress(OSError):  # the parent may have ended
         sender.send(outcome)

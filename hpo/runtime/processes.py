@@ -10,7 +10,10 @@ from queue import SimpleQueue
 from types import FrameType
 
 INTERRUPTED = 130  # exit status after Ctrl-C or SIGTERM
-GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # terminals and schedulers send them to all
+GROUP_SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+)  # terminals and schedulers send them to a whole group
 
 RESEND_SECONDS = 0.001  # delay after which a postponed signal is sent again
 IMPORT_MODULES = ("importlib", "_frozen_importlib")
@@ -18,8 +21,8 @@ IMPORT_MODULES = ("importlib", "_frozen_importlib")
 # for a lock.
 MAX_DELAY_SECONDS = {"sqlalchemy": 5.0, **dict.fromkeys(IMPORT_MODULES, 1.0)}
 
-# What workers use. torch and Optuna import the last three only on their first use, which takes
-# seconds: do it once, not in each worker.
+# Modules that workers need. torch and Optuna import the last three on first use, which takes
+# seconds; preloading does this once instead of in every worker.
 PRELOAD = ["hpo.runtime.worker", "torch._dynamo", "sqlalchemy.orm", "alembic.command"]
 
 FORKSERVER = "forkserver" in get_all_start_methods()  # not on Windows
@@ -27,7 +30,7 @@ CONTEXT = get_context("forkserver") if FORKSERVER else get_context("spawn")
 
 
 def handle_signals(import_message: str = "") -> None:
-    """Make SIGINT and SIGTERM raise KeyboardInterrupt once, at a moment at which this is safe.
+    """Make SIGINT and SIGTERM raise KeyboardInterrupt once, as soon as this is safe.
 
     SQLAlchemy does not survive an exception in the middle of a transaction: it leaves the
     transaction and its lock open, or swallows the exception. An interrupted import of numpy or
@@ -39,7 +42,8 @@ def handle_signals(import_message: str = "") -> None:
         import_message: text that is written to standard error if the process exits in an import.
     """
     first_arrival: float | None = None
-    # SimpleQueue is reentrant: a signal handler may use it while the code it interrupts does.
+    # SimpleQueue is reentrant: a signal handler may use it even while it interrupts code that is
+    # using it.
     postponed: SimpleQueue[int] = SimpleQueue()
     threading.Thread(target=_resend, args=(postponed,), daemon=True).start()
 
@@ -53,7 +57,7 @@ def handle_signals(import_message: str = "") -> None:
             os.write(2, import_message.encode())
             os._exit(INTERRUPTED)
         for group_signal in GROUP_SIGNALS:
-            signal.signal(group_signal, signal.SIG_IGN)  # a second one would interrupt the clean-up
+            signal.signal(group_signal, signal.SIG_IGN)  # a second signal would end it
         raise KeyboardInterrupt
 
     for group_signal in GROUP_SIGNALS:
@@ -61,7 +65,7 @@ def handle_signals(import_message: str = "") -> None:
 
 
 def _resend(postponed: SimpleQueue[int]) -> None:
-    """Send postponed signals to the main thread again, for ever."""
+    """Send postponed signals to the main thread again, in an endless loop."""
     while True:
         number = postponed.get()
         time.sleep(RESEND_SECONDS)

@@ -135,13 +135,13 @@ class HangDetector:
     """
 
     def __init__(self, seconds: float) -> None:
-        """Start without knowing any trial."""
+        """Start with no known trials."""
         self._seconds = seconds
         # By trial number: completed epochs, and when this number was first seen.
         self._progress: dict[int, tuple[int, float]] = {}
 
     def hanging(self, running: list[FrozenTrial]) -> list[WorkerId]:
-        """Return the workers of the trials without progress.
+        """Return the workers whose trials have completed no epoch for too long.
 
         Args:
             running: all running trials of the study, as they are now.

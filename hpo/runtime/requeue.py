@@ -1,8 +1,8 @@
-"""Which process works on a trial, and where a killed trial is queued again.
+"""Store which process runs a trial, and queue the trials of ended processes again.
 
 Every running trial stores the identity of its worker. A trial is *orphaned* if its worker has
-ended without finishing it. Whoever notices an orphaned trial marks it as failed and queues a retry
-with the same parameters, which resumes from the last checkpoint.
+ended without finishing it. Any process that finds an orphaned trial marks it as failed and queues
+a retry with the same parameters, which resumes from the last checkpoint.
 """
 
 import os
@@ -27,7 +27,7 @@ from hpo.study.trials import CRASHED, RETRY_OF, count_crashes, retry_numbers
 
 WORKER = "owner"  # user attribute of a trial: the identity of its worker, as a JSON list
 
-CLOCK_TOLERANCE_SECONDS = 2.0  # a creation time changes when the system clock is adjusted
+CLOCK_TOLERANCE_SECONDS = 2.0  # adjusting the system clock changes creation times
 
 TrialObjective = Callable[[Trial], float]
 
@@ -38,7 +38,7 @@ class WorkerId(NamedTuple):
     Args:
         host: from :func:`host_id`.
         pid: process ID on that host.
-        created: creation time of the process, in seconds since the epoch; 0 if unknown. Older
+        created: creation time of the process, Unix time in seconds; 0 if unknown. Older
             versions stored the clock ticks since the boot of the host, as text.
     """
 
@@ -83,7 +83,7 @@ def worker_of(trial: FrozenTrial) -> WorkerId:
 
 
 def is_same_worker(first: WorkerId, second: WorkerId) -> bool:
-    """Return whether two identities name one process."""
+    """Return whether two identities belong to the same process."""
     if first[:2] != second[:2]:
         return False
     difference = _created_seconds(first) - _created_seconds(second)
@@ -91,7 +91,7 @@ def is_same_worker(first: WorkerId, second: WorkerId) -> bool:
 
 
 def _created_seconds(worker: WorkerId) -> float:
-    """Return the creation time of a process of this host, also if an older version stored it."""
+    """Return the creation time of a process of this host, in the current or in the older format."""
     if isinstance(worker.created, str):
         ticks = int(worker.created or 0)
         return psutil.boot_time() + ticks / os.sysconf("SC_CLK_TCK") if ticks else 0.0
@@ -102,8 +102,8 @@ def is_orphan(trial: FrozenTrial) -> bool:
     """Return whether a running trial belongs to a process of this host that has ended.
 
     A process has ended if its PID does not exist, belongs to a zombie or has been reused, that is,
-    the process was created at another time. If the creation time was not stored, only the PID
-    counts. Trials of other hosts are recognised by their heartbeats instead.
+    the process was created at another time. If the creation time was not stored, only the PID is
+    compared. Trials of other hosts are recognised by their heartbeats instead.
     """
     worker = worker_of(trial)
     if worker.host != host_id():
@@ -122,10 +122,12 @@ def run_one_trial(study: Study, objective: TrialObjective, lock: Path) -> None:
     """Run one trial of a study; its worker is stored before it starts.
 
     Optuna can only create a trial that is already running. If the process were killed before it
-    stored its identity, that trial would run for ever. Therefore a trial is queued together with
-    its worker, and other processes of this host look for orphans only after it was started.
+    stored its identity, the trial would be marked as running forever. Therefore a trial is first
+    queued together with the identity of its worker, and a lock keeps other processes of this host
+    from looking for orphans until the trial has started.
 
-    A trial that is interrupted or that cannot write to a full disk is queued again.
+    A trial that is interrupted, or that ends with an error that the user can fix (for example a
+    full disk), is queued again.
 
     Args:
         study: study of the trial.
@@ -164,8 +166,8 @@ def requeue(study: Study, number: int, max_retries: int | None = None) -> None:
     Args:
         study: study of the trial.
         number: number of the trial.
-        max_retries: how often these parameters may be queued again after a crash of their process;
-            None if the process was asked to stop, which is not a crash and always allowed.
+        max_retries: maximum number of retries after crashes; None if the process was asked to stop,
+            which does not count as a crash, so that the trial is always queued again.
     """
     trials = study.get_trials(deepcopy=False)
     crashed = max_retries is not None
@@ -195,14 +197,14 @@ def requeue_orphans(
 ) -> list[int]:
     """Mark orphaned trials as failed and queue them again.
 
-    Orphans of this host are found at once, those of other hosts when their heartbeats have stopped
-    for the grace period of the storage.
+    Orphans of this host are found at once, those of other hosts after no heartbeat has arrived for
+    the grace period of the storage.
 
     Args:
         study: study of the trials.
         lock: lock file that the processes of this host share, so that each trial is queued once.
         max_retries: how often a trial may be queued again after a crash.
-        dead: workers of any host that are known to have ended.
+        dead: workers that have ended.
 
     Returns:
         Numbers of the orphans that were recognised by their worker, not by their heartbeats.

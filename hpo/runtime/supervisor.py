@@ -31,10 +31,10 @@ class StudyObserver(Protocol):
     """Follows a study while it runs, for example to update a dashboard."""
 
     def update(self, *, news: bool) -> None:
-        """Called about twice a second; ``news``: a trial has finished since the last call."""
+        """Called about twice a second; ``news``: a trial was completed or pruned since then."""
 
     def finish(self) -> None:
-        """Called once, after the last trial."""
+        """Called once, when the phase ends for any reason."""
 
 
 ObserverFactory = Callable[[Study], StudyObserver]
@@ -48,13 +48,13 @@ def run_study(
     Args:
         run: configuration of the run.
         launcher: starts the workers.
-        observers: follow the study of each phase.
+        observers: functions that return an observer for the study of each phase.
 
     Raises:
         InputError: data, storage, device, study or disk cannot be used.
-        WorkerError: trials failed with an unexpected exception, several in a row.
+        WorkerError: several trials in a row failed with an unexpected exception.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Progress prints what matters
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Progress prints the trials instead
     with storage_errors(run.storage):
         # One process creates tables and study; the workers only load them.
         storage, study, parts, _ = open_run(run)
@@ -83,7 +83,7 @@ def _fit_finalists(
     launcher: Launcher,
     observers: Sequence[ObserverFactory],
 ) -> None:
-    """Fit the finalists of a finished study, if there is a choice, and record the winner."""
+    """Fit the finalists of a finished study, if there are at least two, and record the winner."""
     fits = finalist_fits(study, run.n_finalists, run.n_finalist_seeds, run.settings.seed)
     finalists = open_finalists(storage, study, fits) if fits else None
     if finalists and _run_fits(run, "finalists", study, finalists, len(fits), launcher, observers):
@@ -122,7 +122,7 @@ def _run_fits(
 
 
 def describe_finalists(run: RunConfig, *, evaluate_winner: bool) -> str:
-    """Return how many fits follow the search, as text; empty if there is no choice.
+    """Return how many fits follow the search, as text; empty if there are fewer than two finalists.
 
     Args:
         run: configuration of the run.
@@ -153,8 +153,8 @@ def supervise(
         observers: follow the study of the phase.
 
     Raises:
-        InputError: a worker ended with it, or too many workers crashed in a row.
-        WorkerError: a worker ended with it.
+        InputError: a worker raised it, or too many workers crashed in a row.
+        WorkerError: a worker raised an unexpected exception.
     """
     study, detector, n_crashes = progress.study, HangDetector(run.epoch_timeout), 0
     active_observers = [observer(study) for observer in observers]
@@ -196,7 +196,7 @@ def report_crash(index: int, crash: WorkerCrash, n_crashes: int, max_crashes: in
 
     Args:
         index: number of the worker.
-        crash: how it ended.
+        crash: how the worker ended.
         n_crashes: crashes since the last trial was completed or pruned.
         max_crashes: number of crashes that ends the study.
 
@@ -206,8 +206,8 @@ def report_crash(index: int, crash: WorkerCrash, n_crashes: int, max_crashes: in
     if n_crashes >= max_crashes:
         raise InputError(
             f"{n_crashes} workers crashed in a row and no trial was completed; the last one "
-            f"{crash}. If memory is short, lower --workers or --image-size; then run the same "
-            "command again."
+            f"{crash}. If memory is short, lower --workers and run the command again, or start "
+            "another study with a smaller --image-size."
         )
     print(f"warning: worker {index} {crash}; starting a new one", file=sys.stderr)
 

@@ -1,8 +1,9 @@
 """The finalists: the best trials of a study, refitted with new seeds. The best mean wins.
 
 The highest of many noisy values is optimistically biased. Therefore the finalists, the best trials
-of a study, are fitted with new seeds and evaluated on new validation episodes. These fits are
-trials of a study of their own: several workers share them, and an interrupted fit is resumed.
+of a study, are fitted with new seeds and evaluated on new validation episodes. These fits are the
+trials of a separate study, so that several workers can share them and an interrupted fit can be
+resumed.
 """
 
 from dataclasses import asdict, dataclass
@@ -26,8 +27,8 @@ from hpo.study.trials import best_trials, position_in_study
 from model.evaluate import episode_logits
 from model.metrics import scorer_clusters
 
-SEED_OFFSET = 1000  # added to the study's seed, so that neither the search nor a refit has the seed
-MAX_NUMBER = 2**33  # of a trial and of a seed
+SEED_OFFSET = 1000  # added to the study's seed: no seed of the search or of retrain_best.py
+MAX_NUMBER = 2**33  # upper bound of trial numbers and seeds
 SPACE: dict[str, BaseDistribution] = {
     name: IntDistribution(0, MAX_NUMBER) for name in ("trial", "seed")
 }
@@ -108,20 +109,20 @@ def _folder_of(storage: RDBStorage, name: str) -> str | None:
 
 
 def new_episodes(settings: StudySettings, val: Drawings) -> Episodes:
-    """Return validation episodes of another seed than the study's; all finalists share them."""
+    """Return validation episodes of another seed than the search; all finalists share them."""
     return VALIDATION_EPISODES[settings.validation](val, seed=1)
 
 
 @dataclass(frozen=True)
 class FinalistObjective:
-    """Fits a finalist like the search, with another seed, and evaluates it on new episodes.
+    """Fits a finalist as the search did, but with another seed, and evaluates it on new episodes.
 
     Args:
         objective: objective of the search.
         study: study of the search.
         drawings: validation drawings to which the new episodes refer.
         episodes: new episodes, from :func:`new_episodes`.
-        n_fits: number of fits of all finalists.
+        n_fits: total number of fits, over all finalists.
     """
 
     objective: Objective
@@ -131,7 +132,7 @@ class FinalistObjective:
     n_fits: int
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Return the accuracy in [0, 1] on the new episodes; the study's episodes choose the epoch.
+        """Return the accuracy in [0, 1] on the new episodes; the search's choose the epoch.
 
         Raises:
             optuna.TrialPruned: all fits are assigned; two workers may have asked for the last one.

@@ -1,8 +1,9 @@
-"""The objective: from the parameters of a trial to its best one-shot validation accuracy.
+"""The objective: train the network of a trial and return its best one-shot validation accuracy.
 
 :meth:`Objective.train_network` reports the accuracy of every epoch and asks the pruner whether to
 stop the trial. The objective gets training and validation drawings only, so it cannot reach the
-test alphabets; :mod:`hpo.refit.plan` is the first module that uses them.
+test alphabets; the workers load the whole data set, but pass on only these two parts;
+:mod:`hpo.refit.plan` is the first module that uses the test alphabets.
 """
 
 import warnings
@@ -43,14 +44,14 @@ class Objective:
     files: TrialFiles
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Return the highest accuracy of all epochs in [0, 1]; chance level if the fit diverged.
+        """Return the highest validation accuracy of all epochs in [0, 1]; chance if it diverged.
 
         A diverged trial is complete, so that every sampler learns to avoid its parameters.
 
         Raises:
             optuna.TrialPruned: the pruner stopped the trial.
 
-        Source: Koch 2015 §3.2 "Hyperparameter optimization": the best epoch counts.
+        Source: Koch 2015 §3.2 "Hyperparameter optimization": the best epoch determines the value.
         """
         path = self.files.checkpoint(trial)
         config = suggest_config(trial, base_config(self.settings), self.settings.search)
@@ -107,7 +108,9 @@ class Objective:
             try:
                 state.load(path)
             except InputError as error:
-                warnings.warn(f"{error} The trial starts again.", stacklevel=2)
+                warnings.warn(
+                    f"The trial starts over, and {path} was deleted: {error}", stacklevel=2
+                )
                 path.unlink()
                 return FitState(config, seed, self.compute)
         return state

@@ -1,7 +1,7 @@
 """The files of the trials of a study.
 
 - :class:`TrialFiles` names checkpoints, networks and logs, and deletes those no longer needed.
-- :func:`trial_images` draws the images of a finished trial for the live dashboard, and
+- :func:`trial_images` draws the images of a trial whose fit has ended for the live dashboard, and
   :func:`attach_images` stores them as Optuna artifacts.
 
 Tensor suffixes: K errors, N images, R blocks, Q queries, S support, H height, W width.
@@ -34,7 +34,9 @@ from model.train import Validation
 
 CHECKPOINT_SUFFIX, NETWORK_SUFFIX = ".fit.pt", ".network.pt"
 PARTIAL_FILE_SECONDS = 600  # a temporary file of this age was left by a killed process
-MAX_TRIAL_ERRORS = 24  # errors in the image of a trial
+MAX_TRIAL_ERRORS = 24  # maximum number of errors that the image of a trial shows
+N_ERROR_COLUMNS = 12  # four triplets of query, correct and chosen drawing per row
+FILTER_ZOOM = 8  # width and height of a filter weight in pixels
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class TrialFiles:
         return Path(tempfile.gettempdir()) / f"siamese-hpo-{self.folder.name}.lock"
 
     def checkpoint(self, trial: Trial) -> Path:
-        """Return the checkpoint of a trial; a retry has that of its original."""
+        """Return the checkpoint of a trial; a retry uses the checkpoint of its original trial."""
         first = original_number(trial.study.get_trials(deepcopy=False), trial.number)
         return self.folder / f"{first}{CHECKPOINT_SUFFIX}"
 
@@ -94,7 +96,7 @@ class TrialFiles:
                 needed |= {self.folder / f"{original}{CHECKPOINT_SUFFIX}"}
                 needed |= {self.network(trial.number)}
         for path in self.folder.iterdir():
-            if path.name.startswith("."):  # temporary: it is being written, or its writer is dead
+            if path.name.startswith("."):  # a temporary file, possibly of a killed process
                 is_obsolete = _age_seconds(path) > PARTIAL_FILE_SECONDS
             else:
                 is_obsolete = path not in needed
@@ -153,20 +155,21 @@ def trial_images(state: FitState, validation: Validation, *, pruned: bool) -> di
     n_columns = math.ceil(math.sqrt(2 * len(filters_NHW)))
     images = {
         "curve.png": curve_png(accuracies, "validation accuracy"),
-        "filters.png": encode_png(tile_images(filters_NHW, n_columns, zoom=8)),
+        "filters.png": encode_png(tile_images(filters_NHW, n_columns, zoom=FILTER_ZOOM)),
     }
     if not pruned and not state.history[-1].diverged:
         errors_K3 = most_confident_errors(net, validation)
         images_NHW = validation.drawings.images_NHW[errors_K3.flatten()]
         if len(images_NHW):
-            images["errors (query, right, chosen).png"] = encode_png(tile_images(images_NHW, 12))
+            sheet = tile_images(images_NHW, N_ERROR_COLUMNS)
+            images["errors (query, correct, chosen).png"] = encode_png(sheet)
     return images
 
 
 def most_confident_errors(
     net: SiameseNet, validation: Validation, n_max: int = MAX_TRIAL_ERRORS
 ) -> Tensor:
-    """Return the errors whose chosen logit exceeds the right one most, in descending order.
+    """Return the most confident errors, the largest difference of the two logits first.
 
     Args:
         net: network to evaluate.
@@ -174,7 +177,7 @@ def most_confident_errors(
         n_max: maximum number of errors.
 
     Returns:
-        K×3 positions of drawings (int64), K ≤ ``n_max``: query, right and chosen support.
+        K×3 positions of drawings (int64), K ≤ ``n_max``: query, correct support and chosen support.
     """
     episodes = validation.episodes
     logits_RQS = episode_logits(net, validation.drawings, episodes).cpu()
@@ -191,7 +194,7 @@ def most_confident_errors(
 
 
 def attach_images(trial: optuna.Trial, images: dict[str, bytes], folder: Path) -> None:
-    """Attach images to a running trial as artifacts; if the disk is full, warn and continue.
+    """Attach images to a running trial as artifacts; if they cannot be written, warn and continue.
 
     Args:
         trial: running trial.

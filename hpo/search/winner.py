@@ -33,9 +33,9 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
         n_seeds: number of fits of each finalist; a finalist with fewer complete fits cannot win.
 
     Returns:
-        ``"accuracies"``, a list by trial number (as text, for JSON), ``"winner"``, the trial with
-        the highest mean, and ``"first"``, the trial with the highest value in the search. None if
-        no finalist has all its fits.
+        ``"accuracies"``, the accuracies by trial number (as text: JSON), ``"winner"``, the trial
+        with the highest mean, and ``"first"``, the trial with the highest value in the search. None
+        if no finalist has all its fits.
     """
     accuracies: dict[str, list[float]] = {}
     for trial in finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
@@ -54,7 +54,8 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
 def winning_trial(study: Study) -> FrozenTrial | None:
     """Return the winner of the finalists, or None if they have not been fitted.
 
-    A study that was continued and found a better trial has no winner until it is finished again.
+    A study that was continued and found a better trial has no winner until its new finalists have
+    been fitted.
     """
     result, best = study.user_attrs.get(FINALISTS), best_trials(study, 1)
     if result is None or not best or best[0].number != result["first"]:
@@ -63,14 +64,15 @@ def winning_trial(study: Study) -> FrozenTrial | None:
 
 
 def choose_trial(study: Study, number: int | None) -> FrozenTrial:
-    """Return the trial to refit: that of a number; otherwise the winner, otherwise the best trial.
+    """Return the trial with a number; without one, the winner, or the best trial without a winner.
 
     Raises:
-        InputError: no trial is complete, or the trial of this number is not.
+        InputError: no trial is complete, or trial ``number`` is not complete.
     """
     if not (best := best_trials(study, 1)):
         raise InputError(
-            f"Study '{study.study_name}' has no complete trial yet. Let run_study.py finish one."
+            f"Study '{study.study_name}' has no complete trial yet. Run run_study.py until one is "
+            "complete."
         )
     if number is None:
         return winning_trial(study) or best[0]

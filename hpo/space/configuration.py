@@ -1,4 +1,4 @@
-"""How parameters become a configuration: one function for the study and for the refits.
+"""Build the configuration of a fit from the parameters of a trial, for study and refits alike.
 
 Every trial suggests every parameter of the searched groups, from ranges that never change within a
 study, so that a sampler can model them jointly.
@@ -15,7 +15,7 @@ from hpo.space.ranges import L2_RANGE, clip_kernels, search_space
 from model.architecture import CONVS, LAYERS, ModelConfig
 from model.config import Config, LayerRates
 
-MIN_L2 = 1e-5  # a lower L2 penalty means 0
+MIN_L2 = 1e-5  # a smaller L2 penalty is treated as 0
 MAX_STEPS_FACTOR = 4.0
 
 
@@ -27,16 +27,16 @@ def suggest_config(trial: optuna.trial.BaseTrial, base: Config, groups: tuple[st
 
     Args:
         trial: suggests the searched parameters.
-        base: configuration whose values hold for all other parameters.
+        base: configuration that supplies the values of all other parameters.
         groups: searched groups, from :data:`hpo.space.ranges.GROUPS`.
     """
     values = base_values(base)
-    for name, d in search_space(base.model.image_size, groups).items():
-        if isinstance(d, FloatDistribution):
-            values[name] = trial.suggest_float(name, d.low, d.high, log=d.log)
+    for name, domain in search_space(base.model.image_size, groups).items():
+        if isinstance(domain, FloatDistribution):
+            values[name] = trial.suggest_float(name, domain.low, domain.high, log=domain.log)
         else:
-            assert isinstance(d, IntDistribution)
-            values[name] = trial.suggest_int(name, d.low, d.high, step=d.step)
+            assert isinstance(domain, IntDistribution)
+            values[name] = trial.suggest_int(name, domain.low, domain.high, step=domain.step)
     return build_config(base, values)
 
 
@@ -66,10 +66,11 @@ def base_values(base: Config) -> dict[str, float | int]:
 
 
 def build_config(base: Config, values: dict[str, float | int]) -> Config:
-    """Return the base configuration with other values of its parameters.
+    """Return the base configuration with the given parameter values.
 
-    A network that costs k times as much as the base network is trained for 1/k of its steps
-    (episode recipe), at most for :data:`MAX_STEPS_FACTOR` times as many. All trials thus take about
+    In the episode recipe, a network that costs k times as much as the base network gets 1/k times
+    the steps of the base network, but at most :data:`MAX_STEPS_FACTOR` times as many. All trials
+    thus take about
     the same time, and a large network is chosen only if its size improves the accuracy.
 
     Args:
@@ -100,7 +101,7 @@ def build_config(base: Config, values: dict[str, float | int]) -> Config:
 
 
 def resize_model(model: ModelConfig, image_size: int) -> ModelConfig:
-    """Return the network for another image size; its kernels are scaled, rounded and clipped."""
+    """Return the architecture for another image size; kernels are scaled, rounded and clipped."""
     scale = image_size / model.image_size
     kernels = tuple(max(1, round(kernel * scale)) for kernel in model.kernels)
     return replace(model, image_size=image_size, kernels=clip_kernels(image_size, kernels))

@@ -20,7 +20,7 @@ GROUPS = ("lr", "momentum", "l2", "filters", "kernels", "units")
 LR_RANGE = (1e-4, 1e-1)
 MOMENTUM_RANGE = (0.0, 1.0)
 # Deviation D13: λ is sampled on a log scale, because a uniform sample from [0, 0.1] is rarely close
-# to a useful value. Values below hpo.space.configuration.MIN_L2 mean 0.
+# to a useful value. Values below hpo.space.configuration.MIN_L2 are treated as 0.
 L2_RANGE = (1e-6, 1e-1)
 FILTERS_RANGE, FILTERS_STEP = (16, 256), 16
 KERNEL_RANGE = (3, 20)  # pixels, at 105×105 pixels; kernel_range scales it to other image sizes
@@ -62,7 +62,7 @@ def parse_groups(names: list[str]) -> tuple[str, ...]:
     """
     if unknown := sorted(set(names) - {*GROUPS, "paper"}):
         raise InputError(
-            f"--search takes groups of {', '.join(GROUPS)}, or paper, but got "
+            f"--search must be one or more of {', '.join(GROUPS)}, or paper, but got "
             f"{', '.join(unknown)}. Correct the name."
         )
     return tuple(group for group in GROUPS if group in names or "paper" in names)
@@ -71,7 +71,8 @@ def parse_groups(names: list[str]) -> tuple[str, ...]:
 def kernel_range(image_size: int) -> tuple[int, int]:
     """Return the lowest and highest kernel size in pixels: the paper's range, scaled.
 
-    The lowest size is 2, or 1 for images so small that the paper's network needs it.
+    The lowest size is at least 2, except for images so small that the scaled architecture of the
+    paper contains a kernel of size 1.
     """
     scale = image_size / FULL_SIZE
     low = min(max(2, round(KERNEL_RANGE[0] * scale)), *paper_kernels(image_size))
@@ -79,10 +80,10 @@ def kernel_range(image_size: int) -> tuple[int, int]:
 
 
 def clip_kernels(image_size: int, kernels: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Return kernel sizes that are lowered where later layers would get less than one pixel.
+    """Return the kernel sizes, lowered where necessary so that every layer has at least one pixel.
 
-    Deviation D14: the paper's kernel ranges contain impossible networks (four of 20×20). Lowering
-    the kernels keeps the space a box in which every point is a network.
+    Deviation D14: the paper's kernel ranges contain impossible networks (four of 20×20). With
+    lowered kernels, every point of the space is a network, and the ranges are independent.
     """
     clipped, size = [], image_size
     for layer, kernel in enumerate(kernels):
@@ -100,11 +101,11 @@ def paper_kernels(image_size: int) -> tuple[int, int, int, int]:
     2 of 35 pixels.
 
     Raises:
-        InputError: the images are too small for four convolutions.
+        InputError: the image size is below :data:`MIN_IMAGE_SIZE`.
     """
     if image_size < MIN_IMAGE_SIZE:
         raise InputError(
-            f"`image_size >= {MIN_IMAGE_SIZE}` must hold, but it is {image_size}. "
+            f"The image size must be at least {MIN_IMAGE_SIZE} pixels, but is {image_size}. "
             "Raise --image-size."
         )
     scaled = tuple(max(2, math.ceil(k * image_size / FULL_SIZE)) for k in PAPER_KERNELS)

@@ -1,6 +1,6 @@
 """Create, resume and load studies.
 
-- :func:`open_study` creates a study or resumes it, if its identity is the requested one.
+- :func:`open_study` creates a study, or resumes it if the stored identity equals the requested one.
 - :func:`load_study` and :func:`open_stored_study` load a stored study, to display or refit it.
 - :func:`storage_or_reference` falls back to the study that comes with the repository.
 """
@@ -31,7 +31,7 @@ from model.schema import upgrade
 
 # User attributes of a study.
 IDENTITY = "identity"  # from hpo.study.settings.study_identity
-FOLDER = "folder"  # name of the folder of its files, random
+FOLDER = "folder"  # randomly chosen name of the folder that holds its files
 N_EPISODES = "n_episodes"  # number of its validation episodes
 
 CREATOR_POLLS, POLL_SECONDS = 20, 0.1
@@ -75,7 +75,7 @@ def open_study(
         if FOLDER not in study.user_attrs:
             study.set_user_attr(FOLDER, uuid.uuid4().hex)
         study.set_user_attr(IDENTITY, identity)
-        _require_identity(study, identity)  # another process may have stored another one meanwhile
+        _require_identity(study, identity)  # another process may have stored another identity
     return study
 
 
@@ -92,7 +92,7 @@ def _wait_for_creator(study: Study) -> None:
 
 
 def _require_identity(study: Study, identity: dict[str, Any]) -> None:
-    """Raise unless a stored study can be resumed under this identity."""
+    """Raise InputError unless the stored study can be resumed with this identity."""
     stored = study.user_attrs.get(IDENTITY)
     is_maximized = study.direction == StudyDirection.MAXIMIZE
     if stored is None and is_maximized and not study.get_trials(deepcopy=False, states=FINISHED):
@@ -100,7 +100,7 @@ def _require_identity(study: Study, identity: dict[str, Any]) -> None:
     if stored is None:
         raise InputError(
             f"Study '{study.study_name}' was not created by run_study.py (direction: "
-            f"{study.direction.name.lower()}). Name another --study-name."
+            f"{study.direction.name.lower()}). Choose another --study-name."
         )
     lines = identity_differences(upgrade("identity", stored), upgrade("identity", identity))
     # Other differences mostly follow from the settings: list them only if the settings are equal.
@@ -117,7 +117,7 @@ def _require_identity(study: Study, identity: dict[str, Any]) -> None:
 def open_stored_study(
     url: str, name: str | None, *, read_only: bool = True, folder: str | None = None
 ) -> Iterator[tuple[RDBStorage, Study, StudySettings]]:
-    """Open a storage and load one of its studies; the block's end closes the connections.
+    """Open a storage and load one of its studies; the ``with`` block closes the connections.
 
     Args:
         url: database address.
@@ -146,20 +146,23 @@ def load_study(
     Args:
         storage: storage of the study.
         name: name of the study, or None for the one whose last trial started latest.
-        folder: if no name is given, consider only studies of images of this folder.
+        folder: if no name is given, consider only studies whose data is the image folder of this
+            name.
 
     Raises:
         InputError: there is no such study, or it was not created by ``run_study.py``.
     """
     summaries = [s for s in optuna.get_all_study_summaries(storage) if IDENTITY in s.user_attrs]
+    names = [summary.study_name for summary in summaries]
     if folder and not name:
         summaries = [s for s in summaries if _image_folder(s) == folder]
-    names = [summary.study_name for summary in summaries]
+    stored, names = names, [summary.study_name for summary in summaries]
     if not names or (name is not None and name not in names):
-        request = f"study '{name or '(any)'}'" + (f" of images in '{folder}'" if folder else "")
+        request = f"study '{name}'" if name else f"study of the images in '{folder}'"
         raise InputError(
-            f"The storage must hold {request}, but it holds "
-            f"{', '.join(names) or 'none'}. Run run_study.py first, or name another --study-name."
+            f"The storage has no {request if name or folder else 'study'}; it has: "
+            f"{', '.join(stored) or 'none'}. Run run_study.py first, or choose another "
+            "--study-name."
         )
     studies = [optuna.load_study(study_name=n, storage=storage) for n in names if name in (None, n)]
     study = max(studies, key=_last_start)
@@ -174,13 +177,13 @@ def _image_folder(summary: StudySummary) -> str | None:
 
 
 def _last_start(study: Study) -> datetime:
-    """Return when the last trial of a study was started."""
+    """Return the latest start time of the trials of a study."""
     starts = [t.datetime_start for t in study.get_trials(deepcopy=False) if t.datetime_start]
     return max(starts, default=datetime.min)
 
 
 def storage_or_reference(url: str, *, allow_edits: bool = False) -> str:
-    """Return a database address; if the default database does not exist, that of the reference.
+    """Return ``url``, or the reference study's address if the default file does not exist.
 
     Args:
         url: requested address.
@@ -195,13 +198,13 @@ def storage_or_reference(url: str, *, allow_edits: bool = False) -> str:
     if allow_edits:
         raise InputError(
             f"{default} does not exist, and the reference study is read-only. "
-            "Run run_study.py first, or name --storage."
+            "Run run_study.py first, or give --storage."
         )
-    print(f"note     no {default} here yet: this is the reference study, {REFERENCE_STUDY}")
+    print(f"note     {default} does not exist yet; this is the reference study, {REFERENCE_STUDY}")
     return f"sqlite:///{REFERENCE_STUDY}"
 
 
 def artifact_folder(url: str) -> Path:
-    """Return the folder of the images of the trials in a database."""
+    """Return the folder that holds the images of the trials of a database."""
     is_reference = url == f"sqlite:///{REFERENCE_STUDY}"
     return (REFERENCE_STUDY.parent if is_reference else VAR) / ARTIFACTS

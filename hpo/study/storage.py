@@ -1,4 +1,4 @@
-"""Optuna storages for several processes and hosts, and their errors as messages for a user.
+"""Optuna storages for several processes and hosts; database errors become messages for the user.
 
 SQLite files are opened in WAL mode and take the write lock when a transaction begins. Server
 databases check their connections before use. Workers send heartbeats, so that other hosts notice
@@ -27,7 +27,7 @@ from data.text import first_line, hide_password, hide_secrets
 from hpo.study.optuna_internals import engine_of, has_optuna_tables
 
 LOCK_TIMEOUT_SECONDS = 60  # how long a SQLite connection waits for a lock
-GRACE_HEARTBEATS = 5  # missing heartbeats after which the worker of a trial is taken for dead
+GRACE_HEARTBEATS = 5  # number of missed heartbeats after which a worker is considered dead
 MAX_CREATION_ATTEMPTS = 20
 # Parts of the messages of databases in which another process has just created Optuna's tables.
 RACE_MESSAGES = ("already exists", "unique", "duplicate key")
@@ -36,7 +36,7 @@ StaleTrialCallback = Callable[[Study, FrozenTrial], None]
 
 
 class Storage(RDBStorage):
-    """An RDBStorage whose heartbeats survive a database that is unavailable for a while."""
+    """An RDBStorage that skips heartbeats while the database is unavailable."""
 
     def record_heartbeat(self, trial_id: int) -> None:
         """Record a heartbeat; if the database is unavailable, skip it."""
@@ -137,7 +137,7 @@ def _parse_url(url: str) -> sqlalchemy.URL:
         )
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise InputError(
-            f"--storage must name a file, so that the study outlasts the command, but is '{url}'. "
+            f"--storage must name a file, so that the study is kept, but is '{url}'. "
             "Name a file, for example sqlite:///study.db."
         )
     return parsed
@@ -155,14 +155,14 @@ def _heartbeat_arguments(
 
 
 def _require_tables(url: sqlalchemy.URL) -> None:
-    """Raise unless a database exists and holds Optuna's tables."""
-    repair = "Run run_study.py first, or name --storage."
+    """Raise InputError unless a database exists and contains Optuna's tables."""
+    solution = "Run run_study.py first, or name --storage."
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise InputError(f"{url.database} does not exist. {repair}")
+        raise InputError(f"{url.database} does not exist. {solution}")
     engine = sqlalchemy.create_engine(url)
     try:
         if not has_optuna_tables(engine):
-            raise InputError(f"Storage {hide_password(str(url))} holds no study. {repair}")
+            raise InputError(f"Storage {hide_password(str(url))} holds no study. {solution}")
     finally:
         engine.dispose()
 
@@ -183,7 +183,7 @@ def _create_tables(make_storage: Callable[[], Storage]) -> Storage:
 
 
 def _enable_wal(path: Path) -> None:
-    """Let readers of a SQLite file and its writer work at the same time."""
+    """Allow reading a SQLite file while another process writes to it."""
     with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 

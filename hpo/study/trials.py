@@ -21,22 +21,22 @@ REASONS = {
     "running": "",
     "waiting": "",
 }
-NOT_STARTED = "It was not started: all fits had been assigned."
+NOT_STARTED = "It was not needed: all fits of the finalists were already assigned."
 
 # User attributes of a trial.
 RETRY_OF = "retry_of"  # number of the interrupted trial that it continues
-CRASHED = "died_before"  # 1 if the process of that trial crashed, 0 if it was asked to stop
+CRASHED = "died_before"  # 1 if that process crashed, 0 if it was asked to stop
 # User attribute of a study, from hpo.search.finalists.record_winner.
 FINALISTS = "finalists"
 
 
 @dataclass(frozen=True)
 class TrialCost:
-    """What the fit of a trial cost.
+    """The cost of the fit of a trial.
 
     Args:
         seconds: wall time of training and validation.
-        n_images: drawings embedded in training.
+        n_images: number of drawings embedded in training.
         n_parameters: weights and biases of the network.
         flops_per_image: floating-point operations of one embedding.
         device: type and precision, for example ``"cpu bfloat16"``.
@@ -84,7 +84,7 @@ class TrialSummary:
 
     @property
     def finalist_value(self) -> float | None:
-        """Mean of :attr:`finalist_values`; None if the trial was no finalist."""
+        """Mean of :attr:`finalist_values`; None if the trial was not a finalist."""
         return fmean(self.finalist_values) if self.finalist_values else None
 
 
@@ -139,12 +139,12 @@ def _cost(attributes: dict[str, Any]) -> TrialCost | None:
 
 
 def trial_attributes(trial: FrozenTrial) -> dict[str, Any]:
-    """Return the user attributes of a trial under today's names."""
+    """Return the user attributes of a trial under their current names."""
     return upgrade("trial", trial.user_attrs)
 
 
 def state_of(trial: FrozenTrial, retries: dict[int, int]) -> str:
-    """Return one of :data:`STATES`; a fit that diverged is complete, at chance level."""
+    """Return one of :data:`STATES`; ``"diverged"`` is a complete trial whose fit diverged."""
     if trial.state == TrialState.FAIL:
         return "interrupted" if trial.number in retries else "failed"
     if trial.state == TrialState.COMPLETE and trial_attributes(trial).get("diverged"):
@@ -153,7 +153,7 @@ def state_of(trial: FrozenTrial, retries: dict[int, int]) -> str:
 
 
 def best_trials(study: Study, n: int) -> list[FrozenTrial]:
-    """Return the ``n`` complete trials with the highest values; if values tie, the earlier ones."""
+    """Return the ``n`` complete trials with the highest values; earlier ones first if equal."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return sorted(complete, key=lambda trial: -(trial.value or 0.0))[:n]
 
@@ -165,13 +165,13 @@ def finalist_accuracies(study: Study) -> dict[int, list[float]]:
 
 
 def retry_numbers(study: Study) -> dict[int, int]:
-    """Return the number of the retry by the number of the interrupted trial."""
+    """Return a mapping from the number of each interrupted trial to the number of its retry."""
     trials = study.get_trials(deepcopy=False)
     return {t.user_attrs[RETRY_OF]: t.number for t in trials if RETRY_OF in t.user_attrs}
 
 
 def original_number(trials: Sequence[FrozenTrial], number: int) -> int:
-    """Return the number of the first trial in a chain of retries that ends with a trial."""
+    """Return the number of the original of a retry; of another trial, its own number."""
     earlier = trials[number].user_attrs.get(RETRY_OF)
     return number if earlier is None else original_number(trials, earlier)
 
@@ -183,7 +183,7 @@ def position_in_study(trials: Sequence[FrozenTrial], number: int) -> int:
 
 
 def count_crashes(trials: Sequence[FrozenTrial], number: int) -> int:
-    """Return how often processes crashed on the earlier trials that a trial retries."""
+    """Return how many earlier attempts of a trial ended with a crash."""
     attributes = trials[number].user_attrs
     if RETRY_OF not in attributes:
         return 0

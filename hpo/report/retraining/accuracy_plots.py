@@ -1,6 +1,6 @@
 """Plots of the accuracy of a retraining: by N, alphabet and run, and its confusions.
 
-The frames are those of :mod:`hpo.report.retraining.frames`.
+The frames come from :mod:`hpo.report.retraining.frames`. Tensor suffixes: C characters.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from hpo.report import style
 BAND_COLOUR = "rgba(0,114,178,0.25)"
 PART_STYLES = {
     "test": (style.BLUE, "test"),
-    "val": (style.ORANGE, "validation: chose the configuration"),
+    "val": (style.ORANGE, "validation (configuration chosen here)"),
 }
 
 
@@ -51,7 +51,7 @@ def n_way_plot(frame: pd.DataFrame, official: float, n_way: int, is_omniglot: bo
 
 
 def alphabet_plot(frame: pd.DataFrame) -> go.Figure:
-    """Return bars by alphabet, one subplot for each N.
+    """Return one bar per alphabet, in one subplot per N.
 
     Args:
         frame: from :func:`hpo.report.retraining.frames.alphabet_frame`.
@@ -95,7 +95,7 @@ def alphabet_plot(frame: pd.DataFrame) -> go.Figure:
 
 
 def lake_run_plot(frame: pd.DataFrame) -> go.Figure:
-    """Return a bar by run of official episodes.
+    """Return one bar per run of official episodes.
 
     Args:
         frame: from :func:`hpo.report.retraining.frames.lake_run_frame`.
@@ -118,7 +118,7 @@ def confusion_plot(matrices: dict[str, np.ndarray], character: str) -> go.Figure
     """Return the confusion matrix of one alphabet at a time, which the reader chooses from a menu.
 
     Args:
-        matrices: from :func:`hpo.report.retraining.frames.confusion_matrices`.
+        matrices: float32 (C, C), from :func:`hpo.report.retraining.frames.confusion_matrices`.
         character: word for a character of the data set.
     """
     if not matrices:

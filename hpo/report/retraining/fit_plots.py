@@ -13,10 +13,10 @@ FIT_COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY)
 
 
 def roc_plot(verification_by_seed: dict[int, VerificationMetrics]) -> go.Figure:
-    """Return the ROC curve of each fit on the test pairs, with the point of its threshold."""
+    """Return the ROC curve of each fit on the test pairs, with a marker at its threshold."""
     if not verification_by_seed:
         return style.empty_figure(
-            "The validation alphabets were trained on, so no threshold could be chosen."
+            "The validation alphabets are training data, so no threshold could be chosen."
         )
     figure = go.Figure()
     for i, (seed, metrics) in enumerate(verification_by_seed.items()):
@@ -26,8 +26,8 @@ def roc_plot(verification_by_seed: dict[int, VerificationMetrics]) -> go.Figure:
             mode="lines",
             line={"color": ROC_COLOURS[i % len(ROC_COLOURS)], "width": 1.5},
             name=f"seed {seed}",
-            hovertemplate="called same: %{y:.1%} of the same, %{x:.1%} of the different"
-            "<extra></extra>",
+            hovertemplate="classified as same: %{y:.1%} of the same pairs, %{x:.1%} of the "
+            "different pairs<extra></extra>",
         )
         accuracy = f"{metrics.test_accuracy:.1%} of the pairs correct"
         figure.add_scatter(
@@ -43,13 +43,17 @@ def roc_plot(verification_by_seed: dict[int, VerificationMetrics]) -> go.Figure:
     points = [metrics.chosen for metrics in verification_by_seed.values()]
     right = max(0.5, *(1.05 * point.false for point in points))
     bottom = min(0.5, *(0.95 * point.true for point in points))
-    figure.update_xaxes(**style.percent_axis("different pairs called same"), range=[0, right])
-    figure.update_yaxes(**style.percent_axis("same pairs called same"), range=[bottom, 1.005])
+    figure.update_xaxes(
+        **style.percent_axis("different pairs classified as same"), range=[0, right]
+    )
+    figure.update_yaxes(
+        **style.percent_axis("same pairs classified as same"), range=[bottom, 1.005]
+    )
     return figure
 
 
 def training_plot(frame: pd.DataFrame) -> go.Figure:
-    """Return loss and validation accuracy of every fit by epoch.
+    """Return a plot of the loss and the validation accuracy of every fit by epoch.
 
     Args:
         frame: from :func:`hpo.report.retraining.frames.fit_frame`.

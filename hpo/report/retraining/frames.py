@@ -1,6 +1,7 @@
 """Data frames and table rows of a retraining's report, for the terminal too; nothing is drawn here.
 
-Frames over the fits have the columns ``mean``, ``lowest`` and ``highest``.
+Frames over the fits have the columns ``mean``, ``lowest`` and ``highest``. Tensor suffixes: C
+characters of an alphabet.
 """
 
 from dataclasses import asdict, dataclass
@@ -30,11 +31,11 @@ class HeadlineRow:
     """One metric of a retraining; accuracies in [0, 1].
 
     Args:
-        name: what was measured.
+        name: description of the metric.
         summary: mean and standard deviation over the fits.
         fits: accuracy of every fit.
         baseline: accuracy of 1-NN on pixels; None if it was not measured.
-        interval: 95 % interval of the mean and what it covers, as text; a dash without one.
+        interval: 95 % interval of the mean and what it covers, as text; a dash if not computed.
     """
 
     name: str
@@ -164,8 +165,8 @@ def thresholds(result: RetrainResult) -> dict[int, float]:
 def error_frame(predictions: pd.DataFrame, threshold_by_seed: dict[int, float]) -> pd.DataFrame:
     """Return the official episodes that at least one fit got wrong, the largest margin first.
 
-    The margin is the logit of the wrong answer minus that of the right one. Of several fits with
-    the same error, the row is that of the largest margin.
+    The margin is the logit of the wrong answer minus the logit of the correct candidate. If several
+    fits got an episode wrong, the row of the fit with the largest margin is kept.
 
     Args:
         predictions: content of predictions.csv.
@@ -173,12 +174,14 @@ def error_frame(predictions: pd.DataFrame, threshold_by_seed: dict[int, float]) 
 
     Returns:
         The columns of ``predictions``, ``n_wrong`` (fits that got the episode wrong), ``n_fits``,
-        and the similarities to the query in (0, 1): ``p_right`` and ``p_answer``.
+        and the similarities to the query in (0, 1): ``p_correct`` and ``p_answer``.
     """
     logits = torch.tensor(predictions[["logit_right", "logit_answer"]].to_numpy())
     threshold = torch.tensor([threshold_by_seed.get(seed, 0.0) for seed in predictions["seed"]])
     p = similarity(logits, threshold[:, None]).numpy()
-    frame = predictions.assign(p_right=p[:, 0], p_answer=p[:, 1], n_fits=predictions.seed.nunique())
+    frame = predictions.assign(
+        p_correct=p[:, 0], p_answer=p[:, 1], n_fits=predictions.seed.nunique()
+    )
     wrong = frame[frame["character"] != frame["answer"]]
     wrong = wrong.assign(margin=wrong["logit_answer"] - wrong["logit_right"])
     wrong = wrong.sort_values("margin", ascending=False)
@@ -188,7 +191,9 @@ def error_frame(predictions: pd.DataFrame, threshold_by_seed: dict[int, float]) 
 
 
 def confusion_matrices(confusions: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return a C×C float32 matrix by alphabet: fraction of a character's episodes by answer.
+    """Return one float32 matrix (C, C) per alphabet: the share of each answer (column).
+
+    A row contains the shares in the episodes of one character; it is 0 if there were none.
 
     Args:
         confusions: ``alphabet``, ``character``, ``answer``, ``count``.

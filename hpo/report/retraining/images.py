@@ -1,6 +1,7 @@
 """Pictures of a retraining's report: errors, confusions, and the paper's Figures 1, 5 and 7.
 
-Tensor suffixes: N images, H W pixels, 7 parameters of a distortion.
+Tensor suffixes: N images or filters, A alphabets, C characters, R runs, Q queries, S support
+drawings, H W pixels, 7 parameters of a distortion.
 """
 
 from math import ceil, sqrt
@@ -18,7 +19,7 @@ from model.losses import to_input
 
 
 def error_images(errors: pd.DataFrame, test: Drawings) -> list[Picture]:
-    """Return a picture by error: the query, and the right and the chosen support drawing.
+    """Return one picture per error: the query, and the correct and the chosen support drawing.
 
     Args:
         errors: from :func:`hpo.report.retraining.frames.error_frame`.
@@ -33,7 +34,7 @@ def error_images(errors: pd.DataFrame, test: Drawings) -> list[Picture]:
             [
                 ("query", png(row.character, row.query_drawer)),
                 (
-                    f"right\n{format_similarity(row.p_right)}",
+                    f"correct\n{format_similarity(row.p_correct)}",
                     png(row.character, row.support_drawer),
                 ),
                 (
@@ -61,7 +62,7 @@ def episode_image(split: Split) -> Picture:
         [
             ("query", drawing_png(images[official.query_RQ[0, 0]])),
             (
-                f"support; number {number} is right",
+                f"support drawings; number {number} is correct",
                 encode_png(tile_images(images[support], n_columns)),
             ),
         ],
@@ -87,6 +88,9 @@ def distortion_image(split: Split, n: int = 15) -> Picture:
 def filter_image(filters_NHW: Tensor) -> Picture:
     """Return the filters of the first layer; the contrast of each is stretched to its range.
 
+    Args:
+        filters_NHW: float32 weights, averaged over the input channels.
+
     Source: Koch 2015 Figure 7.
     """
     n_columns = ceil(sqrt(2 * len(filters_NHW)))
@@ -96,7 +100,7 @@ def filter_image(filters_NHW: Tensor) -> Picture:
 
 
 def confusion_images(top: pd.DataFrame, split: Split, character: str) -> list[Picture]:
-    """Return the characters that are confused most often, as pairs of drawings.
+    """Return the most frequent confusions of characters, as pairs of drawings.
 
     Args:
         top: from :func:`hpo.report.retraining.frames.top_confusions`.

@@ -1,4 +1,7 @@
-"""The report of a retraining: accuracies on the test, errors, and how they were obtained."""
+"""The report of a retraining: accuracies on the test, errors, and how they were obtained.
+
+Tensor suffixes: N filters, H W pixels.
+"""
 
 import pandas as pd
 from torch import Tensor
@@ -19,11 +22,11 @@ CHOSEN_ON_VALIDATION = (
 )
 TRAINED_ON_VALIDATION = (
     "Nothing was chosen on the test alphabets: the configuration was chosen on validation. The "
-    "validation alphabets were then trained on too, up to the last epoch."
+    "final networks were also trained on the validation alphabets, for all epochs."
 )
 OFFICIAL_IS_EASIER = (
-    " The official episodes are easier: compare the marks at N = 20 with each other, not with the "
-    "curve."
+    " The markers at N = 20 show the official episodes, which are easier than the random ones of "
+    "the curve: compare the markers only with each other."
 )
 VERIFICATION_NOTE = (
     "Do two drawings show the same character? 10,000 pairs of test drawings; the threshold was "
@@ -31,11 +34,10 @@ VERIFICATION_NOTE = (
 )
 ERROR_NOTE = (
     "The largest errors come first. Below each drawing is its similarity to the query; "
-    "verification calls a pair “same” from 50\u00a0% on, if a threshold was chosen."
+    "verification classifies a pair as “same” if its similarity is at least 50\u00a0%. If no "
+    "threshold was chosen, 50\u00a0% has no such meaning."
 )
-
-
-INTERVAL_NOTE = "Intervals resample whole clusters and fits; each says what it covers."
+INTERVAL_NOTE = "The intervals resample whole clusters and fits; each states what it covers."
 
 
 def retrain_page(
@@ -51,7 +53,8 @@ def retrain_page(
         result: content of result.json.
         predictions: content of predictions.csv.
         confusions: content of confusions.csv.
-        filters_NHW: first-layer filters of the first fit; None if the layer is not convolutional.
+        filters_NHW: float32 filters of the first layer of the first fit, averaged over the input
+            channels; None if the first layer is not convolutional.
         full_size: the data set at 105 pixels, for the pictures.
     """
     lead = [CHOSEN_ON_VALIDATION if result.val_is_held_out else TRAINED_ON_VALIDATION]
@@ -89,9 +92,9 @@ def accuracy_sections(result: RetrainResult) -> list[Section]:
     is_omniglot, official = result.data == "omniglot", result.summary.official.mean
     alphabet = alphabet_label(result.data)
     ways = frames.n_way_frame(result)
-    bars = "Random episodes; the thin bars go from the lowest to the highest fit."
+    bars = "Random episodes; the thin bars show the range from the lowest to the highest fit."
     if result.val_is_held_out:
-        bars += f" The validation {alphabet}s (orange) chose configuration and epoch."
+        bars += f" Configuration and epoch were chosen on the validation {alphabet}s (orange)."
     verification = {s.seed: v for s in result.seeds if (v := s.metrics.verification)}
     return [
         Section(
@@ -124,7 +127,7 @@ def accuracy_sections(result: RetrainResult) -> list[Section]:
 
 
 def headline_table(result: RetrainResult) -> list[list[str]]:
-    """Return a row by headline metric: mean and standard deviation, every fit, and 1-NN."""
+    """Return one row per headline metric: mean and standard deviation, every fit, and 1-NN."""
     seeds = [f"seed {seed.seed}" for seed in result.seeds]
     rows = [["", "ours", "95\u00a0% interval", *seeds, "1-NN on pixels"]]
     for row in frames.headline_rows(result):
@@ -145,13 +148,14 @@ def error_sections(
     return [
         Section(
             f"All {label} errors" if len(errors) <= MAX_ERRORS else f"The largest {label} errors",
-            f"At least one fit answered {len(errors)} of {n_episodes} episodes wrongly. "
-            + ERROR_NOTE,
+            f"{len(errors)} of {n_episodes} episodes were answered incorrectly by at least one "
+            "fit. " + ERROR_NOTE,
             pictures=images.error_images(errors.head(MAX_ERRORS), full_size.test),
         ),
         Section(
             f"Confusions by {alphabet}",
-            f"Random episodes with the largest N, of all fits. Select the {alphabet} in the menu.",
+            "Random episodes with the largest N, of all fits together. Select the "
+            f"{alphabet} in the menu.",
             figures=[accuracy_plots.confusion_plot(matrices, character)],
         ),
         Section(
@@ -195,7 +199,7 @@ def table_2_with_ours(official: MeanSd) -> list[list[str]]:
 
 def result_facts(result: RetrainResult) -> dict[str, str]:
     """Return what was fitted, with which software and on which machine, one line each."""
-    origin, config, made = result.origin, result.config, result.provenance
+    origin, config, provenance = result.origin, result.config, result.provenance
     model, fit = config.to_dict()["model"], config.to_dict()["fit"]
     rates = [f"{r.lr:.3g}/{r.momentum:.3g}/{r.l2_penalty:.2g}" for r in config.fit.rates]
     facts = {}
@@ -211,8 +215,10 @@ def result_facts(result: RetrainResult) -> dict[str, str]:
         "fit": " · ".join(f"{name} {value}" for name, value in fit.items() if name != "rates"),
         "seconds per fit": ", ".join(f"{s.fit.seconds:.0f}" for s in result.seeds if s.fit),
         "data": f"{result.data}, digest {result.data_digest[:12]}",
-        "versions": " · ".join(f"{name} {version}" for name, version in made["versions"].items()),
-        "machine": " · ".join(str(made[name]) for name in ("cpu", "device", "precision")),
-        "commit": f"{made['commit']}{' with changes' if made['dirty'] else ''}",
-        "command": redact_command(made["command"]),
+        "versions": " · ".join(
+            f"{name} {version}" for name, version in provenance["versions"].items()
+        ),
+        "machine": " · ".join(str(provenance[name]) for name in ("cpu", "device", "precision")),
+        "commit": f"{provenance['commit']}{' with changes' if provenance['dirty'] else ''}",
+        "command": redact_command(provenance["command"]),
     }

@@ -27,7 +27,7 @@ def importance_frame(study: Study) -> pd.DataFrame:
     value.
 
     Source: Watanabe, Bansal & Hutter (2023), PED-ANOVA: Efficiently Quantifying Hyperparameter
-    Importance in Arbitrary Subspaces; it compares the parameters of the best trials with all.
+    Importance in Arbitrary Subspaces; it compares the best trials with all trials.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < MIN_TRIALS or len({trial.value for trial in complete}) == 1:
@@ -38,9 +38,9 @@ def importance_frame(study: Study) -> pd.DataFrame:
 
 
 def random_search_studies(storage: RDBStorage, study: Study) -> list[Study]:
-    """Return the random searches of a storage that a study can be compared with.
+    """Return the random searches in a storage with which a study can be compared.
 
-    Their space, data and training are those of the study; pruner and seed may differ.
+    They have the same space, data and training as the study; pruner and seed may differ.
     """
     ours = _comparable(study.user_attrs.get(IDENTITY))
     names = [
@@ -78,7 +78,7 @@ def interpolate(
         frame: frame of :func:`hpo.report.study.frames.trial_frame`.
         x: name of the first parameter.
         y: name of the second parameter.
-        log: names of the parameters whose scale is logarithmic.
+        log: names of the parameters on a log scale.
 
     Returns:
         Grid values of x, grid values of y, and the matrix of accuracies (a row per y, a column per

@@ -21,8 +21,8 @@ N_LATEST_TRIALS = 10  # from which the rate of a study is estimated
 def trial_frame(study: Study) -> pd.DataFrame:
     """Return a row per trial, sorted by number: :data:`COLUMNS`, then one column per parameter.
 
-    ``value`` is the validation accuracy; ``seconds`` is the duration of the fit, unknown for failed
-    and interrupted trials (the retry of an interrupted trial includes its training); ``flops`` is
+    ``value`` is the validation accuracy; ``seconds`` is the duration of the fit, NaN for failed and
+    interrupted trials (the retry of an interrupted trial includes its training); ``flops`` is
     the number of floating-point operations to embed one image.
     """
     rows = [_trial_row(summary) for summary in summarize_trials(study)]
@@ -47,7 +47,7 @@ def log_scale_parameters(study: Study) -> set[str]:
 
 
 def progress_frame(frame: pd.DataFrame, by: str = "end") -> pd.DataFrame:
-    """Return the ended trials with the best value and the cost up to each trial.
+    """Return the ended trials with two more columns: the best value so far and the cost so far.
 
     Args:
         frame: frame of :func:`trial_frame`.
@@ -79,7 +79,7 @@ def cost_frame(frame: pd.DataFrame, finalists: pd.DataFrame | None = None) -> pd
 
     Args:
         frame: frame of :func:`trial_frame`.
-        finalists: frame of the fits of the finalists, a group of its own; or None.
+        finalists: frame of the finalists' fits, which form a separate group; None without them.
     """
     groups = [(state, frame[frame["state"] == state]) for state in ENDED_STATES]
     if finalists is not None:
@@ -91,7 +91,8 @@ def cost_frame(frame: pd.DataFrame, finalists: pd.DataFrame | None = None) -> pd
 def pareto_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the complete trials sorted by FLOPs, with the column ``front``.
 
-    ``front`` is true if no other trial with at most the same FLOPs has at least the same value.
+    ``front`` is true if no trial with the same or fewer FLOPs has a higher value; of equal trials,
+    only the first is marked.
     """
     complete = frame[(frame["state"] == "complete") & frame["flops"].notna()]
     complete = complete.sort_values(["flops", "value"], ascending=[True, False])
@@ -105,7 +106,7 @@ def best_rows(frame: pd.DataFrame, share: float = 0.25, at_least: int = 5) -> pd
     Args:
         frame: frame of :func:`trial_frame`.
         share: fraction of the complete trials that is returned.
-        at_least: minimum number of trials, if there are that many.
+        at_least: minimum number of trials, if so many are complete.
     """
     complete = frame[frame["state"] == "complete"].sort_values("value", ascending=False)
     return complete.head(max(at_least, round(share * len(complete))))
@@ -119,7 +120,7 @@ def thin_rows(frame: pd.DataFrame, max_rows: int) -> pd.DataFrame:
 def layer_rate_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return ``trial``, ``value``, ``layer``, ``lr`` and ``momentum`` of the complete trials.
 
-    Layers of which only one of the two was searched are left out.
+    A layer is left out unless its learning rate and its momentum were searched.
     """
     complete = frame[frame["state"] == "complete"]
     layers = [name[:-3] for name in parameter_names(frame) if name.endswith(".lr")]
@@ -158,11 +159,11 @@ def finalist_frame(study: Study) -> pd.DataFrame:
 
 
 def trials_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
-    """Return the rate of the latest trials per hour in which at least one trial was running.
+    """Return the number of the latest trials per hour in which at least one trial was running.
 
     Args:
         frame: frame of :func:`trial_frame`.
-        now: present time; running trials are counted until then.
+        now: current time; running trials count up to it.
 
     Returns:
         None if fewer than two trials have ended.
@@ -181,7 +182,7 @@ def trials_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
 def _trial_row(summary: TrialSummary) -> dict[str, Any]:
     cost = summary.cost
     return {
-        **summary.params,  # first: the parameters of finalists include one named "trial"
+        **summary.params,  # first: finalists have a parameter named "trial", too
         "trial": summary.number,
         "state": summary.state,
         "value": summary.value,

@@ -48,8 +48,8 @@ def history_plot(
 
     Args:
         progress: frame of :func:`hpo.report.study.frames.progress_frame`.
-        random_searches: frame of :func:`hpo.report.study.analysis.best_so_far_frame`, of random
-            searches in the same space; or None.
+        random_searches: frame of :func:`hpo.report.study.analysis.best_so_far_frame` for random
+            searches in the same space, or None.
         against: horizontal axis: ``"trial"``, or ``"cost"`` for the training time so far.
         with_params: whether a trial's parameters are shown on hover.
     """
@@ -146,7 +146,7 @@ def cost_plot(frame: pd.DataFrame) -> go.Figure:
         return style.empty_figure(NO_TRIALS)
     shares = frame["seconds"] / max(frame["seconds"].sum(), 1e-9)
     labels = [
-        f"{group}<br>{n_fits} fits · {seconds / 60:.1f} min · {share:.1%}"
+        f"{group}<br>{n_fits} fit{'s' * (n_fits > 1)} · {seconds / 60:.1f} min · {share:.1%}"
         for group, n_fits, seconds, share in zip(*(frame[c] for c in frame), shares, strict=True)
     ]
     bars = go.Bar(

@@ -28,7 +28,10 @@ def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
         study: study with any number of trials.
         url: database address; it is shown without password and folders.
     """
-    lead = ["All accuracies are on the validation alphabets; the test alphabets were not used."]
+    lead = [
+        "All accuracies were measured on the validation alphabets. The test alphabets were not "
+        "used."
+    ]
     if caveat := data_caveat(str(stored_settings(study).get("data"))):
         lead.append(caveat)
     frame = frames.trial_frame(study)
@@ -52,15 +55,15 @@ def history_sections(
     storage: RDBStorage, study: Study, frame: pd.DataFrame, costs: pd.DataFrame
 ) -> list[Section]:
     """Return the sections on how the search went and what it cost."""
-    peers = analysis.random_search_studies(storage, study)
-    peers_by_trial, peers_by_cost = (
-        analysis.best_so_far_frame(peers, by) for by in ("trial", "end")
+    random_searches = analysis.random_search_studies(storage, study)
+    random_by_trial, random_by_cost = (
+        analysis.best_so_far_frame(random_searches, by) for by in ("trial", "end")
     )
-    by_trial = history_plots.history_plot(frames.progress_frame(frame, by="trial"), peers_by_trial)
+    by_trial = history_plots.history_plot(frames.progress_frame(frame, by="trial"), random_by_trial)
     by_cost = history_plots.history_plot(
-        frames.progress_frame(frame), peers_by_cost, against="cost", with_params=False
+        frames.progress_frame(frame), random_by_cost, against="cost", with_params=False
     )
-    dotted = "" if peers_by_cost.empty else " Dotted line: random search in the same space."
+    dotted = "" if random_by_cost.empty else " Dotted line: random search in the same space."
     return [
         Section(
             "Optimisation history",
@@ -82,7 +85,7 @@ def history_sections(
 
 
 def parameter_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
-    """Return the sections on which parameters matter and which of their values are good."""
+    """Return the sections about the importance of the parameters and their good values."""
     names, log = frames.parameter_names(frame), frames.log_scale_parameters(study)
     importances = analysis.importance_frame(study)
     names = [*importances["parameter"]] or names
@@ -92,14 +95,14 @@ def parameter_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
         Section(
             "Importance of the parameters",
             "PED-ANOVA (Watanabe et al., 2023): how much the values of the best trials differ from "
-            f"those of all trials, estimated from {n_complete} complete trials. With fewer than a "
-            "hundred trials, the order is only a hint.",
+            f"the values of all trials, estimated from {n_complete} complete trials. With fewer "
+            "than a hundred trials, the order is only a rough indication.",
             figures=[parameter_plots.importance_plot(importances, n_complete)],
         ),
         Section(
             "Parallel coordinates",
             f"Complete trials and their {min(N_PARALLEL_AXES, len(names))} most important "
-            "parameters. Brighter lines have a higher accuracy.",
+            "parameters. Brighter lines are trials with a higher accuracy.",
             figures=[parameter_plots.parallel_plot(frame, names[:N_PARALLEL_AXES], log)],
             wide=True,
         ),
@@ -151,9 +154,9 @@ def best_trial_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
 
 
 def thin_complete_trials(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return the complete trials for small plots, and which of them are shown if not all are."""
+    """Return the complete trials for small plots, and how many are shown, empty if all are."""
     complete = frame[frame["state"] == "complete"]
     shown = frames.thin_rows(complete, MAX_SMALL_PLOT_TRIALS)
     if len(shown) == len(complete):
         return complete, ""
-    return shown, f" ({len(shown)} of {len(complete)}, evenly selected)"
+    return shown, f" ({len(shown)} of {len(complete)}, at regular intervals)"

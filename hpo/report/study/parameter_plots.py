@@ -24,7 +24,7 @@ def importance_plot(frame: pd.DataFrame, n_trials: int) -> go.Figure:
         n_trials: number of complete trials from which the importances were computed.
     """
     if frame.empty:
-        return style.empty_figure(f"{TOO_FEW} Importances cannot be estimated.")
+        return style.empty_figure(f"{TOO_FEW} The importances cannot be estimated.")
     bars = go.Bar(
         x=frame["importance"],
         y=frame["parameter"],
@@ -63,7 +63,7 @@ def parallel_plot(frame: pd.DataFrame, names: list[str], log: set[str]) -> go.Fi
 
 
 def slice_plot(frame: pd.DataFrame, names: list[str], log: set[str]) -> go.Figure:
-    """Return a small plot per parameter of the complete trials' values against it.
+    """Return one small plot per parameter: the values of the complete trials against it.
 
     Args:
         frame: frame of :func:`hpo.report.study.frames.trial_frame`.
@@ -103,7 +103,7 @@ def slice_plot(frame: pd.DataFrame, names: list[str], log: set[str]) -> go.Figur
 
 
 def layer_rate_plot(frame: pd.DataFrame) -> go.Figure:
-    """Return a small plot per layer of learning rate against momentum, coloured by the value.
+    """Return one small plot per layer: momentum against learning rate, coloured by the value.
 
     Args:
         frame: frame of :func:`hpo.report.study.frames.layer_rate_frame`.

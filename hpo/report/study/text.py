@@ -44,7 +44,7 @@ def study_headline(study: Study) -> str:
 
 
 def study_facts(study: Study, frame: pd.DataFrame, seconds: float, url: str) -> dict[str, str]:
-    """Return the configuration, data, cost and environment of a study: text by name.
+    """Return the configuration, data, cost and environment of a study as text by name.
 
     Args:
         study: study of the report.
@@ -62,7 +62,8 @@ def study_facts(study: Study, frame: pd.DataFrame, seconds: float, url: str) -> 
     machine.append(f"{provenance.get('n_cores', '?')} cores")
     changed = " with uncommitted changes" if provenance.get("dirty") else ""
     states = Counter(frame["state"]).most_common()
-    devices = Counter(s.cost.device for s in summarize_trials(study) if s.cost).most_common()
+    n_by_device = Counter(s.cost.device for s in summarize_trials(study) if s.cost).most_common()
+    devices = [f"{device} ({n} trial{'s' * (n > 1)})" for device, n in n_by_device]
     cost = f"{seconds / 3600:.2f} h of training"
     if frame["end"].notna().any():
         span = frame["end"].max() - frame["start"].min()
@@ -77,7 +78,7 @@ def study_facts(study: Study, frame: pd.DataFrame, seconds: float, url: str) -> 
         "validation alphabets": ", ".join(identity.get("val_alphabets", [])),
         "trials": ", ".join(f"{n} {state}" for state, n in states) or "none",
         "cost": cost,
-        "trained on": ", ".join(f"{device} ({n} trials)" for device, n in devices) or "–",
+        "trained on": ", ".join(devices) or "–",
         "versions of the last run": " · ".join(versions) or "?",
         "machine of the last run": " · ".join(machine),
         "commit of the last run": f"{provenance.get('commit', '?')}{changed}",
