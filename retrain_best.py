@@ -38,7 +38,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument(
         "--image-size",
         type=positive_int,
-        help="size of the images in pixels; kernels scale with it (default: that of the study)",
+        help="size of the images in pixels; kernels scale with it (default: as in the study)",
     )
     parser.add_argument(
         "--n-seeds", type=positive_int, default=3, help="number of fits (default: %(default)s)"
@@ -46,7 +46,7 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-epochs",
         type=positive_int,
-        help="maximum number of epochs of a fit (default: that of the study, times 6 with the "
+        help="maximum number of epochs of a fit (default: as in the study, times 6 with the "
         "episode recipe)",
     )
     parser.add_argument(
@@ -60,24 +60,24 @@ def flags() -> argparse.ArgumentParser:
         "--mirrors",
         default=True,
         action=argparse.BooleanOptionalAction,
-        help="train on mirrored alphabets too; episode recipe only (default: yes)",
+        help="add mirrored alphabets to the training alphabets; episode recipe only (default: yes)",
     )
     parser.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
-        help="folder of the results (default: var/retrain/ and a name from study and flags)",
+        help="folder of the results (default: a folder in var/retrain/ named after study and flags)",
     )
     parser.add_argument(
         "--no-test",
         dest="test",
         action="store_false",
-        help="evaluate the networks on validation only, and log no look at the test",
+        help="evaluate the networks on validation only; the test is not used",
     )
     parser.add_argument(
         "--again",
         action="store_true",
-        help="fit and evaluate again what the folder of the results already holds",
+        help="repeat the fits and evaluations whose results are already in the folder",
     )
     parser.add_argument(
         "--checkpoint",

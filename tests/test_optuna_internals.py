@@ -18,6 +18,8 @@ from hpo.study.optuna_internals import (
     has_optuna_tables,
     load_trial_notes,
     save_trial_note,
+    schema_of,
+    schema_revisions,
     set_trial_attribute,
     storage_of,
     study_id_of,
@@ -59,6 +61,12 @@ def test_enqueued_parameters_are_known_before_they_are_suggested(study: optuna.S
 def test_the_tables_of_optuna_are_recognised(storage: Storage) -> None:
     assert has_optuna_tables(engine_of(storage))
     assert not has_optuna_tables(sqlalchemy.create_engine("sqlite://"))
+
+
+def test_the_schema_of_a_new_database_is_the_first_revision(storage: Storage) -> None:
+    assert schema_of(engine_of(storage)) == (schema_revisions()[0], optuna.__version__)
+    assert "v3.0.0.a" in schema_revisions()
+    assert schema_of(sqlalchemy.create_engine("sqlite://")) is None
 
 
 def test_a_storage_has_the_hooks_that_ours_overrides_or_calls() -> None:

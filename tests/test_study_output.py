@@ -25,7 +25,7 @@ from hpo.cli.study import (
 )
 from hpo.runtime import ray_launcher
 from hpo.runtime.launcher import ProcessLauncher
-from hpo.study.budget import STOP_REQUESTS, Budget
+from hpo.study.budget import STOP_REQUESTS, Budget, busy_seconds
 from hpo.study.open import FOLDER, default_study_name
 from hpo.study.settings import RunConfig
 from hpo.study.trials import FINALISTS
@@ -135,6 +135,21 @@ def test_the_summary_of_a_paused_study_shows_the_best_and_running_trials(
     assert "\nrunning  trial 8 on " in text
     assert "same command" in text
     assert "finalists" not in text
+
+
+def test_a_study_whose_time_budget_is_spent_asks_for_a_larger_budget(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = made_study()
+    study.set_user_attr(FOLDER, "folder")
+    study.add_trial(trial("COMPLETE", [0.5]))
+    seconds = busy_seconds(study)
+    print_summary(study, replace(RUN, budget=Budget(30, seconds), var=tmp_path), 6.0)
+    text = capsys.readouterr().out
+    assert "--time-budget" in text and "same command" not in text
+    print_summary(study, replace(RUN, budget=Budget(30, seconds + 1), var=tmp_path), 6.0)
+    text = capsys.readouterr().out
+    assert "same command" in text and "--time-budget" not in text
 
 
 def test_the_summary_of_a_study_without_complete_trials_has_no_best_trial(

@@ -177,7 +177,7 @@ def test_the_fits_of_the_finalists_are_counted_in_the_training_time() -> None:
     fits.add_trial(fit)
     sections = {section.title: section for section in page_of(study).sections}
     assert "0.06 h of training" in sections["What was run"].facts["cost"], "7 fits of 30 s"
-    assert "finalists<br>1 fits · 0.5 min" in sections["Training time"].figures[0].data[0].y[-1]
+    assert "finalists<br>1 fit · 0.5 min" in sections["Training time"].figures[0].data[0].y[-1]
 
 
 def test_a_random_search_in_the_same_space_is_shown() -> None:

@@ -109,7 +109,7 @@ def export_report(url: str, name: str | None, path: Path) -> None:
 
     Args:
         url: database address.
-        name: name of the study, or None for the one that was worked on last.
+        name: name of the study, or None for the one whose last trial started latest.
         path: file that is written.
 
     Raises:
@@ -127,7 +127,7 @@ def print_status(url: str, name: str | None) -> None:
 
     Args:
         url: database address.
-        name: name of the study, or None for the one that was worked on last.
+        name: name of the study, or None for the one whose last trial started latest.
 
     Raises:
         InputError: the study does not exist.

@@ -39,7 +39,7 @@ class RetrainRequest:
 
     Args:
         storage: address of the database.
-        study_name: name of the study, or None for the latest.
+        study_name: name of the study, or None for the one whose last trial started latest.
         trial: number of the trial, or None for the winner.
         image_size: size of the images in pixels, or None for the size in the study.
         n_seeds: number of fits.

@@ -1,7 +1,7 @@
 """The result of a retraining, the content of ``result.json``, as validated types.
 
-The JSON file is flatter than these types: the fields of ``origin`` are stored in the result itself,
-and those of ``fit`` and ``metrics`` in each seed.
+The JSON file is flatter than these types: it stores the fields of ``origin`` in the result itself,
+and the fields of ``fit`` and ``metrics`` in each seed.
 """
 
 import json

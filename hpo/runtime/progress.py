@@ -101,7 +101,8 @@ class Progress:
         parts = [self._label(summary), _format_outcome(summary)]
         if summary.cost:
             n_epochs = len(summary.accuracies)
-            parts.append(f"{n_epochs} epochs in {summary.cost.seconds:.0f} s")
+            epochs = f"{n_epochs} epoch{'s' * (n_epochs != 1)}"
+            parts.append(f"{epochs} in {summary.cost.seconds:.0f} s")
         return " · ".join([*parts, *self._best_and_time_left()])
 
     def _best_and_time_left(self) -> list[str]:

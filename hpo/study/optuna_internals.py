@@ -4,9 +4,14 @@ An upgrade of either library may change them without notice. ``tests/test_optuna
 calls each of these functions, so that such a change is found there and repaired here.
 """
 
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import optuna.storages._rdb.models
 import sqlalchemy
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial
@@ -46,6 +51,39 @@ def engine_of(storage: RDBStorage) -> sqlalchemy.Engine:
 def has_optuna_tables(engine: sqlalchemy.Engine) -> bool:
     """Return whether Optuna has created its tables in a database."""
     return sqlalchemy.inspect(engine).has_table(VERSION_TABLE)
+
+
+class Schema(NamedTuple):
+    """The form of the tables of a database.
+
+    Args:
+        revision: name of the form.
+        made_by: version of Optuna that wrote it; empty if unknown.
+    """
+
+    revision: str
+    made_by: str
+
+
+def schema_of(engine: sqlalchemy.Engine) -> Schema | None:
+    """Return the schema of a database, or None if it has no tables or they are being created."""
+    rows = []
+    with engine.connect() as connection:
+        revision = ", ".join(MigrationContext.configure(connection).get_current_heads())
+        if sqlalchemy.inspect(connection).has_table(VERSION_TABLE):
+            query = f"SELECT schema_version, library_version FROM {VERSION_TABLE}"
+            rows = [tuple(row) for row in connection.exec_driver_sql(query)]
+    number, made_by = rows[0] if rows else (None, "")
+    if not revision and number in (None, optuna.storages._rdb.models.SCHEMA_VERSION):
+        return None
+    return Schema(revision or f"number {number}", made_by)  # the first versions had only a number
+
+
+@cache
+def schema_revisions() -> list[str]:
+    """Return the revisions of the schema that this version of Optuna knows, its own one first."""
+    folder = Path(optuna.storages._rdb.__file__).parent / "alembic"
+    return [script.revision for script in ScriptDirectory(str(folder)).walk_revisions()]
 
 
 def load_trial_notes(study: Study) -> dict[int, tuple[int, str]]:

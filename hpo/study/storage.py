@@ -10,23 +10,25 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import optuna
 import sqlalchemy
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.pool import NullPool
 
 from data.addresses import check_address, passwords_in, storage_repair
 from data.errors import InputError
+from data.sqlite import LOCK_TIMEOUT_SECONDS, connect_unchanged, enable_wal
 from data.text import first_line, hide_password, hide_secrets
-from hpo.study.optuna_internals import engine_of, has_optuna_tables
+from hpo.study.optuna_internals import engine_of, has_optuna_tables, schema_of, schema_revisions
 
-LOCK_TIMEOUT_SECONDS = 60  # how long a SQLite connection waits for a lock
 GRACE_HEARTBEATS = 5  # number of missed heartbeats after which a worker is considered dead
 MAX_CREATION_ATTEMPTS = 20
 # Parts of the messages of databases in which another process has just created Optuna's tables.
@@ -69,14 +71,14 @@ def open_storage(
             has marked the trial as failed.
 
     Raises:
-        InputError: the database cannot be opened, or it is missing and must not be created.
+        InputError: the database cannot be opened, another version of Optuna made it, or it is
+            missing and must not be created. It is then left as it was.
     """
     with storage_errors(url):
         parsed = _parse_url(url)
         escaped = url.replace("{", "{{").replace("}", "}}")  # Optuna takes it for a template
         heartbeats = _heartbeat_arguments(heartbeat, on_stale_trial)
-        if not create:
-            _require_tables(parsed)
+        _check_tables(parsed, required=not create)
         if parsed.get_backend_name() != "sqlite":
             # Two connections, for the objective and the heartbeat; dropped ones are opened again.
             pool = {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 2}
@@ -89,7 +91,7 @@ def open_storage(
         timeout = {"connect_args": {"timeout": LOCK_TIMEOUT_SECONDS}}
         if read_only:
             return Storage(escaped, engine_kwargs=timeout)
-        _enable_wal(path)
+        enable_wal(path)
         storage = _create_tables(lambda: Storage(escaped, engine_kwargs=timeout, **heartbeats))
         _lock_on_begin(storage)
         return storage
@@ -154,17 +156,41 @@ def _heartbeat_arguments(
     }
 
 
-def _require_tables(url: sqlalchemy.URL) -> None:
-    """Raise InputError unless a database exists and contains Optuna's tables."""
+def _check_tables(url: sqlalchemy.URL, *, required: bool) -> None:
+    """Raise InputError if Optuna's tables are of another version, or if they are required and missing."""
     solution = "Run run_study.py first, or name --storage."
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise InputError(f"{url.database} does not exist. {solution}")
-    engine = sqlalchemy.create_engine(url)
+    path = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    if path and not path.is_file():
+        if required:
+            raise InputError(f"{path} does not exist. {solution}")
+        return
+    engine = _reading_engine(path) if path else sqlalchemy.create_engine(url)
     try:
-        if not has_optuna_tables(engine):
+        if required and not has_optuna_tables(engine):
             raise InputError(f"Storage {hide_password(str(url))} holds no study. {solution}")
+        _require_own_schema(engine, hide_password(str(url)))
     finally:
         engine.dispose()
+
+
+def _reading_engine(path: Path) -> sqlalchemy.Engine:
+    return sqlalchemy.create_engine(
+        "sqlite://", creator=lambda: connect_unchanged(path), poolclass=NullPool
+    )
+
+
+def _require_own_schema(engine: sqlalchemy.Engine, url: str) -> None:
+    """Raise if the tables of a database are those of another version of Optuna."""
+    schema, revisions = schema_of(engine), schema_revisions()
+    if schema is None or schema.revision == revisions[0]:
+        return
+    is_older = schema.revision in revisions or schema.revision.startswith("number")
+    upgrade = f"Run `uv run optuna storage upgrade --storage {url}`"
+    raise InputError(
+        f"Storage {url} must have the schema of Optuna {optuna.__version__} ({revisions[0]}), but "
+        f"has that of {schema.made_by or 'another version'} ({schema.revision}). "
+        f"{upgrade if is_older else 'Upgrade Optuna'}, or name another --storage."
+    )
 
 
 def _create_tables(make_storage: Callable[[], Storage]) -> Storage:
@@ -180,12 +206,6 @@ def _create_tables(make_storage: Callable[[], Storage]) -> Storage:
                 raise
             time.sleep(random.uniform(0.1, 0.5))
     raise AssertionError
-
-
-def _enable_wal(path: Path) -> None:
-    """Allow reading a SQLite file while another process writes to it."""
-    with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _lock_on_begin(storage: Storage) -> None:
