@@ -1,9 +1,12 @@
 """SQLite files: how they are opened, and whether a file is still the one that was opened."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
+
+from data.errors import InputError
 
 LOCK_TIMEOUT_SECONDS = 60  # how long a connection waits for a lock
 
@@ -19,3 +22,30 @@ def connect_unchanged(path: Path) -> sqlite3.Connection:
     is_interrupted = Path(f"{path}-journal").exists()  # only a writer can undo the transaction
     address = f"file:{quote(str(path.absolute()))}?mode={'rw' if is_interrupted else 'ro'}"
     return sqlite3.connect(address, uri=True, timeout=LOCK_TIMEOUT_SECONDS)
+
+
+def file_watcher(path: Path) -> Callable[[], None]:
+    """Return a function that raises InputError if a file is no longer the one that it is now.
+
+    A process can write to a deleted file until it closes it; nothing of that is kept.
+    """
+    path = path.absolute()
+    opened = _file_identity(path)
+
+    def check() -> None:
+        if _file_identity(path) != opened:
+            raise InputError(
+                f"{path} must not be deleted or replaced while it is used, but was. Restore the "
+                "file, or run the same command again to start a new study."
+            )
+
+    return check
+
+
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    """Return the device and the inode of a file; None if it does not exist."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino

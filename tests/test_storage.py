@@ -169,3 +169,23 @@ def test_four_processes_run_forty_waiting_trials_exactly_once(tmp_path: Path) ->
     assert [process.wait() for process in processes] == [0] * 4
     params = [t.params["x"] for t in study.trials if t.state == TrialState.COMPLETE]
     assert sorted(params) == list(range(40))
+
+
+def test_a_file_that_was_deleted_or_replaced_ends_the_use_of_the_storage(tmp_path: Path) -> None:
+    path, error = tmp_path / "study.db", r"study\.db.*deleted or replaced.*again"
+    with closing(open_storage(url(tmp_path))) as storage:
+        study = optuna.create_study(storage=storage)
+        path.rename(tmp_path / "moved.db")
+        for _ in range(2):
+            with pytest.raises(InputError, match=error):
+                study.ask()
+            with pytest.raises(InputError, match=error):
+                study.get_trials(deepcopy=False)
+            storage.record_heartbeat(1)  # a thread, whose error nobody would see
+            storage.close()  # new connections do not create the file again
+            assert not path.exists()
+        path.touch()
+        with pytest.raises(InputError, match=error):
+            study.ask()
+        (tmp_path / "moved.db").replace(path)
+        assert study.ask().number == 0

@@ -1,6 +1,7 @@
 """The supervisor with launchers that start no process."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -152,6 +153,37 @@ def test_any_other_error_of_a_worker_ends_the_study(
     with pytest.raises(type(error), match=str(error)):
         supervise_search(replace(run, workers=2), study, launcher)
     assert launcher.n_stops == 1
+
+
+def delete_file(study: optuna.Study) -> None:
+    Path("study.db").unlink()
+
+
+def delete_study(study: optuna.Study) -> None:
+    optuna.delete_study(study_name="s", storage="sqlite:///study.db")
+
+
+@pytest.mark.parametrize(("delete", "name"), [(delete_file, r"study\.db"), (delete_study, "'s'")])
+@pytest.mark.parametrize("outcome", [None, WorkerCrash("was killed"), WorkerError("KeyError")])
+def test_a_study_that_is_deleted_while_it_runs_ends_with_one_line(
+    delete: Callable[[optuna.Study], None],
+    name: str,
+    outcome: Outcome,
+    study: optuna.Study,
+    run: RunConfig,
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    class DeletingLauncher(FakeLauncher):
+        def wait(self, seconds: float) -> dict[int, Outcome]:
+            delete(study)
+            return super().wait(seconds)
+
+    launcher, observer = DeletingLauncher(outcome), FakeObserver()
+    with pytest.raises(InputError, match=f"{name}.*deleted.*again"):
+        supervise_search(run, study, launcher, None, [lambda _: observer])
+    assert launcher.n_stops == 1
+    assert observer.calls == []
+    assert not recwarn.list
 
 
 def test_trials_of_workers_that_were_killed_at_the_end_are_queued_again(

@@ -38,7 +38,8 @@ def run_objective(
     """Let a worker run three trials of the study with an objective of the test."""
 
     def run(test_objective: Callable[[optuna.Trial], float]) -> None:
-        storage, files = open_storage(url(in_tmp)), objective(parts, in_tmp).files
+        (in_tmp / "files").mkdir()  # the worker deletes all other files there
+        storage, files = open_storage(url(in_tmp)), objective(parts, in_tmp / "files").files
         work = WorkerPhase(storage, study, study, test_objective, Budget(3), files)
         monkeypatch.setitem(worker.PHASES, "search", lambda *_: work)
         run_worker(RunConfig(TINY, url(in_tmp), "s", Budget(3)), "search")
@@ -92,6 +93,44 @@ def test_a_stop_request_ends_the_worker_after_its_trial(
 
     run_objective(request)
     assert states(study) == [COMPLETE]
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_study_that_is_deleted_ends_the_worker_with_one_line(
+    is_new: bool,
+    study: optuna.Study,
+    in_tmp: Path,
+    parts: Split,
+    run_objective: Runner,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def delete_study(trial: optuna.Trial) -> float:
+        optuna.delete_study(study_name="s", storage=url(in_tmp))
+        if is_new:  # SQLite gives it the number of the deleted one
+            opened(in_tmp, parts)
+        trial.report(0.5, step=1)
+        return 0.5
+
+    with pytest.raises(InputError, match=r"Study 's'.*deleted.*again"):
+        run_objective(delete_study)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_database_that_is_deleted_ends_the_worker_with_one_line(
+    study: optuna.Study,
+    in_tmp: Path,
+    run_objective: Runner,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def delete_file(trial: optuna.Trial) -> float:
+        for path in in_tmp.glob("study.db*"):
+            path.unlink()
+        return 0.5
+
+    with pytest.raises(InputError, match=r"study\.db.*deleted"):
+        run_objective(delete_file)
+    assert "Traceback" not in capsys.readouterr().err
+    assert not list(in_tmp.glob("study.db*"))
 
 
 def fill_the_disk() -> NoReturn:

@@ -20,9 +20,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from data.errors import InputError
+from data.errors import InputError, is_interrupt
 from hpo.study.optuna_internals import enqueued_params, set_trial_attribute
-from hpo.study.storage import is_interrupt
 from hpo.study.trials import CRASHED, RETRY_OF, count_crashes, retry_numbers
 
 WORKER = "owner"  # user attribute of a trial: the identity of its worker, as a JSON list

@@ -20,7 +20,7 @@ from hpo.search.finalists import finalist_fits, open_finalists
 from hpo.search.trial_files import trial_files
 from hpo.search.winner import record_winner, record_winner_accuracy, winner_fits
 from hpo.study.budget import N_TRIALS, Budget, count_finished, count_stop_requests
-from hpo.study.open import IDENTITY
+from hpo.study.open import IDENTITY, watch_study
 from hpo.study.settings import RunConfig, version_note
 from hpo.study.storage import storage_errors
 
@@ -160,35 +160,39 @@ def supervise(
     active_observers = [observer(study) for observer in observers]
     lock = trial_files(study, run.var).lock
     identities: dict[int, WorkerId] = {}
-    requeue_orphans(study, lock, run.max_retries)
-    if budget.is_exhausted(study, search_study):
-        return
-    try:
-        for index in range(run.workers):
-            launcher.start(run, phase, index)
-        while running := launcher.running():
-            identities |= running
-            outcomes = launcher.wait(POLL_SECONDS)
-            if news := progress.update():
-                n_crashes = 0
+    with watch_study(study) as check_study, watch_study(search_study or study):
+        requeue_orphans(study, lock, run.max_retries)
+        if budget.is_exhausted(study, search_study):
+            return
+        try:
+            for index in range(run.workers):
+                launcher.start(run, phase, index)
+            while running := launcher.running():
+                identities |= running
+                outcomes = launcher.wait(POLL_SECONDS)
+                check_study()
+                if news := progress.update():
+                    n_crashes = 0
+                for observer in active_observers:
+                    observer.update(news=news)
+                for index, outcome in outcomes.items():
+                    if isinstance(outcome, WorkerCrash):
+                        n_crashes += 1
+                        # A trial that crashes all its workers fails before this limit is reached.
+                        report_crash(index, outcome, n_crashes, MAX_FAILED_TRIALS + run.max_retries)
+                        requeue_orphans(study, lock, run.max_retries, {identities[index]})
+                        launcher.start(run, phase, index)
+                    elif outcome is not None:
+                        raise outcome
+                kill_hanging(study, detector, launcher)
+        finally:
+            try:
+                requeue_orphans(study, lock, run.max_retries, launcher.stop())
+                progress.update()
+            finally:
+                progress.close()
             for observer in active_observers:
-                observer.update(news=news)
-            for index, outcome in outcomes.items():
-                if isinstance(outcome, WorkerCrash):
-                    n_crashes += 1
-                    # A trial that crashes all its workers fails before this limit is reached.
-                    report_crash(index, outcome, n_crashes, MAX_FAILED_TRIALS + run.max_retries)
-                    requeue_orphans(study, lock, run.max_retries, {identities[index]})
-                    launcher.start(run, phase, index)
-                elif outcome is not None:
-                    raise outcome
-            kill_hanging(study, detector, launcher)
-    finally:
-        requeue_orphans(study, lock, run.max_retries, launcher.stop())
-        progress.update()
-        progress.close()
-        for observer in active_observers:
-            observer.finish()
+                observer.finish()
 
 
 def report_crash(index: int, crash: WorkerCrash, n_crashes: int, max_crashes: int) -> None:

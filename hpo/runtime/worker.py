@@ -14,7 +14,7 @@ from optuna.study import Study
 from data import cache
 from data.drawings import Drawings
 from data.episodes import VALIDATION_EPISODES, Episodes
-from data.errors import InputError
+from data.errors import InputError, is_interrupt
 from data.load import load_dataset
 from data.splits import Split, split_dataset
 from hpo.runtime.requeue import (
@@ -35,9 +35,9 @@ from hpo.search.objective import Objective
 from hpo.search.trial_files import TrialFiles, trial_files
 from hpo.search.winner import winner_fits
 from hpo.study.budget import Budget
-from hpo.study.open import N_EPISODES, open_study
+from hpo.study.open import N_EPISODES, open_study, watch_study
 from hpo.study.settings import RunConfig, study_identity
-from hpo.study.storage import is_interrupt, open_storage, storage_errors
+from hpo.study.storage import open_storage, storage_errors
 from model.device import choose_compute
 from model.provenance import provenance
 from model.train import Validation
@@ -205,22 +205,25 @@ def run_worker(run: RunConfig, phase: str, index: int = 0) -> None:
     n_failed = 0
     with storage_errors(run.storage):
         work = PHASES[phase](run, index)
-        while True:
-            requeue_orphans(work.study, work.files.lock, run.max_retries)
-            work.files.delete_obsolete(work.study)
-            if work.budget.is_exhausted(work.study, work.search_study):
-                return
-            try:
-                run_one_trial(work.study, work.objective, work.files.lock)
-                n_failed = 0
-            except (InputError, StorageInternalError):
-                raise
-            except Exception as error:
-                if is_interrupt(error):
-                    raise KeyboardInterrupt from error  # a library replaced the exception
-                if was_requeued(work.study):  # this process was suspended past the grace period
-                    continue
-                n_failed += 1
-                if n_failed >= MAX_FAILED_TRIALS:
+        with watch_study(work.study) as check_study, watch_study(work.search_study):
+            while True:
+                check_study()
+                requeue_orphans(work.study, work.files.lock, run.max_retries)
+                work.files.delete_obsolete(work.study)
+                if work.budget.is_exhausted(work.study, work.search_study):
+                    return
+                try:
+                    run_one_trial(work.study, work.objective, work.files.lock)
+                    n_failed = 0
+                except (InputError, StorageInternalError):
                     raise
-                traceback.print_exc()
+                except Exception as error:
+                    if is_interrupt(error):
+                        raise KeyboardInterrupt from error  # a library replaced the exception
+                    check_study()
+                    if was_requeued(work.study):  # this process was suspended past the grace period
+                        continue
+                    n_failed += 1
+                    if n_failed >= MAX_FAILED_TRIALS:
+                        raise
+                    traceback.print_exc()

@@ -7,8 +7,8 @@
 
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,27 @@ def open_stored_study(
         closing(open_storage(url, create=False, read_only=read_only)) as storage,
     ):
         yield storage, *load_study(storage, name, folder)
+
+
+@contextmanager
+def watch_study(study: Study) -> Iterator[Callable[[], None]]:
+    """Yield a function that raises InputError if a study was deleted; errors call it too."""
+    folder = study.user_attrs[FOLDER]  # a new study may have the name and number of a deleted one
+
+    def check() -> None:
+        with suppress(KeyError):
+            if study.user_attrs[FOLDER] == folder:
+                return
+        raise InputError(
+            f"Study '{study.study_name}' must not be deleted while it runs, but was. Run the same "
+            "command again to start a new one."
+        )
+
+    try:
+        yield check
+    except Exception:
+        check()
+        raise
 
 
 def load_study(

@@ -24,8 +24,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from data.addresses import check_address, passwords_in, storage_repair
-from data.errors import InputError
-from data.sqlite import LOCK_TIMEOUT_SECONDS, connect_unchanged, enable_wal
+from data.errors import InputError, is_interrupt
+from data.sqlite import LOCK_TIMEOUT_SECONDS, connect_unchanged, enable_wal, file_watcher
 from data.text import first_line, hide_password, hide_secrets
 from hpo.study.optuna_internals import engine_of, has_optuna_tables, schema_of, schema_revisions
 
@@ -42,7 +42,7 @@ class Storage(RDBStorage):
 
     def record_heartbeat(self, trial_id: int) -> None:
         """Record a heartbeat; if the database is unavailable, skip it."""
-        with suppress(StorageInternalError):
+        with suppress(StorageInternalError, InputError):
             super().record_heartbeat(trial_id)
 
     def close(self) -> None:
@@ -92,8 +92,11 @@ def open_storage(
         if read_only:
             return Storage(escaped, engine_kwargs=timeout)
         enable_wal(path)
+        check_file = file_watcher(path)
         storage = _create_tables(lambda: Storage(escaped, engine_kwargs=timeout, **heartbeats))
         _lock_on_begin(storage)
+        for event in ("do_connect", "checkout"):  # a new connection would create the file again
+            sqlalchemy.event.listen(engine_of(storage), event, lambda *_: check_file())
         return storage
 
 
@@ -115,13 +118,6 @@ def storage_errors(url: str) -> Iterator[None]:
         raise InputError(
             f"Storage {hide_password(url)} cannot be used ({cause}). {storage_repair(url)}"
         ) from error
-
-
-def is_interrupt(error: BaseException | None) -> bool:
-    """Return whether an exception is a KeyboardInterrupt or was raised while handling one."""
-    if error is None or isinstance(error, KeyboardInterrupt):
-        return error is not None
-    return is_interrupt(error.__cause__ or error.__context__)
 
 
 def _parse_url(url: str) -> sqlalchemy.URL:
