@@ -32,8 +32,8 @@ def flags() -> argparse.ArgumentParser:
         "--scale",
         choices=SCALE_NAMES,
         default="reduced",
-        help="size of the networks and length of their training: smoke takes a minute; reduced uses 35 "
-        "pixels, for two CPU cores; full uses 105 pixels and the pairs and filters of the paper "
+        help="size of the networks and length of training: smoke takes a minute; reduced uses "
+        "35 pixels, for two CPU cores; full uses 105 pixels and the pairs and filters of the paper "
         "(default: %(default)s)",
     )
     parser.add_argument(

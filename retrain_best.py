@@ -66,7 +66,7 @@ def flags() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         metavar="DIR",
-        help="folder of the results (default: a folder in var/retrain/ named after study and flags)",
+        help="folder of the results (default: in var/retrain/, named after study and flags)",
     )
     parser.add_argument(
         "--no-test",

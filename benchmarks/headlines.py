@@ -84,7 +84,7 @@ def headlines() -> list[dict[str, Any]]:
 COMMANDS = {
     "default": "`run_study.py`, then `retrain_best.py`",
     "52px": "`retrain_best.py --image-size 52 --max-epochs 240`",
-    "52px, 2 fits together": "two of these fits together",
+    "52px, 2 fits together": "two of these networks, logits averaged",
 }
 
 
@@ -101,7 +101,7 @@ def ladder(lines: list[dict[str, Any]]) -> list[str]:
             said = format_mean(MeanSd(line["official_mean"], line["official_sd"]))
             minutes = f"{line['wall_seconds_total'] / 60:.0f} min"
             rows.append((line["official_mean"], COMMANDS[line["name"]], f"**{said}**", minutes))
-    head = ["| | official 400 | study and one fit |", "|---|---|---|"]
+    head = ["| | official 400 | time of study and one fit |", "|---|---|---|"]
     shown = [(n, said or f"{100 * share:.1f} %", time) for share, n, said, time in sorted(rows)]
     return head + [f"| {name} | {said} | {time} |" for name, said, time in shown]
 

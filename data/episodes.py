@@ -145,7 +145,8 @@ def dense_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
     times, so the variance of their accuracy is several times lower than that of 320 random
     episodes. They cost little more, because each drawing is embedded only once. An alphabet of
     exactly 20 characters has only one different block per pair, which occurs twice, so that all
-    alphabets have the same weight; if all alphabets are of this kind, it occurs once.
+    alphabets have the same weight. If all alphabets have the same number of characters, below 20,
+    a block occurs once.
 
     If characters have different numbers of drawings, or if there would be more than
     ``N_DENSE_EPISODES`` episodes, the function returns about that number of random episodes.
@@ -157,7 +158,8 @@ def dense_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
     rng = torch.Generator().manual_seed(seed)
     n_way, n_alphabets = max_n_way(drawings), len(drawings.alphabets)
     max_blocks = math.ceil(N_DENSE_EPISODES / (n_way * n_alphabets))  # per alphabet
-    pairs, n_repeats = _drawer_pairs(drawings), 1 if bool((drawings.count_A == n_way).all()) else 2
+    pairs, is_whole = _drawer_pairs(drawings), bool((drawings.count_A == n_way).all())
+    n_repeats = 1 if is_whole and n_way < N_WAY else 2
     if not _has_equal_counts(drawings) or n_repeats * len(pairs) > max_blocks:
         return random_episodes(drawings, n_way=n_way, n_blocks=max_blocks, seed=seed)
     return _stack_blocks(

@@ -31,6 +31,7 @@ def test_every_ended_trial_has_a_note() -> None:
         in texts[0]
     )
     assert f"| conv1.filters | {filters} |" in texts[0]
+    assert "Best of 1 epoch: " in texts[1]
     assert "pruner" in texts[1]
     assert "(collapsed)" in texts[2]
     assert "Retried as trial 4" in texts[3]

@@ -205,7 +205,7 @@ def test_without_a_study_the_reference_is_shown_and_left_as_it_is(
     before = reference.read_bytes()
     server.print_status("sqlite:///study.db", None)
     output = capsys.readouterr().out
-    assert "no study.db here yet: this is the reference study" in output
+    assert "this is the reference study" in output
     assert "study    reference" in output
     assert reference.read_bytes() == before
     assert [path.name for path in reference.parent.iterdir()] == ["study.db"]

@@ -157,7 +157,7 @@ def test_a_worker_of_another_host_that_is_known_to_be_dead_leaves_orphans(
     alive, dead = study.ask(), study.ask()
     alive.set_user_attr(WORKER, ["a node", 1, 5.0])
     dead.set_user_attr(WORKER, ["a node", 2, 5.0])
-    assert requeue_orphans(study, lock, dead={WorkerId("a node", 2, 5.0)}) == [dead.number]
+    assert requeue_orphans(study, lock, ended_workers={WorkerId("a node", 2, 5.0)}) == [dead.number]
     assert study.trials[alive.number].state == TrialState.RUNNING
 
 

@@ -192,7 +192,7 @@ def test_every_error_has_a_picture_up_to_a_limit(
     wrong = predictions[predictions["character"] != predictions["answer"]]
     n_wrong = len(wrong.drop_duplicates(["lake_run", "item"]))
     errors = section(page, "All glyph errors")
-    assert f" {n_wrong} of 80 episodes" in errors.note
+    assert errors.note.startswith(f"{n_wrong} of 80 episodes")
     assert len(errors.pictures) == n_wrong
     assert all(re.search("wrong in [12] of 2 fits", p.caption) for p in errors.pictures)
     monkeypatch.setattr("hpo.report.retraining.page.MAX_ERRORS", 5)
@@ -260,7 +260,7 @@ def test_a_saved_network_has_a_report(parts: Split, full_size: Split) -> None:
     page = retrain_page(result, predictions, evaluation.confusions, None, full_size)
     assert page.title == "One-shot test of a saved network"
     assert "(1 fit;" in page.headline
-    assert "trained on too" in page.lead[0]
+    assert "also trained on the validation alphabets" in page.lead[0]
     for title in ("Training", "Verification"):
         assert section(page, title).figures[0].layout.annotations, "why there is no plot"
     facts = section(page, "What was run").facts

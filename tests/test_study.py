@@ -131,7 +131,7 @@ def test_the_latest_study_of_a_folder_of_images_is_loaded(storage: Storage, part
         open_study(storage, folder, settings, identity_of(settings, parts))
     open_study(storage, "glyphs", TINY, identity_of(TINY, parts))
     assert load_study(storage, None, folder="signs")[0].study_name == "signs"
-    with pytest.raises(InputError, match=r"'flags'.*run_study\.py"):
+    with pytest.raises(InputError, match=r"'flags'.*signs, logos, glyphs.*run_study\.py"):
         load_study(storage, None, folder="flags")
 
 

@@ -146,10 +146,12 @@ def test_a_study_whose_time_budget_is_spent_asks_for_a_larger_budget(
     seconds = busy_seconds(study)
     print_summary(study, replace(RUN, budget=Budget(30, seconds), var=tmp_path), 6.0)
     text = capsys.readouterr().out
-    assert "--time-budget" in text and "same command" not in text
+    assert "--time-budget" in text
+    assert "same command" not in text
     print_summary(study, replace(RUN, budget=Budget(30, seconds + 1), var=tmp_path), 6.0)
     text = capsys.readouterr().out
-    assert "same command" in text and "--time-budget" not in text
+    assert "same command" in text
+    assert "--time-budget" not in text
 
 
 def test_the_summary_of_a_study_without_complete_trials_has_no_best_trial(

@@ -125,7 +125,7 @@ def test_a_crashed_worker_is_replaced_and_its_trial_queued_again(
 
 def test_too_many_crashes_in_a_row_end_the_study(study: optuna.Study, run: RunConfig) -> None:
     launcher = FakeLauncher(*[WorkerCrash("was killed by SIGKILL")] * 9)
-    with pytest.raises(InputError, match=r"SIGKILL.*--workers"):
+    with pytest.raises(InputError, match=r"SIGKILL.*--workers.*another study.*--image-size"):
         supervise_search(run, study, launcher)
     assert len(launcher.starts) == 5
     assert launcher.n_stops == 1

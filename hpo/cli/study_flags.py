@@ -29,8 +29,8 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
         "--time-budget",
         type=positive_duration,
         metavar="DURATION",
-        help="start no more trials after this training time, summed over all runs and hosts, for "
-        "example 90s, 15m or 2h (default: no limit)",
+        help="start no more trials once trials have run for this long, over all runs and hosts, "
+        "for example 90s, 15m or 2h (default: no limit)",
     )
     parser.add_argument(
         "--stop",
@@ -203,7 +203,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         "--validation",
         default="dense",
         choices=("dense", "paper"),
-        help="validation episodes: paper uses 320, as in the paper, dense uses all drawings "
+        help="validation episodes: paper uses 320, as in the paper, dense uses many more "
         "(default: %(default)s)",
     )
     parser.add_argument(

@@ -4,7 +4,7 @@ worker        takes trials of a study until its budget is spent
 supervisor    starts the workers, replaces those that crash or hang, fits the finalists
 launcher      workers as processes of this host
 ray_launcher  workers on a Ray cluster
-requeue       which process works on a trial; where a killed trial is queued again
+requeue       store which process runs a trial; queue the trials of ended processes again
 processes     signals, and the server from which processes are forked
 progress      what the terminal shows while a study runs; trials without progress
 """

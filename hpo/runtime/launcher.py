@@ -19,7 +19,7 @@ from hpo.study.settings import RunConfig
 
 TERMINATE_SECONDS = 30  # time that a worker has to queue its trial again and exit
 
-MAX_MESSAGE_LENGTH = 20_000  # characters that fit into a pipe that is not read yet
+MAX_MESSAGE_LENGTH = 20_000  # characters; a pipe holds as many before anyone reads them
 
 
 class WorkerCrash(Exception):  # noqa: N818 - an outcome; it is never raised
@@ -109,7 +109,7 @@ class ProcessLauncher:
         """Terminate all processes, and kill those that do not exit in time.
 
         Returns:
-            Nothing: the trials of a killed process of this host are recognised by its identity.
+            An empty set: trials of a killed process of this host are recognised by its identity.
         """
         for worker in self._workers.values():
             worker.process.terminate()

@@ -10,10 +10,8 @@ from queue import SimpleQueue
 from types import FrameType
 
 INTERRUPTED = 130  # exit status after Ctrl-C or SIGTERM
-GROUP_SIGNALS = (
-    signal.SIGINT,
-    signal.SIGTERM,
-)  # terminals and schedulers send them to a whole group
+# Terminals and schedulers send these signals to every process of a group.
+GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 RESEND_SECONDS = 0.001  # delay after which a postponed signal is sent again
 IMPORT_MODULES = ("importlib", "_frozen_importlib")
@@ -57,7 +55,8 @@ def handle_signals(import_message: str = "") -> None:
             os.write(2, import_message.encode())
             os._exit(INTERRUPTED)
         for group_signal in GROUP_SIGNALS:
-            signal.signal(group_signal, signal.SIG_IGN)  # a second signal would end it
+            # A second signal would interrupt the clean-up.
+            signal.signal(group_signal, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     for group_signal in GROUP_SIGNALS:

@@ -20,7 +20,7 @@ def trial_label(summary: TrialSummary) -> str:
 
 
 def finalist_label(summary: TrialSummary, word: str = "final") -> str:
-    """Return the label of the fit of a finalist, or of the winner if that is the word."""
+    """Return the label of the fit of a finalist or of the winner, which begins with ``word``."""
     params = summary.params
     return f"{word:7} trial {params.get('trial', '?'):3} seed {params.get('seed', '?')}"
 
@@ -35,7 +35,7 @@ class Progress:
         n_trials: number of trials after which the study is finished.
         max_epochs: maximum number of epochs of a trial.
         label: returns the label of a trial.
-        next_phase: what follows and is not part of the time left; empty if nothing follows.
+        next_phase: what follows and is not included in the time left; empty if nothing follows.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Progress:
         self.study, self._n_trials, self._max_epochs = study, n_trials, max_epochs
         self._label = label
         self._next_phase = f", then {next_phase}" if next_phase else ""
-        self._printed = self._finished_numbers()
+        self._printed = self._ended_numbers()
         self._start_time, self._n_before = time.monotonic(), count_finished(study)
         self._bar = tqdm(
             total=n_trials,
@@ -61,12 +61,12 @@ class Progress:
         )
 
     def update(self) -> bool:
-        """Print the trials that have finished since the last call, in the order of their ends.
+        """Print the trials that have ended since the last call, in the order in which they ended.
 
         Returns:
             Whether at least one of them was completed or pruned.
         """
-        new_numbers = self._finished_numbers() - self._printed
+        new_numbers = self._ended_numbers() - self._printed
         summaries = summarize_trials(self.study) if new_numbers else []
         new = [summary for summary in summaries if summary.number in new_numbers]
         for summary in sorted(new, key=lambda summary: summary.end or datetime.max):
@@ -81,7 +81,7 @@ class Progress:
         """Remove the bar from the terminal."""
         self._bar.close()
 
-    def _finished_numbers(self) -> set[int]:
+    def _ended_numbers(self) -> set[int]:
         trials = self.study.get_trials(deepcopy=False)
         return {trial.number for trial in trials if trial.state.is_finished()}
 

@@ -42,7 +42,7 @@ class RayLauncher:
 
     Args:
         address: ``host:port`` of the cluster, or ``"auto"`` for the cluster of this host.
-        gpus_per_worker: may be a fraction; 0 computes on CPUs.
+        gpus_per_worker: number of GPUs of each worker, may be a fraction; 0 computes on CPUs.
 
     Raises:
         InputError: Ray is not installed, no cluster is reachable at the address, or no node has
@@ -52,7 +52,8 @@ class RayLauncher:
     def __init__(self, address: str, gpus_per_worker: float) -> None:
         """Connect to the cluster."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        # By default Ray rebuilds the environment of a driver that uv runs; the nodes have it.
+        # By default Ray rebuilds the environment of a driver that uv runs on every node. The nodes
+        # have this environment already.
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
         try:
             import ray
@@ -119,7 +120,7 @@ class RayLauncher:
         return outcome
 
     def running(self) -> dict[int, WorkerId]:
-        """Return the identity of each actor; an actor that was not placed yet has no trial."""
+        """Return the identity of each actor; an actor that has not been placed yet has no trial."""
         return {index: self._identity(worker) for index, worker in self._workers.items()}
 
     def _identity(self, worker: _RemoteWorker) -> WorkerId:

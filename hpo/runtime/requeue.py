@@ -26,7 +26,8 @@ from hpo.study.trials import CRASHED, RETRY_OF, count_crashes, retry_numbers
 
 WORKER = "owner"  # user attribute of a trial: the identity of its worker, as a JSON list
 
-CLOCK_TOLERANCE_SECONDS = 2.0  # adjusting the system clock changes creation times
+# The reported creation time of a process changes when the system clock is adjusted.
+CLOCK_TOLERANCE_SECONDS = 2.0
 
 TrialObjective = Callable[[Trial], float]
 
@@ -90,7 +91,7 @@ def is_same_worker(first: WorkerId, second: WorkerId) -> bool:
 
 
 def _created_seconds(worker: WorkerId) -> float:
-    """Return the creation time of a process of this host, in the current or in the older format."""
+    """Return the creation time (current or older format) of a process of this host, Unix time."""
     if isinstance(worker.created, str):
         ticks = int(worker.created or 0)
         return psutil.boot_time() + ticks / os.sysconf("SC_CLK_TCK") if ticks else 0.0
@@ -192,18 +193,18 @@ def requeue_orphans(
     study: Study,
     lock: Path,
     max_retries: int = 2,
-    dead: Collection[WorkerId] = (),
+    ended_workers: Collection[WorkerId] = (),
 ) -> list[int]:
     """Mark orphaned trials as failed and queue them again.
 
-    Orphans of this host are found at once, those of other hosts after no heartbeat has arrived for
-    the grace period of the storage.
+    Orphans of this host are found at once, and orphans of other hosts when no heartbeat has arrived
+    for the grace period of the storage.
 
     Args:
         study: study of the trials.
         lock: lock file that the processes of this host share, so that each trial is queued once.
-        max_retries: how often a trial may be queued again after a crash.
-        dead: workers that have ended.
+        max_retries: maximum number of retries of a trial after crashes.
+        ended_workers: workers, on any host, that have certainly ended.
 
     Returns:
         Numbers of the orphans that were recognised by their worker, not by their heartbeats.
@@ -213,7 +214,11 @@ def requeue_orphans(
             warnings.simplefilter("ignore", ExperimentalWarning)
             optuna.storages.fail_stale_trials(study)  # the storage's callback queues them again
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        orphans = [t.number for t in running if is_orphan(t) or _is_among(worker_of(t), dead)]
+        orphans = [
+            trial.number
+            for trial in running
+            if is_orphan(trial) or _is_among(worker_of(trial), ended_workers)
+        ]
         for number in orphans:
             requeue(study, number, max_retries)
             with suppress(ValueError):  # another host has marked it in the meantime

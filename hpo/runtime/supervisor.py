@@ -31,7 +31,11 @@ class StudyObserver(Protocol):
     """Follows a study while it runs, for example to update a dashboard."""
 
     def update(self, *, news: bool) -> None:
-        """Called about twice a second; ``news``: a trial was completed or pruned since then."""
+        """Called at least about twice a second.
+
+        Args:
+            news: whether a trial was completed or pruned since the last call.
+        """
 
     def finish(self) -> None:
         """Called once, when the phase ends for any reason."""
@@ -150,7 +154,7 @@ def supervise(
         launcher: starts the workers.
         progress: prints the trials of the phase.
         search_study: study that receives stop requests, if it is not the study of the phase.
-        observers: follow the study of the phase.
+        observers: functions that return an observer for the study of the phase.
 
     Raises:
         InputError: a worker raised it, or too many workers crashed in a row.

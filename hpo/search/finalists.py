@@ -27,7 +27,8 @@ from hpo.study.trials import best_trials, position_in_study
 from model.evaluate import episode_logits
 from model.metrics import scorer_clusters
 
-SEED_OFFSET = 1000  # added to the study's seed: no seed of the search or of retrain_best.py
+# Added to the study's seed: no fit of the search or of retrain_best.py has such a seed.
+SEED_OFFSET = 1000
 MAX_NUMBER = 2**33  # upper bound of trial numbers and seeds
 SPACE: dict[str, BaseDistribution] = {
     name: IntDistribution(0, MAX_NUMBER) for name in ("trial", "seed")
@@ -44,7 +45,7 @@ def finalist_fits(study: Study, n_finalists: int, n_seeds: int, seed: int) -> li
     Args:
         study: finished study.
         n_finalists: number of best trials that are fitted.
-        n_seeds: number of fits of each.
+        n_seeds: number of fits of each finalist.
         seed: seed of the study.
     """
     best = best_trials(study, n_finalists)
@@ -57,14 +58,14 @@ def open_finalists(
 ) -> Study:
     """Return the study of the fits of the finalists; create it if it does not exist.
 
-    Its name contains the numbers of the finalists, so that other finalists get another study. A
-    deleted study of the same name may have left one of this name; then the folder is added.
+    Its name contains the numbers of the finalists, so that other finalists get another study. If
+    a deleted study of the same name has left such a study, the folder is added to the name.
 
     Args:
         storage: storage of both studies.
         study: finished study.
         fits: fits from :func:`finalist_fits`, at least one.
-        kind: word in the name, for fits of another purpose.
+        kind: word in the name: ``"finalists"`` or ``"winner"``.
     """
     numbers = "-".join(str(number) for number in dict.fromkeys(fit["trial"] for fit in fits))
     n_seeds = len({fit["seed"] for fit in fits})
@@ -89,8 +90,8 @@ def open_finalists(
 def finalist_studies(storage: RDBStorage, study: Study) -> list[Study]:
     """Return the studies of the finalists of a study; empty if no finalist has been fitted.
 
-    They are found by the folder of the study, which is random: a deleted study of the same name had
-    another one.
+    They are found by the folder of the study, whose name is random: a deleted study of the same
+    name had another folder.
     """
     if FOLDER not in study.user_attrs:
         return []
@@ -101,7 +102,7 @@ def finalist_studies(storage: RDBStorage, study: Study) -> list[Study]:
 
 
 def _folder_of(storage: RDBStorage, name: str) -> str | None:
-    """Return the folder of a stored study; None without one, or if there is no such study."""
+    """Return the folder of a stored study; None if it has no folder or does not exist."""
     for summary in optuna.get_all_study_summaries(storage, include_best_trial=False):
         if summary.study_name == name:
             return summary.user_attrs.get(FOLDER)
@@ -109,7 +110,7 @@ def _folder_of(storage: RDBStorage, name: str) -> str | None:
 
 
 def new_episodes(settings: StudySettings, val: Drawings) -> Episodes:
-    """Return validation episodes of another seed than the search; all finalists share them."""
+    """Return new validation episodes, the same for all finalists, with another seed."""
     return VALIDATION_EPISODES[settings.validation](val, seed=1)
 
 
@@ -132,7 +133,9 @@ class FinalistObjective:
     n_fits: int
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Return the accuracy in [0, 1] on the new episodes; the search's choose the epoch.
+        """Return the accuracy on the new episodes, in [0, 1].
+
+        The best epoch is chosen on the episodes of the search.
 
         Raises:
             optuna.TrialPruned: all fits are assigned; two workers may have asked for the last one.

@@ -1,9 +1,9 @@
 """The objective: train the network of a trial and return its best one-shot validation accuracy.
 
 :meth:`Objective.train_network` reports the accuracy of every epoch and asks the pruner whether to
-stop the trial. The objective gets training and validation drawings only, so it cannot reach the
-test alphabets; the workers load the whole data set, but pass on only these two parts;
-:mod:`hpo.refit.plan` is the first module that uses the test alphabets.
+stop the trial. The workers load the whole data set, but pass only the training and validation
+drawings to the objective, so that it cannot reach the test alphabets. :mod:`hpo.refit.plan` is the
+first module that uses the test alphabets.
 """
 
 import warnings
@@ -44,9 +44,10 @@ class Objective:
     files: TrialFiles
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Return the highest validation accuracy of all epochs in [0, 1]; chance if it diverged.
+        """Return the highest validation accuracy of all epochs, in [0, 1].
 
-        A diverged trial is complete, so that every sampler learns to avoid its parameters.
+        If the fit diverged, this is the chance accuracy: the trial is complete, so that every
+        sampler learns to avoid its parameters.
 
         Raises:
             optuna.TrialPruned: the pruner stopped the trial.
@@ -101,17 +102,18 @@ class Objective:
         return state, pruned
 
     def _resume_or_start(self, config: Config, seed: int, path: Path) -> FitState:
-        """Return the fit of a checkpoint, or a new one; an unusable checkpoint is deleted."""
+        """Return the fit of the checkpoint, or a new fit if there is no usable checkpoint."""
         state = FitState(config, seed, self.compute)
         state.data = data_identity(self.train, self.validation)
         if path.exists():
             try:
                 state.load(path)
-            except InputError as error:
-                warnings.warn(
-                    f"The trial starts over, and {path} was deleted: {error}", stacklevel=2
-                )
+            except InputError:
                 path.unlink()
+                warnings.warn(
+                    f"Checkpoint {path} is not usable and was deleted; the trial starts over.",
+                    stacklevel=2,
+                )
                 return FitState(config, seed, self.compute)
         return state
 

@@ -1,6 +1,7 @@
 """The files of the trials of a study.
 
-- :class:`TrialFiles` names checkpoints, networks and logs, and deletes those no longer needed.
+- :class:`TrialFiles` returns the paths of checkpoints, networks and logs, and deletes checkpoints
+  and networks that are no longer needed.
 - :func:`trial_images` draws the images of a trial whose fit has ended for the live dashboard, and
   :func:`attach_images` stores them as Optuna artifacts.
 
@@ -45,7 +46,7 @@ class TrialFiles:
 
     Args:
         folder: folder of checkpoints and networks. Its name is random, so that a later study of
-            the same name gets another one.
+            the same name gets another folder.
         checkpoint_interval: seconds between two checkpoints; writing one takes 0.1 s or more.
         n_networks: number of best trials whose networks are kept.
         artifacts: folder of the images for the dashboard, or None for no images.
@@ -127,7 +128,7 @@ def trial_files(
 
 
 def _age_seconds(path: Path) -> float:
-    """Return the seconds since a file was written; 0 if its writer has just renamed it."""
+    """Return the seconds since a file was written; 0 if its writer has renamed it meanwhile."""
     try:
         return time.time() - path.stat().st_mtime
     except FileNotFoundError:
@@ -144,7 +145,7 @@ def _delete(path: Path) -> None:
 
 
 def trial_images(state: FitState, validation: Validation, *, pruned: bool) -> dict[str, bytes]:
-    """Return images of a finished trial as PNG data by file name.
+    """Return the images of a trial whose fit has ended, as PNG data by file name.
 
     They show the learning curve, the filters of the first layer and, unless the trial was pruned
     or diverged, the most confident errors.
@@ -169,7 +170,10 @@ def trial_images(state: FitState, validation: Validation, *, pruned: bool) -> di
 def most_confident_errors(
     net: SiameseNet, validation: Validation, n_max: int = MAX_TRIAL_ERRORS
 ) -> Tensor:
-    """Return the most confident errors, the largest difference of the two logits first.
+    """Return the most confident errors, the most confident one first.
+
+    They are the errors in which the logit of the chosen drawing exceeds the logit of the correct
+    drawing most.
 
     Args:
         net: network to evaluate.
@@ -181,9 +185,9 @@ def most_confident_errors(
     """
     episodes = validation.episodes
     logits_RQS = episode_logits(net, validation.drawings, episodes).cpu()
-    right_RQ = logits_RQS.gather(-1, episodes.target_RQ.unsqueeze(-1)).squeeze(-1)
+    correct_RQ = logits_RQS.gather(-1, episodes.target_RQ.unsqueeze(-1)).squeeze(-1)
     highest_RQ, prediction_RQ = logits_RQS.max(-1)
-    margins = (highest_RQ - right_RQ).flatten()
+    margins = (highest_RQ - correct_RQ).flatten()
     order_K = margins.argsort(descending=True)[:n_max]
     order_K = order_K[margins[order_K] > 0]
     columns = [

@@ -33,9 +33,9 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
         n_seeds: number of fits of each finalist; a finalist with fewer complete fits cannot win.
 
     Returns:
-        ``"accuracies"``, the accuracies by trial number (as text: JSON), ``"winner"``, the trial
-        with the highest mean, and ``"first"``, the trial with the highest value in the search. None
-        if no finalist has all its fits.
+        ``"accuracies"``, the list of accuracies of each trial, by its number as text (JSON keys are
+        text), ``"winner"``, the trial with the highest mean, and ``"first"``, the trial with the
+        highest value in the search. None if no finalist has all its fits.
     """
     accuracies: dict[str, list[float]] = {}
     for trial in finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
@@ -64,7 +64,10 @@ def winning_trial(study: Study) -> FrozenTrial | None:
 
 
 def choose_trial(study: Study, number: int | None) -> FrozenTrial:
-    """Return the trial with a number; without one, the winner, or the best trial without a winner.
+    """Return the trial to refit.
+
+    This is the trial with the given number. If ``number`` is None, it is the winner, or the best
+    trial if there is no winner.
 
     Raises:
         InputError: no trial is complete, or trial ``number`` is not complete.
@@ -121,7 +124,7 @@ def record_winner_accuracy(study: Study, fits: Study) -> ClusterAccuracies | Non
 
 
 def winner_accuracy(study: Study) -> ClusterAccuracies | None:
-    """Return the accuracies of the further fits of the present winner; None without them."""
+    """Return the accuracies of the further fits of the current winner, or None."""
     winner, stored = winning_trial(study), study.user_attrs.get(WINNER_ACCURACY)
     if winner is None or stored is None or stored["winner"] != winner.number:
         return None
@@ -162,5 +165,5 @@ def describe_accuracies(accuracies: ClusterAccuracies) -> str:
 
 
 def format_fits(n: int) -> str:
-    """Return of how many fits an accuracy is the mean, as text."""
+    """Return the number of fits whose mean an accuracy is, as text."""
     return f"mean of {n} fits" if n > 1 else "one fit"

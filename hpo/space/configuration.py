@@ -54,7 +54,7 @@ def starting_points(base: Config, groups: tuple[str, ...]) -> list[dict[str, flo
 
 
 def base_values(base: Config) -> dict[str, float | int]:
-    """Return the value of every parameter of the space in a configuration, by parameter name."""
+    """Return the values that a configuration has for all parameters of the space, by name."""
     values: dict[str, float | int] = {"fc1.units": base.model.units}
     for layer, rates in zip(LAYERS, base.fit.rates, strict=True):
         values |= {f"{layer}.lr": rates.lr, f"{layer}.momentum": rates.momentum}
@@ -70,8 +70,8 @@ def build_config(base: Config, values: dict[str, float | int]) -> Config:
 
     In the episode recipe, a network that costs k times as much as the base network gets 1/k times
     the steps of the base network, but at most :data:`MAX_STEPS_FACTOR` times as many. All trials
-    thus take about
-    the same time, and a large network is chosen only if its size improves the accuracy.
+    thus take about the same time, and a large network is chosen only if its size improves the
+    accuracy.
 
     Args:
         base: configuration of the study.

@@ -109,7 +109,7 @@ def _require_identity(study: Study, identity: dict[str, Any]) -> None:
         shown = "; ".join(lines[:MAX_DIFFERENCES]) + (f"; and {n_more} more" if n_more > 0 else "")
         raise InputError(
             f"Study '{study.study_name}' was created with different settings "
-            f"(stored → requested): {shown}. Use the stored settings, or another --study-name."
+            f"(stored → requested): {shown}. Use the stored settings or another --study-name."
         )
 
 
@@ -121,7 +121,7 @@ def open_stored_study(
 
     Args:
         url: database address.
-        name: name of the study, or None for the latest one.
+        name: name of the study, or None for the study whose last trial started latest.
         read_only: whether the caller only reads.
         folder: see :func:`load_study`.
 
@@ -140,7 +140,7 @@ def open_stored_study(
 
 @contextmanager
 def watch_study(study: Study) -> Iterator[Callable[[], None]]:
-    """Yield a function that raises InputError if a study was deleted; errors call it too."""
+    """Yield a function that raises InputError if a study was deleted; an error calls it too."""
     folder = study.user_attrs[FOLDER]  # a new study may have the name and number of a deleted one
 
     def check() -> None:
@@ -166,26 +166,25 @@ def load_study(
 
     Args:
         storage: storage of the study.
-        name: name of the study, or None for the one whose last trial started latest.
-        folder: if no name is given, consider only studies whose data is the image folder of this
-            name.
+        name: name of the study, or None for the study whose last trial started latest.
+        folder: name of an image folder: if ``name`` is None, consider only studies of its images.
 
     Raises:
         InputError: there is no such study, or it was not created by ``run_study.py``.
     """
     summaries = [s for s in optuna.get_all_study_summaries(storage) if IDENTITY in s.user_attrs]
-    names = [summary.study_name for summary in summaries]
-    if folder and not name:
-        summaries = [s for s in summaries if _image_folder(s) == folder]
-    stored, names = names, [summary.study_name for summary in summaries]
-    if not names or (name is not None and name not in names):
-        request = f"study '{name}'" if name else f"study of the images in '{folder}'"
+    stored = {summary.study_name: summary for summary in summaries}
+    if name is not None:
+        request, names = f"study '{name}'", [n for n in stored if n == name]
+    else:
+        request = f"study of the images in '{folder}'" if folder else "study"
+        names = [n for n, s in stored.items() if not folder or _image_folder(s) == folder]
+    if not names:
         raise InputError(
-            f"The storage has no {request if name or folder else 'study'}; it has: "
-            f"{', '.join(stored) or 'none'}. Run run_study.py first, or choose another "
-            "--study-name."
+            f"The storage has no {request}; it has: {', '.join(stored) or 'none'}. "
+            "Run run_study.py first, or choose another --study-name."
         )
-    studies = [optuna.load_study(study_name=n, storage=storage) for n in names if name in (None, n)]
+    studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
     study = max(studies, key=_last_start)
     identity = upgrade("identity", study.user_attrs[IDENTITY])
     return study, StudySettings.from_dict(identity["settings"])

@@ -1,7 +1,7 @@
 """Every private or undocumented API of Optuna and optuna-dashboard that this program uses.
 
 An upgrade of either library may change them without notice. ``tests/test_optuna_internals.py``
-calls each of these functions, so that such a change is found there and repaired here.
+calls each of these functions, so that a failing test shows such a change. Fix it in this module.
 """
 
 from functools import cache
@@ -54,11 +54,11 @@ def has_optuna_tables(engine: sqlalchemy.Engine) -> bool:
 
 
 class Schema(NamedTuple):
-    """The form of the tables of a database.
+    """The structure of the tables in a database.
 
     Args:
-        revision: name of the form.
-        made_by: version of Optuna that wrote it; empty if unknown.
+        revision: name of the structure in Optuna, or its number.
+        made_by: version of Optuna that created the tables; empty if unknown.
     """
 
     revision: str
@@ -66,7 +66,7 @@ class Schema(NamedTuple):
 
 
 def schema_of(engine: sqlalchemy.Engine) -> Schema | None:
-    """Return the schema of a database, or None if it has no tables or they are being created."""
+    """Return the schema of a database; None if it has no tables or they are being created."""
     rows = []
     with engine.connect() as connection:
         revision = ", ".join(MigrationContext.configure(connection).get_current_heads())
@@ -81,7 +81,7 @@ def schema_of(engine: sqlalchemy.Engine) -> Schema | None:
 
 @cache
 def schema_revisions() -> list[str]:
-    """Return the revisions of the schema that this version of Optuna knows, its own one first."""
+    """Return the revisions of the schema that this version of Optuna knows, its own first."""
     folder = Path(optuna.storages._rdb.__file__).parent / "alembic"
     return [script.revision for script in ScriptDirectory(str(folder)).walk_revisions()]
 

@@ -31,10 +31,10 @@ PRUNERS: dict[str, type[BasePruner]] = {
 class PerTrialSampler(BaseSampler):
     """Uses a new sampler for every trial, seeded with the trial's position in the study.
 
-    A sampler that is seeded once starts over when a study is resumed and repeats its first trials;
-    several workers with one seed suggest the same parameters. Seeds by position avoid both. A retry
-    of a crashed trial has the position of the original, so that later trials are sampled as if
-    nothing had happened. An instance serves one trial at a time.
+    A sampler that is seeded only once repeats its first suggestions when a study is resumed, and
+    several workers with the same seed suggest the same parameters. Seeds by position avoid both. A
+    retry has the position of its original trial, so that a crash does not change how later trials
+    are sampled. An instance serves one trial at a time.
 
     The first trials of a study are the starting points. Later trials, if they are *local*, change
     some parameters of a good trial and keep the others, because a network whose parameters are all
@@ -61,7 +61,7 @@ class PerTrialSampler(BaseSampler):
         starting_points: list[dict[str, float | int]],
         n_startup_trials: int = 0,
     ) -> None:
-        """Create the sampler; each trial gets its own in :meth:`before_trial`."""
+        """Create the sampler; each trial gets its own sampler in :meth:`before_trial`."""
         self._factory, self._seed = factory, seed
         self._space, self._starting_points = space, starting_points
         self._n_startup_trials = n_startup_trials
@@ -69,7 +69,7 @@ class PerTrialSampler(BaseSampler):
         self._fixed: dict[str, Any] = {}  # values that the trial does not take from its sampler
 
     def reseed_rng(self) -> None:
-        """Do nothing: the seed follows from the trial."""
+        """Do nothing: the position of the trial determines the seed."""
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Create the sampler of a trial."""
@@ -107,7 +107,7 @@ class PerTrialSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return the fixed values, and for the other parameters those of the trial's sampler."""
+        """Return the fixed values, and values of the trial's sampler for the other parameters."""
         if self._fixed.keys() >= search_space.keys() > set():
             return self._fixed
         relative = self._trial_sampler.infer_relative_search_space(study, trial)

@@ -1,8 +1,9 @@
 """What a study is, and how it is run.
 
 :class:`StudySettings` are the choices of a user that define a study. :func:`study_identity` adds
-all that follows from them; a study is resumed only under an equal identity. :class:`RunConfig` is
-what a process needs to work on a study: where it is stored, how long it runs, on which device.
+everything that follows from them; a study is resumed only if its stored identity is equal.
+:class:`RunConfig` is what a process needs to work on a study: where it is stored, how long it runs
+and on which device.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from model.config import Config, FitConfig, LayerRates
 from model.fit_state import TRAINING_VERSION
 from model.schema import SCHEMA, upgrade
 
-# Epochs of a trial. The paper's recipe has 200; early stopping usually ends it before.
+# Epochs of a trial. The paper's recipe has 200; early stopping usually ends the fit earlier.
 DEFAULT_EPOCHS = {"episode": 8, "paper": 200}
 
 DISTRIBUTION = "siamese-hpo"  # name of this program's package
@@ -125,10 +126,10 @@ class RunConfig:
 
 
 def base_config(settings: StudySettings) -> Config:
-    """Return the configuration whose values hold for all parameters that are not searched.
+    """Return the configuration that supplies the values of all parameters that are not searched.
 
-    Its architecture is the paper's best. The paper does not report its learning rates; ours were
-    chosen by hand on the validation alphabets.
+    Its architecture is the best architecture of the paper. The paper does not report its learning
+    rates; ours were chosen by hand on the validation alphabets.
     """
     fit = FitConfig(
         recipe=settings.recipe,
@@ -151,8 +152,8 @@ def study_identity(
 ) -> dict[str, Any]:
     """Return everything that must be equal for a study to be resumed, as JSON values.
 
-    ``training_version`` stands for the code that trains. ``version``, that of the program, is
-    stored with the identity but not compared.
+    ``training_version`` is the version of the code that trains. ``version``, the version of the
+    program, is stored with the identity but not compared.
 
     Args:
         settings: settings of the study.
@@ -191,7 +192,7 @@ def identity_differences(
     Fields of :data:`NOT_COMPARED` are left out.
 
     Args:
-        stored: identity of a stored study, under today's names.
+        stored: identity of a stored study, under the current names.
         requested: identity of the requested settings.
         prefix: prefix of the names, for nested values.
     """
@@ -214,4 +215,6 @@ def version_note(identity: dict[str, Any]) -> str:
     created, current = identity.get("version"), version(DISTRIBUTION)
     if created in (None, current):
         return ""
-    return f"this study was created with version {created}; version {current} trains it equally"
+    return (
+        f"this study was created with version {created}; version {current} trains in the same way"
+    )

@@ -136,7 +136,7 @@ def _parse_url(url: str) -> sqlalchemy.URL:
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise InputError(
             f"--storage must name a file, so that the study is kept, but is '{url}'. "
-            "Name a file, for example sqlite:///study.db."
+            "Choose a file, for example sqlite:///study.db."
         )
     return parsed
 
@@ -153,8 +153,8 @@ def _heartbeat_arguments(
 
 
 def _check_tables(url: sqlalchemy.URL, *, required: bool) -> None:
-    """Raise InputError if Optuna's tables are of another version, or if they are required and missing."""
-    solution = "Run run_study.py first, or name --storage."
+    """Raise InputError if Optuna's tables are of another version, or required and missing."""
+    solution = "Run run_study.py first, or give --storage."
     path = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
     if path and not path.is_file():
         if required:
@@ -176,7 +176,7 @@ def _reading_engine(path: Path) -> sqlalchemy.Engine:
 
 
 def _require_own_schema(engine: sqlalchemy.Engine, url: str) -> None:
-    """Raise if the tables of a database are those of another version of Optuna."""
+    """Raise InputError if another version of Optuna created the tables of a database."""
     schema, revisions = schema_of(engine), schema_revisions()
     if schema is None or schema.revision == revisions[0]:
         return
@@ -184,8 +184,8 @@ def _require_own_schema(engine: sqlalchemy.Engine, url: str) -> None:
     upgrade = f"Run `uv run optuna storage upgrade --storage {url}`"
     raise InputError(
         f"Storage {url} must have the schema of Optuna {optuna.__version__} ({revisions[0]}), but "
-        f"has that of {schema.made_by or 'another version'} ({schema.revision}). "
-        f"{upgrade if is_older else 'Upgrade Optuna'}, or name another --storage."
+        f"has the schema of {schema.made_by or 'another version'} ({schema.revision}). "
+        f"{upgrade if is_older else 'Upgrade Optuna'}, or choose another --storage."
     )
 
 

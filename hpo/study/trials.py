@@ -25,7 +25,7 @@ NOT_STARTED = "It was not needed: all fits of the finalists were already assigne
 
 # User attributes of a trial.
 RETRY_OF = "retry_of"  # number of the interrupted trial that it continues
-CRASHED = "died_before"  # 1 if that process crashed, 0 if it was asked to stop
+CRASHED = "died_before"  # 1 if the process of that trial crashed, 0 if it was asked to stop
 # User attribute of a study, from hpo.search.finalists.record_winner.
 FINALISTS = "finalists"
 
@@ -37,8 +37,8 @@ class TrialCost:
     Args:
         seconds: wall time of training and validation.
         n_images: number of drawings embedded in training.
-        n_parameters: weights and biases of the network.
-        flops_per_image: floating-point operations of one embedding.
+        n_parameters: number of weights and biases of the network.
+        flops_per_image: number of floating-point operations of one embedding.
         device: type and precision, for example ``"cpu bfloat16"``.
     """
 
@@ -56,8 +56,8 @@ class TrialSummary:
     Args:
         number: number of the trial.
         state: one of :data:`STATES`.
-        value: validation accuracy in [0, 1]: of the best epoch, or of the last reported epoch of a
-            pruned trial; None if nothing was reported.
+        value: validation accuracy of the best epoch, in [0, 1]; of a pruned trial, the accuracy of
+            the last reported epoch. None if nothing was reported.
         finalist_values: accuracies of its fits as a finalist, with other seeds and episodes.
         cost: None until the fit has ended.
         reason: why the trial ended, as a sentence; empty before that.
@@ -153,7 +153,7 @@ def state_of(trial: FrozenTrial, retries: dict[int, int]) -> str:
 
 
 def best_trials(study: Study, n: int) -> list[FrozenTrial]:
-    """Return the ``n`` complete trials with the highest values; earlier ones first if equal."""
+    """Return the ``n`` complete trials with the highest values; if equal, the earlier one first."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return sorted(complete, key=lambda trial: -(trial.value or 0.0))[:n]
 
@@ -171,13 +171,13 @@ def retry_numbers(study: Study) -> dict[int, int]:
 
 
 def original_number(trials: Sequence[FrozenTrial], number: int) -> int:
-    """Return the number of the original of a retry; of another trial, its own number."""
+    """Return the number of the original trial of a retry; otherwise ``number`` itself."""
     earlier = trials[number].user_attrs.get(RETRY_OF)
     return number if earlier is None else original_number(trials, earlier)
 
 
 def position_in_study(trials: Sequence[FrozenTrial], number: int) -> int:
-    """Return the position of a trial in its study, from 0; a retry has that of its original."""
+    """Return the position of a trial in its study, from 0; a retry has its original's."""
     first = original_number(trials, number)
     return first - sum(RETRY_OF in trial.user_attrs for trial in trials[:first])
 

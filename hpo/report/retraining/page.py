@@ -25,8 +25,8 @@ TRAINED_ON_VALIDATION = (
     "final networks were also trained on the validation alphabets, for all epochs."
 )
 OFFICIAL_IS_EASIER = (
-    " The markers at N = 20 show the official episodes, which are easier than the random ones of "
-    "the curve: compare the markers only with each other."
+    " The markers at N = 20 show the official episodes, which are easier than the random "
+    "episodes of the curve: compare the markers only with each other."
 )
 VERIFICATION_NOTE = (
     "Do two drawings show the same character? 10,000 pairs of test drawings; the threshold was "
@@ -154,8 +154,8 @@ def error_sections(
         ),
         Section(
             f"Confusions by {alphabet}",
-            "Random episodes with the largest N, of all fits together. Select the "
-            f"{alphabet} in the menu.",
+            "Random episodes with the largest number of candidates, summed over all fits. Select "
+            f"the {alphabet} in the menu.",
             figures=[accuracy_plots.confusion_plot(matrices, character)],
         ),
         Section(

@@ -91,8 +91,8 @@ def cost_frame(frame: pd.DataFrame, finalists: pd.DataFrame | None = None) -> pd
 def pareto_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the complete trials sorted by FLOPs, with the column ``front``.
 
-    ``front`` is true if no trial with the same or fewer FLOPs has a higher value; of equal trials,
-    only the first is marked.
+    ``front`` is true if every other trial with the same or fewer FLOPs has a lower value; of trials
+    with equal FLOPs and equal values, only the first is marked.
     """
     complete = frame[(frame["state"] == "complete") & frame["flops"].notna()]
     complete = complete.sort_values(["flops", "value"], ascending=[True, False])
@@ -159,7 +159,7 @@ def finalist_frame(study: Study) -> pd.DataFrame:
 
 
 def trials_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
-    """Return the number of the latest trials per hour in which at least one trial was running.
+    """Return how many of the latest trials ended per hour. Time without running trials is excluded.
 
     Args:
         frame: frame of :func:`trial_frame`.
@@ -182,7 +182,8 @@ def trials_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
 def _trial_row(summary: TrialSummary) -> dict[str, Any]:
     cost = summary.cost
     return {
-        **summary.params,  # first: finalists have a parameter named "trial", too
+        # The parameters come first, so that "trial" below overrides the parameter of finalists.
+        **summary.params,
         "trial": summary.number,
         "state": summary.state,
         "value": summary.value,

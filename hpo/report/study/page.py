@@ -145,8 +145,8 @@ def best_trial_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
     return [
         Section(
             "Accuracy against cost",
-            "Complete trials. A trial is on the Pareto front if no cheaper trial is at least as "
-            "good.",
+            "Complete trials. A trial is on the Pareto front if all other trials of the same or a "
+            "lower cost are worse.",
             figures=[pareto],
         ),
         Section(f"The best {N_BEST_SHOWN} trials", note, table=best_table(study, frame)),
@@ -154,7 +154,7 @@ def best_trial_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
 
 
 def thin_complete_trials(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return the complete trials for small plots, and how many are shown, empty if all are."""
+    """Return the complete trials for small plots, and a note if only some of them are shown."""
     complete = frame[frame["state"] == "complete"]
     shown = frames.thin_rows(complete, MAX_SMALL_PLOT_TRIALS)
     if len(shown) == len(complete):
