@@ -48,16 +48,10 @@ def main() -> None:
     start_forkserver()
     # Imports come after parsing: --help and a wrong flag need not wait for torch and optuna.
     from data.pictures import write_preview
-    from hpo.cli.study import (
-        load_study_data,
-        make_launcher,
-        make_run_config,
-        print_start,
-        print_summary,
-        stop_study,
-    )
+    from hpo.cli.study import load_study_data, make_launcher, make_run_config, stop_study
+    from hpo.cli.study_output import print_start, print_summary
     from hpo.dashboard.updates import DashboardUpdates
-    from hpo.runtime.supervisor import run_study
+    from hpo.runtime.phases import run_study
 
     if args.stop:
         stop_study(args)
@@ -72,7 +66,7 @@ def main() -> None:
     if launcher is None:
         print("Nothing was trained. Run the same command without --dry-run to start.")
         return
-    del drawings  # the workers read their own
+    del drawings  # the workers load the data themselves
     study = run_study(run, launcher, [DashboardUpdates])
     print_summary(study, run, time.monotonic() - start_time)
 

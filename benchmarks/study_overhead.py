@@ -20,7 +20,7 @@ from data.load import load_dataset
 from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
 from hpo.runtime.launcher import ProcessLauncher
-from hpo.runtime.supervisor import run_study
+from hpo.runtime.phases import run_study
 from hpo.search.objective import record_fit
 from hpo.space.configuration import starting_points, suggest_config
 from hpo.study.budget import Budget
@@ -192,4 +192,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Run the same command again to start over.")

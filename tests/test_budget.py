@@ -51,6 +51,26 @@ def test_a_budget_is_exhausted_by_trials_time_or_a_stop_request() -> None:
     assert Budget(3).is_exhausted(finalists, search_study=study), "finalists stop with the search"
 
 
+def test_a_time_budget_reserves_the_time_of_the_finalists() -> None:
+    study = study_of([(0, 10, COMPLETE), (10, 20, COMPLETE), (20, 21, PRUNED)])
+    assert Budget(99, 100, n_fits=4).reserved_seconds(study) == 40
+    assert Budget(99, 100, n_fits=4, workers=2).reserved_seconds(study) == 20
+    assert Budget(99, 100, n_fits=12).reserved_seconds(study) == 50, "at most half"
+    assert Budget(99, 42, n_fits=4).is_time_spent(study), "half of 42 is reserved"
+    assert not Budget(99, 62, n_fits=4).is_time_spent(study)
+    assert not Budget(99, 62, n_fits=4).is_exhausted(study)
+    assert not Budget(99).is_time_spent(study)
+
+
+def test_fewer_fits_are_affordable_if_time_is_short() -> None:
+    study = study_of([(0, 10, COMPLETE), (10, 20, COMPLETE)])
+    assert Budget(99, 100, n_fits=4).affordable_fits(study) == 4
+    assert Budget(99, 100, n_fits=12).affordable_fits(study) == 8, "80 seconds are left"
+    assert Budget(99, 22, n_fits=12).affordable_fits(study) == 1, "half of the budget"
+    assert Budget(99, n_fits=12).affordable_fits(study) == 12
+    assert Budget(99, 1, n_fits=12).affordable_fits(study_of([])) == 12, "nothing is known"
+
+
 def test_a_trial_that_was_queued_again_counts_once() -> None:
     study = study_of([(0, 10, COMPLETE), (10, 20, FAIL)])
     assert (count_finished(study), count_started(study)) == (2, 2)

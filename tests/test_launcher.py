@@ -28,9 +28,9 @@ from data.errors import InputError
 from hpo.runtime import launcher as module
 from hpo.runtime import progress, supervisor, worker
 from hpo.runtime.launcher import ProcessLauncher, WorkerCrash, WorkerError, _run_process
+from hpo.runtime.phases import run_study
 from hpo.runtime.processes import CONTEXT, handle_signals, start_forkserver
 from hpo.runtime.requeue import worker_of
-from hpo.runtime.supervisor import run_study
 from hpo.study.settings import RunConfig
 
 N_TRIALS = 3

@@ -15,14 +15,8 @@ from tiny import TINY
 
 from data.episodes import Dataset
 from data.errors import InputError
-from hpo.cli.study import (
-    make_launcher,
-    make_run_config,
-    next_commands,
-    print_start,
-    print_summary,
-    stop_study,
-)
+from hpo.cli.study import make_launcher, make_run_config, stop_study
+from hpo.cli.study_output import next_commands, print_start, print_summary
 from hpo.runtime import ray_launcher
 from hpo.runtime.launcher import ProcessLauncher
 from hpo.study.budget import STOP_REQUESTS, Budget, busy_seconds
@@ -63,7 +57,7 @@ def test_the_flags_become_a_run_configuration() -> None:
     assert run.settings.pruner == "none", "the Gaussian process cannot use pruned trials"
     assert run.settings.max_epochs == 8
     assert run.study_name == "glyphs-20-episode-lr-units"
-    assert run.budget == Budget(4, 7200.0)
+    assert run.budget == Budget(4, 7200.0, n_fits=6, workers=3)
     assert (run.heartbeat, run.epoch_timeout, run.checkpoint_interval) == (90, 3600.0, 0.0)
     assert (run.n_finalists, run.n_networks, run.workers) == (2, 7, 3)
 
@@ -134,7 +128,7 @@ def test_the_summary_of_a_paused_study_shows_the_best_and_running_trials(
     assert "\nbest     trial 4: 80.0%" in text
     assert "\nrunning  trial 8 on " in text
     assert "same command" in text
-    assert "finalists" not in text
+    assert "No finalists have been fitted yet" in text
 
 
 def test_a_study_whose_time_budget_is_spent_asks_for_a_larger_budget(

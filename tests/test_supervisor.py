@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import optuna
 import pytest
 from commands import InProcessLauncher
 from crashing import one_thread, pack_20, tiny_run  # noqa: F401
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 from tiny import TINY, opened, url
 
 from data.episodes import Dataset
@@ -20,11 +21,17 @@ from data.splits import Split
 from hpo.runtime import progress as progress_module
 from hpo.runtime import supervisor
 from hpo.runtime.launcher import Launcher, Outcome, WorkerCrash, WorkerError
+from hpo.runtime.phases import (
+    affordable_finalists,
+    describe_finalists,
+    is_search_over,
+    run_study,
+)
 from hpo.runtime.progress import HangDetector, Progress
 from hpo.runtime.requeue import WORKER, WorkerId, worker_id, worker_of
-from hpo.runtime.supervisor import describe_finalists, run_study, supervise
+from hpo.runtime.supervisor import supervise
 from hpo.search.winner import winner_accuracy, winning_trial
-from hpo.study.budget import N_TRIALS, Budget, request_stop
+from hpo.study.budget import N_TRIALS, Budget, busy_seconds, request_stop
 from hpo.study.open import IDENTITY, N_EPISODES
 from hpo.study.settings import RunConfig
 from hpo.study.trials import FINALISTS
@@ -340,6 +347,44 @@ def test_a_study_is_searched_its_finalists_fitted_and_its_winner_recorded(
     assert {observer.calls[-1] for observer in observers} == {"finish"}
     run_study(run, launcher)
     assert len(launcher.starts) == 3, "nothing is left to do"
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_time_budget_covers_the_finalists(packed_105: Dataset, in_tmp: Path) -> None:
+    run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), n_finalists=2)
+    launcher = RecordingLauncher()
+    four_trials = replace(run, n_finalists=0, budget=replace(run.budget, n_trials=4))
+    study = run_study(four_trials, launcher)
+    seconds = 1.74 * busy_seconds(study)  # three more fits: two finalists and the winner
+    budget = replace(run.budget, n_trials=99, seconds=seconds, n_fits=3)
+    run_study(replace(run, budget=budget, n_finalist_seeds=1), launcher)
+    assert launcher.starts == [("search", 0), ("finalists", 0), ("winner", 0)]
+    assert len(study.trials) == 4, "no further trial was started"
+    assert winning_trial(study) is not None
+
+
+def test_finalists_are_fitted_once_no_trial_runs_or_may_start() -> None:
+    study = optuna.create_study(direction="maximize")
+    study.tell(study.ask(), 0.5)
+    assert is_search_over(study, Budget(1))
+    assert not is_search_over(study, Budget(2))
+    assert is_search_over(study, Budget(2, seconds=0.0))
+    study.ask()
+    assert not is_search_over(study, Budget(3, seconds=0.0)), "another process runs a trial"
+
+
+def test_as_many_finalists_are_fitted_as_the_time_budget_allows(run: RunConfig) -> None:
+    study = optuna.create_study(direction="maximize")
+    start = datetime(2026, 1, 1)
+    for i in range(2):
+        trial = create_trial(value=0.5)
+        trial.datetime_start = start + timedelta(seconds=10 * i)
+        trial.datetime_complete = start + timedelta(seconds=10 * (i + 1))
+        study.add_trial(trial)
+    run = replace(run, n_finalists=5, n_finalist_seeds=2)
+    for seconds, expected in ((None, 5), (1000, 5), (100, 3), (20, 0)):
+        budget = Budget(9, seconds, n_fits=12)
+        assert affordable_finalists(study, replace(run, budget=budget)) == expected
 
 
 def test_a_study_that_is_paused_has_no_finalists(packed_105: Dataset, in_tmp: Path) -> None:

@@ -29,7 +29,7 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
         "--time-budget",
         type=positive_duration,
         metavar="DURATION",
-        help="start no more trials once trials have run for this long, over all runs and hosts, "
+        help="training time of the trials and the finalists, over all runs and hosts, "
         "for example 90s, 15m or 2h (default: no limit)",
     )
     parser.add_argument(

@@ -1,7 +1,8 @@
 """Workers and what runs them: processes, signals, crashes and progress.
 
 worker        takes trials of a study until its budget is spent
-supervisor    starts the workers, replaces those that crash or hang, fits the finalists
+phases        the search, then the finalists, then further fits of the winner
+supervisor    starts the workers of a phase, replaces those that crash or hang
 launcher      workers as processes of this host
 ray_launcher  workers on a Ray cluster
 requeue       store which process runs a trial; queue the trials of ended processes again
@@ -9,4 +10,13 @@ processes     signals, and the server from which processes are forked
 progress      what the terminal shows while a study runs; trials without progress
 """
 
-__all__ = ["launcher", "processes", "progress", "ray_launcher", "requeue", "supervisor", "worker"]
+__all__ = [
+    "launcher",
+    "phases",
+    "processes",
+    "progress",
+    "ray_launcher",
+    "requeue",
+    "supervisor",
+    "worker",
+]

@@ -1,28 +1,23 @@
-"""Runs a study: starts workers, replaces those that crash or hang, and fits the finalists."""
+"""Runs a phase of a study: starts workers and replaces those that crash or hang."""
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Protocol
 
-import optuna
-from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import TrialState
 
 from data.errors import InputError
 from hpo.runtime.launcher import Launcher, WorkerCrash
-from hpo.runtime.progress import HangDetector, Progress, finalist_label
+from hpo.runtime.progress import HangDetector, Progress
 from hpo.runtime.requeue import WorkerId, is_same_worker, requeue_orphans
-from hpo.runtime.worker import MAX_FAILED_TRIALS, open_run
-from hpo.search.finalists import finalist_fits, open_finalists
+from hpo.runtime.worker import MAX_FAILED_TRIALS
 from hpo.search.trial_files import trial_files
-from hpo.search.winner import record_winner, record_winner_accuracy, winner_fits
-from hpo.study.budget import N_TRIALS, Budget, count_finished, count_stop_requests
-from hpo.study.open import IDENTITY, watch_study
-from hpo.study.settings import RunConfig, version_note
-from hpo.study.storage import storage_errors
+from hpo.study.budget import (
+    Budget,
+)
+from hpo.study.open import watch_study
+from hpo.study.settings import RunConfig
 
 POLL_SECONDS = 0.5
 
@@ -42,98 +37,6 @@ class StudyObserver(Protocol):
 
 
 ObserverFactory = Callable[[Study], StudyObserver]
-
-
-def run_study(
-    run: RunConfig, launcher: Launcher, observers: Sequence[ObserverFactory] = ()
-) -> Study:
-    """Search until the budget is spent; if all trials have finished, fit the finalists.
-
-    Args:
-        run: configuration of the run.
-        launcher: starts the workers.
-        observers: functions that return an observer for the study of each phase.
-
-    Raises:
-        InputError: data, storage, device, study or disk cannot be used.
-        WorkerError: several trials in a row failed with an unexpected exception.
-    """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Progress prints the trials instead
-    with storage_errors(run.storage):
-        # One process creates tables and study; the workers only load them.
-        storage, study, parts, _ = open_run(run)
-        run = replace(run, budget=replace(run.budget, stop_requests=count_stop_requests(study)))
-        study.set_user_attr(N_TRIALS, run.budget.n_trials)
-        if note := version_note(study.user_attrs[IDENTITY]):
-            print(f"note     {note}", flush=True)
-        progress = Progress(
-            study,
-            run.budget.n_trials,
-            run.settings.max_epochs,
-            next_phase=describe_finalists(run, evaluate_winner=parts.held_out is not None),
-        )
-        supervise(run, "search", run.budget, launcher, progress, observers=observers)
-        if count_finished(study) >= run.budget.n_trials:
-            _fit_finalists(run, storage, study, launcher, observers)
-            if parts.held_out is not None:
-                _fit_winner(run, storage, study, launcher, observers)
-        return study
-
-
-def _fit_finalists(
-    run: RunConfig,
-    storage: RDBStorage,
-    study: Study,
-    launcher: Launcher,
-    observers: Sequence[ObserverFactory],
-) -> None:
-    """Fit the finalists of a finished study, if there are at least two, and record the winner."""
-    fits = finalist_fits(study, run.n_finalists, run.n_finalist_seeds, run.settings.seed)
-    finalists = open_finalists(storage, study, fits) if fits else None
-    if finalists and _run_fits(run, "finalists", study, finalists, len(fits), launcher, observers):
-        record_winner(study, finalists, run.n_finalist_seeds)
-
-
-def _fit_winner(
-    run: RunConfig,
-    storage: RDBStorage,
-    study: Study,
-    launcher: Launcher,
-    observers: Sequence[ObserverFactory],
-) -> None:
-    """Fit the winner, if there is one, with further seeds, and record its unbiased accuracy."""
-    fits = winner_fits(study, run.n_finalist_seeds, run.settings.seed)
-    winner = open_finalists(storage, study, fits, "winner") if fits else None
-    if winner and _run_fits(run, "winner", study, winner, len(fits), launcher, observers):
-        record_winner_accuracy(study, winner)
-
-
-def _run_fits(
-    run: RunConfig,
-    phase: str,
-    search_study: Study,
-    study: Study,
-    n_fits: int,
-    launcher: Launcher,
-    observers: Sequence[ObserverFactory],
-) -> bool:
-    """Run the fits of finalists; return whether all of them have finished."""
-    budget = Budget(n_fits, None, run.budget.stop_requests)
-    label = partial(finalist_label, word="winner" if phase == "winner" else "final")
-    progress = Progress(study, n_fits, run.settings.max_epochs, label)
-    supervise(run, phase, budget, launcher, progress, search_study, observers)
-    return count_finished(study) >= n_fits
-
-
-def describe_finalists(run: RunConfig, *, evaluate_winner: bool) -> str:
-    """Return how many fits follow the search, as text; empty if there are fewer than two finalists.
-
-    Args:
-        run: configuration of the run.
-        evaluate_winner: whether the winner is fitted with further seeds.
-    """
-    n = min(run.n_finalists, run.budget.n_trials)
-    return f"{(n + evaluate_winner) * run.n_finalist_seeds} fits of finalists" if n > 1 else ""
 
 
 def supervise(

@@ -1,8 +1,10 @@
 """The budget of a study, shared by all its workers on all hosts."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import fmean
 
 from optuna.study import Study
 from optuna.trial import TrialState
@@ -14,6 +16,8 @@ N_TRIALS = "n_trials"  # user attribute: the latest --n-trials, for the progress
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # A crashed trial is marked as failed only when another process notices it, so its duration is
 # meaningless.
+# Largest share of a time budget that is kept for the fits of the finalists.
+RESERVED_SHARE = 0.5
 TIMED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
@@ -23,13 +27,18 @@ class Budget:
 
     Args:
         n_trials: number of trials of the study, at least 1.
-        seconds: training time of the study, see :func:`busy_seconds`; None for no limit.
+        seconds: training time of the study and its finalists, see :func:`busy_seconds`; None for no
+            limit.
         stop_requests: number of stop requests when this run began; one more stops it.
+        n_fits: number of fits of finalists, for which time is reserved.
+        workers: number of trials that run at the same time.
     """
 
     n_trials: int
     seconds: float | None = None
     stop_requests: int = 0
+    n_fits: int = 0
+    workers: int = 1
 
     def is_exhausted(self, study: Study, search_study: Study | None = None) -> bool:
         """Return whether no further trial may start.
@@ -40,9 +49,37 @@ class Budget:
         """
         return (
             count_started(study) >= self.n_trials
-            or (self.seconds is not None and busy_seconds(study) >= self.seconds)
+            or self.is_time_spent(study)
             or count_stop_requests(search_study or study) > self.stop_requests
         )
+
+    def is_time_spent(self, study: Study) -> bool:
+        """Return whether only the reserved time is left."""
+        if self.seconds is None:
+            return False
+        return busy_seconds(study) + self.reserved_seconds(study) >= self.seconds
+
+    def reserved_seconds(self, study: Study) -> float:
+        """Return the time that is reserved for the fits: their estimate, at most half the budget.
+
+        A fit takes as long as the mean complete trial.
+        """
+        estimate = self.n_fits * mean_seconds(study) / self.workers
+        return min(estimate, RESERVED_SHARE * (self.seconds or 0.0))
+
+    def affordable_fits(self, study: Study) -> int:
+        """Return how many fits the time allows that is left, at least the reserved time."""
+        if self.seconds is None or not mean_seconds(study):
+            return self.n_fits
+        left = max(self.seconds - busy_seconds(study), self.reserved_seconds(study))
+        return min(self.n_fits, math.floor(left * self.workers / mean_seconds(study) + 1e-9))
+
+
+def mean_seconds(study: Study) -> float:
+    """Return the mean wall time of the complete trials in seconds; 0 without a complete trial."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    times = [t.duration.total_seconds() for t in complete if t.duration]
+    return fmean(times) if times else 0.0
 
 
 def count_stop_requests(study: Study) -> int:

@@ -1,0 +1,133 @@
+"""What run_study.py prints before and after the trials.
+
+:mod:`hpo.runtime.progress` prints the trials.
+"""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from optuna.study import Study
+from optuna.trial import TrialState
+
+from data.contents import data_summary
+from data.drawings import Drawings
+from data.labels import data_caveat
+from data.paths import DEFAULT_STORAGE
+from data.text import hide_password, text_table
+from hpo.runtime.requeue import worker_of
+from hpo.search.trial_files import trial_files
+from hpo.search.winner import describe_value, winning_trial
+from hpo.study.budget import Budget, count_finished
+from hpo.study.open import default_study_name
+from hpo.study.settings import RunConfig
+from hpo.study.storage import storage_errors
+from hpo.study.trials import STATES, TrialSummary, best_trials, summarize_trials
+
+NO_WINNER = (
+    "No finalists have been fitted yet. Until then, retrain_best.py refits the trial with the "
+    "highest value, which is too high on average."
+)
+INDENT = " " * 9  # aligns continuation lines with the text after a label such as "study"
+
+
+def print_start(run: RunConfig, drawings: Drawings) -> None:
+    """Print name, storage, settings and data of the study that is started or resumed.
+
+    Args:
+        run: configuration of the run.
+        drawings: all drawings of its data set.
+    """
+    settings = [
+        f"{name} {' '.join(value) if isinstance(value, tuple) else value}"
+        for name, value in asdict(run.settings).items()
+    ]
+    print(f"study    {run.study_name} in {hide_password(run.storage)}")
+    print(f"settings {' · '.join(settings)}")
+    print(f"data     {data_summary(drawings, run.data_root)}", flush=True)
+    if caveat := data_caveat(run.settings.data):
+        print(f"note     {caveat}")
+
+
+def print_summary(study: Study, run: RunConfig, seconds: float) -> None:
+    """Print the result of a run: trials by state, finalists, winner, files and next commands.
+
+    Args:
+        study: study of the run.
+        run: configuration of the run.
+        seconds: wall time of the run.
+    """
+    with storage_errors(run.storage):
+        summaries = summarize_trials(study)
+        counts = Counter(summary.state for summary in summaries)
+        states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+        n_finished = count_finished(study)
+        is_finished = n_finished >= run.budget.n_trials
+        print(
+            f"{'finished' if is_finished else 'paused'}: {n_finished} of {run.budget.n_trials} "
+            f"trials ({states}), {seconds / 60:.1f} min in this run"
+        )
+        if winning_trial(study) is not None:
+            _print_finalists(summaries)
+        _print_best(study)
+        print(f"files    {trial_files(study, run.var).describe()}")
+        if winning_trial(study) is None and counts["complete"] > 1:
+            print(f"note     {NO_WINNER}")
+        if is_finished:
+            print("The study is finished. To continue it, raise --n-trials.")
+        else:
+            _print_running(study)
+            print(_resume_hint(study, run.budget))
+        print(f"next     {' · '.join(next_commands(run))}")
+
+
+def _print_finalists(summaries: Sequence[TrialSummary]) -> None:
+    """Print the accuracies of the finalists' fits, the best mean first."""
+    finalists = [summary for summary in summaries if summary.finalist_values]
+    finalists.sort(key=lambda summary: -(summary.finalist_value or 0.0))
+    rows = [["trial", "mean", "fits"]]
+    for summary in finalists:
+        fits = " ".join(f"{value:.1%}" for value in summary.finalist_values)
+        rows.append([str(summary.number), f"{summary.finalist_value:.1%}", fits])
+    print("finalists, refitted with new seeds and evaluated on new validation episodes:")
+    print(text_table(rows, INDENT))
+
+
+def _print_best(study: Study) -> None:
+    """Print value and parameters of the winner, or of the best trial if there is no winner yet."""
+    winner = winning_trial(study)
+    for trial in [winner] if winner else best_trials(study, 1):
+        label = "winner" if winner else "best"
+        first, *others = describe_value(study, trial).split("; ")
+        lines = [f"{label:8} trial {trial.number}: {first}", *(INDENT + o for o in others)]
+        print("\n".join(lines))
+        if rows := [[name, f"{value:.4g}"] for name, value in trial.params.items()]:
+            print(text_table(rows, INDENT))
+
+
+def _resume_hint(study: Study, budget: Budget) -> str:
+    """Return how to continue a paused study. Earlier runs use up the time budget, too."""
+    if budget.is_time_spent(study):
+        return "The time budget is spent. To continue, raise --time-budget."
+    return "Run the same command again to resume."
+
+
+def _print_running(study: Study) -> None:
+    """Print the trials that other processes are running."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        worker = worker_of(trial)
+        print(f"running  trial {trial.number} on {worker.host} (process {worker.pid})")
+
+
+def next_commands(run: RunConfig) -> list[str]:
+    """Return the commands that show the study and refit its winner, with the flags they need."""
+    is_default = run.storage == DEFAULT_STORAGE
+    storage_flags = [] if is_default else ["--storage", hide_password(run.storage)]
+    if run.study_name != default_study_name(run.settings):
+        storage_flags += ["--study-name", run.study_name]
+    data_flags = ["--data-root", str(run.data_root)] if run.data_root else []
+    return [
+        shlex.join(["uv", "run", "dashboard.py", *storage_flags]),
+        shlex.join(["uv", "run", "retrain_best.py", *storage_flags, *data_flags]),
+    ]
