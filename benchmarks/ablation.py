@@ -1,6 +1,6 @@
 """Ablations: the validation accuracy without each ingredient, at equal compute, over seeds.
 
-The base configuration is the winner of a study; each row changes one thing. A row with a costlier
+The base is the configuration of a study's winner; each row changes one thing. A row with a costlier
 network or batch is trained for fewer steps, so that all rows take about the same time. Only the
 row with the other precision keeps the number of steps. The test alphabets are not used.
 """
@@ -122,9 +122,15 @@ def main() -> None:
     """Fit every row with every seed; print and write the table."""
     flags = parser(__doc__)
     add_storage(flags)
-    flags.add_argument("--trial", type=int, metavar="N", help="default: the winner")
-    flags.add_argument("--epochs", type=int, help="default: the study's; quick: 1")
-    flags.add_argument("--n-seeds", type=int, default=3, help="quick: 1")
+    flags.add_argument(
+        "--trial", type=int, metavar="N", help="number of the trial (default: the winner)"
+    )
+    flags.add_argument(
+        "--epochs", type=int, help="epochs of a fit (default: as in the study; quick: 1)"
+    )
+    flags.add_argument(
+        "--n-seeds", type=int, default=3, help="number of fits of each row; quick: 1"
+    )
     args = flags.parse_args()
     compute = compute_from(args)
     with open_stored_study(storage_or_reference(args.storage), args.study_name) as (
@@ -165,4 +171,4 @@ def table(found: dict[str, list[float]]) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Run the same command again to start over.")

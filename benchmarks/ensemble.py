@@ -25,8 +25,13 @@ from model.evaluate import correctness, episode_logits
 from model.summary import format_mean, mean_and_sd
 
 
-def right(logits: list[Tensor], episodes: Episodes) -> float:
-    """Return the accuracy of the mean logits of several networks, in [0, 1]."""
+def mean_logits_accuracy(logits: list[Tensor], episodes: Episodes) -> float:
+    """Return the accuracy of the mean logits of several networks, in [0, 1].
+
+    Args:
+        logits: logits of each network, float32 R×Q×S: blocks, queries, support drawings.
+        episodes: the episodes of the logits.
+    """
     return correctness(torch.stack(logits).mean(0), episodes.target_RQ).mean().item()
 
 
@@ -59,7 +64,10 @@ def main() -> None:
         subsets = list(itertools.combinations(range(len(paths)), n))
         row: dict[str, object] = {"fits together": n, "subsets": len(subsets)}
         for name, (_, episodes) in asked.items():
-            shares = [right([found[name][i] for i in subset], episodes) for subset in subsets]
+            shares = [
+                mean_logits_accuracy([found[name][i] for i in subset], episodes)
+                for subset in subsets
+            ]
             row[name] = format_mean(mean_and_sd(shares))
             each.append({"fits together": n, "episodes": name, "accuracies": shares})
         row["minutes of fitting"] = f"{n * sum(fits.values()) / len(fits) / 60:.0f}"
@@ -77,7 +85,8 @@ def read_result(folder: Path) -> RetrainResult:
     """Return the result of a retraining.
 
     Raises:
-        InputError: there is no valid result, it has one fit, or validation was trained on.
+        InputError: there is no valid result, it has only one fit, or the fits were also trained
+            on the validation alphabets.
     """
     result = RetrainResult.read(folder / RESULT_FILE)
     train_on = result.origin.train_on if result.origin else "unknown data"
@@ -90,4 +99,4 @@ def read_result(folder: Path) -> RetrainResult:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Run the same command again to start over.")

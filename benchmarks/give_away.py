@@ -29,11 +29,11 @@ KEPT = (
 LIMITS = """\
 - It compares two drawings of characters: ink on paper, one character per square image, as
   `compare.py` prepares them. It was trained only on drawings made with a mouse.
-- A similarity is a probability only for pairs like those of the test. The threshold was chosen on
+- A similarity is a probability only for pairs like the test pairs. The threshold was chosen on
   validation pairs, half of which show the same character.
-- Accuracy may be lower for handwriting unlike that of the twenty drawers of Omniglot's background
-  set, and it differs between alphabets, as the table shows.
-- Nothing was selected on the test alphabets. The network was neither made nor tested to identify
+- Accuracy may be lower for handwriting that differs from the handwriting of the twenty drawers of
+  Omniglot's background set. It differs between alphabets, as the table shows.
+- No choice was made using the test alphabets. The network was neither made nor tested to identify
   persons by their handwriting."""
 
 
@@ -87,8 +87,8 @@ def card(scores: dict[str, Any]) -> str:
         f"**Training.** Trial {facts['trial']} of study {facts['study']}, refitted with seed "
         f"{facts['seed']}: the best of its seeds on validation.",
         "",
-        f"**Scores.** {official['accuracy']:.1%} of Lake's official 400 trials (95 % interval "
-        f"{alphabet_interval(official)}; Wilson interval over the 400 trials {low:.1%} to "
+        f"**Scores.** {official['accuracy']:.1%} of Lake's 400 official episodes (95 % interval "
+        f"{alphabet_interval(official)}; Wilson interval over the 400 episodes {low:.1%} to "
         f"{high:.1%}), {scores['random_episodes']['20']:.1%} of random 20-way "
         f"episodes within the test alphabets, {scores['validation_accuracy']:.1%} of the "
         f"validation episodes, {scores['verification']['test_accuracy']:.1%} of test pairs at "
@@ -105,7 +105,7 @@ def card(scores: dict[str, Any]) -> str:
 
 
 def alphabet_interval(official: dict[str, Any]) -> str:
-    """Return the interval of the official accuracy over its ten alphabets of 40 trials each."""
+    """Return the interval of the official accuracy over its ten alphabets of 40 episodes each."""
     accuracies = [[*official["per_alphabet"].values()]]
     return format_interval(accuracy_interval(ClusterAccuracies("alphabet", accuracies, [40] * 10)))
 
@@ -131,4 +131,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Run the same command again to start over.")

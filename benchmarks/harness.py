@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: flags, interleaved timing, peak FLOP/s, and result files."""
+"""Shared code of the benchmarks: flags, interleaved timing, peak FLOP/s, and result files."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ MATRICES = (1024, 2048, 4096)  # rows and columns of the matrix products that me
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
-    """Return a parser with the flags of every benchmark."""
+    """Return a parser with the flags that all benchmarks share."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument(
         "--quick", action="store_true", help="run a smaller benchmark in less than a minute"
@@ -38,7 +38,7 @@ def add_no_test(parser: argparse.ArgumentParser) -> None:
 
 
 def compute_from(args: argparse.Namespace) -> ComputeConfig:
-    """Return the device and precision that the flags name."""
+    """Return the device and precision that the flags select."""
     return choose_compute(args.device, args.precision, args.compile)
 
 

@@ -1,7 +1,7 @@
 """Write the headline results: ``results/summary.json`` and the tables of README and results page.
 
-``uv run benchmarks/headlines.py`` reads every ``results/*/result.json`` and prints the tables. The
-name of a result is that of its folder.
+``uv run benchmarks/headlines.py`` reads every ``results/*/result.json`` and prints the tables. A
+result is named after its folder.
 """
 
 import json
@@ -43,12 +43,12 @@ def headline(name: str, result: RetrainResult) -> dict[str, Any]:
 
 
 def together(alone: dict[str, Any], found: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the figures of ensembles of the fits of a retraining.
+    """Yield the metrics of ensembles, which average the fits of one retraining.
 
     Args:
-        alone: figures of the retraining.
-        found: result of benchmarks/ensemble.py. Subsets share fits, so their standard deviation is
-            not that of independent ensembles.
+        alone: metrics of the retraining.
+        found: result of benchmarks/ensemble.py. Subsets share fits, so the standard
+            deviation is not the one of independent ensembles.
     """
     by_kind = {
         (line["fits together"], line["episodes"]): line["accuracies"] for line in found["each"]
@@ -89,7 +89,7 @@ COMMANDS = {
 
 
 def ladder(lines: list[dict[str, Any]]) -> list[str]:
-    """Return the table of the README: our figures and those of the paper, ascending."""
+    """Return the table of the README: our accuracies and the published ones, ascending."""
     nearest = RetrainResult.read(RESULTS / "default" / "result.json").baseline.official
     rows = [
         (nearest.accuracy, "1-nearest neighbour on pixels", "", ""),
@@ -141,4 +141,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Run the same command again to start over.")

@@ -84,4 +84,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Run the same command again to start over.")

@@ -1,7 +1,7 @@
 """Apply one-line mutations, one per promise of the documentation; the tests must notice each.
 
 ``uv run benchmarks/mutations.py`` copies the project to a temporary folder, applies one mutation
-after another, and runs the tests that hold its promise. It ends with status 1 if a mutation
+after another, and runs the tests that check its promise. It ends with status 1 if a mutation
 survives. ``--list`` prints the promises; names on the command line select mutations.
 """
 
@@ -48,7 +48,8 @@ class Mutation:
         """
         if text.count(self.line) != 1:
             raise ValueError(
-                f"{self.file} must hold '{self.line}' once, not {text.count(self.line)}"
+                f"{self.file} must contain '{self.line}' once, but contains it "
+                f"{text.count(self.line)} times"
             )
         return text.replace(self.line, self.mutant)
 

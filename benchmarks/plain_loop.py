@@ -36,14 +36,14 @@ class PlainNet(nn.Module):
         self.head = nn.Linear(config.units, 1)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Return the embedding of B×1×H×W images."""
+        """Return the embeddings, float32 B×E in (0, 1), of float32 B×1×H×W images."""
         for name in ("conv1", "conv2", "conv3"):
             x = F.max_pool2d(F.relu(self.get_submodule(name)(x)), 2)
         x = F.relu(self.get_submodule("conv4")(x))
         return torch.sigmoid(self.fc1(x.flatten(1)))
 
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
-        """Return the logits of B pairs: one forward pass for each side."""
+        """Return the logits, float32 of length B, of B pairs: one forward pass for each side."""
         logits: Tensor = self.head((self.embed(x1) - self.embed(x2)).abs()).squeeze(1)
         return logits
 
@@ -52,8 +52,8 @@ class PlainPairs(Dataset[tuple[Tensor, Tensor, float]]):
     """Random pairs of transformed PIL images; every second pair shows the same character.
 
     Args:
-        drawings: at 105 pixels.
-        image_size: of the network.
+        drawings: drawings at 105 pixels.
+        image_size: height and width of the network's input in pixels.
         n: number of pairs.
         distort: whether RandomAffine is among the transforms.
     """
@@ -83,7 +83,7 @@ class PlainPairs(Dataset[tuple[Tensor, Tensor, float]]):
         return x
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, float]:
-        """Return two images, and 1.0 if they show the same character."""
+        """Return two images, float32 1×H×W, and 1.0 if they show the same character."""
         a, b = random.sample(range(len(self.first)), 2)
         b = a if index % 2 else b
         return self._drawing(a), self._drawing(b), float(a == b)

@@ -36,12 +36,17 @@ SHEET = (600, 800)  # pixels of a simulated photograph
 
 
 def dark_on_light(image_HW: Tensor) -> Array:
-    """Return the brightness of a drawing, in [0, 1]."""
+    """Return the brightness of a uint8 H×W drawing, float32 H×W in [0, 1]."""
     return np.asarray(1 - image_HW.numpy() / 255, dtype=np.float32)
 
 
 def photograph(image_HW: Tensor, number: int) -> Array:
-    """Return a simulated photograph of a drawing, as brightness in [0, 1]."""
+    """Return a simulated photograph of a drawing, as brightness in [0, 1].
+
+    Args:
+        image_HW: drawing, uint8, ink above 0.
+        number: seed of place, shadow and noise.
+    """
     rng = np.random.default_rng(number)
     ink = torch.from_numpy(np.kron(image_HW.numpy() > 0, np.ones((3, 3)))).float()
     wide = torch.nn.functional.max_pool2d(ink[None], 9, 1, 4)[0].numpy()
@@ -57,7 +62,13 @@ def photograph(image_HW: Tensor, number: int) -> Array:
 def prepared(
     drawings: Drawings, seen: Callable[[Tensor, int], Array], how: Preparation
 ) -> Drawings:
-    """Return the drawings, rendered by ``seen`` and prepared."""
+    """Return the drawings, rendered and prepared.
+
+    Args:
+        drawings: drawings at 105 pixels.
+        seen: returns the brightness of a rendered drawing, from its image and its number.
+        how: settings of the preparation.
+    """
 
     def one(number: int) -> Tensor:
         return prepare_drawing(seen(drawings.images_NHW[number], number), how, str(number))
@@ -103,15 +114,15 @@ def main() -> None:
         {"": name, "20-way": accuracy(net, drawings, episodes)} for name, drawings in inputs.items()
     ]
     some = digits(20 if args.quick else 100)
-    asked = random_episodes(some, n_way=10, n_blocks=4 if args.quick else 40, seed=2015)
+    episodes_10 = random_episodes(some, n_way=10, n_blocks=4 if args.quick else 40, seed=2015)
     shown = {"enlarged": resize_drawings(some, FULL_SIZE)}
     shown["prepared"] = prepared(some, lambda x, _: dark_on_light(x), default)
     ten = [
-        {"": f"MNIST digits, {name}", "10-way": accuracy(net, d, asked)}
+        {"": f"MNIST digits, {name}", "10-way": accuracy(net, d, episodes_10)}
         for name, d in shown.items()
     ]
     finish(args, compute, {"20-way validation": pd.DataFrame(rows), "MNIST": pd.DataFrame(ten)})
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Run the same command again to start over.")

@@ -204,4 +204,4 @@ def draw(figure: go.Figure, args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Trained epochs are saved; run the same command again to resume.")

@@ -1,4 +1,4 @@
-"""Compare the winner of a study with configurations that nobody searched, at equal compute.
+"""Compare the winner of a study with configurations that were not searched, at equal compute.
 
 Every configuration is refitted over several seeds, for the number of steps that has the same cost.
 Validation chooses the epoch of a fit only; every network is evaluated once on the official test.
@@ -67,7 +67,7 @@ def contenders(url: str, name: str | None, rival: str | None, quick: bool) -> di
     return found
 
 
-def shares(
+def fit_and_evaluate(
     config: Config, fits: NetworkCache, n_seeds: int, *, test: bool
 ) -> dict[str, list[float]]:
     """Fit a configuration over the seeds; evaluate each network, on the test too if ``test``."""
@@ -97,7 +97,9 @@ def main() -> None:
     flags = parser(__doc__)
     add_storage(flags)
     flags.add_argument("--rival", metavar="STUDY", help="random search in the same storage")
-    flags.add_argument("--n-seeds", type=int, default=3, help="quick: 1")
+    flags.add_argument(
+        "--n-seeds", type=int, default=3, help="number of fits of each row; quick: 1"
+    )
     add_no_test(flags)
     args = flags.parse_args()
     compute, n_seeds = compute_from(args), 1 if args.quick else args.n_seeds
@@ -109,7 +111,7 @@ def main() -> None:
     each: dict[str, dict[str, list[float]]] = {}
     for name, config in configs.items():
         n_fits = 1 if name == PAPER_RECIPE else n_seeds
-        each[name] = shares(config, fits, n_fits, test=args.test)
+        each[name] = fit_and_evaluate(config, fits, n_fits, test=args.test)
         if args.test:
             log_test_evaluation(f"benchmarks/search_pays.py, {name}", each[name]["official"])
         print(line(name, each[name], len(parts.official)), flush=True)
@@ -118,4 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Finished fits are saved; run the same command again to resume.")

@@ -1,4 +1,4 @@
-"""Measure how many trials per second a storage handles, by number of processes without training.
+"""Measure the trials per second of a storage, without training, by number of processes.
 
 The number of workers that a storage can serve follows by calculation: trials per second times the
 seconds of a trial.
@@ -106,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Run the same command again to start over.")

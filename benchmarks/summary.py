@@ -47,8 +47,9 @@ def sampler_lines() -> list[str]:
     """Return the rows of the table of samplers."""
     found = results("samplers")
     rows = next(rows for title, rows in found.items() if title.startswith("Best sampled"))
-    head = ["sampler", "pruner", "80 epochs", "160 epochs", "beats the anchors", "trials"]
-    lines = ["| " + " | ".join(str(row[name]) for name in head) + " |" for row in rows]
+    columns = ["sampler", "pruner", "80 epochs", "160 epochs", "beats the anchors", "trials"]
+    head = [name.replace("the anchors", "the starting points") for name in columns]
+    lines = ["| " + " | ".join(str(row[name]) for name in columns) + " |" for row in rows]
     return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *lines]
 
 
@@ -64,4 +65,4 @@ def table() -> list[str]:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Run the same command again to start over.")

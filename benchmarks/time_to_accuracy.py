@@ -128,9 +128,13 @@ def main() -> None:
     """Run the fits, then the plain loop for a limited time; print and write the tables."""
     flags = parser(__doc__)
     flags.add_argument("--image-size", type=int, default=35, metavar="PIXELS")
-    flags.add_argument("--epochs", type=int, help="default: a retraining's; quick: 8")
+    flags.add_argument(
+        "--epochs", type=int, help="epochs of a fit (default: as in a retraining; quick: 8)"
+    )
     flags.add_argument("--n-seeds", type=int, default=3, help="number of fits; quick: 1")
-    flags.add_argument("--plain-minutes", type=float, default=3.0, help="quick: 0.25")
+    flags.add_argument(
+        "--plain-minutes", type=float, default=3.0, help="minutes of the plain loop; quick: 0.25"
+    )
     args = flags.parse_args()
     compute = compute_from(args)
     settings = StudySettings(image_size=args.image_size)
@@ -167,4 +171,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "Run the same command again to restart.")
+    run_command(main, "Run the same command again to start over.")

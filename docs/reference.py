@@ -136,8 +136,8 @@ def messages(path: Path) -> Iterator[str]:
         if function == "InputError" and (text := literal(node.args[0])):
             yield text
         if function == "require":
-            law, repair = literal(node.args[1]) or "…", literal(node.args[3])
-            yield f"`{law}` must hold, but the value is …. {repair}"
+            requirement, fix = literal(node.args[1]) or "…", literal(node.args[3])
+            yield f"`{requirement}` must hold, but the value is …. {fix}"
 
 
 def literal(node: ast.expr) -> str:

@@ -1,4 +1,4 @@
-"""Write ``tested-versions.txt``: names and exact versions of all that is installed.
+"""Write ``tested-versions.txt``: names and exact versions of all installed packages.
 
 ``uv run docs/versions.py``, after ``LATEST=1 .ci/run`` has passed. ``.ci/run`` installs them.
 """
@@ -11,7 +11,7 @@ LIST = Path(__file__).parents[1] / "tested-versions.txt"
 
 
 def versions() -> list[str]:
-    """Return ``name==version`` of every distribution but our own, without local labels."""
+    """Return ``name==version`` of every package except our own, without local version labels."""
     found = {d.metadata["Name"].lower(): d.version.partition("+")[0] for d in distributions()}
     return [f"{name}=={version}" for name, version in sorted(found.items()) if name != OURS]
 
