@@ -1,8 +1,8 @@
-"""Database addresses: what can be refused before a connection is tried.
+"""Database addresses: checks before the first connection.
 
-SQLAlchemy reads an address up to the first ``@``. A password with an ``@`` in it would end up in
-the name of the host, and from there in the messages of the database driver. Nothing of an address
-that is refused is shown after ``user:``, since it may be a part of the password.
+SQLAlchemy reads an address up to the first ``@``. A password with an ``@`` in it would become
+a part of the host name, and the database driver shows the host in its messages. The messages of
+this module therefore show nothing after ``user:`` that may be a part of the password.
 """
 
 import re
@@ -27,7 +27,7 @@ def check_address(address: str) -> None:
         address: ``sqlite:///study.db`` or another SQLAlchemy address.
 
     Raises:
-        InputError: it is no address, or names another database system, or a port or host that
+        InputError: it is not an address, it names another database system, or its port or host
             cannot exist; the message contains no part of a password.
     """
     parts = re.fullmatch(r"([\w+]+)://(.*)", address, re.DOTALL)
@@ -63,8 +63,8 @@ def _check_server(rest: str, shown: str) -> None:
     user, target = _split_user(rest)
     if "@" in (target if ":" in user else target.partition("?")[0]):
         raise InputError(
-            f"The user and the password in --storage must not contain an @ or / as it is, but "
-            f"{shown} has one. In --storage, {ENCODE}."
+            f"The user and the password in --storage must not contain an unencoded @ or /, "
+            f"but {shown} has one. In --storage, {ENCODE}."
         )
     for number in re.findall(r"^(?:\[[^/?]*\]|[^/:?]*):([^/?]*)|[?&]port=([^&]*)", target):
         _check_port("".join(number), shown, has_user=bool(user))
@@ -72,13 +72,13 @@ def _check_server(rest: str, shown: str) -> None:
     assert host is not None
     if not re.fullmatch(r"\[[\w:.%]+\]|[\w.,-]*", host[0]):
         raise InputError(
-            f"The host in --storage must consist of letters, digits, dots and hyphens, but that of "
-            f"{shown} has other characters. Correct the host, or {ENCODE}."
+            f"The host in --storage must consist of letters, digits, dots and hyphens, but the "
+            f"host of {shown} has other characters. Correct the host, or {ENCODE}."
         )
 
 
 def _split_user(rest: str) -> tuple[str, str]:
-    """Return user and password with their ``@``, or nothing, and what follows them."""
+    """Return user and password with their ``@`` (empty if there are none), and the rest."""
     user = re.match(r"[^:/]*(?::[^@]*)?@", rest)
     return (user[0], rest[user.end() :]) if user else ("", rest)
 
@@ -112,19 +112,19 @@ def storage_repair(address: str) -> str:
 
 
 def passwords_in(address: str) -> set[str]:
-    """Return the passwords in an address, as they stand there and decoded."""
+    """Return the passwords in an address, each as it is written and percent-decoded."""
     raw = set(re.findall(r"://[^:/]*:([^@]*)@", address))
     raw |= set(re.findall(r"(?i)[?&]\w*(?:pass|pwd)\w*=([^&]*)", address))
     return raw | {decode(text) for text in raw for decode in (unquote, unquote_plus)}
 
 
 def _hide_after_user(address: str) -> str:
-    """Return the beginning of an address, up to where a password or a port may stand."""
+    """Return the beginning of an address, up to where a password or a port may begin."""
     return re.sub(r"(://[^:?@]*)[:?@].*", r"\1:***", address, flags=re.DOTALL)
 
 
 def _hide_unreadable(text: str) -> str:
-    """Return a text that is no address, up to where a password may stand."""
+    """Return a text that is not an address, up to where a password may begin."""
     text = re.sub(r"(?i)((?:pass|pwd)\w*\s*=).*", r"\1***", text, flags=re.DOTALL)
     if "@" in text or text.count(":") > 1:
         return text.partition(":")[0].partition("@")[0] + ":***"

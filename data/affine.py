@@ -20,16 +20,18 @@ N_PARAMETERS = 7
 
 
 def identity_parameters(device: torch.device) -> Tensor:
-    """Return the 7 parameters that leave an image unchanged."""
+    """Return the float32 parameters T, of shape 7, that leave an image unchanged."""
     return _constant(device, IDENTITY)
 
 
 def sample_distortions(n: int, *, generator: torch.Generator) -> Tensor:
-    """Return B×7 random parameters T; each component is the identity's with probability 1/2.
+    """Return float32 B×7 random parameters T.
+
+    Each parameter leaves the image unchanged with probability 1/2.
 
     Args:
         n: number of images, B.
-        generator: source of random numbers; the result lies on its device.
+        generator: source of random numbers; the result is on its device.
 
     Source: Koch 2015 §3.2 "Affine distortions". Deviation D8: the shear is read as a ratio.
     """
@@ -44,16 +46,16 @@ def distort(x_B1HW: Tensor, T_B7: Tensor) -> Tensor:
     """Return the images rotated, sheared, scaled and shifted about their centre.
 
     A point p of the drawing (x to the right, y down, origin at the centre) moves to
-    ``R(θ) · [[1, ρx], [ρy, 1]] · diag(sx, sy) · p + t``. A positive θ turns the image clockwise.
+    ``R(θ) · [[1, ρx], [ρy, 1]] · diag(sx, sy) · p + t``. A positive θ rotates the image clockwise.
     Pixels that come from outside the image are paper, 0.
 
     Args:
-        x_B1HW: float, ink 1, paper 0.
-        T_B7: θ in degrees, ρ and s as ratios, t in pixels of a 105-pixel drawing (images of
-            another size shift by the same fraction of their size).
+        x_B1HW: float, ink 1, paper 0; B×3×H×W for colour images.
+        T_B7: float32, θ in degrees, ρ and s as ratios, t in pixels of a 105-pixel drawing (images
+            of another size shift by the same fraction of their size).
 
     Returns:
-        Float B×1×H×W, interpolated bilinearly.
+        Float, of the shape of ``x_B1HW``, interpolated bilinearly.
     """
     theta, rho_x, rho_y, s_x, s_y, t_x, t_y = T_B7.unbind(1)
     cos, sin = torch.cos(theta * math.pi / 180), torch.sin(theta * math.pi / 180)
@@ -69,5 +71,5 @@ def distort(x_B1HW: Tensor, T_B7: Tensor) -> Tensor:
 
 @cache
 def _constant(device: torch.device, values: tuple[float, ...]) -> Tensor:
-    """Return cached constants on a device: copying them in each step would block on the GPU."""
+    """Return cached constants on a device: copying them in each step would wait for the GPU."""
     return torch.tensor(values, device=device)

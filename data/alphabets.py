@@ -1,8 +1,8 @@
 """Names of Omniglot's alphabets with their numbers of characters, one dictionary per split.
 
-``TRAIN`` holds the 30 alphabets of ``images_background``. The 20 alphabets of
+``TRAIN`` contains the 30 alphabets of ``images_background``. The 20 alphabets of
 ``images_evaluation`` are divided: the ten of Lake's official runs are ``TEST``, the other ten are
-``VAL`` and serve to choose hyperparameters.
+``VAL``, on which hyperparameters are chosen.
 
 Source: Koch 2015 §4.1; Lake et al. 2015. Deviation D7: the paper does not name its alphabets.
 """

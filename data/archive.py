@@ -28,7 +28,8 @@ RUN_PATH = re.compile(
     r"(run\d\d/(?:class_labels\.txt|test/item\d\d\.png|training/class\d\d\.png))$"
 )
 RUN_FILES = ("class_labels.txt", "training/class01.png")  # a damaged run may have lost one
-# Folders of the archives in the root, and in the root of torchvision or the official repository.
+# Folders that may contain the archives: the root itself, or its subfolders as created by
+# torchvision or by a clone of the official repository.
 LAYOUTS = (
     "",
     "omniglot-py",
@@ -43,7 +44,7 @@ MAX_FILE_BYTES = 1 << 20  # a drawing has about 250 bytes
 
 
 def find_archives(root: Path) -> list[Path]:
-    """Return the zips and folders that may hold a part of Omniglot.
+    """Return the zips and folders that may contain a part of Omniglot.
 
     They are directly under ``root``, or where torchvision or the official repository puts them.
     """
@@ -58,7 +59,10 @@ def find_archives(root: Path) -> list[Path]:
 
 
 def contains_omniglot(root: Path) -> bool:
-    """Return whether a folder holds a part of Omniglot, even a corrupt one; ignore other zips."""
+    """Return whether a folder contains a part of Omniglot, even a corrupt one.
+
+    Zips with other content do not count.
+    """
     return any(
         path.is_dir() or path.stem in ARCHIVES or _is_omniglot_zip(path)
         for path in find_archives(root)
@@ -71,7 +75,7 @@ def archive_url(name: str) -> str:
 
 
 def archive_folder(root: Path) -> Path:
-    """Return the folder under ``root`` where a missing archive belongs: that of the others."""
+    """Return the folder for missing archives: the folder of the others under ``root``."""
     found = find_archives(root)
     return found[0].parent if found else root
 
@@ -132,7 +136,7 @@ def decode_drawing(content: bytes, name: str) -> Bitmap:
 
 
 def _is_lake_run(folder: Path) -> bool:
-    """Return whether a folder is one of Lake's runs, not a group of the user that is called so."""
+    """Return whether a folder is one of Lake's runs, not a user's group with such a name."""
     is_named_so = re.fullmatch(r"run\d\d", folder.name) is not None
     return is_named_so and any((folder / name).is_file() for name in RUN_FILES)
 

@@ -1,4 +1,7 @@
-"""Cached data sets on disk, in one file each, which loads in a fraction of a second."""
+"""Cached data sets on disk, in one file each, which loads in a fraction of a second.
+
+Tensor suffixes: N images, H W pixels.
+"""
 
 import json
 import zipfile
@@ -24,7 +27,15 @@ def resize_drawings(drawings: Drawings, image_size: int) -> Drawings:
 
 
 def resize_images(images_NHW: Tensor, image_size: int) -> Tensor:
-    """Return uint8 images at another size by area resampling."""
+    """Return images at another size by area resampling.
+
+    Args:
+        images_NHW: uint8; N×3×H×W for colour images.
+        image_size: height and width of the result in pixels.
+
+    Returns:
+        Uint8, N×H×W or N×3×H×W with the new size.
+    """
     if image_size == images_NHW.shape[-1]:
         return images_NHW
     shape = (image_size, image_size)
@@ -61,7 +72,7 @@ def write_cache(path: Path, dataset: Dataset, source: str) -> None:
 
 
 def read_cache(path: Path, source: str | None = None) -> Dataset | None:
-    """Return the data set stored in a file, or None if there is none to use.
+    """Return the data set stored in a file, or None if the file cannot be used.
 
     Args:
         path: file written by :func:`write_cache`.

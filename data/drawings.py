@@ -73,7 +73,7 @@ class Drawings:
     def positions(
         self, alphabets: Iterable[str] | None = None, drawers: Iterable[int] | None = None
     ) -> Tensor:
-        """Return the positions (int64) of all drawings of these alphabets by these drawers.
+        """Return the positions (int64, M) of all drawings of these alphabets by these drawers.
 
         Args:
             alphabets: names of alphabets; None for all.

@@ -60,7 +60,7 @@ def recurring_names(classes: Sequence[ClassKey]) -> list[str]:
 
 
 def merge_equal_names(class_of: dict[Path, ClassKey]) -> dict[Path, ClassKey]:
-    """Return the class of every image, with classes of one name in several groups as one class.
+    """Return the class of every image; classes with equal names in several groups become one.
 
     Args:
         class_of: group and class of every image.

@@ -31,6 +31,9 @@ def sample_block(
         drawers: drawer of the queries and drawer of the support set; None samples two different
             drawings of each character.
         rng: source of random numbers.
+
+    Raises:
+        InputError: the alphabet has fewer than ``n_way`` characters.
     """
     n_characters = int(drawings.count_A[alphabet])
     if n_way > n_characters:
@@ -53,7 +56,7 @@ def _sample_two_drawings(count_S: Tensor, rng: torch.Generator) -> tuple[Tensor,
     """Return the numbers of two different drawings of each character.
 
     Args:
-        count_S: number of drawings of each character.
+        count_S: int64, number of drawings of each character.
         rng: source of random numbers.
     """
     first = (torch.rand(len(count_S), generator=rng) * count_S).long()

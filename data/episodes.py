@@ -46,7 +46,7 @@ class Episodes:
 
     @property
     def n_distinct(self) -> int:
-        """Number of different episodes: those that differ in the query or in the support set."""
+        """Number of different episodes; two differ if their query or support set differs."""
         return len({key for block in self.keys_by_block() for key in block})
 
     def keys_by_block(self) -> list[list[EpisodeKey]]:
@@ -127,7 +127,7 @@ def random_episodes(
 
 
 def paper_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
-    """Return validation episodes in the number of the paper: 320 for ten alphabets.
+    """Return as many validation episodes as the paper uses: 320 for ten alphabets.
 
     Deviation D11: the paper does not say how it composes the 320 episodes. We take two 20-way
     blocks per alphabet, as Lake's runs do, and the first 16 queries of each.
@@ -142,11 +142,11 @@ def dense_validation(drawings: Drawings, *, seed: int = 0) -> Episodes:
     """Return two 20-way blocks for every ordered pair of drawers of every alphabet.
 
     Ten alphabets and four drawers give 240 blocks, 4,800 episodes. They use every drawing many
-    times, so the variance of their accuracy is several times lower than that of 320 random
-    episodes. They cost little more, because each drawing is embedded only once. An alphabet of
-    exactly 20 characters has only one different block per pair, which occurs twice, so that all
-    alphabets have the same weight. If all alphabets have the same number of characters, below 20,
-    a block occurs once.
+    times, so the variance of their accuracy is several times lower than with 320 random episodes.
+    They cost little more, because each drawing is embedded only once. An alphabet of exactly 20
+    characters has only one distinct block per pair. It occurs twice, so that all alphabets have
+    the same weight. If all alphabets have the same number of characters, and fewer than 20, each
+    block occurs once.
 
     If characters have different numbers of drawings, or if there would be more than
     ``N_DENSE_EPISODES`` episodes, the function returns about that number of random episodes.

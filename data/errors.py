@@ -2,7 +2,7 @@
 
 
 class InputError(ValueError):
-    """Invalid input; the message states what must hold, the actual value and the repair.
+    """Invalid input; the message states what must hold, the actual value and the solution.
 
     The scripts print the message as one line and exit with status 2. Every other exception is a
     bug of this program and keeps its traceback.

@@ -1,4 +1,4 @@
-"""Folders and files, which are written completely or not at all."""
+"""Creates folders, and writes files completely or not at all."""
 
 import os
 import re

@@ -19,29 +19,30 @@ ClassKey = tuple[str, str]  # group, class
 
 
 def part_from_name(group: str) -> str | None:
-    """Return ``train``, ``val`` or ``test`` if a group's name says so, as ``test_2`` does."""
+    """Return the part that a group's name denotes, as ``test_2`` does; None for other names."""
     match = PART_NAME.fullmatch(group)
     return match[1].lower() if match else None
 
 
 def is_plain_part_name(group: str) -> bool:
-    """Return whether a group's name is only that of a part, as ``training`` is."""
+    """Return whether a group's name is only the name of a part, for example ``training``."""
     match = PART_NAME.fullmatch(group)
     return match is not None and not match[2]
 
 
 def parts_from_group_names(classes: Sequence[ClassKey]) -> dict[str, str] | None:
-    """Return the part of every group according to its name, or None if no name says a part.
+    """Return the part of every group according to its name, or None if no name begins with a part.
 
     Raises:
-        InputError: only some names say a part, a part is missing, or a class is in two parts.
+        InputError: only some names begin with a part, a part is missing, or two parts have a class
+            in common.
     """
     parts = {group: part_from_name(group) for group, _ in classes}
     if not any(parts.values()):
         return None
     if set(parts.values()) != set(PARTS):
         raise InputError(
-            "Groups named train, val and test must be all present, without other groups, but the "
+            "Groups named train, val and test must all be present, without other groups, but the "
             f"groups are {', '.join(sorted(parts))}. Rename them, or use --split-by class."
         )
     counts = Counter(name for group, name in classes if is_plain_part_name(group))

@@ -4,6 +4,8 @@ An alphabet has a style (number and reach of its strokes). A character is a few 
 style. A drawer has a handwriting (slant, scale, pen width) and draws every character of the
 alphabet with it, with random errors. The drawings of two drawers share few pixels: 1-NN on pixels
 performs poorly, a trained network well.
+
+Tensor suffixes: N drawings, H W pixels.
 """
 
 import hashlib

@@ -21,7 +21,7 @@ IMAGE_FORMATS = (
     *("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM"),
     *("AVIF", "JPEG2000", "ICO", "PSD", "QOI", "SGI", "SUN", "DDS"),
 )
-# Files with these suffixes are images without a look at their content; damaged ones are refused.
+# Files with these suffixes count as images whatever their content; damaged ones are refused.
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff"),
     *(".webp", ".bmp", ".pbm", ".pgm", ".ppm"),
@@ -105,7 +105,7 @@ def scan_folder(folder: Path) -> FolderScan:
     if dead:
         raise InputError(
             f"Links must lead to a file or folder, but {len(dead)} under {folder} do not; the "
-            f"first is {dead[0]}. Restore what they name, or remove them."
+            f"first is {dead[0]}. Restore their targets, or remove the links."
         )
     left_out = {kind: len(paths) for kind, paths in found.items()}
     return FolderScan(images, left_out, _empty_folders(folder, folders, images))
@@ -116,7 +116,7 @@ def find_images(folder: Path, *, warn: bool = False) -> list[Path]:
 
     Args:
         folder: folder to search.
-        warn: whether to warn if files are left out that are neither hidden nor a system's.
+        warn: whether to warn if anything but hidden files and system folders is left out.
 
     Raises:
         InputError: there is no image, a link leads to nothing, or a folder cannot be read.
@@ -185,7 +185,7 @@ def _kind(entry: os.DirEntry[str], path: Path) -> str:
 
 
 def _empty_folders(root: Path, folders: list[Path], images: list[Path]) -> list[Path]:
-    """Return the topmost folders under ``root`` that have no image, in their subfolders neither."""
+    """Return the topmost folders under ``root`` without an image, also in their subfolders."""
     full = {root}
     for folder in {image.parent for image in images}:
         full |= {folder, *folder.parents}
@@ -203,7 +203,7 @@ def _kind_by_content(path: Path) -> str:
 
 @lru_cache(maxsize=1 << 20)
 def _has_image_header(path: Path, size: int, mtime_ns: int) -> bool:
-    """Return whether a file begins like an image; size and time identify its content."""
+    """Return whether a file has the header of an image; size and time identify its content."""
     with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
         try:
             with Image.open(file, formats=image_formats()):

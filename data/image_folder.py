@@ -1,7 +1,7 @@
 """Any folder of ``group/class/images`` as a data set, whatever the images show.
 
-Groups play the role of Omniglot's alphabets, classes that of characters, and the images of a class
-that of the drawings by different drawers.
+Groups correspond to Omniglot's alphabets, classes to its characters, and the images of a class to
+the drawings by different drawers.
 
 Tensor suffixes: N images, H W pixels.
 """
@@ -39,7 +39,7 @@ MIN_TEST_EPISODES = 400
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """How an image folder is read; its name, as in ``digits+class+colour``, holds all of it.
+    """How an image folder is read; ``name`` contains all of it, as in ``digits+class+colour``.
 
     Args:
         folder: name of the folder.
@@ -124,9 +124,9 @@ def classes_of_files(root: Path, files: Sequence[Path]) -> dict[Path, ClassKey]:
     for folder in sorted(folders):
         if mixed := next((parent for parent in folder.parents if parent in folders), None):
             raise InputError(
-                f"A folder must hold either images or folders of images, but {mixed} holds "
+                f"A folder must contain either images or folders, but {mixed} contains "
                 f"{folders[mixed].name} and {folder.relative_to(mixed)}/. Move its images into a "
-                f"folder of their own, or move {folder.relative_to(mixed)}/ out of it."
+                f"separate folder, or move {folder.relative_to(mixed)}/ out of it."
             )
     class_of = {folder: _class_of_folder(folder.relative_to(root)) for folder in folders}
     return {file: class_of[parent] for file, parent in zip(files, parents, strict=True)}
@@ -211,7 +211,7 @@ def _read_images(
 def fixed_test_episodes(drawings: Drawings) -> Episodes:
     """Return about 400 fixed, different test episodes, as positions in ``drawings``.
 
-    There are fewer if the test images have no more.
+    There are fewer if the test images do not allow 400 different episodes.
     """
     names = [name for name in drawings.alphabets if name.startswith("test")]
     test = drawings.subset(names)

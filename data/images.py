@@ -85,7 +85,7 @@ def value_ranges(image: Image.Image) -> Ranges:
 
 
 def merge_ranges(all_ranges: Iterable[Ranges]) -> Ranges:
-    """Return the ranges that cover those of several images."""
+    """Return the ranges that cover the ranges of several images."""
     merged: Ranges = {}
     for ranges in all_ranges:
         for kind, (black, white) in ranges.items():

@@ -24,7 +24,7 @@ from data.image_folder import (
 )
 from data.paths import VAR
 
-ALL_RUNS_MD5 = "e8996daecdf12afeeb4a53a179f06b19"  # torchvision knows those of the others
+ALL_RUNS_MD5 = "e8996daecdf12afeeb4a53a179f06b19"  # torchvision contains the md5 of the others
 
 
 def find_data_root(data_root: Path | None) -> Path:
@@ -64,7 +64,7 @@ def download_omniglot(root: Path) -> None:
         except (OSError, RuntimeError) as error:
             raise InputError(
                 f"{url} could not be downloaded ({error}). Put the zips of Omniglot under {root} "
-                "yourself, or name their folder with --data-root."
+                "yourself, or choose their folder with --data-root."
             ) from error
 
 
@@ -110,7 +110,7 @@ def load_dataset(
         or_glyphs: whether to return the built-in glyphs if Omniglot is not available.
 
     Raises:
-        InputError: the data is corrupt or incomplete, or the folder holds something else.
+        InputError: the data is corrupt or incomplete, or the folder contains something else.
 
     Warns:
         UserWarning: Omniglot is neither on disk nor downloadable; the glyphs are returned.
@@ -125,7 +125,7 @@ def load_dataset(
         try:
             download_omniglot(root)
         except InputError as error:
-            if not find_archives(root):  # otherwise reading reports what is missing
+            if not find_archives(root):  # otherwise, reading reports the missing archives
                 if not or_glyphs:
                     raise
                 text = f"{error} Using the built-in glyphs instead of Omniglot."
@@ -152,7 +152,7 @@ def resolve_dataset_name(
         distinct: option of an image folder: whether only one copy of each image is read.
 
     Raises:
-        InputError: the folder holds neither Omniglot nor an image folder, or options of an image
+        InputError: the folder contains neither Omniglot nor an image folder, or options of an image
             folder are given for other data.
     """
     if data == "omniglot" and data_root and not contains_omniglot(find_data_root(data_root)):
@@ -172,7 +172,7 @@ def image_folder_name(data_root: Path | None) -> str | None:
         data_root: folder given by the user, or None.
 
     Returns:
-        The name; None if no folder is given or it holds Omniglot.
+        The name; None if no folder is given or it contains Omniglot.
 
     Raises:
         InputError: the folder does not exist.
@@ -194,11 +194,12 @@ def _load_cached(name: str, image_size: int, source: str, read: Callable[[], Dat
 
 
 def _load_image_folder(folder: ImageFolder, data_root: Path | None, image_size: int) -> Dataset:
-    """Return the images under a folder; each size is read from the images and cached separately."""
+    """Return the images under a folder; each size is read from the files and cached separately."""
     if data_root is None or not data_root.is_dir():
         raise InputError(
             f"Data set '{folder.name}' is a folder of images, but --data-root is "
-            f"{data_root or 'not given'}. Name its folder, or another --study-name."
+            f"{data_root or 'not given'}. Choose its folder with "
+            "--data-root, or another --study-name."
         )
     source = f"version {FOLDER_VERSION}, {files_fingerprint(data_root, find_images(data_root))}"
     path = cache_path(folder.name, image_size)

@@ -1,6 +1,8 @@
 """The test set of MNIST as drawings, and the paper's 400 episodes on it.
 
-It is never trained on: it tests how a network trained on Omniglot generalises to digits.
+No network is trained on it: it tests how a network trained on Omniglot generalises to digits.
+
+Tensor suffix: N digits.
 
 Source: Koch 2015 §4.4.
 """
@@ -48,10 +50,10 @@ def find_mnist_folder(data_root: Path | None = None) -> Path:
             MNIST(str(root), train=False, download=True)
             return root / "MNIST/raw"
         except (OSError, RuntimeError):
-            pass  # no network: the error below says what to do
+            pass  # no internet connection: the error below says what to do
     raise InputError(
         f"MNIST's test set must be under {root}, but {IMAGES_FILE[0]} and {LABELS_FILE[0]} are not "
-        "there. Put the two official files there, or name their folder in MNIST_ROOT."
+        "there. Put the two official files there, or set MNIST_ROOT to their folder."
     )
 
 

@@ -1,4 +1,7 @@
-"""Omniglot as one array, checked for completeness, and Lake's 20 official runs."""
+"""Omniglot as one array, checked for completeness, and Lake's 20 official runs.
+
+Tensor suffixes: R blocks, Q queries, S support.
+"""
 
 import hashlib
 from collections import Counter
@@ -39,7 +42,7 @@ def read_omniglot(root: Path) -> Dataset:
         raise InputError(
             f"{root} must contain Omniglot, but has no drawing of it. Put images_background, "
             f"images_evaluation and all_runs from {REPOSITORY} into {archive_folder(root)}, as "
-            "zips or folders, or name another --data-root."
+            "zips or folders, or choose another --data-root."
         )
     require_all_drawings(bitmaps, root)
     if not run_files:
@@ -109,7 +112,7 @@ def stack_drawings(bitmaps: dict[DrawingKey, Bitmap]) -> Drawings:
 def official_episodes(run_files: dict[str, bytes], drawings: Drawings) -> Episodes:
     """Return Lake's 400 episodes as positions in ``drawings``.
 
-    The right candidate is read from ``class_labels.txt`` and verified: it must show the same
+    The correct candidate is read from ``class_labels.txt`` and verified: it must show the same
     character as the query.
 
     Args:
@@ -143,8 +146,8 @@ def official_episodes(run_files: dict[str, bytes], drawings: Drawings) -> Episod
         support.append([find_position(name) for name in classes])
         target.append([classes.index(name) for name in answers])
     episodes = Episodes(torch.tensor(query), torch.tensor(support), torch.tensor(target))
-    right = episodes.support_RS.gather(1, episodes.target_RQ)
-    if not torch.equal(drawings.character_N[episodes.query_RQ], drawings.character_N[right]):
+    correct_RQ = episodes.support_RS.gather(1, episodes.target_RQ)
+    if not torch.equal(drawings.character_N[episodes.query_RQ], drawings.character_N[correct_RQ]):
         raise InputError("class_labels.txt of all_runs.zip has a wrong label. Download it again.")
     return episodes
 
@@ -152,7 +155,7 @@ def official_episodes(run_files: dict[str, bytes], drawings: Drawings) -> Episod
 def _read_class_labels(
     run: int, run_files: dict[str, bytes]
 ) -> tuple[list[str], list[str], list[str]]:
-    """Return the file names of a run's queries, of its support set and of the right candidates."""
+    """Return the file names of a run's queries, its support set and its correct candidates."""
     name = f"run{run:02}/class_labels.txt"
     fields = run_files.get(name, b"").decode(errors="replace").split()
     queries, answers = fields[0::2], fields[1::2]

@@ -35,13 +35,30 @@ class Pairs:
 
 
 def random_below(limit_B: Tensor, generator: torch.Generator) -> Tensor:
-    """Return for each of B entries a uniform int64 in [0, limit)."""
+    """Return a uniform random number in [0, limit) for each of B limits.
+
+    Args:
+        limit_B: int64, at least 1.
+        generator: random state on the device of ``limit_B``.
+
+    Returns:
+        Int64, B.
+    """
     u = torch.rand(limit_B.shape, generator=generator, device=limit_B.device, dtype=torch.float64)
     return (u * limit_B).long()
 
 
 def random_other(value_B: Tensor, count_B: Tensor, generator: torch.Generator) -> Tensor:
-    """Return for each of B entries a uniform int64 in [0, count) that is not ``value_B``."""
+    """Return a uniform random number in [0, count), but not ``value_B``, for each of B counts.
+
+    Args:
+        value_B: int64 in [0, count), the excluded numbers.
+        count_B: int64, at least 2.
+        generator: random state on the device of ``count_B``.
+
+    Returns:
+        Int64, B.
+    """
     return (value_B + 1 + random_below(count_B - 1, generator)) % count_B
 
 
@@ -54,7 +71,7 @@ def sample_pairs(drawings: Drawings, n: int, *, generator: torch.Generator) -> P
     Args:
         drawings: drawings with at least two characters per alphabet and two drawings per character.
         n: number of pairs, B.
-        generator: source of random numbers, on the drawings' device.
+        generator: random state on the device of the drawings.
 
     Source: Koch 2015 §4.1. Deviation D9: half of the pairs are same.
     """

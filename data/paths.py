@@ -4,7 +4,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
 VAR = Path("var")  # data sets, checkpoints, networks and reports; relative to the working directory
-ARTIFACTS = "artifacts"  # folder of the images of all studies' trials, next to the storage's files
+ARTIFACTS = "artifacts"  # folder of the trial images of all studies, next to the storage's files
 DEFAULT_STORAGE = "sqlite:///study.db"
 REFERENCE_STUDY = PROJECT / "results" / "reference" / "study.db"
 PRETRAINED = PROJECT / "results" / "pretrained" / "network.pt"

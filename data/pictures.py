@@ -33,7 +33,7 @@ def to_image(ink_HW: Tensor) -> Image.Image:
     """Return a drawing as an image, black on white; colours stay as they are.
 
     Args:
-        ink_HW: uint8, ink 255, paper 0; or float, ink 1, paper 0; 3×H×W for colours.
+        ink_HW: uint8, ink 255, paper 0; or float, ink 1, paper 0; 3×H×W for colour images.
     """
     ink = ink_HW if ink_HW.dtype == torch.uint8 else ink_HW.clamp(0, 1).mul(255).round().byte()
     if ink.dim() == 3:
@@ -93,7 +93,7 @@ def write_preview(path: Path, drawings: Drawings) -> None:
 
 
 def stretch_contrast(filters_NHW: Tensor) -> Tensor:
-    """Return filters scaled to [0, 1], each from its lowest to its highest weight."""
+    """Return float32 filters scaled to [0, 1], each from its lowest to its highest weight."""
     weights = filters_NHW.detach().float().cpu()
     low, high = weights.amin((1, 2), keepdim=True), weights.amax((1, 2), keepdim=True)
     return (weights - low) / (high - low).clamp(min=1e-12)
@@ -103,7 +103,7 @@ def curve_png(values: Sequence[float], title: str, size: tuple[int, int] = (480,
     """Return a line plot of one fraction per epoch, with axes, as PNG.
 
     Args:
-        values: fractions in [0, 1]; the first is that of epoch 1.
+        values: fractions in [0, 1]; the first belongs to epoch 1.
         title: text above the line, ASCII only.
         size: width and height in pixels.
     """

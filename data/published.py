@@ -1,6 +1,6 @@
 """Published accuracies, as fractions: Tables 1 to 3 of Koch, Zemel & Salakhutdinov (2015)."""
 
-# 20-way one-shot accuracy on Lake's official trials.
+# 20-way one-shot accuracy on Lake's official episodes.
 CONVNET, DENSE_NET, NEAREST, HAUSDORFF, HUMAN = 0.920, 0.583, 0.217, 0.612, 0.955
 
 # 10-way one-shot accuracy on MNIST.

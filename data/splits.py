@@ -17,8 +17,8 @@ from data.image_folder import parse_dataset_name
 
 # Of 20 drawers, the paper uses twelve to train, the next four to validate, the last four to test.
 TRAIN_DRAWERS, VAL_DRAWERS, TEST_DRAWERS = range(0, 12), range(12, 16), range(16, 20)
-# Drawings of the validation alphabets that choose nothing: of Omniglot, by drawers that the paper
-# uses for the test alphabets only; of an image folder, images that validation does not use.
+# Drawings of the validation alphabets on which nothing is chosen: for Omniglot, by drawers that the
+# paper uses only for the test alphabets; for an image folder, images that validation does not use.
 HELD_OUT_DRAWERS, HELD_OUT_IMAGES = TEST_DRAWERS, range(N_DRAWERS, 2 * N_DRAWERS)
 
 
@@ -31,9 +31,9 @@ class Split:
         val: validation alphabets by the paper's four validation drawers; for an image folder, the
             first 20 images of each class.
         test: test alphabets by all drawers.
-        official: test episodes as positions in ``test``; of Omniglot, 20 blocks of 20 episodes.
-        held_out: other drawings of the validation characters, which choose nothing; None if the
-            data has too few.
+        official: test episodes as positions in ``test``; for Omniglot, 20 blocks of 20 episodes.
+        held_out: other drawings of the validation characters, on which nothing is chosen; None if
+            the data has too few.
     """
 
     train: Drawings

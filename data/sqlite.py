@@ -19,13 +19,13 @@ def enable_wal(path: Path) -> None:
 
 def connect_unchanged(path: Path) -> sqlite3.Connection:
     """Return a connection that does not change a SQLite file, not even when it is closed."""
-    is_interrupted = Path(f"{path}-journal").exists()  # only a writer can undo the transaction
+    is_interrupted = Path(f"{path}-journal").exists()  # only a writer can roll the transaction back
     address = f"file:{quote(str(path.absolute()))}?mode={'rw' if is_interrupted else 'ro'}"
     return sqlite3.connect(address, uri=True, timeout=LOCK_TIMEOUT_SECONDS)
 
 
 def file_watcher(path: Path) -> Callable[[], None]:
-    """Return a function that raises InputError if a file is no longer the one that it is now.
+    """Return a function that raises InputError if a file was deleted or replaced since this call.
 
     A process can write to a deleted file until it closes it; nothing of that is kept.
     """

@@ -11,7 +11,7 @@ INITS = ("scaled", "paper")
 
 
 def require(condition: bool, law: str, value: object, repair: str) -> None:
-    """Raise an error unless a condition holds.
+    """Raise InputError unless a condition holds.
 
     Args:
         condition: result of checking the law.

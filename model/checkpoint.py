@@ -16,7 +16,7 @@ from model.schema import SCHEMA, upgrade
 from model.siamese import SiameseNet, build_net
 
 NETWORK_FORMAT = "siamese-network-1"
-# What the content of a file of the right format, but not written by this program, may raise.
+# Exceptions that a file with the correct format, but not written by this program, may cause.
 CONTENT_ERRORS = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
 
 
@@ -42,7 +42,7 @@ def save_checkpoint(path: Path, format_name: str, content: dict[str, Any]) -> No
 
 
 def load_checkpoint(path: Path, format_name: str) -> dict[str, Any]:
-    """Return what :func:`save_checkpoint` wrote, on the CPU; no code in the file is executed.
+    """Load the content of a checkpoint to the CPU; no code in the file is executed.
 
     Args:
         path: file to read.
@@ -64,12 +64,12 @@ def load_checkpoint(path: Path, format_name: str) -> dict[str, Any]:
     except Exception as error:  # arbitrary bytes make the unpickler raise arbitrary exceptions
         raise InputError(
             f"Checkpoint {path} is truncated or was not written by this program. Delete it, or "
-            "name another file."
+            "choose another file."
         ) from error
     if not isinstance(content, dict) or content.get("format") != format_name:
         raise InputError(
-            f"Checkpoint {path} must have the format {format_name}. Delete it, or name another "
-            "file."
+            f"Checkpoint {path} must have the format {format_name}. Delete it, or choose "
+            "another file."
         )
     return content
 
@@ -94,7 +94,7 @@ def load_network(path: Path) -> tuple[SiameseNet, Config, dict[str, Any]]:
         path: file to read.
 
     Raises:
-        InputError: the file is not the file of a network that this version can load.
+        InputError: the file does not contain a network that this version can load.
     """
     content = load_checkpoint(path, NETWORK_FORMAT)
     try:
@@ -112,7 +112,7 @@ def load_network(path: Path) -> tuple[SiameseNet, Config, dict[str, Any]]:
 
 
 def _require_valid(net: nn.Module, metadata: dict[str, Any]) -> None:
-    """Raise a ValueError unless weights and thresholds are finite and metadata have their types."""
+    """Raise ValueError unless weights and thresholds are finite and metadata types are correct."""
     if not all(bool(torch.isfinite(tensor).all()) for tensor in net.state_dict().values()):
         raise ValueError("a weight is not finite")
     verification = metadata.get("verification") or {}

@@ -23,13 +23,13 @@ from model.similarity import class_logits, embed_images, similarity
 
 @dataclass(frozen=True)
 class ComparisonNetwork:
-    """A trained network with what its metadata say about the images that it compares.
+    """A trained network, and what its metadata says about the images that it compares.
 
     Args:
         net: network on its device.
         image_size: height and width of its input in pixels.
-        threshold: logit from which on verification decides for "same"; None if no threshold was
-            chosen.
+        threshold: a pair is classified as same if its logit is at least this; None if no threshold
+            was chosen.
         data: name of the data set that it was trained on.
     """
 
@@ -45,8 +45,8 @@ class Match:
 
     Args:
         name: name of the class.
-        similarity: similarity in [0, 1]; from 1/2 on, verification decides for "same". None if the
-            network has no threshold: its logits can be ranked, but do not tell what is the same.
+        similarity: similarity in [0, 1]; a pair is classified as same if it is at least 1/2. None
+            if the network has no threshold: its logits can then be ranked, but not classified.
         logit: mean logit of the query with the images of the class.
     """
 
@@ -61,9 +61,10 @@ class Comparison:
 
     Args:
         queries: files of the queries that could be read.
-        rankings: for each of them, the classes by falling similarity.
-        query_QHW: uint8 images of the queries, before they are resized for the network.
-        class_drawings: first image of each class.
+        rankings: for each query, the classes by decreasing similarity.
+        query_QHW: uint8 images of the queries, before they are resized for the network; Q×3×H×W
+            for colour images.
+        class_drawings: first image of each class, as in ``query_QHW``.
         threshold: logit at which the similarity is 1/2; None if the network has no threshold.
         errors: error message of each query that could not be read.
     """
@@ -77,14 +78,14 @@ class Comparison:
 
 
 def load_comparison_network(path: Path, compute: ComputeConfig) -> ComparisonNetwork:
-    """Return a network from its file, on a device.
+    """Load a network from its file onto a device.
 
     Args:
         path: file of the network.
         compute: device and precision.
 
     Raises:
-        InputError: the file is not the file of a network.
+        InputError: the file does not contain a network that can be loaded.
     """
     net, config, metadata = load_network(path)
     net.precision = compute.precision
@@ -152,10 +153,10 @@ def compare_images(
 
 
 def rank_classes(logits_QC: Tensor, names: list[str], threshold: float | None) -> list[list[Match]]:
-    """Return the classes of each query by falling similarity.
+    """Return the classes of each query by decreasing similarity.
 
     Args:
-        logits_QC: float, logits of queries and classes.
+        logits_QC: float logits of queries and classes.
         names: names of the classes.
         threshold: logit at which the similarity is 1/2; None for no similarities.
     """

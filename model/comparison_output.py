@@ -56,7 +56,7 @@ def format_match(match: Match) -> str:
 
 
 def format_verdict(comparison: Comparison, match: Match) -> str:
-    """Return as text whether verification decides for "same"."""
+    """Return as text whether a query and a class are classified as same."""
     if comparison.threshold is None:
         return " · higher means more similar; no threshold was chosen for this network"
     is_same = match.logit >= comparison.threshold
@@ -64,7 +64,7 @@ def format_verdict(comparison: Comparison, match: Match) -> str:
 
 
 def require_all_readable(comparison: Comparison) -> None:
-    """Raise an error if a query could not be read; call it after the output of the others.
+    """Raise InputError if a query could not be read; call this after printing the others.
 
     Raises:
         InputError: at least one query could not be read; the message contains the first error.

@@ -61,7 +61,7 @@ class FitConfig:
         ramp_epochs: epochs over which momentum rises from 0.5 to μ (Deviation D5).
         nesterov: whether to use Nesterov momentum.
         distort: whether training drawings are distorted.
-        turns: whether to train on alphabets turned by 90, 180 and 270 degrees as well (episode
+        turns: whether to train on alphabets rotated by 90, 180 and 270 degrees as well (episode
             recipe).
         mirrors: whether to train on mirrored alphabets as well (episode recipe).
         ema: decay per step of the exponential moving average of the weights; 0 for no average.
@@ -126,7 +126,10 @@ class Config:
 
     @property
     def cost(self) -> float:
-        """Estimated nanoseconds of a step of the episode recipe on the machine of the constants."""
+        """Estimated nanoseconds of a step of the episode recipe.
+
+        They are valid for the machine on which the constants of this module were measured.
+        """
         ns_per_unit = (NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT)
         counts = self.work.values()
         return NS_PER_STEP + sum(ns * n for ns, n in zip(ns_per_unit, counts, strict=True))
@@ -143,7 +146,7 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Config":
-        """Return the configuration that :meth:`to_dict` described, in any schema."""
+        """Return the configuration from the values of :meth:`to_dict`, in any schema."""
         values = upgrade("config", values)
         model, fit = dict(values["model"]), dict(values["fit"])
         fit["rates"] = tuple(LayerRates(**rates) for rates in fit["rates"])

@@ -11,8 +11,9 @@ import torch
 from data.errors import InputError
 from model.torch_internals import is_bfloat16_fast
 
-# Parameters of mallopt in glibc's malloc.h: above which free memory at the top of the heap returns
-# to the kernel, and from which size on a block is mapped separately.
+# Parameters of mallopt in glibc's malloc.h. Free memory at the top of the heap returns to the
+# kernel if it exceeds the first threshold. A block that is at least as large as the second
+# threshold is mapped separately.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 MAX_MMAP_THRESHOLD, OLD_MAX_MMAP_THRESHOLD = 2**31 - 1, 2**25  # the latter: older versions of glibc
 
@@ -48,7 +49,9 @@ def choose_compute(
     """
     chosen = _choose_device(device)
     if compile and chosen.type == "cpu" and not shutil.which("c++"):
-        raise InputError("--compile needs a C++ compiler on the CPU. Install one, or leave it out.")
+        raise InputError(
+            "--compile needs a C++ compiler on the CPU. Install one, or remove --compile."
+        )
     if chosen.type == "cpu":
         keep_freed_memory()
     if precision == "auto":

@@ -55,7 +55,7 @@ def embed_drawings(
 
 @torch.no_grad()
 def episode_logits(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return R×Q×S logits of every query with every support drawing of its block."""
+    """Return float32 R×Q×S logits of every query with every support drawing of its block."""
     h_NE = embed_drawings(net, drawings, _positions(episodes))
     return logits_from_embeddings(net, h_NE, episodes)
 
@@ -64,9 +64,9 @@ def episode_logits(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> T
 def averaged_logits(
     net: SiameseNet, drawings: Drawings, episodes: Episodes, *, n_copies: int = N_COPIES
 ) -> Tensor:
-    """Return R×Q×S logits: the mean over the drawings and ``n_copies`` distorted copies of each.
+    """Return float32 R×Q×S logits, averaged over each drawing and ``n_copies`` distorted copies.
 
-    The distortions are those of training. They are the same in every call.
+    The copies are distorted as in training. They are the same in every call.
     """
     position_M = _positions(episodes)
     generator = torch.Generator(drawings.images_NHW.device).manual_seed(COPIES_SEED)
@@ -79,11 +79,11 @@ def averaged_logits(
 
 @torch.no_grad()
 def logits_from_embeddings(net: SiameseNet, h_NE: Tensor, episodes: Episodes) -> Tensor:
-    """Return R×Q×S logits of every query with every support drawing of its block.
+    """Return float32 R×Q×S logits of every query with every support drawing of its block.
 
     Args:
         net: network that compares the embeddings.
-        h_NE: float32, embeddings of the drawings to which the episodes refer.
+        h_NE: float32 embeddings of the drawings to which the episodes refer.
         episodes: positions of queries and support drawings.
     """
     query_RQ, support_RS = (t.to(h_NE.device) for t in (episodes.query_RQ, episodes.support_RS))
@@ -96,11 +96,10 @@ def correctness(scores_RQS: Tensor, target_RQ: Tensor) -> Tensor:
 
     Deviation D4: the paper does not mention ties. If the credit for ties is shared, a constant
     network has an accuracy of exactly 1/n_way, independent of the position of the correct answer.
-    A
-    query with a score that is NaN counts as incorrect.
+    If a score of a query is NaN, the query counts as incorrect.
 
     Args:
-        scores_RQS: scores of queries and support drawings; higher is more likely.
+        scores_RQS: float, scores of queries and support drawings; higher is more likely.
         target_RQ: int64, index in S of the correct answer.
     """
     highest_RQ1 = scores_RQS.amax(-1, keepdim=True)
@@ -113,15 +112,15 @@ def correctness(scores_RQS: Tensor, target_RQ: Tensor) -> Tensor:
 def one_shot_accuracy(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> float:
     """Return the fraction of episodes that the network answers correctly, in [0, 1].
 
-    Source: Koch 2015 §4.2, ``C* = argmax_c p(c)``. Logits have the same order as p, and no ties
-    through saturation.
+    Source: Koch 2015 §4.2, ``C* = argmax_c p(c)``. Logits have the same order as p, but do
+    not become equal where p saturates.
     """
     logits_RQS = episode_logits(net, drawings, episodes)
     return correctness(logits_RQS, episodes.target_RQ).mean().item()
 
 
 def nearest_neighbour_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return R×Q×S cosine similarities of the pixels: the 1-NN baseline.
+    """Return float32 R×Q×S cosine similarities of the pixels: the 1-NN baseline.
 
     Source: Koch 2015 Table 2 reports 21.7 % for it on the official episodes.
     """
@@ -132,7 +131,7 @@ def nearest_neighbour_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
 
 
 def pixel_distance_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return R×Q×S negative Euclidean distances of the pixels: the usual form of 1-NN."""
+    """Return float32 R×Q×S negative Euclidean distances of pixels: the usual form of 1-NN."""
     x_NP = drawings.images_NHW.flatten(1).float()
     query_RQ, support_RS = (t.to(x_NP.device) for t in (episodes.query_RQ, episodes.support_RS))
     blocks = zip(query_RQ, support_RS, strict=True)
@@ -154,7 +153,7 @@ def wilson_interval(fraction: float, n: int) -> tuple[float, float]:
 
 @torch.no_grad()
 def pair_logits(net: SiameseNet, drawings: Drawings, pairs: Pairs) -> Tensor:
-    """Return the B logits of B pairs; each drawing is embedded once."""
+    """Return the B float32 logits of B pairs; each drawing is embedded once."""
     h_NE = embed_drawings(net, drawings, torch.cat([pairs.left_B, pairs.right_B]))
     batches = zip(
         pairs.left_B.split(COMPARE_PAIRS), pairs.right_B.split(COMPARE_PAIRS), strict=True
@@ -195,7 +194,7 @@ def best_threshold(logits_B: Tensor, same_B: Tensor) -> Verification:
 
 
 def verification_accuracy(logits_B: Tensor, same_B: Tensor, threshold: float) -> float:
-    """Return the fraction of pairs that a threshold calls correctly, in [0, 1].
+    """Return the fraction of pairs that a threshold classifies correctly, in [0, 1].
 
     Args:
         logits_B: float, logits of the pairs.
@@ -206,5 +205,5 @@ def verification_accuracy(logits_B: Tensor, same_B: Tensor, threshold: float) ->
 
 
 def _positions(episodes: Episodes) -> Tensor:
-    """Return the positions of all drawings of episodes; some occur several times."""
+    """Return the positions (int64, M) of all drawings of episodes; some occur several times."""
     return torch.cat([episodes.query_RQ.flatten(), episodes.support_RS.flatten()])

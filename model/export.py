@@ -1,7 +1,8 @@
 """Export of a trained network as two graphs for other programs: embedding and comparison.
 
-``embed``: ``images``, float32 B×1×H×W, ink 1, paper 0 → ``embedding``, B×E.
-``compare``: ``left`` and ``right``, B×E → ``logit``, B. B is dynamic.
+``embed``: ``images``, float32 B×1×H×W (B×3×H×W for colour images), ink 1, paper 0 → ``embedding``,
+float32 B×E.
+``compare``: ``left`` and ``right``, float32 B×E → ``logit``, float32 B. B is dynamic.
 
 Tensor suffixes: B images or pairs, E embedding, H W pixels.
 """
@@ -27,7 +28,7 @@ OUTPUT_NAMES = {"embed": "embedding", "compare": "logit"}
 
 
 def require_export_libraries(format_name: str) -> None:
-    """Raise an error unless the libraries of a format are installed; call it before long fits.
+    """Raise InputError unless the libraries of a format are installed; call it before long fits.
 
     Args:
         format_name: a key of :data:`EXPORT_FORMATS`.
@@ -62,7 +63,7 @@ def export_network(network: Path, format_name: str, folder: Path | None = None) 
         The paths of the two graphs.
 
     Raises:
-        InputError: the file is not the file of a network, a library for ONNX is missing, or the
+        InputError: the file does not contain a network, a library for ONNX is missing, or the
             folder is not writable.
     """
     require_export_libraries(format_name)

@@ -18,7 +18,7 @@ from model.schema import SCHEMA, upgrade
 from model.seeds import derive_seed
 from model.siamese import SiameseNet, build_net
 
-TRAINING_VERSION = 2  # to be raised whenever equal configurations train differently
+TRAINING_VERSION = 2  # incremented when equal configurations train differently
 FIT_FORMAT = f"siamese-fit-{TRAINING_VERSION}"
 
 
@@ -30,7 +30,7 @@ class EpochResult:
         epoch: number of completed epochs, from 1.
         loss: mean loss of the steps.
         accuracy: one-shot accuracy on the validation episodes, in [0, 1]; NaN without validation,
-            chance if the loss is not finite.
+            the chance accuracy if the loss is not finite.
         n_images: number of drawings embedded in training since the start of the fit.
         seconds: wall-clock seconds of the epoch, validation included.
         stopped: reason why the fit stopped after this epoch, or None.
@@ -101,7 +101,7 @@ class FitState:
         return net.eval()
 
     def metadata(self) -> dict[str, Any]:
-        """Return the cost and the end of the fit as JSON values; needs a completed epoch."""
+        """Return what the fit cost and how it ended, as JSON values; needs a completed epoch."""
         last, best = self.history[-1], self.best
         assert best is not None
         return {
@@ -135,19 +135,19 @@ class FitState:
         save_checkpoint(path, FIT_FORMAT, content)
 
     def load(self, path: Path) -> None:
-        """Replace this state by a checkpoint.
+        """Replace this state with a checkpoint.
 
         Raises:
-            InputError: the checkpoint is truncated, or is of another configuration, seed, data set
-                or kind of device.
+            InputError: the checkpoint is truncated, or belongs to another configuration, seed, data
+                set or kind of device.
         """
         content = load_checkpoint(path, FIT_FORMAT)
         about = upgrade("checkpoint", json.loads(content["about"]))
         differing = [name for name, value in self._identity().items() if about.get(name) != value]
         if differing:
             raise InputError(
-                f"Checkpoint {path} must be of this fit, but its {', '.join(differing)} differ. "
-                "Delete it, or move it."
+                f"Checkpoint {path} must belong to this fit, but its {', '.join(differing)} "
+                "differ. Delete it, or move it."
             )
         self.net.load_state_dict(content["net"])
         self.ema_net.load_state_dict(content["ema_net"])
@@ -163,7 +163,7 @@ class FitState:
         return net.to(self.compute.device)
 
     def _identity(self) -> dict[str, Any]:
-        """Return what must be equal in this fit and a checkpoint, as JSON values."""
+        """Return what this fit and a checkpoint must have in common, as JSON values."""
         identity = {
             "config": self.config.to_dict(),
             "seed": self.seed,

@@ -17,7 +17,7 @@ EXACT = "donot_use_mm_for_euclid_dist"  # matrix products would round small dist
 
 
 def hausdorff_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return R×Q×S negative distances, so that a higher score is more likely."""
+    """Return float32 R×Q×S negative distances, so that a higher score is more likely."""
     blocks = []
     for query_Q, support_S in zip(episodes.query_RQ, episodes.support_RS, strict=True):
         supports = [ink_points(drawings.images_NHW[position]) for position in support_S]
@@ -27,14 +27,14 @@ def hausdorff_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
 
 
 def modified_hausdorff(query_P2: Tensor, supports: list[Tensor]) -> Tensor:
-    """Return the S distances in pixels between a query and S drawings.
+    """Return the S float32 distances in pixels between a query and S drawings.
 
     A distance is the larger of two means: over the points of the query, the distance to the
-    nearest point of the drawing, and the other way round.
+    nearest point of the drawing, and vice versa.
 
     Args:
         query_P2: float32, points of the query; see :func:`ink_points`.
-        supports: points of each drawing.
+        supports: float32 P×2 points of each drawing.
     """
     sizes = [len(points_P2) for points_P2 in supports]
     distances = torch.cdist(query_P2, torch.cat(supports), compute_mode=EXACT).split(sizes, dim=1)
@@ -42,6 +42,6 @@ def modified_hausdorff(query_P2: Tensor, supports: list[Tensor]) -> Tensor:
 
 
 def ink_points(image_HW: Tensor) -> Tensor:
-    """Return the P×2 float32 positions of the ink of a uint8 image in pixels, their mean 0."""
+    """Return the float32 P×2 positions of the ink of a uint8 image, in pixels from their mean."""
     points_P2 = (image_HW >= INK_THRESHOLD).nonzero().float()
     return points_P2 - points_P2.mean(0)

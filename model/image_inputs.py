@@ -37,8 +37,8 @@ def split_inputs(images: Sequence[Path], support: Sequence[Path]) -> tuple[list[
         return files, list(support)
     if len(files) != 2:
         raise InputError(
-            f"Without --support there must be two images, but there are {len(files)}. Name two, or "
-            "name with --support the images to compare them with."
+            f"Without --support there must be two images, but there are {len(files)}. Pass two, or "
+            "add --support with the images to compare them with."
         )
     return files[:1], files[1:]
 
@@ -68,8 +68,8 @@ def image_reader(data: str, image_size: int, preparation: Preparation) -> Callab
 
     Args:
         data: name of the data set that the network was trained on.
-        image_size: height and width of the network's input in pixels. Drawings are read at 105
-            pixels, whatever the network's input.
+        image_size: height and width of the network's input in pixels. Drawings are always
+            read at 105 pixels.
         preparation: how images become drawings.
 
     Returns:
@@ -81,8 +81,8 @@ def image_reader(data: str, image_size: int, preparation: Preparation) -> Callab
     if folder := parse_dataset_name(data):
         if preparation != Preparation():
             raise InputError(
-                f"The network was trained on unprepared images of '{data}', so that --invert, "
-                "--no-binarize and --no-preprocess do not apply. Leave them out."
+                f"The network was trained on unprepared images of '{data}', so --invert, "
+                "--no-binarize and --no-preprocess do not apply. Remove these flags."
             )
         return lambda file: read_square_image(file, image_size, colour=folder.colour)
     return lambda file: prepare_drawing(read_brightness(file), preparation, str(file))

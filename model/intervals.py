@@ -219,5 +219,5 @@ def _resampled_means(accuracy_FC: Array, n_episodes_C: Array) -> Array:
 
 
 def _plural(noun: str, n: int) -> str:
-    """Return a noun in the number of ``n``."""
+    """Return a noun in the singular if ``n`` is 1, otherwise in the plural."""
     return noun if n == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"

@@ -3,7 +3,7 @@
 Each function yields the losses of one epoch; the caller makes an optimiser step after each.
 
 Tensor suffixes: B pairs or images, N drawings, A alphabets, C characters of a step, H W pixels.
-``T`` are distortion parameters, float32 B×7.
+``T``: distortion parameters, float32 B×7.
 """
 
 import math
@@ -32,7 +32,7 @@ class Recipe(Protocol):
     def __call__(
         self, net: SiameseNet, drawings: Drawings, fit: FitConfig, *, generator: torch.Generator
     ) -> Iterator[Tensor]:
-        """Yield the losses; ``generator`` is a random state on the device of the drawings."""
+        """Yield scalar float32 losses; ``generator`` is on the device of the drawings."""
         ...
 
 
@@ -124,7 +124,9 @@ def episode_losses(
 
 
 def sample_episode(drawings: Drawings, fit: FitConfig, *, generator: torch.Generator) -> Tensor:
-    """Return the distorted images of one step: C first drawings, then the C second drawings.
+    """Return the images of one step: C first drawings, then the C second drawings.
+
+    They are distorted, rotated and mirrored if ``fit`` says so.
 
     Returns:
         Float 2C×1×H×W, or 2C×3×H×W for colour images; ink 1.
@@ -153,10 +155,16 @@ def sample_episode(drawings: Drawings, fit: FitConfig, *, generator: torch.Gener
 def sample_characters(
     drawings: Drawings, n: int, *, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return two drawings of each of ``n`` characters from as few random alphabets as possible.
+    """Return two drawings of each of C characters from as few random alphabets as possible.
+
+    Args:
+        drawings: training drawings.
+        n: maximum number of characters.
+        generator: random state on the device of the drawings.
 
     Returns:
-        Positions ``first_C`` and ``second_C`` of two different drawings, and ``alphabet_C``.
+        Three int64 tensors of shape C, C ≤ n: positions of the first and of the second drawing,
+        and the alphabet of each character.
     """
     device, n_alphabets = drawings.images_NHW.device, len(drawings.alphabets)
     alphabet = drawings.alphabet_N[drawings.first_C]

@@ -102,8 +102,8 @@ class NetworkEvaluation:
         predictions: one row per official episode; see :func:`model.predictions.prediction_table`.
         confusions: second frame of :func:`model.n_way.n_way_accuracies`, for all alphabets that
             were not trained on.
-        filters_NHW: weights of the first layer, mean over the colours; None if it is not
-            convolutional.
+        filters_NHW: float32 weights of the first layer, averaged over its input channels; None if
+            the layer is not convolutional.
     """
 
     metrics: NetworkMetrics
@@ -113,7 +113,7 @@ class NetworkEvaluation:
 
 
 def json_values(values: Any) -> dict[str, Any]:
-    """Return a dataclass as JSON values: keys become strings, tuples lists."""
+    """Return a dataclass as JSON values: keys become strings, and tuples become lists."""
     return dict(json.loads(json.dumps(asdict(values))))
 
 
@@ -166,7 +166,7 @@ def validation_accuracy(net: SiameseNet, val: Drawings) -> ValidationAccuracy:
 
 
 def evaluate_baseline(split: Split) -> BaselineMetrics:
-    """Return the metrics of 1-NN on pixels by cosine, on the episodes of the networks."""
+    """Return the metrics of 1-NN by cosine similarity of pixels, on the episodes of networks."""
     test, max_n_way = split.test, int(split.test.count_A.min())
     return BaselineMetrics(
         official=official_accuracy(official_predictions(nearest_neighbour_scores, split)),

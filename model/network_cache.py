@@ -21,7 +21,7 @@ CHECKPOINT_INTERVAL_SECONDS = 30
 
 @dataclass(frozen=True)
 class NetworkCache:
-    """Trains networks on the training alphabets; validation chooses the epoch.
+    """Trains networks on the training alphabets; the best epoch is chosen on validation episodes.
 
     Args:
         split: data set.
@@ -52,7 +52,7 @@ class NetworkCache:
         return net.to(self.compute.device)
 
     def _name(self, config: Config) -> str:
-        """Return a name that differs if fits of equal seed differ."""
+        """Return a name that identifies everything that a fit depends on, except its seed."""
         identity = (
             self.compute.device.type,
             self.compute.precision,

@@ -57,8 +57,9 @@ def official_accuracy(predictions: pd.DataFrame) -> OfficialAccuracy:
 
 
 def prediction_table(scores_RQS: Tensor, test: Drawings, official: Episodes) -> pd.DataFrame:
-    """Return one row per official episode: the episode, the answer and its logits.
+    """Return one row per official episode: the episode, the answer, and two logits.
 
+    ``logit_right`` is the logit of the correct candidate, ``logit_answer`` the logit of the answer.
     Characters are numbered over all test alphabets from 0, drawers from 1 as in the archives.
     ``credit`` is 1 for a correct answer, and 1/k if k candidates tie for the highest score.
     """

@@ -60,7 +60,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def _cpu_name() -> str:
-    """Return the name of the CPU; empty if the system does not tell it."""
+    """Return the name of the CPU; empty if the system does not report it."""
     try:
         lines = CPU_INFO.read_text().splitlines()
     except OSError:

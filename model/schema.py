@@ -12,7 +12,7 @@ from data.errors import InputError
 
 SCHEMA = 2  # schema 1 did not store a number
 
-# Form → {name in an earlier schema: name today}.
+# Form → {name in an earlier schema: current name}.
 RENAMED: dict[str, dict[str, str]] = {
     "settings": {"epoch_steps": "steps_per_epoch", "pairs": "n_pairs"},
     "fit": {"epoch_steps": "steps_per_epoch"},
@@ -42,7 +42,7 @@ NESTED: dict[str, dict[str, str]] = {
 
 
 def upgrade(form: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return stored data with today's names and defaults, without ``schema``.
+    """Return stored data with current names and defaults, without ``schema``.
 
     Args:
         form: kind of the data: ``"identity"``, ``"settings"``, ``"study_config"``,
@@ -51,12 +51,12 @@ def upgrade(form: str, values: Mapping[str, Any]) -> dict[str, Any]:
         values: data of any schema up to :data:`SCHEMA`; it is not changed.
 
     Raises:
-        InputError: a later version of the program has written the data.
+        InputError: a later version of the program wrote the data.
     """
     if values.get("schema", 1) > SCHEMA:
         raise InputError(
             f"`schema <= {SCHEMA}` must hold, but the schema of this {form} is "
-            f"{values['schema']}. Update the program; a later version has written this {form}."
+            f"{values['schema']}. Update the program: a later version wrote this {form}."
         )
     renamed = RENAMED.get(form, {})
     upgraded = {renamed.get(name, name): value for name, value in values.items()}

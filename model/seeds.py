@@ -6,8 +6,8 @@ import numpy as np
 def derive_seed(seed: int, *path: int) -> int:
     """Return a 32-bit seed for one of the random streams of a seed.
 
-    PyTorch's generator on the CPU uses only 32 bits of a seed, so that adding a large number to a
-    seed could give the same stream again.
+    PyTorch's generator on the CPU uses only 32 bits of a seed, so adding a large number to a seed
+    could give the same stream again.
 
     Args:
         seed: seed of all streams.

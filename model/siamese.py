@@ -18,7 +18,7 @@ from model.weighted_l1 import weighted_l1
 
 
 class SiameseNet(nn.Module):
-    """Embeds drawings, and returns for pairs the logit that both show the same character.
+    """Embeds drawings, and returns for each pair the logit that both show the same character.
 
     Args:
         config: architecture of the network.
@@ -74,7 +74,7 @@ class SiameseNet(nn.Module):
         """Return the embeddings h.
 
         Args:
-            x_B1HW: float, ink 1, paper 0, of the configured size.
+            x_B1HW: float, ink 1, paper 0, of the configured size; B×3×H×W for colour images.
 
         Returns:
             Float32 B×E in (0, 1). A row does not depend on the other drawings of the batch.
@@ -87,26 +87,27 @@ class SiameseNet(nn.Module):
             x = F.relu_(self.conv4(x))
             return torch.sigmoid(self.fc1(x.flatten(1)).float())
 
-    def compare(self, h1_E: Tensor, h2_E: Tensor) -> Tensor:
+    def compare(self, h1: Tensor, h2: Tensor) -> Tensor:
         """Return the logits ``Σ_j α_j |h1_j − h2_j| + b`` of embeddings.
 
         Args:
-            h1_E: float32 B×E, or R×Q×E.
-            h2_E: float32 B×E, or R×S×E.
+            h1: float32 B×E, or R×Q×E.
+            h2: float32 B×E, or R×S×E.
 
         Returns:
-            Float32 B for B×E with B×E; R×Q×S, each query with each support drawing of its block.
+            Float32 B for two B×E; otherwise R×Q×S, each query with each support drawing of its
+            block.
 
         Source: Koch 2015 §3.1. Deviation D3: the paper's formula has no bias b.
         """
         weight, bias = self.head.weight[0], self.head.bias
-        if h1_E.dim() == 2:
-            return (h1_E - h2_E).abs() @ weight + bias
-        blocks = zip(h1_E, h2_E, strict=True)
+        if h1.dim() == 2:
+            return (h1 - h2).abs() @ weight + bias
+        blocks = zip(h1, h2, strict=True)
         return torch.stack([weighted_l1(h1_QE, h2_SE, weight) for h1_QE, h2_SE in blocks]) + bias
 
     def forward(self, x1_B1HW: Tensor, x2_B1HW: Tensor) -> Tensor:
-        """Return the B logits of B pairs of images."""
+        """Return the B float32 logits of B pairs of images."""
         h1_BE, h2_BE = self.embed(torch.cat([x1_B1HW, x2_B1HW])).chunk(2)
         return self.compare(h1_BE, h2_BE)
 
@@ -154,8 +155,8 @@ def initialise(net: SiameseNet, *, generator: torch.Generator) -> None:
     ``paper``: weights of convolutions N(0, 0.01), of fully connected layers N(0, 0.2), biases
     N(0.5, 0.01), where the second number is the standard deviation.
     ``scaled`` (Deviation D10): He's standard deviation before a ReLU, Xavier's before the sigmoid,
-    biases 0. The head starts as a negative distance with equal weights, so that a shorter distance
-    is more likely the same character.
+    biases 0. The head starts as a negative distance with equal weights, so that pairs at a shorter
+    distance are more likely the same character.
 
     Source: Koch 2015 §3.2 "Weight initialization".
     """

@@ -28,12 +28,12 @@ def embed_images(net: SiameseNet, images_NHW: Tensor) -> Tensor:
 
 @torch.no_grad()
 def class_logits(net: SiameseNet, h_QE: Tensor, h_SE: Tensor, class_S: Tensor) -> Tensor:
-    """Return Q×C mean logits of every query with the support images of every class.
+    """Return float32 Q×C mean logits of every query with the support images of every class.
 
     Args:
         net: network that compares the embeddings.
-        h_QE: embeddings of the queries.
-        h_SE: embeddings of the support images; k images per class make a k-shot task.
+        h_QE: float32 embeddings of the queries.
+        h_SE: float32 embeddings of the support images; k images per class make a k-shot task.
         class_S: int64 in [0, C), class of each support image; each class occurs.
     """
     class_S = class_S.to(h_SE.device)
@@ -47,13 +47,16 @@ def class_logits(net: SiameseNet, h_QE: Tensor, h_SE: Tensor, class_S: Tensor) -
 
 
 def similarity(logits: Tensor, threshold: float | Tensor) -> Tensor:
-    """Return similarities in [0, 1]; 1/2 at the threshold from which on verification says "same".
+    """Return similarities in [0, 1]; from 1/2, verification classifies a pair as same.
 
-    The episode recipe trains logits only to be ranked. Their level means nothing until a threshold
-    is chosen on validation pairs.
+    The episode recipe trains only the ranking of logits. Their level means nothing until a
+    threshold is chosen on validation pairs.
 
     Args:
         logits: float, of any shape.
         threshold: a logit, or logits that are broadcast to ``logits``.
+
+    Returns:
+        Float, of the shape of ``logits``.
     """
     return torch.sigmoid(logits - threshold)

@@ -75,7 +75,8 @@ def metric_intervals(metrics: Sequence[NetworkMetrics]) -> dict[str, Interval | 
 
     Returns:
         Intervals of ``"official"``, ``"averaged"``, ``"verification"`` and, with enough test
-        alphabets, ``"2-way"`` … ``"20-way"`` for random episodes. None: too few episodes to say.
+        alphabets, ``"2-way"`` … ``"20-way"`` for random episodes; None for a metric with
+        too few episodes.
     """
     tables = [_cluster_tables(m) for m in metrics]
     known = [name for name in tables[0] if all(name in table for table in tables)]
@@ -96,7 +97,7 @@ def format_mean(value: MeanSd | None) -> str:
 
 
 def _cluster_tables(metrics: NetworkMetrics) -> dict[str, ClusterAccuracies]:
-    """Return the accuracies by cluster of one network by metric."""
+    """Return the accuracies of one network by cluster, for each metric."""
     tables = dict(metrics.clusters)
     per_alphabet, n_episodes = metrics.official.per_alphabet, metrics.official.n_episodes
     if not tables and len(per_alphabet) >= MIN_CLUSTERS:  # an old file, probably of Omniglot

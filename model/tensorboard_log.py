@@ -16,7 +16,7 @@ def log_epochs(results: Iterator[EpochResult], folder: Path | None) -> Iterator[
     """Yield the results of a fit, and log each of them first.
 
     Args:
-        results: results of :func:`model.train.fit`; those of a resumed fit begin with epoch 1.
+        results: results of :func:`model.train.fit`, from epoch 1 even if the fit is resumed.
         folder: folder of the logs of this fit; None for no log.
 
     Raises:
@@ -33,12 +33,12 @@ def log_epochs(results: Iterator[EpochResult], folder: Path | None) -> Iterator[
     except OSError as error:
         raise InputError(
             f"--tensorboard cannot be written to {folder} ({error}). Check its permissions and "
-            "the free disk space, or name another folder."
+            "the free disk space, or choose another folder."
         ) from error
 
 
 def open_writer(folder: Path) -> "SummaryWriter":
-    """Return a writer of one fit; its epochs replace those of earlier writers in the folder.
+    """Return a writer of one fit; its epochs replace the epochs that are already in the folder.
 
     Raises:
         InputError: TensorBoard is not installed.

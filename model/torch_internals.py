@@ -1,7 +1,7 @@
 """Every private or undocumented API and behaviour of PyTorch that this program relies on.
 
 An upgrade may change them without notice. ``tests/test_torch_internals.py`` tests each of them, so
-that such a change is found there and repaired here.
+that such a change is found there and fixed here.
 """
 
 import torch

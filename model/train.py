@@ -1,4 +1,7 @@
-"""One fit, from the initial weights to the best epoch; resumed, bit-identical on the same CPU."""
+"""One fit, from the initial weights to the best epoch.
+
+A resumed fit gives bit-identical results on the same CPU.
+"""
 
 import copy
 import math
@@ -88,7 +91,7 @@ def fit(
 
 
 def data_identity(train: Drawings, validation: Validation | None) -> dict[str, Any]:
-    """Return what must be equal in the data of a fit and of its checkpoint, as JSON values."""
+    """Return what the data of a fit and of its checkpoint must have in common, as JSON values."""
     return {
         "digest": train.digest,
         "train": list(train.alphabets),
@@ -115,7 +118,12 @@ def train_epoch(state: FitState, drawings: Drawings) -> float:
 
 
 def train_step(state: FitState, loss: Tensor) -> None:
-    """Update the weights with the gradient of a scalar loss, then update their moving average."""
+    """Update the weights with the gradient of a loss, then update their moving average.
+
+    Args:
+        state: state of the fit; its networks and its optimiser change.
+        loss: scalar float32.
+    """
     state.optimizer.zero_grad()
     loss.backward()
     state.optimizer.step()
@@ -125,7 +133,10 @@ def train_step(state: FitState, loss: Tensor) -> None:
 
 @torch.no_grad()
 def update_ema(state: FitState) -> None:
-    """Update the averaged weights; early in a fit, they span the last tenth of the steps so far."""
+    """Update the moving average of the weights.
+
+    Early in a fit, the average spans about the last tenth of the steps so far.
+    """
     if state.config.fit.ema:
         decay = min(state.config.fit.ema, (1 + state.n_steps) / (10 + state.n_steps))
         pairs = zip(state.ema_net.parameters(), state.net.parameters(), strict=True)
@@ -163,7 +174,10 @@ def _epoch_result(
 
 
 def _is_out_of_patience(state: FitState, epoch: int, accuracy: float) -> bool:
-    """Return whether ``patience`` epochs have not improved; False with a cosine schedule."""
+    """Return whether the accuracy has not improved for ``patience`` epochs.
+
+    Always False with a cosine schedule.
+    """
     config, best = state.config.fit, state.best
     if config.schedule == "cosine" or best is None:
         return False

@@ -25,8 +25,8 @@ class RocPoint:
     """The rates at one threshold.
 
     Args:
-        false: false-positive rate in [0, 1], the fraction of different pairs called same.
-        true: true-positive rate in [0, 1], the fraction of same pairs called same.
+        false: false-positive rate in [0, 1], the fraction of different pairs classified as same.
+        true: true-positive rate in [0, 1], the fraction of same pairs classified as same.
     """
 
     false: float
@@ -35,7 +35,7 @@ class RocPoint:
 
 @dataclass(frozen=True)
 class RocCurve:
-    """The rates at falling thresholds, from (0, 0) to (1, 1).
+    """The rates at decreasing thresholds, from (0, 0) to (1, 1).
 
     Args:
         false: false-positive rates in [0, 1].
@@ -54,8 +54,8 @@ class VerificationMetrics:
         threshold: a pair is classified as same if its logit is at least this.
         validation_accuracy: accuracy in [0, 1] on the validation pairs.
         test_accuracy: accuracy in [0, 1] on the test pairs.
-        n_pairs: number of pairs of either kind.
-        chosen: rates of the threshold on the test pairs.
+        n_pairs: number of validation pairs, and of test pairs.
+        chosen: rates on the test pairs at this threshold.
         roc: ROC curve of the test pairs.
         clusters: accuracies on the test pairs by alphabet or character, for intervals; None in old
             files.
@@ -71,7 +71,7 @@ class VerificationMetrics:
 
 
 def verification_pairs(drawings: Drawings) -> Pairs:
-    """Return 10,000 pairs, half of them same; always the same pairs for the same drawings.
+    """Return 10,000 pairs, half of them same; equal drawings always give equal pairs.
 
     Source: Koch 2015 §4.1.
     """
@@ -90,19 +90,19 @@ def verification_metrics(net: SiameseNet, split: Split) -> VerificationMetrics:
     val_pairs, test_pairs = verification_pairs(val), verification_pairs(test)
     best = best_threshold(pair_logits(net, val, val_pairs), val_pairs.same_B)
     logits_B = pair_logits(net, test, test_pairs)
-    called_same_B = logits_B >= best.threshold
+    classified_same_B = logits_B >= best.threshold
     return VerificationMetrics(
         threshold=best.threshold,
         validation_accuracy=best.accuracy,
         test_accuracy=verification_accuracy(logits_B, test_pairs.same_B, best.threshold),
         n_pairs=N_PAIRS,
         chosen=RocPoint(
-            false=called_same_B[~test_pairs.same_B].double().mean().item(),
-            true=called_same_B[test_pairs.same_B].double().mean().item(),
+            false=classified_same_B[~test_pairs.same_B].double().mean().item(),
+            true=classified_same_B[test_pairs.same_B].double().mean().item(),
         ),
         roc=roc_curve(logits_B, test_pairs.same_B),
         clusters=cluster_accuracies(
-            (called_same_B == test_pairs.same_B).double(),
+            (classified_same_B == test_pairs.same_B).double(),
             test_pairs.left_B,
             _keys(test_pairs),
             test,
@@ -120,7 +120,7 @@ def roc_curve(logits_B: Tensor, same_B: Tensor, n_points: int = N_ROC_POINTS) ->
     """Return the ROC curve of logits. Pairs with equal logits share one point.
 
     Args:
-        logits_B: logits; a higher one means that the pair is more likely the same character.
+        logits_B: float logits; a higher one means that the pair is more likely the same character.
         same_B: bool, whether the pair is the same character.
         n_points: maximum number of points, in addition to (0, 0).
     """

@@ -16,7 +16,7 @@ MIN_WIDTH = 128  # components per chunk, so that the innermost loop is long enou
 
 
 def weighted_l1(h1_QE: Tensor, h2_SE: Tensor, weight_E: Tensor) -> Tensor:
-    """Return the Q×S sums ``Σ_j α_j |h1_qj − h2_sj|``.
+    """Return the float32 Q×S sums ``Σ_j α_j |h1_qj − h2_sj|``.
 
     Args:
         h1_QE: float32, embeddings of queries.
@@ -66,6 +66,6 @@ class _WeightedL1(torch.autograd.Function):
         for part, d_QSC in _differences(h1_QE, h2_SE):
             d_QSC.sign_().mul_(gradient_QS.unsqueeze(-1))
             over_S[:, part], over_Q[:, part] = d_QSC.sum(1), d_QSC.sum(0)
-        # |d| = d · sign(d), so that the gradient of the weights needs no further pass.
+        # |d| = d · sign(d), so the gradient of the weights needs no further pass.
         weight_gradient = (h1_QE * over_S).sum(0) - (h2_SE * over_Q).sum(0)
         return weight_E * over_S, -weight_E * over_Q, weight_gradient

@@ -44,7 +44,8 @@ def test_random_episodes_have_exactly_n_way_candidates(parts: Split, n_way: int)
 
 def test_dense_validation_uses_every_drawer_pair_and_every_drawing(parts: Split) -> None:
     episodes = dense_validation(parts.val)
-    assert len(episodes) == episodes.n_distinct == 2 * 12 * 20, "alphabets of exactly 20 characters"
+    assert len(episodes) == 2 * 12 * 2 * 20
+    assert episodes.n_distinct == len(episodes) / 2, "alphabets of exactly 20 characters"
     check(episodes, parts.val)
     assert len(episodes.query_RQ.unique()) == len(parts.val)
 
@@ -54,6 +55,11 @@ def test_dense_validation_has_at_most_4800_episodes() -> None:
     episodes = dense_validation(drawings)
     assert 4000 < len(episodes) == episodes.n_distinct <= 4800  # not 2 × 30 × 29 × 20
     check(episodes, drawings)
+
+
+def test_a_small_data_set_repeats_no_dense_episode() -> None:
+    episodes = dense_validation(blank_drawings([2, 2]))
+    assert len(episodes) == episodes.n_distinct == 4
 
 
 def test_random_episodes_are_all_different() -> None:
@@ -72,9 +78,9 @@ def test_characters_may_have_different_numbers_of_drawings() -> None:
     drawings = blank_drawings([2, 3, 7])
     assert max_n_way(drawings) == 3
     episodes = random_episodes(drawings, n_way=3, n_blocks=200)
-    right = episodes.support_RS.gather(1, episodes.target_RQ)
-    assert torch.equal(drawings.character_N[episodes.query_RQ], drawings.character_N[right])
-    assert (episodes.query_RQ != right).all()
+    correct = episodes.support_RS.gather(1, episodes.target_RQ)
+    assert torch.equal(drawings.character_N[episodes.query_RQ], drawings.character_N[correct])
+    assert (episodes.query_RQ != correct).all()
     assert len(episodes.query_RQ.unique()) == len(episodes.support_RS.unique()) == 12
 
 

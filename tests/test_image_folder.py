@@ -1,4 +1,4 @@
-"""Folders of one's own images as data sets."""
+"""Folders of a user's own images as data sets."""
 
 import shutil
 import zipfile
@@ -95,9 +95,9 @@ def test_classes_may_have_different_numbers_of_images(tmp_path: Path) -> None:
     for drawings in (parts.val, parts.test):
         episodes = dense_validation(drawings)
         assert len(episodes) == episodes.n_distinct > 1000
-        right = episodes.support_RS.gather(1, episodes.target_RQ)
-        assert (drawings.character_N[episodes.query_RQ] == drawings.character_N[right]).all()
-        assert (episodes.query_RQ != right).all()
+        correct = episodes.support_RS.gather(1, episodes.target_RQ)
+        assert (drawings.character_N[episodes.query_RQ] == drawings.character_N[correct]).all()
+        assert (episodes.query_RQ != correct).all()
         used = torch.cat([episodes.query_RQ.flatten(), episodes.support_RS.flatten()]).unique()
         assert len(used) == len(drawings)
 
@@ -197,7 +197,7 @@ def test_a_folder_that_holds_images_and_folders_is_refused(
     mixed = root / groups[-1] / "corners04"
     (mixed / "old").mkdir()
     shutil.copy(mixed / "0.jpg", mixed / "old")
-    with pytest.raises(InputError, match=r"corners04 holds 0\.jpg and old/\. Move"):
+    with pytest.raises(InputError, match=r"corners04 contains 0\.jpg and old/"):
         inspect_folder(root, "class", False)
     (mixed / "old/0.jpg").unlink()
     assert inspect_folder(root, "class", False).by_class

@@ -26,7 +26,7 @@ def few_glyphs() -> Dataset:
 
 @pytest.fixture
 def torchvision(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A stand-in for torchvision, which takes seconds to import, without a network."""
+    """A stand-in for torchvision, which takes seconds to import, without an internet connection."""
 
     def fail(*args: object, **kwargs: object) -> None:
         raise URLError("no route to host")

@@ -88,12 +88,12 @@ def test_turns_and_mirrors_change_whole_alphabets(
 
 
 def view_of_original(x: torch.Tensor, original: torch.Tensor) -> tuple[int, bool]:
-    """Return the number of quarter turns and whether the drawing is mirrored."""
+    """Return the number of rotations by 90 degrees and whether the drawing is mirrored."""
     for mirrored in (False, True):
         for turn in range(4):
             if is_close(x, torch.rot90(original.flip(1) if mirrored else original, -turn)):
                 return turn, mirrored
-    raise AssertionError("neither turned nor mirrored")
+    raise AssertionError("neither rotated nor mirrored")
 
 
 def test_a_step_has_characters_of_as_few_alphabets_as_possible(parts: Split) -> None:

@@ -23,7 +23,7 @@ def test_a_network_is_trained_once_and_then_loaded(
     parts: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = list(NetworkCache(parts, CPU, tmp_path).networks(MADE, 2))
-    assert len(list(tmp_path.iterdir())) == 2, "no checkpoint of a finished fit is left"
+    assert len(list(tmp_path.iterdir())) == 2, "no checkpoint of a complete fit is left"
     monkeypatch.setattr(network_cache, "fit", None)
     loaded = list(NetworkCache(parts, CPU, tmp_path).networks(MADE, 2))
     for before, after in zip(trained, loaded, strict=True):

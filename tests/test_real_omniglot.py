@@ -52,7 +52,7 @@ def test_the_official_runs_are_lakes(omniglot: Split) -> None:
     assert " ".join(drawers) == expected
     alphabets = [d.alphabets[int(d.alphabet_N[q])] for q in query[:, 0]]
     assert sorted(alphabets) == sorted([*TEST] * 2)
-    assert len(official.target_RQ[:, 0].unique()) > 5  # the right candidate has no fixed column
+    assert len(official.target_RQ[:, 0].unique()) > 5  # the correct candidate has no fixed column
 
 
 @pytest.mark.parametrize(("distance", "n_correct"), [("cosine", 87), ("euclidean", 76)])

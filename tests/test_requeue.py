@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,10 +13,10 @@ from typing import Any, NoReturn
 import optuna
 import psutil
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import text
-from tiny import TINY, opened
+from tiny import TINY, opened, url
 
 from data.errors import InputError
 from data.splits import Split
@@ -313,3 +314,40 @@ def test_a_trial_has_its_worker_from_its_start(study: optuna.Study, lock: Path) 
         run_one_trial(study, objective, lock)
     assert all(is_same_worker(worker, own_id()) for worker in seen)
     assert [trial.number for trial in study.trials] == [0, 1]
+
+
+class BlockingSampler(optuna.samplers.RandomSampler):
+    """Samples only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_sampling, self.may_sample = threading.Event(), threading.Event()
+
+    def infer_relative_search_space(self, *_: Any) -> dict[str, BaseDistribution]:
+        return {"x": FloatDistribution(0, 1)}
+
+    def sample_relative(self, *_: Any) -> dict[str, Any]:
+        self.is_sampling.set()
+        assert self.may_sample.wait(60)
+        return {"x": 0.5}
+
+
+def test_another_process_takes_a_trial_while_a_sampler_works(
+    study: optuna.Study, tmp_path: Path, lock: Path
+) -> None:
+    sampler = BlockingSampler()
+    slow = optuna.load_study(study_name="s", storage=open_storage(url(tmp_path)), sampler=sampler)
+
+    def objective(trial: optuna.Trial) -> float:
+        return trial.suggest_float("x", 0, 1)
+
+    thread = threading.Thread(target=run_one_trial, args=(slow, objective, lock))
+    thread.start()
+    assert sampler.is_sampling.wait(60)
+    run_one_trial(study, lambda _: 0.25, lock)
+    assert [t.state for t in study.trials] == [TrialState.RUNNING, TrialState.COMPLETE]
+    requeue_orphans(study, lock)
+    assert study.trials[0].state == TrialState.RUNNING, "its process works"
+    sampler.may_sample.set()
+    thread.join()
+    assert [t.value for t in study.trials] == [0.5, 0.25]

@@ -1,4 +1,4 @@
-"""Data that earlier versions stored, written by hand, is read under today's names."""
+"""Data that earlier versions stored, written by hand, is read under its current names."""
 
 import json
 from dataclasses import asdict, replace

@@ -134,8 +134,8 @@ def winner_accuracy(study: Study) -> ClusterAccuracies | None:
 def describe_value(study: Study, trial: FrozenTrial) -> str:
     """Return the accuracy of a complete trial as text, and whether it is biased.
 
-    For example ``74.9% on validation drawings that chose nothing, mean of 2 fits; 95 % interval
-    70.3% to 79.4% (10 alphabets and 2 fits); 76.9% as a finalist, 75.8% in the search``.
+    For example ``74.9% on validation drawings not used for any choice, mean of 2 fits; 95 %
+    interval 70.3% to 79.4% (10 alphabets and 2 fits); 76.9% as a finalist, 75.8% in the search``.
     """
     winner, values = winning_trial(study), finalist_accuracies(study).get(trial.number)
     if winner is None or values is None:
@@ -159,8 +159,8 @@ def describe_accuracies(accuracies: ClusterAccuracies) -> str:
     fits = format_fits(len(accuracies.accuracy_FC))
     interval = format_interval(accuracy_interval(accuracies))
     return (
-        f"{accuracies.mean:.1%} on validation drawings that chose nothing, {fits}; 95 % interval "
-        f"{interval}"
+        f"{accuracies.mean:.1%} on validation drawings not used for any choice, {fits}; "
+        f"95 % interval {interval}"
     )
 
 
