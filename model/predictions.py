@@ -61,21 +61,26 @@ def prediction_table(scores_RQS: Tensor, test: Drawings, official: Episodes) -> 
 
     ``logit_right`` is the logit of the correct candidate, ``logit_answer`` the logit of the answer.
     Characters are numbered over all test alphabets from 0, drawers from 1 as in the archives.
-    ``credit`` is 1 for a correct answer, and 1/k if k candidates tie for the highest score.
+    In an image folder, the drawer of an image is its number within the class, so the candidates of
+    one episode may differ in it: ``support_drawer`` is that of the right candidate's support
+    drawing, ``answer_drawer`` that of the answer's. ``credit`` is 1 for a correct answer, and 1/k
+    if k candidates tie for the highest score.
     """
     scores, target = scores_RQS.cpu(), official.target_RQ
     answer_RQ = scores.argmax(-1)
+    right = official.support_RS.gather(1, target).flatten()
+    answer = official.support_RS.gather(1, answer_RQ).flatten()
     n_runs, n_queries = target.shape
     character, drawer = test.character_N.cpu(), test.drawer_N.cpu()
     query = official.query_RQ.flatten()
-    support_drawer = drawer[official.support_RS[:, 0]].repeat_interleave(n_queries)
     columns: dict[str, Any] = {
         "lake_run": torch.arange(1, n_runs + 1).repeat_interleave(n_queries),
         "item": torch.arange(1, n_queries + 1).repeat(n_runs),
         "query_drawer": drawer[query] + 1,
-        "support_drawer": support_drawer + 1,
+        "support_drawer": drawer[right] + 1,
+        "answer_drawer": drawer[answer] + 1,
         "character": character[query],
-        "answer": character[official.support_RS].gather(-1, answer_RQ).flatten(),
+        "answer": character[answer],
         "credit": correctness(scores, target).flatten(),
         "logit_right": scores.gather(-1, target.unsqueeze(-1)).flatten(),
         "logit_answer": scores.gather(-1, answer_RQ.unsqueeze(-1)).flatten(),

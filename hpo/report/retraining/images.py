@@ -39,7 +39,7 @@ def error_images(errors: pd.DataFrame, test: Drawings) -> list[Picture]:
                 ),
                 (
                     f"chosen\n{format_similarity(row.p_answer)}",
-                    png(row.answer, row.support_drawer),
+                    png(row.answer, row.answer_drawer),
                 ),
             ],
             f"{row.alphabet}, run {row.lake_run:02} item {row.item} · wrong in {row.n_wrong} of "
