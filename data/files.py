@@ -1,5 +1,6 @@
 """Creates folders, and writes files completely or not at all."""
 
+import getpass
 import os
 import re
 import tempfile
@@ -12,6 +13,11 @@ from data.errors import InputError
 def safe_name(text: str) -> str:
     """Return a text as the name of one file: special characters become underscores."""
     return re.sub(r"[^\w.+-]", "_", text)
+
+
+def user_id() -> str:
+    """Return the number of the user of this process; on Windows, the name."""
+    return str(os.getuid()) if hasattr(os, "getuid") else safe_name(getpass.getuser())
 
 
 def make_folder(path: Path) -> None:

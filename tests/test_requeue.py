@@ -137,7 +137,23 @@ def test_a_host_without_pid_namespaces_is_known_by_its_name(
         raise OSError(path)
 
     monkeypatch.setattr(Path, "readlink", no_proc)
-    assert host_id() == socket.gethostname()
+    assert host_id().startswith(f"{socket.gethostname()} user ")
+
+
+def test_processes_of_another_user_are_known_by_their_heartbeats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host, _, created = own_id()
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert host_id() != host
+    assert not orphaned([host, NO_PID, created])
+    assert orphaned([host_id(), NO_PID, created])
+
+
+def test_a_host_that_an_older_version_stored_without_the_user_is_this_one() -> None:
+    host, pid, created = own_id()
+    assert orphaned([host.partition(" user ")[0], NO_PID, created])
+    assert not orphaned([host.partition(" user ")[0], pid, created])
 
 
 def test_an_orphan_is_failed_and_queued_again_once(study: optuna.Study, lock: Path) -> None:

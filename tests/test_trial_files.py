@@ -80,6 +80,14 @@ def test_the_files_of_a_study_lie_in_a_folder_of_its_own(tmp_path: Path) -> None
     assert first.describe().startswith("0 networks")
 
 
+def test_each_user_of_a_host_has_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = TrialFiles(tmp_path).lock
+    assert TrialFiles(tmp_path).lock == lock
+    monkeypatch.setattr("os.getuid", lambda: 12345)
+    assert TrialFiles(tmp_path).lock != lock
+    assert "12345" in TrialFiles(tmp_path).lock.name
+
+
 def test_a_study_whose_folder_cannot_be_created_is_refused(tmp_path: Path) -> None:
     (tmp_path / "trials").write_text("not a folder")
     study = optuna.create_study()

@@ -3,9 +3,11 @@
 import _thread
 import os
 import signal
+import socket
 import threading
 import time
 from multiprocessing import forkserver, get_all_start_methods, get_context, set_forkserver_preload
+from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
@@ -102,3 +104,11 @@ def start_forkserver() -> None:
     finally:
         for number, handler in zip(GROUP_SIGNALS, handlers, strict=True):
             signal.signal(number, handler)
+
+
+def host_name() -> str:
+    """Return the name of this host and the PID namespace, which containers do not share."""
+    try:
+        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return socket.gethostname()

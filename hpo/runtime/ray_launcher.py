@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock
 
 from data.errors import InputError
-from data.files import write_atomically
+from data.files import user_id, write_atomically
 from data.load import cache_path
 from data.text import first_line
 from hpo.runtime.launcher import MAX_MESSAGE_LENGTH, Outcome, WorkerCrash, WorkerError
@@ -186,7 +186,7 @@ def unpack_dataset(dataset: bytes, run: RunConfig) -> Path:
     """
     name = cache_path(run.settings.data, run.settings.image_size).name
     digest = hashlib.sha256(dataset).hexdigest()[:16]
-    path = Path(tempfile.gettempdir()) / f"siamese-hpo-{os.getuid()}" / f"{digest}-{name}"
+    path = Path(tempfile.gettempdir()) / f"siamese-hpo-{user_id()}" / f"{digest}-{name}"
     path.parent.mkdir(exist_ok=True)
     with FileLock(f"{path}.lock"):
         if not path.exists():

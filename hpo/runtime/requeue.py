@@ -6,7 +6,6 @@ a retry with the same parameters, which resumes from the last checkpoint.
 """
 
 import os
-import socket
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -21,6 +20,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from data.errors import InputError, is_interrupt
+from data.files import user_id
+from hpo.runtime.processes import host_name
 from hpo.study.optuna_internals import enqueued_params, set_trial_attribute
 from hpo.study.trials import CRASHED, RETRY_OF, count_crashes, retry_numbers
 
@@ -48,14 +49,8 @@ class WorkerId(NamedTuple):
 
 
 def host_id() -> str:
-    """Return the name of this host and, on Linux, its PID namespace.
-
-    Containers can share a host name, but not a PID namespace.
-    """
-    try:
-        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return socket.gethostname()
+    """Return the name of this host with the user, whose lock and processes others may not see."""
+    return f"{host_name()} user {user_id()}"
 
 
 def worker_id(pid: int) -> WorkerId:
@@ -103,10 +98,10 @@ def is_orphan(trial: FrozenTrial) -> bool:
 
     A process has ended if its PID does not exist, belongs to a zombie or has been reused, that is,
     the process was created at another time. If the creation time was not stored, only the PID is
-    compared. Trials of other hosts are recognised by their heartbeats instead.
+    compared. Trials of other hosts and users are recognised by their heartbeats instead.
     """
     worker = worker_of(trial)
-    if worker.host != host_id():
+    if worker.host not in (host_id(), host_name()):  # older versions did not store the user
         return False
     try:
         if psutil.Process(worker.pid).status() == psutil.STATUS_ZOMBIE:
@@ -115,7 +110,8 @@ def is_orphan(trial: FrozenTrial) -> bool:
         return True
     except psutil.AccessDenied:
         return False
-    return bool(_created_seconds(worker)) and not is_same_worker(worker, worker_id(worker.pid))
+    process = worker_id(worker.pid)._replace(host=worker.host)
+    return bool(_created_seconds(worker)) and not is_same_worker(worker, process)
 
 
 def run_one_trial(study: Study, objective: TrialObjective, lock: Path) -> None:
@@ -132,7 +128,7 @@ def run_one_trial(study: Study, objective: TrialObjective, lock: Path) -> None:
     Args:
         study: study of the trial.
         objective: returns the value of a trial.
-        lock: lock file that the processes of this host share.
+        lock: lock file that this user's processes on this host share.
     """
     file_lock = FileLock(lock)
 
@@ -202,7 +198,8 @@ def requeue_orphans(
 
     Args:
         study: study of the trials.
-        lock: lock file that the processes of this host share, so that each trial is queued once.
+        lock: lock file that the processes of this user on this host share, so that each trial
+            is queued once.
         max_retries: maximum number of retries of a trial after crashes.
         ended_workers: workers, on any host, that have certainly ended.
 

@@ -23,7 +23,7 @@ from optuna.trial import Trial
 from torch import Tensor
 
 from data.errors import InputError
-from data.files import make_folder, safe_name
+from data.files import make_folder, safe_name, user_id
 from data.paths import ARTIFACTS
 from data.pictures import curve_png, encode_png, stretch_contrast, tile_images
 from hpo.study.open import FOLDER
@@ -61,8 +61,9 @@ class TrialFiles:
 
     @property
     def lock(self) -> Path:
-        """Lock file that the processes of this host share."""
-        return Path(tempfile.gettempdir()) / f"siamese-hpo-{self.folder.name}.lock"
+        """Lock file that the processes of this user on this host share."""
+        name = f"siamese-hpo-{user_id()}-{self.folder.name}.lock"  # others may not open it
+        return Path(tempfile.gettempdir()) / name
 
     def checkpoint(self, trial: Trial) -> Path:
         """Return the checkpoint of a trial; a retry uses the checkpoint of its original trial."""
