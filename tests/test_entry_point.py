@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import platform
+import struct
 import subprocess
 import sys
 import warnings
@@ -11,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from commands import ROOT
+from commands import ROOT, run_in_process
+from PIL import Image
 
 from data.errors import InputError
 from hpo.cli import entry_point
@@ -135,3 +137,19 @@ def test_an_untested_system_is_named(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == n_lines
     assert all(f"not tested on {system} {machine}" in line for line in lines)
+
+
+def test_invalid_metadata_of_an_image_causes_no_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rational_beyond_the_end = struct.pack("<HHII", 0x0112, 5, 1, 0xFFFF)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + rational_beyond_the_end + bytes(4)
+    path = tmp_path / "photo.jpg"
+    with Image.open(ROOT / "docs/images/b.png") as image:
+        image.convert("L").save(path, exif=exif)
+    with pytest.warns(UserWarning, match="Truncated File Read"), Image.open(path) as image:
+        image.getexif().get(0x0112)
+    assert run_in_process(tmp_path, monkeypatch, "compare.py", str(path), str(path)) is None
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert "photo.jpg" in output.out

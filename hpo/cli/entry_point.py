@@ -34,6 +34,8 @@ def run_command(main: Callable[[], None], resume_hint: str) -> None:
     stopped = f"\nstopped. {resume_hint}"
     handle_signals(f"{stopped}\n")
     warnings.formatwarning = _format_warning
+    # Pillow warns of invalid metadata, which is not used, without the name of the file.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # escape characters unknown to the encoding
             stream.reconfigure(errors="backslashreplace")
