@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from data.errors import InputError
+from data.files import file_repair
 from data.text import make_printable
 
 # Formats with a signature that Pillow decodes itself: PostScript, for example, would start a
@@ -100,7 +101,7 @@ def scan_folder(folder: Path) -> FolderScan:
     try:
         _walk(folder, found)
     except OSError as error:
-        raise InputError(f"{folder} cannot be read ({error}). Check its permissions.") from error
+        raise InputError(f"{folder} cannot be read ({error}). {file_repair(error)}") from error
     images, folders, dead = (sorted(found.pop(k, [])) for k in (IMAGE, FOLDER, DEAD_LINK))
     if dead:
         raise InputError(

@@ -12,7 +12,7 @@ from data.archive import ARCHIVES, archive_url, contains_omniglot, find_archives
 from data.drawings import FULL_SIZE
 from data.episodes import Dataset
 from data.errors import InputError
-from data.files import safe_name
+from data.files import short_name
 from data.image_files import find_images
 from data.image_folder import (
     FOLDER_VERSION,
@@ -90,7 +90,7 @@ def omniglot_files(root: Path) -> Iterator[Path]:
 
 def cache_path(name: str, image_size: int) -> Path:
     """Return the path of a data set's cache file."""
-    return VAR / "cache" / f"{safe_name(name)}-{image_size}.npz"
+    return VAR / "cache" / f"{short_name(name)}-{image_size}.npz"
 
 
 def load_dataset(

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from data.errors import InputError
-from data.files import write_atomically
+from data.files import file_repair, write_atomically
 from data.text import first_line
 from model.config import Config
 from model.schema import SCHEMA, upgrade
@@ -59,7 +59,7 @@ def load_checkpoint(path: Path, format_name: str) -> dict[str, Any]:
         raise InputError(f"Checkpoint {path} does not exist. Correct the path.") from error
     except OSError as error:
         raise InputError(
-            f"Checkpoint {path} cannot be read ({error}). Check its permissions."
+            f"Checkpoint {path} cannot be read ({error}). {file_repair(error)}"
         ) from error
     except Exception as error:  # arbitrary bytes make the unpickler raise arbitrary exceptions
         raise InputError(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import InputError
+from data.files import file_repair
 from model.fit_state import EpochResult
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ def log_epochs(results: Iterator[EpochResult], folder: Path | None) -> Iterator[
                 yield result
     except OSError as error:
         raise InputError(
-            f"--tensorboard cannot be written to {folder} ({error}). Check its permissions and "
-            "the free disk space, or choose another folder."
+            f"--tensorboard cannot be written to {folder} ({error}). {file_repair(error)}"
         ) from error
 
 

@@ -337,5 +337,5 @@ def test_every_evaluation_on_the_test_adds_a_line_to_the_log(in_tmp: Path) -> No
     log_test_evaluation("b", [0.25, 0.123456])
     entries = [json.loads(line) for line in (in_tmp / TEST_LOG).read_text().splitlines()]
     assert [(e["what"], e["accuracies"]) for e in entries] == [("a", [0.5]), ("b", [0.25, 0.1235])]
-    with pytest.raises(InputError, match="permissions"):
+    with pytest.raises(InputError, match="Correct the path"):
         log_test_evaluation("c", [], in_tmp)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from data.errors import InputError
+from data.files import file_repair
 from data.text import make_printable
 from hpo.runtime.processes import INTERRUPTED, handle_signals
 
@@ -54,8 +55,7 @@ def run_command(main: Callable[[], None], resume_hint: str) -> None:
             _discard_output()
         path = make_printable(str(error.filename or "The output"))
         _exit(
-            f"error: {path}: {error.strerror}. Check the path, its permissions and the free disk "
-            "space.",
+            f"error: {path}: {error.strerror}. {file_repair(error)}",
             INPUT_ERROR,
         )
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from optuna.trial import FixedTrial, FrozenTrial
 from data.drawings import Drawings
 from data.episodes import VALIDATION_EPISODES
 from data.errors import InputError
-from data.files import safe_name
+from data.files import short_name
 from data.load import image_folder_name, load_dataset
 from data.paths import VAR
 from data.splits import Split, merge_train_and_val, split_dataset
@@ -169,7 +169,7 @@ def default_folder(name: str, identifier: str) -> Path:
         name: from :func:`folder_name`.
         identifier: text that differs between studies of the same name.
     """
-    return RETRAIN_FOLDER / safe_name(f"{name}-{sha256(identifier.encode()).hexdigest()[:8]}")
+    return RETRAIN_FOLDER / short_name(f"{name}-{sha256(identifier.encode()).hexdigest()[:8]}")
 
 
 def folder_name(

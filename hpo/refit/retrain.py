@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from data.errors import InputError
+from data.files import file_repair
 from data.labels import episodes_label
 from data.paths import VAR
 from hpo.refit.networks import load_stored, save_fit
@@ -138,10 +139,7 @@ def log_test_evaluation(what: str, accuracies: list[float], path: Path = TEST_LO
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error}). Check the path, its permissions and the free "
-            "disk space."
-        ) from error
+        raise InputError(f"{path} cannot be written ({error}). {file_repair(error)}") from error
 
 
 def _evaluate(plan: RetrainPlan, seed: int) -> EvaluatedFit:

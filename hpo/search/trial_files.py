@@ -23,7 +23,7 @@ from optuna.trial import Trial
 from torch import Tensor
 
 from data.errors import InputError
-from data.files import make_folder, safe_name, user_id
+from data.files import make_folder, short_name, user_id
 from data.paths import ARTIFACTS
 from data.pictures import curve_png, encode_png, stretch_contrast, tile_images
 from hpo.study.open import FOLDER
@@ -76,7 +76,7 @@ class TrialFiles:
 
     def tensorboard_folder(self, trial: Trial) -> Path | None:
         """Return the folder of the TensorBoard log of a trial, or None."""
-        name = safe_name(trial.study.study_name)
+        name = short_name(trial.study.study_name)
         return self.tensorboard and self.tensorboard / name / f"{trial.number:04}"
 
     def is_among_best(self, study: Study, value: float) -> bool:
