@@ -71,11 +71,14 @@ def sample_pairs(drawings: Drawings, n: int, *, generator: torch.Generator) -> P
     Args:
         drawings: drawings with at least two characters per alphabet and two drawings per character.
         n: number of pairs, B.
-        generator: random state on the device of the drawings.
+        generator: random state; the pairs are on its device. From a CPU generator, they do not
+            depend on the device of the drawings.
 
     Source: Koch 2015 §4.1. Deviation D9: half of the pairs are same.
     """
-    device, n_alphabets = drawings.images_NHW.device, len(drawings.alphabets)
+    device, n_alphabets = generator.device, len(drawings.alphabets)
+    count_A, first_A = drawings.count_A.to(device), drawings.first_A.to(device)
+    count_C, first_C = drawings.count_C.to(device), drawings.first_C.to(device)
     shuffled_A = torch.randperm(n_alphabets, generator=generator, device=device)
     order = torch.randperm(n, generator=generator, device=device)
     alphabet = shuffled_A[order % n_alphabets]
@@ -83,14 +86,14 @@ def sample_pairs(drawings: Drawings, n: int, *, generator: torch.Generator) -> P
     # single pairs alternate.
     n_full = n - n % (2 * n_alphabets)
     same = torch.where(order < n_full, order // n_alphabets, order) % 2 == 0
-    count = drawings.count_A[alphabet]
+    count = count_A[alphabet]
     left = random_below(count, generator)
     right = torch.where(same, left, random_other(left, count, generator))
-    left_c, right_c = left + drawings.first_A[alphabet], right + drawings.first_A[alphabet]
-    left_d = random_below(drawings.count_C[left_c], generator)
+    left_c, right_c = left + first_A[alphabet], right + first_A[alphabet]
+    left_d = random_below(count_C[left_c], generator)
     right_d = torch.where(
         same,
-        random_other(left_d, drawings.count_C[left_c], generator),
-        random_below(drawings.count_C[right_c], generator),
+        random_other(left_d, count_C[left_c], generator),
+        random_below(count_C[right_c], generator),
     )
-    return Pairs(drawings.first_C[left_c] + left_d, drawings.first_C[right_c] + right_d, same)
+    return Pairs(first_C[left_c] + left_d, first_C[right_c] + right_d, same)

@@ -40,15 +40,15 @@ def embed_drawings(
         drawings: N images of the network's size.
         position_M: int64, positions of the drawings to embed, in any order; duplicates are embedded
             only once.
-        generator: random state on the device of the drawings, which distorts each drawing; None
-            for undistorted drawings.
+        generator: random state that distorts each drawing, on any device; None for undistorted
+            drawings.
     """
     device = drawings.images_NHW.device
     h_NE = torch.zeros(len(drawings), net.config.units, device=device)
     for position_B in position_M.to(device).unique().split(EMBED_BATCH):
         x = to_input(drawings.images_NHW[position_B])
         if generator is not None:
-            x = distort(x, sample_distortions(len(x), generator=generator))
+            x = distort(x, sample_distortions(len(x), generator=generator).to(device))
         h_NE[position_B] = net.embed(x)
     return h_NE
 
@@ -69,7 +69,7 @@ def averaged_logits(
     The copies are distorted as in training. They are the same in every call.
     """
     position_M = _positions(episodes)
-    generator = torch.Generator(drawings.images_NHW.device).manual_seed(COPIES_SEED)
+    generator = torch.Generator().manual_seed(COPIES_SEED)  # the same on every device
     logits_RQS = episode_logits(net, drawings, episodes)
     for _ in range(n_copies):
         h_NE = embed_drawings(net, drawings, position_M, generator=generator)

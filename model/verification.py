@@ -75,7 +75,7 @@ def verification_pairs(drawings: Drawings) -> Pairs:
 
     Source: Koch 2015 §4.1.
     """
-    generator = torch.Generator(drawings.images_NHW.device).manual_seed(EPISODE_SEED)
+    generator = torch.Generator().manual_seed(EPISODE_SEED)  # the same on every device
     return sample_pairs(drawings, N_PAIRS, generator=generator)
 
 
@@ -88,8 +88,8 @@ def verification_metrics(net: SiameseNet, split: Split) -> VerificationMetrics:
     """
     val, test = split.val, select_drawers(split.test, TEST_DRAWERS)
     val_pairs, test_pairs = verification_pairs(val), verification_pairs(test)
-    best = best_threshold(pair_logits(net, val, val_pairs), val_pairs.same_B)
-    logits_B = pair_logits(net, test, test_pairs)
+    best = best_threshold(pair_logits(net, val, val_pairs).cpu(), val_pairs.same_B)
+    logits_B = pair_logits(net, test, test_pairs).cpu()
     classified_same_B = logits_B >= best.threshold
     return VerificationMetrics(
         threshold=best.threshold,

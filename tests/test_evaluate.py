@@ -1,13 +1,16 @@
 """Accuracies from embeddings that are computed once."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
+from data.drawings import Drawings
 from data.episodes import Episodes, dense_validation, random_episodes
 from data.splits import Split
+from model import evaluate
 from model.architecture import ModelConfig
 from model.evaluate import (
     averaged_logits,
@@ -138,3 +141,39 @@ def test_a_single_block_of_episodes_is_enough(net: CountingNet, parts: Split) ->
     block = Episodes(episodes.query_RQ[:1], episodes.support_RS[:1], episodes.target_RQ[:1])
     logits = episode_logits(net, parts.test, block)
     torch.testing.assert_close(logits, episode_logits(net, parts.test, episodes)[:1])
+
+
+def on_another_device(drawings: Drawings) -> Drawings:
+    """Return drawings whose images are on a device without data, as a GPU would be another one."""
+    return replace(drawings, images_NHW=drawings.images_NHW.to("meta"))
+
+
+def test_the_verification_pairs_do_not_depend_on_the_device(parts: Split) -> None:
+    expected, found = (
+        verification_pairs(parts.val),
+        verification_pairs(on_another_device(parts.val)),
+    )
+    for name in ("left_B", "right_B", "same_B"):
+        assert torch.equal(getattr(found, name), getattr(expected, name))
+
+
+def test_the_distortions_of_the_test_do_not_depend_on_the_device(
+    net: SiameseNet, parts: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generators: list[torch.Generator | None] = []
+
+    def record(
+        net: SiameseNet,
+        drawings: Drawings,
+        position_M: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        generators.append(generator)
+        return torch.zeros(len(drawings), net.config.units)
+
+    monkeypatch.setattr(evaluate, "embed_drawings", record)
+    averaged_logits(net, on_another_device(parts.test), parts.official, n_copies=2)
+    plain, *copies = generators
+    assert plain is None
+    assert [g.device.type for g in copies if g] == ["cpu"] * 2
