@@ -64,7 +64,15 @@ def contenders(url: str, name: str | None, rival: str | None, quick: bool) -> di
     found["paper's architecture, rates set by hand"] = fixed_rates(settings, epochs, 0)
     found["half its width, rates set by hand"] = fixed_rates(settings, epochs, 1)
     found[PAPER_RECIPE] = paper_recipe(settings, fixed_rates(settings, epochs, 0))
-    return found
+    return merge_equal(found)
+
+
+def merge_equal(configs: dict[str, Config]) -> dict[str, Config]:
+    """Return each configuration once; a configuration with several names has all of them."""
+    names: dict[str, list[str]] = {}
+    for name, config in configs.items():
+        names.setdefault(config.digest, []).append(name)
+    return {", also ".join(each): configs[each[0]] for each in names.values()}
 
 
 def fit_and_evaluate(
