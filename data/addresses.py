@@ -49,8 +49,24 @@ def check_address(address: str) -> None:
             f"--storage must be an address like {EXAMPLES}, but begins with {driver}:// "
             f"({shown}). Use postgresql+psycopg:// or sqlite:///."
         )
-    if system != SQLITE:
+    if system == SQLITE:
+        _check_sqlite(rest, shown)
+    else:
         _check_server(rest, shown)
+
+
+def _check_sqlite(rest: str, shown: str) -> None:
+    """Check that the part of an address after ``://`` is a path; SQLite has no user and no host."""
+    if rest[:1] not in ("", "/", "?"):
+        raise InputError(
+            "--storage must have three slashes before the path of a SQLite file, and four before "
+            f"an absolute path, but is '{shown}'. Use sqlite:///study.db or sqlite:////data/study.db."
+        )
+    if rest.startswith("/file:"):
+        raise InputError(
+            f"--storage must contain the path of a SQLite file, but is the URI '{shown}'. Remove "
+            "'file:' and the options after '?'."
+        )
 
 
 def _check_server(rest: str, shown: str) -> None:

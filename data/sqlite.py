@@ -11,6 +11,20 @@ from data.errors import InputError
 LOCK_TIMEOUT_SECONDS = 60  # how long a connection waits for a lock
 
 
+def file_exists(path: Path) -> bool:
+    """Return whether a file exists.
+
+    Raises:
+        InputError: it is a folder.
+    """
+    if path.is_dir():
+        raise InputError(
+            f"--storage must name a file, but {path} is a folder. Add the name of a file, for "
+            "example study.db."
+        )
+    return path.is_file()
+
+
 def enable_wal(path: Path) -> None:
     """Let readers of a SQLite file and its writer work at the same time."""
     with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS)) as connection:

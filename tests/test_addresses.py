@@ -152,6 +152,33 @@ def test_a_missing_driver_is_named() -> None:
     assert "Hunter2" not in error
 
 
+@pytest.mark.parametrize(
+    ("address", "repair"),
+    [
+        ("sqlite://study.db", "three slashes"),
+        ("sqlite://folder/study.db", "three slashes"),
+        ("sqlite://u:Hunter2@h/study.db", "three slashes"),
+        ("sqlite:///file:study.db?uri=true", "Remove 'file:'"),
+        ("sqlite://", r"file.*sqlite:///study\.db"),
+        ("sqlite:///", r"file.*sqlite:///study\.db"),
+        ("sqlite:///?x=1", r"file.*sqlite:///study\.db"),
+        ("sqlite:///.", r"is a folder.*study\.db"),
+        ("sqlite:////", r"/ is a folder.*study\.db"),
+    ],
+)
+def test_an_address_of_sqlite_names_a_file(
+    address: str, repair: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = refusal(address)
+    assert re.search(repair, error)
+    assert "--storage" in error
+    assert "Hunter2" not in error
+    with pytest.raises(InputError, match=repair):
+        open_storage(address, create=False)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["a{b}.db", "{}.db", "50%.db"])
 def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
     open_storage(f"sqlite:///{tmp_path}/{name}").close()

@@ -25,7 +25,13 @@ from sqlalchemy.pool import NullPool
 
 from data.addresses import check_address, passwords_in, storage_repair
 from data.errors import InputError, is_interrupt
-from data.sqlite import LOCK_TIMEOUT_SECONDS, connect_unchanged, enable_wal, file_watcher
+from data.sqlite import (
+    LOCK_TIMEOUT_SECONDS,
+    connect_unchanged,
+    enable_wal,
+    file_exists,
+    file_watcher,
+)
 from data.text import first_line, hide_password, hide_secrets
 from hpo.study.optuna_internals import engine_of, has_optuna_tables, schema_of, schema_revisions
 
@@ -156,7 +162,7 @@ def _check_tables(url: sqlalchemy.URL, *, required: bool) -> None:
     """Raise InputError if Optuna's tables are of another version, or required and missing."""
     solution = "Run run_study.py first, or give --storage."
     path = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
-    if path and not path.is_file():
+    if path and not file_exists(path):
         if required:
             raise InputError(f"{path} does not exist. {solution}")
         return
