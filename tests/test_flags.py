@@ -139,3 +139,15 @@ def test_values_out_of_range_are_refused_with_the_usage(
     error = capsys.readouterr().err
     assert error.startswith("usage: ")
     assert re.search(message, error)
+
+
+@pytest.mark.parametrize("script", ["run_study", "dashboard", "retrain_best"])
+def test_a_study_name_fits_into_every_database(
+    script: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = parser_of(script)
+    assert parser.parse_args(["--study-name", "é" * 400]).study_name == "é" * 400
+    with pytest.raises(SystemExit) as end:
+        parser.parse_args(["--study-name", "n" * 401])
+    assert end.value.code == 2
+    assert "--study-name: must have at most 400 characters, but has 401" in capsys.readouterr().err

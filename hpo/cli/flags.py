@@ -10,6 +10,8 @@ from data.errors import InputError
 from data.paths import DEFAULT_STORAGE
 from model.config import PRECISIONS
 
+# Optuna's databases allow 512; the rest is for what the names of the finalists' studies add.
+MAX_STUDY_NAME_LENGTH = 400
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
 RENAMED_FLAGS = {
     "--timeout": "--time-budget",
@@ -48,6 +50,15 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
 def positive_int(text: str) -> int:
     """Parse an integer of at least 1; for ``type=`` of argparse."""
     return _int_from(text, 1)
+
+
+def study_name(text: str) -> str:
+    """Return the name of a study; for ``type=`` of argparse."""
+    if len(text) > MAX_STUDY_NAME_LENGTH:
+        raise argparse.ArgumentTypeError(
+            f"must have at most {MAX_STUDY_NAME_LENGTH} characters, but has {len(text)}"
+        )
+    return text
 
 
 def non_negative_int(text: str) -> int:
@@ -104,7 +115,10 @@ def add_storage(parser: argparse.ArgumentParser, default: str = "the latest stud
         help="address of the database that contains the study (default: %(default)s)",
     )
     parser.add_argument(
-        "--study-name", metavar="NAME", help=f"name of the study (default: {default})"
+        "--study-name",
+        type=study_name,
+        metavar="NAME",
+        help=f"name of the study (default: {default})",
     )
 
 
