@@ -26,7 +26,7 @@ from hpo.study.open import open_stored_study, storage_or_reference
 from model.config import Config, LayerRates
 from model.device import ComputeConfig
 from model.fit_state import FitState
-from model.train import CHANCE_ACCURACY, Validation, fit
+from model.train import Validation, fit
 
 Change = Callable[[Config], Config]
 
@@ -91,8 +91,8 @@ class Bench:
     data_root: object
     loaded: dict[int, Split]
 
-    def accuracy(self, config: Config, seed: int, compute: ComputeConfig) -> float:
-        """Return the validation accuracy of the best epoch; chance level if the fit diverged."""
+    def accuracy(self, config: Config, seed: int, compute: ComputeConfig) -> float | None:
+        """Return the validation accuracy of the best epoch; None if the fit diverged."""
         size = config.model.image_size
         if size not in self.loaded:
             packed = load_dataset("omniglot", self.data_root, size)  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ class Bench:
         state = FitState(config, seed, compute)
         validation = Validation(parts.val, dense_validation(parts.val))
         results = list(fit(state, parts.train, validation))
-        return CHANCE_ACCURACY if results[-1].diverged else max(r.accuracy for r in results)
+        return None if results[-1].diverged else max(r.accuracy for r in results)
 
 
 def equal_compute(config: Config, base: Config) -> Config:
@@ -143,20 +143,29 @@ def main() -> None:
     if args.quick:
         base = replace(base, fit=replace(base.fit, steps_per_epoch=5))
     bench = Bench(compute, args.data_root, {})
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[float | None]] = {}
     for seed in range(1, 2 if args.quick else 1 + args.n_seeds):
         jobs = [(name, equal_compute(change(base), base), compute) for name, change in ROWS.items()]
         for name, config, place in [*jobs, (OTHER_PRECISION, base, other_precision(compute))]:
-            found.setdefault(name, []).append(bench.accuracy(config, seed, place))
-            print(f"seed {seed}  {found[name][-1]:.1%}  {name}", flush=True)
+            accuracy = bench.accuracy(config, seed, place)
+            found.setdefault(name, []).append(accuracy)
+            text = "diverged" if accuracy is None else f"{accuracy:.1%}"
+            print(f"seed {seed}  {text}  {name}", flush=True)
     finish(args, compute, {"Validation accuracy": table(found)}, seeds=found, config=base.to_dict())
 
 
-def table(found: dict[str, list[float]]) -> pd.DataFrame:
-    """Return mean, standard deviation and difference from the first row, in percent."""
+def table(found: dict[str, list[float | None]]) -> pd.DataFrame:
+    """Return mean, standard deviation and difference from the first row, in percent.
+
+    A row with a fit that diverged has no mean: an accuracy of such a fit was not measured.
+    """
     first = torch.tensor(next(iter(found.values())))
     rows = []
     for name, values in found.items():
+        if n_diverged := values.count(None):
+            row = {"": name, "mean": f"{n_diverged} of {len(values)} diverged"}
+            rows.append({**row, "sd": "–", "difference": "–"})
+            continue
         share = torch.tensor(values)
         difference = 100 * (share - first)
         rows.append(

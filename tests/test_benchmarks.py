@@ -9,6 +9,7 @@ import pytest
 import torch
 from ablation import ROWS as ABLATION
 from ablation import equal_compute, one_rate
+from ablation import table as ablation_table
 from learnt import by_cost, values_of_the_good
 from made_studies import SETTINGS
 from plain_loop import PlainNet, PlainPairs, plain_epochs
@@ -132,6 +133,12 @@ CHANGED: dict[str, set[str]] = {
     "28 pixels": {"model.image_size", "model.kernels"},
     "52 pixels": {"model.image_size", "model.kernels"},
 }
+
+
+def test_an_ablation_shows_no_accuracy_of_a_fit_that_diverged() -> None:
+    rows = ablation_table({"base": [0.5, 0.6], "changed": [0.4, None]}).set_index("")
+    assert rows.loc["base", "mean"] == "55.0"
+    assert rows.loc["changed"].tolist() == ["1 of 2 diverged", "–", "–"]
 
 
 @pytest.mark.parametrize("name", ABLATION)

@@ -24,6 +24,7 @@ from hpo.space.ranges import search_space
 from hpo.study.open import FOLDER, load_study, open_stored_study
 from hpo.study.settings import base_config
 from hpo.study.storage import Storage, open_storage
+from hpo.study.trials import count_diverged_finalists
 from model.config import Config
 from model.evaluate import one_shot_accuracy
 from model.fit_state import EpochResult, FitState
@@ -159,6 +160,28 @@ def test_a_finalist_without_all_its_fits_cannot_win(study: optuna.Study, storage
     assert winning_trial(study) is None
     result = record_winner(study, finalists, n_seeds=1)
     assert result == {"accuracies": {"2": [0.4]}, "winner": 2, "first": 1}
+
+
+def test_a_fit_that_diverged_has_no_measured_accuracy(
+    study: optuna.Study, storage: Storage
+) -> None:
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+
+    def diverge(trial: optuna.Trial) -> float:
+        trial.suggest_int("seed", 0, 2**33)
+        if trial.suggest_int("trial", 0, 2**33) == 1:
+            trial.set_user_attr("diverged", "collapsed")
+            return 0.05
+        return 0.5
+
+    finalists.optimize(diverge, n_trials=2)
+    result = record_winner(study, finalists, n_seeds=1)
+    assert result is not None
+    assert (result["winner"], result["diverged"]) == (2, [1])
+    assert count_diverged_finalists(study) == {1: 1}
+    study.add_trial(create_trial(value=0.05, user_attrs={"diverged": "collapsed"}))
+    assert "collapsed" in describe_value(study, study.trials[3])
+    assert "5.0%" not in describe_value(study, study.trials[3])
 
 
 def test_a_better_trial_found_later_withdraws_the_winner(study: optuna.Study) -> None:

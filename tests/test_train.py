@@ -18,7 +18,7 @@ from model.evaluate import one_shot_accuracy
 from model.fit_state import FitState
 from model.losses import chance_loss
 from model.seeds import derive_seed
-from model.train import Validation, fit
+from model.train import Validation, fit, is_collapsed
 
 CPU = ComputeConfig(torch.device("cpu"))
 
@@ -174,6 +174,22 @@ def test_a_fit_that_stays_at_the_chance_loss_stops(
     results = list(fit(state, parts.train, validation))
     assert results[-1].loss == pytest.approx(chance_loss(made.fit), rel=1e-4)
     assert (results[-1].stopped, results[-1].epoch) == ("collapsed", 3)
+
+
+@pytest.mark.parametrize(
+    ("losses", "collapsed"),
+    [
+        ([0.693, 0.693, 0.6931], True),
+        ([2.0, 0.693, 0.6932, 0.6931], True),
+        ([0.693, 0.693], False),  # two epochs
+        ([10.9, 7.1, 4.2, 2.3], False),  # far above chance, but falling
+        ([10.9, 10.9, 10.9], False),  # not at chance
+        ([0.696, 0.6945, 0.692], False),  # at chance, but falling
+        ([0.693, 0.693, 0.5], False),
+    ],
+)
+def test_only_a_flat_loss_at_chance_is_a_collapse(losses: list[float], collapsed: bool) -> None:
+    assert is_collapsed(losses, math.log(2)) == collapsed
 
 
 @pytest.mark.parametrize(

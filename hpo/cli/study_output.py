@@ -5,7 +5,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from optuna.study import Study
@@ -23,7 +23,13 @@ from hpo.study.budget import Budget, count_finished
 from hpo.study.open import default_study_name
 from hpo.study.settings import RunConfig
 from hpo.study.storage import storage_errors
-from hpo.study.trials import STATES, TrialSummary, best_trials, summarize_trials
+from hpo.study.trials import (
+    STATES,
+    TrialSummary,
+    best_trials,
+    count_diverged_finalists,
+    summarize_trials,
+)
 
 NO_WINNER = (
     "No finalists have been fitted yet. Until then, retrain_best.py refits the trial with the "
@@ -69,7 +75,7 @@ def print_summary(study: Study, run: RunConfig, seconds: float) -> None:
             f"trials ({states}), {seconds / 60:.1f} min in this run"
         )
         if winning_trial(study) is not None:
-            _print_finalists(summaries)
+            _print_finalists(summaries, count_diverged_finalists(study))
         _print_best(study)
         print(f"files    {trial_files(study, run.var).describe()}")
         if winning_trial(study) is None and counts["complete"] > 1:
@@ -82,13 +88,20 @@ def print_summary(study: Study, run: RunConfig, seconds: float) -> None:
         print(f"next     {' · '.join(next_commands(run))}")
 
 
-def _print_finalists(summaries: Sequence[TrialSummary]) -> None:
-    """Print the accuracies of the finalists' fits, the best mean first."""
+def _print_finalists(summaries: Sequence[TrialSummary], n_diverged: Mapping[int, int]) -> None:
+    """Print the accuracies of the finalists' fits, the best mean first.
+
+    Args:
+        summaries: all trials of the study.
+        n_diverged: number of fits that diverged, by number of the trial.
+    """
     finalists = [summary for summary in summaries if summary.finalist_values]
     finalists.sort(key=lambda summary: -(summary.finalist_value or 0.0))
     rows = [["trial", "mean", "fits"]]
     for summary in finalists:
         fits = " ".join(f"{value:.1%}" for value in summary.finalist_values)
+        if n := n_diverged.get(summary.number):
+            fits += f" ({n} diverged, counted as chance)"
         rows.append([str(summary.number), f"{summary.finalist_value:.1%}", fits])
     print("finalists, refitted with new seeds and evaluated on new validation episodes:")
     print(text_table(rows, INDENT))

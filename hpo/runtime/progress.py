@@ -124,6 +124,8 @@ def _format_outcome(summary: TrialSummary) -> str:
         return f"interrupted, queued again as trial {summary.retried_as}"
     if summary.state == "failed":
         return "failed"
+    if summary.state == "diverged":  # its value was not measured
+        return f"     – {summary.state:11}"
     state = "validation" if summary.state == "complete" else summary.state
     return f"{summary.value or 0:6.1%} {state:10}"
 

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
 from hpo.search.finalists import CLUSTERS, SEED_OFFSET, FinalistFit
-from hpo.study.trials import FINALISTS, best_trials, finalist_accuracies
+from hpo.study.trials import FINALISTS, best_trials, finalist_accuracies, trial_attributes
 from model.intervals import ClusterAccuracies, accuracy_interval, format_interval, merge_fits
 
 WINNER_SEED_OFFSET = 2 * SEED_OFFSET  # added to the study's seed: not the seed of any finalist
@@ -38,7 +38,8 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
         highest value in the search. None if no finalist has all its fits.
     """
     accuracies: dict[str, list[float]] = {}
-    for trial in finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+    complete = finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    for trial in complete:
         accuracies.setdefault(str(trial.params["trial"]), []).append(trial.value or 0.0)
     accuracies = {number: values for number, values in accuracies.items() if len(values) >= n_seeds}
     if not accuracies:
@@ -47,6 +48,8 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
     first = best_trials(study, 1)[0].number
     winner = int(max(means, key=lambda number: means[number]))
     result = {"accuracies": accuracies, "winner": winner, "first": first}
+    if diverged := [t.params["trial"] for t in complete if trial_attributes(t).get("diverged")]:
+        result["diverged"] = diverged
     study.set_user_attr(FINALISTS, result)
     return result
 
@@ -137,6 +140,8 @@ def describe_value(study: Study, trial: FrozenTrial) -> str:
     For example ``74.9% on validation drawings not used for any choice, mean of 2 fits; 95 %
     interval 70.3% to 79.4% (10 alphabets and 2 fits); 76.9% as a finalist, 75.8% in the search``.
     """
+    if reason := trial_attributes(trial).get("diverged"):
+        return f"no measured accuracy: the fit did not learn ({reason})"
     winner, values = winning_trial(study), finalist_accuracies(study).get(trial.number)
     if winner is None or values is None:
         best = best_trials(study, 1)[0].number

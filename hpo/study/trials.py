@@ -1,5 +1,6 @@
 """The trials of a study: their states and summaries, the best ones, and retries."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -162,6 +163,11 @@ def finalist_accuracies(study: Study) -> dict[int, list[float]]:
     """Return the accuracies of the finalists' fits by trial number; empty without finalists."""
     stored = study.user_attrs.get(FINALISTS, {"accuracies": {}})["accuracies"]
     return {int(number): accuracies for number, accuracies in stored.items()}
+
+
+def count_diverged_finalists(study: Study) -> Counter[int]:
+    """Return how many fits of each finalist diverged; their accuracies are chance level."""
+    return Counter(study.user_attrs.get(FINALISTS, {}).get("diverged", []))
 
 
 def retry_numbers(study: Study) -> dict[int, int]:
