@@ -14,9 +14,9 @@ import retrained
 from data.episodes import Dataset
 from data.splits import Split, split_dataset
 from hpo.refit.result import RetrainResult, SeedResult
-from hpo.report import html_page
+from hpo.report import html_page, style
 from hpo.report.html_page import Page, Section, render_page
-from hpo.report.retraining import frames
+from hpo.report.retraining import accuracy_plots, frames
 from hpo.report.retraining.images import format_similarity
 from hpo.report.retraining.page import (
     error_sections,
@@ -276,3 +276,26 @@ def test_a_saved_network_has_a_report(parts: Split, full_size: Split) -> None:
 )
 def test_small_similarities_are_powers_of_ten(p: float, text: str) -> None:
     assert format_similarity(p) == text
+
+
+@pytest.mark.parametrize("n_groups", [1, 2, 10, 40])
+def test_the_legend_is_above_the_titles_of_the_subplots(n_groups: int) -> None:
+    rows = [
+        (f"test/group {i}", "test", n_way, 0.5, 0.4, 0.6)
+        for i in range(n_groups)
+        for n_way in (2, 5)
+    ]
+    columns = ["alphabet", "part", "n_way", "mean", "lowest", "highest"]
+    layout = accuracy_plots.alphabet_plot(pd.DataFrame(rows, columns=columns)).layout
+    plot_height = layout.height - layout.margin.t - layout.margin.b
+    title_height = 25  # pixels, font size 16 and padding
+    assert (layout.legend.y - 1) * plot_height > title_height
+    assert layout.margin.t > (layout.legend.y - 1) * plot_height + title_height
+
+
+def test_labels_of_long_names_are_short_and_different() -> None:
+    names = ["a & b", "<b>", "x" * 300, "x" * 299 + "y", "x" * 200]
+    labels = style.axis_labels(names)
+    assert [labels[name] for name in names[:2]] == ["a &amp; b", "&lt;b&gt;"]
+    assert len(set(labels.values())) == len(names)
+    assert max(map(len, labels.values())) <= 45

@@ -1,6 +1,7 @@
 """The style of all plots: colours for colour-blind readers, percent axes, no decoration."""
 
 import html
+from collections.abc import Iterable
 from typing import Any
 
 import plotly.graph_objects as go
@@ -17,6 +18,7 @@ BLUE, ORANGE, GREEN, RED, SKY, PURPLE = (
 GREY = "#8A8A8A"
 GRID_COLOUR = "rgba(128,128,128,0.25)"
 COLOUR_SCALE = "Cividis"
+MAX_LABEL_LENGTH = 40  # characters of the name of an alphabet
 DEFAULT_HEIGHT = 420  # pixels
 STATE_COLOURS = {
     "complete": BLUE,
@@ -84,6 +86,24 @@ def apply_style(figure: go.Figure, height: int = DEFAULT_HEIGHT, **layout: Any) 
 def escape_markup(text: str) -> str:
     """Return a text that plotly shows as it is; plotly interprets tags such as ``<b>``."""
     return html.escape(text, quote=False)
+
+
+def axis_labels(names: Iterable[str]) -> dict[str, str]:
+    """Return a short and unique label for each name; long names would leave no space to a plot.
+
+    Args:
+        names: different names of any length.
+    """
+    labels: dict[str, str] = {}
+    for name in names:
+        half = MAX_LABEL_LENGTH // 2
+        short = name if len(name) <= MAX_LABEL_LENGTH else f"{name[:half]}…{name[-half:]}"
+        label, n = escape_markup(short), 1
+        while label in labels.values():
+            n += 1
+            label = f"{escape_markup(short)} ({n})"
+        labels[name] = label
+    return labels
 
 
 def percent_axis(title: str) -> dict[str, Any]:

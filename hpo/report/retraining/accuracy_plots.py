@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from data import published
 from hpo.report import style
 
+BAR_HEIGHT, MIN_PLOT_HEIGHT, SUBPLOT_TITLE_HEIGHT = 24, 60, 28  # pixels
 BAND_COLOUR = "rgba(0,114,178,0.25)"
 PART_STYLES = {
     "test": (style.BLUE, "test"),
@@ -56,7 +57,8 @@ def alphabet_plot(frame: pd.DataFrame) -> go.Figure:
     Args:
         frame: from :func:`hpo.report.retraining.frames.alphabet_frame`.
     """
-    frame = frame.assign(alphabet=frame["alphabet"].map(style.escape_markup))
+    labels = style.axis_labels(frame["alphabet"].unique())
+    frame = frame.assign(alphabet=frame["alphabet"].map(labels))
     all_n = sorted(frame["n_way"].unique())
     largest_n = frame[frame["n_way"] == all_n[-1]]
     order = largest_n.sort_values(["part", "mean"])["alphabet"].tolist()
@@ -86,8 +88,12 @@ def alphabet_plot(frame: pd.DataFrame) -> go.Figure:
                 row=1,
                 col=i + 1,
             )
-    figure = style.apply_style(figure, height=160 + 24 * len(order))
-    figure.update_layout(margin={"t": 90}, legend={"y": 1.06})
+    plot_height = max(MIN_PLOT_HEIGHT, BAR_HEIGHT * len(order))
+    top, bottom = 90, 56
+    figure = style.apply_style(figure, height=top + plot_height + bottom)
+    # Above the titles of the subplots, whatever the number of alphabets.
+    figure.update_layout(margin={"t": top, "b": bottom})
+    figure.update_layout(legend={"y": 1 + SUBPLOT_TITLE_HEIGHT / plot_height})
     figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0.25, 0.5, 0.75])
     figure.update_xaxes(title={"text": "accuracy (%)"}, col=(len(all_n) + 1) // 2)
     figure.update_yaxes(categoryorder="array", categoryarray=order, dtick=1)
@@ -199,9 +205,10 @@ def _hover_text(prefix: str) -> str:
 
 def _menu(names: list[str]) -> dict[str, Any]:
     """Return a menu that shows one trace of a figure and hides the others."""
+    labels = style.axis_labels(names)
     buttons = [
         {
-            "label": style.escape_markup(name),
+            "label": labels[name],
             "method": "update",
             "args": [{"visible": [name == other for other in names]}],
         }
