@@ -96,6 +96,8 @@ def search(settings: StudySettings, budget: int, curves: Curves) -> list[dict[st
         value = CHANCE_ACCURACY if seen[-1] == CHANCE_ACCURACY else max(seen)
         study.tell(trial, None if pruned else value, state=PRUNED if pruned else None)
         kind = "anchor" if trial.number < len(first) else "pruned" if pruned else "complete"
+        if value == CHANCE_ACCURACY:  # assigned, not measured
+            kind = "diverged"
         lines.append({"epochs": spent, "kind": kind, "value": round(value, 4)})
     return lines
 

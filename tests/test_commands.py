@@ -190,7 +190,7 @@ def test_at_another_image_size_the_kernels_of_the_winner_are_scaled(
     assert run_in_process(home, monkeypatch, "retrain_best.py", *flags) is None
     assert len(list((home / "var/retrain").glob("*-30px-*/seed-*.*.pt2"))) == 2
     assert len(list((home / "logs-30px").glob("*-30px-*/seed-*/events*"))) == 1
-    [path] = (home / "var/retrain").glob("*-train-30px-2epochs/result.json")
+    [path] = (home / "var/retrain").glob("*-train-30px-2epochs-*/result.json")
     model = json.loads(path.read_text())["config"]["model"]
     params = trials(home)[json.loads(path.read_text())["trial"]].params
     assert model["image_size"] == 30

@@ -160,6 +160,10 @@ def test_the_headline_is_the_winners_mean_once_there_is_one() -> None:
     assert "40 episodes" in headline
     assert "too high" not in headline
     table = best_table(study, frames.trial_frame(study))
+    diverged = finalists | {"diverged": [0]}
+    study.set_user_attr(FINALISTS, diverged)
+    cells = best_table(study, frames.trial_frame(study))[2]
+    assert cells[:3] == ["as a finalist", "60.0% (60.0%–60.0%)", "1 of 2 fits diverged"]
     assert table[2] == ["as a finalist", "60.0% (60.0%–60.0%)", "70.0% (60.0%–80.0%)", "–", "–"]
     study.set_user_attr(FINALISTS, finalists | {"winner": 4})
     assert "one fit" in study_headline(study)

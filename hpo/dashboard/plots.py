@@ -54,7 +54,7 @@ def trial_note(summary: TrialSummary) -> str:
     paragraphs = [first]
     if summary.retry_of is not None:
         paragraphs.append(f"Retry of trial {summary.retry_of}.")
-    if summary.accuracies:
+    if summary.accuracies and summary.state != "diverged":
         best, n_epochs = max(summary.accuracies.values()), len(summary.accuracies)
         epochs = f"{n_epochs} epoch{'s' * (n_epochs > 1)}"
         paragraphs.append(f"Best of {epochs}: {best:.1%} validation accuracy.")

@@ -108,6 +108,8 @@ class Progress:
     def _best_and_time_left(self) -> list[str]:
         parts = []
         for summary in (summarize_trial(trial, {}) for trial in best_trials(self.study, 1)):
+            if summary.state == "diverged":  # its value was not measured
+                continue
             label = " ".join(self._label(summary).split())
             parts.append(f"best {summary.value:.1%} ({label})")
         n_finished = count_finished(self.study)

@@ -16,7 +16,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
 from hpo.search.finalists import CLUSTERS, SEED_OFFSET, FinalistFit
-from hpo.study.trials import FINALISTS, best_trials, finalist_accuracies, trial_attributes
+from hpo.study.trials import (
+    FINALISTS,
+    best_trials,
+    count_diverged_finalists,
+    finalist_accuracies,
+    trial_attributes,
+)
 from model.intervals import ClusterAccuracies, accuracy_interval, format_interval, merge_fits
 
 WINNER_SEED_OFFSET = 2 * SEED_OFFSET  # added to the study's seed: not the seed of any finalist
@@ -112,13 +118,13 @@ def record_winner_accuracy(study: Study, fits: Study) -> ClusterAccuracies | Non
         fits: study of the fits of :func:`winner_fits`, all of them finished.
 
     Returns:
-        None if all fits diverged.
+        None if a fit diverged: its accuracy was not measured.
     """
     complete = fits.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     measured = [
         ClusterAccuracies(**t.user_attrs[CLUSTERS]) for t in complete if CLUSTERS in t.user_attrs
     ]
-    if not measured:
+    if not measured or len(measured) < len(complete):
         return None
     accuracies = merge_fits(measured)
     winner = int(complete[0].params["trial"])
@@ -148,6 +154,8 @@ def describe_value(study: Study, trial: FrozenTrial) -> str:
         bias = f", {TOO_HIGH}" if trial.number == best else ""
         return f"{trial.value:.1%} of the validation episodes{bias}"
     as_finalist = f"{fmean(values):.1%} as a finalist"
+    if n_diverged := count_diverged_finalists(study)[trial.number]:
+        as_finalist = f"{n_diverged} of {len(values)} fits diverged as a finalist"
     if trial.number != winner.number:
         return f"{as_finalist}, {trial.value:.1%} in the search"
     if accuracies := winner_accuracy(study):

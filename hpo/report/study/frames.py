@@ -60,7 +60,7 @@ def progress_frame(frame: pd.DataFrame, by: str = "end") -> pd.DataFrame:
     """
     order = [by, "trial"] if by == "end" else by
     ended = frame[frame["state"].isin(ENDED_STATES)].sort_values(order)
-    complete = ended["value"].where(ended["state"].isin(["complete", "diverged"]))
+    complete = ended["value"].where(ended["state"] == "complete")
     return ended.assign(best=complete.cummax().ffill(), cost=ended["seconds"].fillna(0).cumsum())
 
 

@@ -10,7 +10,7 @@ from data.text import redact_storage
 from hpo.report.study import frames
 from hpo.search.winner import describe_accuracies, format_fits, winner_accuracy, winning_trial
 from hpo.study.open import IDENTITY, N_EPISODES
-from hpo.study.trials import best_trials, summarize_trials
+from hpo.study.trials import best_trials, count_diverged_finalists, summarize_trials
 from model.schema import upgrade
 
 N_BEST_SHOWN = 10
@@ -95,8 +95,11 @@ def best_table(study: Study, frame: pd.DataFrame) -> list[list[str]]:
     best = frames.best_rows(frame, share=0, at_least=N_BEST_SHOWN)
     if best.empty:
         return []
+    n_diverged = count_diverged_finalists(study)
     as_finalist = {
-        row.trial: f"{row.mean:.1%} ({row.lowest:.1%}–{row.highest:.1%})"
+        row.trial: f"{n_diverged[row.trial]} of {row.n} fits diverged"
+        if n_diverged[row.trial]
+        else f"{row.mean:.1%} ({row.lowest:.1%}–{row.highest:.1%})"
         for row in frames.finalist_frame(study).itertuples()
     }
     rows = [
