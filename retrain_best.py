@@ -62,6 +62,12 @@ def flags() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="add mirrored alphabets to the training alphabets; episode recipe only (default: yes)",
     )
+    add_evaluation(parser)
+    return parser
+
+
+def add_evaluation(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say what is evaluated, where, and where the results are written."""
     parser.add_argument(
         "--out",
         type=Path,
@@ -97,7 +103,6 @@ def flags() -> argparse.ArgumentParser:
         action="store_true",
         help="compile the networks with torch.compile, with CUDA graphs on a GPU",
     )
-    return parser
 
 
 def parse_flags() -> argparse.Namespace:
