@@ -2,21 +2,52 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, field
+from math import inf
 from typing import Any
 
 from model.architecture import DenseConfig, ModelConfig, require
-from model.schema import upgrade
+from model.schema import REFERENCE_STEP_COST, upgrade
 
 RECIPES = ("episode", "paper")
 SCHEDULES = ("cosine", "exponential")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
-# Nanoseconds of a training step per unit of work, on two CPU cores with AMX bfloat16; measured by
-# benchmarks/scaling.py. An activation is written, pooled and differentiated; a weight is cast,
-# updated and averaged once per step.
-NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT = 3.2e-4, 2.26, 0.62, 1.54
-NS_PER_STEP = 3.5e6
+
+@dataclass(frozen=True)
+class StepCost:
+    """Nanoseconds of a training step of the episode recipe per unit of work.
+
+    An activation is written, pooled and differentiated; a weight is cast, updated and averaged once
+    per step.
+
+    Args:
+        ns_per_flop: per floating-point operation of the layers.
+        ns_per_activation: per output of a layer.
+        ns_per_comparison: per component of an embedding that is compared with another one.
+        ns_per_weight: per weight of the network.
+        ns_per_step: per step, whatever the network.
+    """
+
+    ns_per_flop: float
+    ns_per_activation: float
+    ns_per_comparison: float
+    ns_per_weight: float
+    ns_per_step: float
+
+    def __post_init__(self) -> None:
+        """Check that a step costs time."""
+        law = "all costs of a step are finite and >= 0, and one is > 0"
+        is_valid = all(0 <= ns < inf for ns in astuple(self)) and any(astuple(self))
+        require(is_valid, law, self, "Correct --step-cost.")
+
+    def __str__(self) -> str:
+        """Return the value of ``--step-cost``."""
+        return ",".join(f"{ns:g}" for ns in astuple(self))
+
+
+# On two CPU cores with AMX bfloat16; measured by benchmarks/scaling.py.
+REFERENCE_COST = StepCost(**REFERENCE_STEP_COST)
 
 
 @dataclass(frozen=True)
@@ -97,10 +128,18 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Configuration of a network and its fit."""
+    """Configuration of a network and its fit.
+
+    Args:
+        model: architecture of the network.
+        fit: configuration of the fit.
+        step_cost: costs from which :attr:`cost` is estimated. They do not change the fit, so they
+            are neither compared nor stored with the configuration.
+    """
 
     model: ModelConfig | DenseConfig
     fit: FitConfig
+    step_cost: StepCost = field(default=REFERENCE_COST, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check that there are rates for every layer."""
@@ -126,17 +165,14 @@ class Config:
 
     @property
     def cost(self) -> float:
-        """Estimated nanoseconds of a step of the episode recipe.
-
-        They are valid for the machine on which the constants of this module were measured.
-        """
-        ns_per_unit = (NS_PER_FLOP, NS_PER_ACTIVATION, NS_PER_COMPARISON, NS_PER_WEIGHT)
-        counts = self.work.values()
-        return NS_PER_STEP + sum(ns * n for ns, n in zip(ns_per_unit, counts, strict=True))
+        """Estimated nanoseconds of a step of the episode recipe, by :attr:`step_cost`."""
+        counts = (*self.work.values(), 1)
+        costs: tuple[float, ...] = astuple(self.step_cost)
+        return sum(ns * n for ns, n in zip(costs, counts, strict=True))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
+        """Return JSON values of network and fit."""
+        return {"model": asdict(self.model), "fit": asdict(self.fit)}
 
     @property
     def digest(self) -> str:

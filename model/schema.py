@@ -12,6 +12,14 @@ from data.errors import InputError
 
 SCHEMA = 2  # schema 1 did not store a number
 
+# Costs of a step by which earlier versions chose the number of steps of a trial, in nanoseconds.
+REFERENCE_STEP_COST = {
+    "ns_per_flop": 3.2e-4,
+    "ns_per_activation": 2.26,
+    "ns_per_comparison": 0.62,
+    "ns_per_weight": 1.54,
+    "ns_per_step": 3.5e6,
+}
 # Form → {name in an earlier schema: current name}.
 RENAMED: dict[str, dict[str, str]] = {
     "settings": {"epoch_steps": "steps_per_epoch", "pairs": "n_pairs"},
@@ -25,6 +33,7 @@ RENAMED: dict[str, dict[str, str]] = {
 # Form → {name: value if the field is not stored}.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "identity": {"training_version": 2},
+    "settings": {"step_cost": REFERENCE_STEP_COST},
     "fit": {"mirrors": False},
     "study_model": {"channels": 1},
     "result": {"n_way": 20},

@@ -14,17 +14,18 @@ import torch
 
 import hpo.cli.study
 from data.errors import InputError
-from hpo.runtime import processes
+from hpo.runtime import phases, processes
 from hpo.runtime.launcher import Outcome
 from hpo.runtime.requeue import WorkerId, own_id
 from hpo.runtime.worker import run_worker
 from hpo.study.settings import RunConfig
 from hpo.study.storage import open_storage
+from model.config import REFERENCE_COST
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
     *("--data", "glyphs", "--image-size", "20", "--validation", "paper"),
-    *("--finalists", "0", "--keep-networks", "0"),
+    *("--finalists", "0", "--keep-networks", "0", "--step-cost", "reference"),
 ]
 OTHER = ["--storage", "sqlite:///other.db"]
 REFIT = ["--max-epochs", "2", "--precision", "float32"]
@@ -82,6 +83,7 @@ def run_in_process(
     monkeypatch.setattr(sys, "argv", [name, *flags])
     monkeypatch.setattr(hpo.cli.study, "ProcessLauncher", InProcessLauncher)
     monkeypatch.setattr(processes, "start_forkserver", lambda: None)
+    monkeypatch.setattr(phases, "measure_in_process", lambda *_: REFERENCE_COST)
     handlers = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
     formatwarning, n_threads = warnings.formatwarning, torch.get_num_threads()
     torch.set_num_threads(1)  # faster for small networks, most of all on a busy machine

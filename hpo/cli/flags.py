@@ -8,7 +8,7 @@ from pathlib import Path
 from data.addresses import check_address
 from data.errors import InputError
 from data.paths import DEFAULT_STORAGE
-from model.config import PRECISIONS
+from model.config import PRECISIONS, REFERENCE_COST, StepCost
 
 # Optuna's databases allow 512; the rest is for what the names of the finalists' studies add.
 MAX_STUDY_NAME_LENGTH = 400
@@ -50,6 +50,16 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
 def positive_int(text: str) -> int:
     """Parse an integer of at least 1; for ``type=`` of argparse."""
     return _int_from(text, 1)
+
+
+def cost_of_step(text: str) -> StepCost:
+    """Parse the costs of a step; for ``type=`` of argparse."""
+    try:
+        return REFERENCE_COST if text == "reference" else StepCost(*map(float, text.split(",")))
+    except (InputError, TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"must be reference or five numbers of nanoseconds, but is {text}"
+        ) from error
 
 
 def study_name(text: str) -> str:

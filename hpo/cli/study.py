@@ -11,6 +11,7 @@ from hpo.space.ranges import parse_groups
 from hpo.study.budget import Budget, request_stop
 from hpo.study.open import default_study_name, open_stored_study
 from hpo.study.settings import DEFAULT_EPOCHS, RunConfig, StudySettings
+from model.config import REFERENCE_COST
 
 
 def load_study_data(args: argparse.Namespace) -> Drawings:
@@ -53,6 +54,7 @@ def make_run_config(args: argparse.Namespace, data: str) -> RunConfig:
         sampler=args.sampler,
         pruner=args.pruner or ("none" if args.sampler == "gp" else "median"),
         seed=args.seed,
+        step_cost=args.step_cost or REFERENCE_COST,
     )
     return RunConfig(
         settings=settings,
@@ -76,6 +78,7 @@ def make_run_config(args: argparse.Namespace, data: str) -> RunConfig:
         n_finalist_seeds=args.n_finalist_seeds,
         n_networks=args.keep_networks,
         tensorboard=args.tensorboard,
+        measure_cost=args.step_cost is None,
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hpo.cli.flags import (
     add_own_images,
+    cost_of_step,
     duration,
     non_negative_float,
     non_negative_int,
@@ -180,6 +181,13 @@ def add_task(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="steps per epoch of the episode recipe for the default network; a slower network "
         "takes fewer steps (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--step-cost",
+        type=cost_of_step,
+        metavar="NS",
+        help="costs of a step, by which a slower network takes fewer steps: reference, or five "
+        "numbers as printed by a new study (default: a new study measures them)",
     )
     parser.add_argument(
         "--init",

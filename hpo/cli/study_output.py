@@ -6,7 +6,6 @@
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 from optuna.study import Study
 from optuna.trial import TrialState
@@ -47,7 +46,8 @@ def print_start(run: RunConfig, drawings: Drawings) -> None:
     """
     settings = [
         f"{name} {' '.join(value) if isinstance(value, tuple) else value}"
-        for name, value in asdict(run.settings).items()
+        for name, value in vars(run.settings).items()
+        if not (name == "step_cost" and run.measure_cost)
     ]
     print(f"study    {run.study_name} in {hide_password(run.storage)}")
     print(f"settings {' · '.join(settings)}")

@@ -23,7 +23,7 @@ from hpo.space.ranges import GROUPS, paper_model, search_space
 from hpo.study.budget import Budget
 from hpo.study.sampler import local_arguments, pruner_arguments, sampler_arguments
 from model.architecture import LAYERS, require
-from model.config import Config, FitConfig, LayerRates
+from model.config import REFERENCE_COST, Config, FitConfig, LayerRates, StepCost
 from model.fit_state import TRAINING_VERSION
 from model.schema import SCHEMA, upgrade
 
@@ -31,7 +31,8 @@ from model.schema import SCHEMA, upgrade
 DEFAULT_EPOCHS = {"episode": 8, "paper": 200}
 
 DISTRIBUTION = "siamese-hpo"  # name of this program's package
-NOT_COMPARED = ("version",)  # fields of an identity that may differ when a study is resumed
+# Fields of an identity that may differ; hpo.runtime.phases keeps the step costs of a stored study.
+NOT_COMPARED = ("version", "settings.step_cost")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class StudySettings:
         pruner: ``"median"``, ``"hyperband"`` or ``"none"``.
         seed: seed of the study and of the fits of all trials, so that trials differ only in their
             parameters.
+        step_cost: costs by which the number of steps of a trial is chosen (episode recipe).
     """
 
     data: str = "omniglot"
@@ -66,6 +68,7 @@ class StudySettings:
     sampler: str = "tpe"
     pruner: str = "median"
     seed: int = 0
+    step_cost: StepCost = REFERENCE_COST
 
     def __post_init__(self) -> None:
         """Check the settings; building the base configuration checks the rest."""
@@ -77,7 +80,8 @@ class StudySettings:
     def from_dict(cls, values: dict[str, Any]) -> "StudySettings":
         """Return stored settings of any schema."""
         values = upgrade("settings", values)
-        return cls(**{**values, "search": tuple(values["search"])})
+        values |= {"search": tuple(values["search"]), "step_cost": StepCost(**values["step_cost"])}
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ class RunConfig:
         var: folder of checkpoints, networks and images of the trials.
         tensorboard: folder of the TensorBoard logs, or None for no logs.
         packed: file of the packed data set, or None to load it from ``data_root``.
+        measure_cost: whether a new study measures ``settings.step_cost``, and a stored study keeps
+            its own.
     """
 
     settings: StudySettings
@@ -123,6 +129,7 @@ class RunConfig:
     var: Path = VAR
     tensorboard: Path | None = None
     packed: Path | None = None
+    measure_cost: bool = False
 
 
 def base_config(settings: StudySettings) -> Config:
@@ -144,7 +151,8 @@ def base_config(settings: StudySettings) -> Config:
         )
     image_folder = parse_dataset_name(settings.data)
     model = paper_model(settings.image_size, settings.init)
-    return Config(replace(model, channels=image_folder.channels if image_folder else 1), fit)
+    channels = image_folder.channels if image_folder else 1
+    return Config(replace(model, channels=channels), fit, settings.step_cost)
 
 
 def study_identity(
@@ -199,9 +207,11 @@ def identity_differences(
     lines = []
     for name in sorted(stored.keys() | requested.keys()):
         old, new = stored.get(name), requested.get(name)
+        if prefix + name in NOT_COMPARED:
+            continue
         if isinstance(old, dict) and isinstance(new, dict):
             lines += identity_differences(old, new, f"{prefix}{name}.")
-        elif old != new and prefix + name not in NOT_COMPARED:
+        elif old != new:
             lines.append(f"{prefix}{name}: {old} → {new}")
     return lines
 

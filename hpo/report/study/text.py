@@ -11,6 +11,7 @@ from hpo.report.study import frames
 from hpo.search.winner import describe_accuracies, format_fits, winner_accuracy, winning_trial
 from hpo.study.open import IDENTITY, N_EPISODES
 from hpo.study.trials import best_trials, count_diverged_finalists, summarize_trials
+from model.config import StepCost
 from model.schema import upgrade
 
 N_BEST_SHOWN = 10
@@ -53,9 +54,12 @@ def study_facts(study: Study, frame: pd.DataFrame, seconds: float, url: str) -> 
         url: database address; it is shown without password and folders.
     """
     identity, provenance = (study.user_attrs.get(n, {}) for n in (IDENTITY, "provenance"))
-    settings = [
+    settings = stored_settings(study)
+    if cost_of_step := settings.pop("step_cost", None):
+        cost_of_step = f"{StepCost(**cost_of_step)} ns"
+    texts = [
         f"{name} {' '.join(map(str, value)) if isinstance(value, list) else value}"
-        for name, value in stored_settings(study).items()
+        for name, value in settings.items()
     ]
     versions = [f"{name} {version}" for name, version in provenance.get("versions", {}).items()]
     machine = [str(provenance.get(name, "?")) for name in ("cpu", "device", "precision")]
@@ -71,7 +75,8 @@ def study_facts(study: Study, frame: pd.DataFrame, seconds: float, url: str) -> 
     return {
         "study": study.study_name,
         "storage": redact_storage(url),
-        "settings": " · ".join(settings),
+        "settings": " · ".join(texts),
+        "costs of a step (FLOP, activation, comparison, weight, step)": cost_of_step or "–",
         "validation": f"{study.user_attrs.get(N_EPISODES, '?')} different episodes",
         "data": f"digest {str(identity.get('data_digest', '?'))[:12]}",
         "training alphabets": ", ".join(identity.get("train_alphabets", [])),

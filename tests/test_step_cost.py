@@ -1,0 +1,192 @@
+"""The costs of a step: measured when a study is created, and kept with it."""
+
+import argparse
+import os
+import re
+from dataclasses import asdict, astuple, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from crashing import TINY_STUDY, pack_20, tiny_run
+from test_supervisor import FakeLauncher
+
+from data.episodes import Dataset
+from data.errors import InputError
+from hpo.cli.flags import cost_of_step
+from hpo.report.study.frames import trial_frame
+from hpo.report.study.text import study_facts
+from hpo.runtime import phases
+from hpo.runtime.phases import measure_in_process, run_study
+from hpo.space.configuration import base_values, build_config
+from hpo.study.open import IDENTITY, load_study
+from hpo.study.settings import RunConfig, StudySettings, base_config
+from hpo.study.storage import open_storage
+from model import step_cost
+from model.architecture import ModelConfig
+from model.config import REFERENCE_COST, Config, StepCost
+from model.device import ComputeConfig
+from model.step_cost import fit_costs, measure_step_cost, probe_configs
+
+OTHER_COST = StepCost(2.4e-3, 1.1, 0.5, 1.6, 7.9e6)  # measured on a CPU without AMX
+SEARCH = replace(TINY_STUDY, search=("lr", "units"))
+
+CPU = ComputeConfig(torch.device("cpu"))
+SMALL_MODEL = ModelConfig(16, filters=(4, 4, 4, 8), kernels=(1, 1, 1, 1), units=32)
+SMALL_BASE = replace(base_config(StudySettings(image_size=16)), model=SMALL_MODEL)
+
+
+class RecordedRun(FakeLauncher):
+    """A launcher whose worker ends at once, and that keeps its run."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.runs: list[RunConfig] = []
+
+    def start(self, run: RunConfig, phase: str, index: int) -> None:
+        self.runs.append(run)
+        super().start(run, phase, index)
+
+
+def crash(*_: object) -> None:
+    os.abort()
+
+
+def work_of(configs: list[Config]) -> np.ndarray:
+    return np.array([[*config.work.values(), 1] for config in configs], dtype=float)
+
+
+@pytest.mark.parametrize("image_size", [16, 35, 105])
+@pytest.mark.parametrize("cost", [OTHER_COST, REFERENCE_COST])
+def test_the_costs_of_a_machine_are_found(cost: StepCost, image_size: int) -> None:
+    configs = probe_configs(base_config(StudySettings(image_size=image_size)))
+    work = work_of(configs)
+    ns = work @ np.array(astuple(cost))
+    found = np.array(fit_costs(work, ns))
+    assert (found >= 0).all()
+    assert work @ found == pytest.approx(ns, rel=0.02)
+
+
+def test_a_disturbed_measurement_changes_the_costs_little() -> None:
+    base = base_config(StudySettings())
+    work = work_of(probe_configs(base))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        ns = work @ np.array(astuple(OTHER_COST)) * rng.uniform(0.9, 1.1, len(work))
+        found = np.array(fit_costs(work, ns))
+        assert (found >= 0).all()
+        assert work @ found == pytest.approx(work @ np.array(astuple(OTHER_COST)), rel=0.2)
+
+
+def test_a_step_is_measured_with_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_cost, "MAX_SECONDS", 0.0)
+    monkeypatch.setattr(step_cost, "MIN_ROUNDS", 1)
+    n_threads = torch.get_num_threads()
+    seen: list[int] = []
+    seconds = step_cost._seconds
+
+    def record(*args: object) -> float:
+        seen.append(torch.get_num_threads())
+        return seconds(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(step_cost, "_seconds", record)
+    cost = measure_step_cost(SMALL_BASE, CPU)
+    assert min(astuple(cost)) >= 0
+    assert set(seen) == {1}
+    assert torch.get_num_threads() == n_threads
+
+
+def test_colour_images_are_measured() -> None:
+    colour = replace(SMALL_BASE, model=replace(SMALL_BASE.conv, channels=3))
+    step_cost._step_of(probe_configs(colour)[-1], CPU)()
+
+
+def test_the_costs_of_a_study_set_the_steps_of_its_trials() -> None:
+    settings = StudySettings(steps_per_epoch=1000)
+    values = base_values(base_config(settings)) | {"conv2.kernel": 6}
+    steps = {
+        cost: build_config(base_config(replace(settings, step_cost=cost)), values).fit
+        for cost in (REFERENCE_COST, OTHER_COST)
+    }
+    few, many = steps[OTHER_COST].steps_per_epoch, steps[REFERENCE_COST].steps_per_epoch
+    assert few < 0.8 * many
+
+
+def test_costs_are_not_part_of_a_configuration() -> None:
+    reference = base_config(StudySettings())
+    other = base_config(StudySettings(step_cost=OTHER_COST))
+    assert (other, other.digest) == (reference, reference.digest)
+    assert other.cost != reference.cost
+
+
+def test_a_new_study_measures_the_costs_and_keeps_them(
+    packed_105: Dataset,
+    in_tmp: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    packed = pack_20(packed_105, in_tmp)
+    run = tiny_run(in_tmp, packed, settings=SEARCH, measure_cost=True)
+    monkeypatch.setattr(phases, "measure_in_process", lambda *_: OTHER_COST)
+    study = run_study(run, FakeLauncher(None))
+    assert f"--step-cost {OTHER_COST} " in capsys.readouterr().out
+    assert study.user_attrs[IDENTITY]["settings"]["step_cost"] == asdict(OTHER_COST)
+    assert load_study(open_storage(run.storage), "s")[1].step_cost == OTHER_COST
+    facts = study_facts(study, trial_frame(study), 0.0, run.storage)
+    assert f"{OTHER_COST} ns" in facts.values()
+
+    monkeypatch.setattr(phases, "measure_in_process", lambda *_: pytest.fail("measured again"))
+    launcher = RecordedRun()
+    run_study(run, launcher)
+    assert launcher.runs[0].settings.step_cost == OTHER_COST
+    same = replace(SEARCH, step_cost=OTHER_COST)
+    run_study(replace(run, settings=same, measure_cost=False), RecordedRun())
+    with pytest.raises(InputError, match=f"--step-cost.*{re.escape(str(OTHER_COST))}"):
+        run_study(replace(run, measure_cost=False), FakeLauncher(None))
+
+
+@pytest.mark.parametrize("change", [{"search": ("lr",)}, {"recipe": "paper", "n_pairs": 64}])
+def test_a_study_of_equal_costs_measures_nothing(
+    change: dict[str, Any], packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phases, "measure_in_process", lambda *_: pytest.fail("measured"))
+    run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), settings=replace(SEARCH, **change))
+    study = run_study(replace(run, measure_cost=True), FakeLauncher(None))
+    assert study.user_attrs[IDENTITY]["settings"]["step_cost"] == asdict(REFERENCE_COST)
+
+
+def test_two_processes_that_create_a_study_share_the_costs(
+    packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), settings=SEARCH, measure_cost=True)
+
+    def measure_slowly(*_: object) -> StepCost:
+        monkeypatch.setattr(phases, "measure_in_process", lambda *_: REFERENCE_COST)
+        run_study(run, FakeLauncher(None))  # another process is faster
+        return OTHER_COST
+
+    monkeypatch.setattr(phases, "measure_in_process", measure_slowly)
+    launcher = RecordedRun()
+    run_study(run, launcher)
+    assert launcher.runs[0].settings.step_cost == REFERENCE_COST
+
+
+def test_costs_are_given_as_a_name_or_as_numbers() -> None:
+    assert cost_of_step("reference") == REFERENCE_COST
+    assert cost_of_step(str(OTHER_COST)) == OTHER_COST
+    wrong_costs = ("1,2,3", "1,2,3,4,5,6", "1,2,3,4,-5", "0,0,0,0,0", "1,nan,1,1,1", "1,inf,1,1,1")
+    for text in ("fast", *wrong_costs):
+        with pytest.raises(argparse.ArgumentTypeError, match=text):
+            cost_of_step(text)
+
+
+@pytest.mark.slow
+def test_the_costs_are_measured_in_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = SMALL_BASE
+    assert measure_in_process(base, "cpu", "float32") != REFERENCE_COST
+    assert measure_in_process(base, "cuda:9", "float32") != REFERENCE_COST, "as on a head node"
+    monkeypatch.setattr(phases, "_measure_on", crash)
+    with pytest.warns(UserWarning, match="could not be measured"):
+        assert measure_in_process(base, "cpu", "float32") == REFERENCE_COST
