@@ -12,6 +12,7 @@ from ablation import equal_compute, one_rate
 from ablation import table as ablation_table
 from learnt import by_cost, values_of_the_good
 from made_studies import SETTINGS
+from mutations import Mutation, load_mutations
 from plain_loop import PlainNet, PlainPairs, plain_epochs
 from preparation import dark_on_light, photograph, prepared
 from rows import ROWS, Job
@@ -21,6 +22,7 @@ from summary import results, sampler_lines, table
 from time_to_accuracy import first_time, levels
 
 from data.episodes import Dataset
+from data.paths import PROJECT
 from data.preparation import Preparation
 from data.splits import split_dataset
 from hpo.report.study import frames
@@ -193,3 +195,10 @@ def test_what_a_study_learnt_is_counted_over_its_complete_trials() -> None:
     assert costs["best"].tolist() == ["50.0%", "70.0%", "90.0%"]
     values = values_of_the_good(frames.best_rows(frame), ["conv1.lr"]).iloc[0]
     assert float(values["least"]) <= float(values["median"]) <= float(values["most"])
+
+
+@pytest.mark.parametrize("mutation", load_mutations(), ids=lambda mutation: mutation.name)
+def test_a_mutation_changes_a_line_that_exists(mutation: Mutation) -> None:
+    text = (PROJECT / mutation.file).read_text(encoding="utf-8")
+    assert mutation.applied_to(text) != text
+    assert all((PROJECT / f"tests/test_{name}.py").exists() for name in mutation.tests)
