@@ -148,6 +148,25 @@ def test_a_study_whose_time_budget_is_spent_asks_for_a_larger_budget(
     assert "--time-budget" not in text
 
 
+@pytest.mark.parametrize(
+    ("n_finalists", "seconds", "repair"),
+    [(5, None, "same command"), (5, 120.0, "--time-budget"), (0, None, "--n-trials")],
+)
+def test_a_study_is_not_finished_before_its_finalists_are_fitted(
+    n_finalists: int,
+    seconds: float | None,
+    repair: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study = made_study()
+    study.set_user_attr(FOLDER, "folder")
+    study.add_trials([trial("COMPLETE", [0.5]), trial("COMPLETE", [0.6], minute=1)])
+    run = replace(RUN, budget=Budget(2, seconds), n_finalists=n_finalists, var=tmp_path)
+    print_summary(study, run, 6.0)
+    assert repair in capsys.readouterr().out.splitlines()[-2]
+
+
 def test_the_summary_of_a_study_without_complete_trials_has_no_best_trial(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

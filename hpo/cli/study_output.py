@@ -78,9 +78,12 @@ def print_summary(study: Study, run: RunConfig, seconds: float) -> None:
             _print_finalists(summaries, count_diverged_finalists(study))
         _print_best(study)
         print(f"files    {trial_files(study, run.var).describe()}")
-        if winning_trial(study) is None and counts["complete"] > 1 and run.n_finalists > 1:
+        is_incomplete = (
+            winning_trial(study) is None and counts["complete"] > 1 and run.n_finalists > 1
+        )
+        if is_incomplete:
             print(f"note     {NO_WINNER}")
-        if is_finished:
+        if is_finished and not is_incomplete:
             print("The study is finished. To continue it, raise --n-trials.")
         else:
             _print_running(study)
