@@ -53,11 +53,13 @@ class ClusterAccuracies:
         cluster: name of a cluster in the singular, for example ``"alphabet"``.
         accuracy_FC: accuracies in [0, 1], one list per fit with one value per cluster.
         n_episodes_C: number of different episodes of each cluster.
+        unit: what an accuracy is measured on, ``"episodes"`` or ``"pairs"``.
     """
 
     cluster: str
     accuracy_FC: list[list[float]]
     n_episodes_C: list[int]
+    unit: str = "episodes"
 
     @property
     def mean(self) -> float:
@@ -66,7 +68,11 @@ class ClusterAccuracies:
 
 
 def cluster_accuracies(
-    correct: Tensor, position: Tensor, keys: Sequence[Hashable], drawings: Drawings
+    correct: Tensor,
+    position: Tensor,
+    keys: Sequence[Hashable],
+    drawings: Drawings,
+    unit: str = "episodes",
 ) -> ClusterAccuracies:
     """Return the accuracies of one network by alphabet, or by character if there is one alphabet.
 
@@ -75,6 +81,7 @@ def cluster_accuracies(
         position: int64, M; a drawing of the cluster of each episode, as position in ``drawings``.
         keys: M values that are equal for equal episodes.
         drawings: drawings of the episodes.
+        unit: what an accuracy is measured on, ``"episodes"`` or ``"pairs"``.
     """
     by_alphabet = len(drawings.alphabets) > 1
     cluster_N = drawings.alphabet_N if by_alphabet else drawings.character_N
@@ -91,6 +98,7 @@ def cluster_accuracies(
         cluster=label(drawings.name),
         accuracy_FC=[groups["correct"].mean().tolist()],
         n_episodes_C=groups["key"].nunique().tolist(),
+        unit=unit,
     )
 
 
@@ -128,7 +136,7 @@ def accuracy_interval(accuracies: ClusterAccuracies) -> Interval | None:
     n, n_clusters = sum(accuracies.n_episodes_C), len(accuracies.n_episodes_C)
     if n < MIN_EPISODES:
         return None
-    covers = f"{n} episodes as if they were independent"
+    covers = f"{n} {accuracies.unit} as if independent"
     if n_clusters < MIN_CLUSTERS:
         clusters = f"{n_clusters} {_plural(accuracies.cluster, n_clusters)}"
         covers += f", {clusters} are {TOO_FEW} more"
@@ -184,9 +192,7 @@ def exact_interval(n_correct: float, n: int, covers: str) -> Interval:
 
 def format_interval(interval: Interval | None) -> str:
     """Return an interval and what it covers, for example ``91.2% to 95.9% (10 alphabets …)``."""
-    if interval is None:
-        return TOO_FEW
-    return f"{interval.low:.1%} to {interval.high:.1%} ({interval.covers})"
+    return f"{interval.low:.1%} to {interval.high:.1%} ({interval.covers})" if interval else TOO_FEW
 
 
 def _standard_error(accuracy_FC: Array, n_episodes_C: Array) -> tuple[float, float]:

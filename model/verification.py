@@ -106,6 +106,7 @@ def verification_metrics(net: SiameseNet, split: Split) -> VerificationMetrics:
             test_pairs.left_B,
             _keys(test_pairs),
             test,
+            unit="pairs",
         ),
     )
 

@@ -259,7 +259,7 @@ def test_a_saved_network_has_a_report(parts: Split, full_size: Split) -> None:
     predictions = evaluation.predictions.assign(seed=1)
     page = retrain_page(result, predictions, evaluation.confusions, None, full_size)
     assert page.title == "One-shot test of a saved network"
-    assert "(1 fit;" in page.headline
+    assert "(1 fit)" in page.headline
     assert "also trained on the validation alphabets" in page.lead[0]
     for title in ("Training", "Verification"):
         assert section(page, title).figures[0].layout.annotations, "why there is no plot"

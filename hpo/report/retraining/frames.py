@@ -103,8 +103,7 @@ def wilson_text(result: RetrainResult) -> str:
     if n < MIN_EPISODES:
         return f"Wilson interval: {TOO_FEW}"
     return (
-        f"Wilson interval over {n} episodes as if they were independent, one network: "
-        f"{low:.1%} to {high:.1%}"
+        f"Wilson interval over {n} episodes as if independent, one network: {low:.1%} to {high:.1%}"
     )
 
 

@@ -82,8 +82,8 @@ def result_headline(result: RetrainResult) -> str:
     kind = f"Lake's official {n_episodes}" if label == "official" else f"{n_episodes} {label}"
     fits = "1 fit" if n == 1 else f"mean ± standard deviation of {n} fits"
     return (
-        f"{format_mean(result.summary.official)} of {kind} episodes ({fits}; 95\u00a0% interval "
-        f"{frames.interval_text(result, 'official')})"
+        f"{format_mean(result.summary.official)} of {kind} episodes ({fits}). 95\u00a0% interval: "
+        f"{frames.interval_text(result, 'official')}"
     )
 
 
