@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from harness import compute_from, finish, parser
 
+from data.distortions import NO_DISTORTIONS
 from data.episodes import dense_validation
 from data.load import load_dataset
 from data.splits import Split, split_dataset
@@ -72,7 +73,7 @@ ROWS: dict[str, Change] = {
     "pairs in place of episodes, no turns, 12 drawers": pairs_recipe,
     "one global rate, momentum and penalty": one_rate,
     "no momentum ramp": fitted(ramp_epochs=0),
-    "no distortions": fitted(distort=False),
+    "no distortions": fitted(distort=NO_DISTORTIONS),
     "no turned alphabets": fitted(turns=False),
     "no averaged weights": fitted(ema=0.0),
     "twice the characters a step": lambda c: fitted(n_characters=2 * c.fit.n_characters)(c),

@@ -10,11 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from data.distortions import PAPER_DISTORTIONS, DistortConfig
 from data.drawings import FULL_SIZE
 
-# θ in degrees, ρ and s as ratios, t in pixels of the 105-pixel drawing.
-MIN_DISTORTION = (-10.0, -0.3, -0.3, 0.8, 0.8, -2.0, -2.0)
-MAX_DISTORTION = (10.0, 0.3, 0.3, 1.2, 1.2, 2.0, 2.0)
 IDENTITY = (0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
 N_PARAMETERS = 7
 
@@ -24,22 +22,23 @@ def identity_parameters(device: torch.device) -> Tensor:
     return _constant(device, IDENTITY)
 
 
-def sample_distortions(n: int, *, generator: torch.Generator) -> Tensor:
+def sample_distortions(
+    n: int, config: DistortConfig = PAPER_DISTORTIONS, *, generator: torch.Generator
+) -> Tensor:
     """Return float32 B×7 random parameters T.
-
-    Each parameter leaves the image unchanged with probability 1/2.
 
     Args:
         n: number of images, B.
+        config: strength of the distortions.
         generator: source of random numbers; the result is on its device.
 
     Source: Koch 2015 §3.2 "Affine distortions". Deviation D8: the shear is read as a ratio.
     """
     device = generator.device
-    low, high = _constant(device, MIN_DISTORTION), _constant(device, MAX_DISTORTION)
+    low, high = (_constant(device, bound) for bound in config.bounds)
     sampled = low + (high - low) * torch.rand(n, N_PARAMETERS, generator=generator, device=device)
-    included = torch.rand(n, N_PARAMETERS, generator=generator, device=device) < 0.5
-    return torch.where(included, sampled, identity_parameters(device))
+    chance = torch.rand(n, N_PARAMETERS, generator=generator, device=device)
+    return torch.where(chance < config.probability, sampled, identity_parameters(device))
 
 
 def distort(x_B1HW: Tensor, T_B7: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The exception for errors that the user can fix."""
+"""The exception for errors that the user can fix, and how to raise it."""
 
 
 class InputError(ValueError):
@@ -14,3 +14,19 @@ def is_interrupt(error: BaseException | None) -> bool:
     if error is None or isinstance(error, KeyboardInterrupt):
         return error is not None
     return is_interrupt(error.__cause__ or error.__context__)
+
+
+def require(condition: bool, law: str, value: object, repair: str) -> None:
+    """Raise InputError unless a condition holds.
+
+    Args:
+        condition: result of checking the law.
+        law: what must hold, such as ``"units >= 1"``.
+        value: value that was checked.
+        repair: sentence that tells the user what to change.
+
+    Raises:
+        InputError: the condition is false; the message contains law, value and repair.
+    """
+    if not condition:
+        raise InputError(f"`{law}` must hold, but the value is {value}. {repair}")

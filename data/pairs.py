@@ -62,6 +62,29 @@ def random_other(value_B: Tensor, count_B: Tensor, generator: torch.Generator) -
     return (value_B + 1 + random_below(count_B - 1, generator)) % count_B
 
 
+def random_distinct(count_B: Tensor, k: int, generator: torch.Generator) -> list[Tensor]:
+    """Return ``k`` random numbers in [0, count) for each of B counts.
+
+    They are different unless the count is below ``k``.
+
+    Args:
+        count_B: int64, at least 2.
+        k: how many numbers, at least 1.
+        generator: random state on the device of ``count_B``.
+
+    Returns:
+        ``k`` int64 tensors of shape B.
+    """
+    first_B = random_below(count_B, generator)
+    offsets = [torch.zeros_like(first_B)]  # distances from the first number, all different
+    for n_taken in range(1, k):
+        offset_B = 1 + random_below((count_B - n_taken).clamp(min=1), generator)
+        for taken_B in torch.stack(offsets[1:]).sort(0).values if n_taken > 1 else []:
+            offset_B = offset_B + (offset_B >= taken_B)
+        offsets.append(offset_B)
+    return [(first_B + offset_B) % count_B for offset_B in offsets]
+
+
 def sample_pairs(drawings: Drawings, n: int, *, generator: torch.Generator) -> Pairs:
     """Return ``n`` shuffled pairs, half of them same, equally many from every alphabet (±1).
 

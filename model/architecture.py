@@ -3,27 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from data.errors import InputError
+from data.errors import InputError, require
 
 CONVS = ("conv1", "conv2", "conv3", "conv4")
 LAYERS = (*CONVS, "fc1", "head")
 INITS = ("scaled", "paper")
-
-
-def require(condition: bool, law: str, value: object, repair: str) -> None:
-    """Raise InputError unless a condition holds.
-
-    Args:
-        condition: result of checking the law.
-        law: what must hold, such as ``"units >= 1"``.
-        value: value that was checked.
-        repair: sentence that tells the user what to change.
-
-    Raises:
-        InputError: the condition is false; the message contains law, value and repair.
-    """
-    if not condition:
-        raise InputError(f"`{law}` must hold, but the value is {value}. {repair}")
+CONV_NORMS = ("none", "batch", "group")
+HEAD_NORMS = ("none", "batch", "unit")
 
 
 @dataclass(frozen=True)
@@ -39,6 +25,10 @@ class ModelConfig:
             distributions, ``"scaled"`` for a standard deviation that depends on the number of
             inputs of a layer (Deviation D10).
         channels: number of values per pixel of the input; 3 for colour images.
+        conv_norm: normalisation of the convolutions, after pooling and before the ReLU:
+            ``"none"`` (the paper), ``"batch"`` or ``"group"``; see :mod:`model.normalisation`.
+        head_norm: normalisation before the head: ``"none"`` (the paper), ``"batch"`` (of the
+            outputs of fc1, before the sigmoid) or ``"unit"`` (all embeddings have one length).
 
     Source: Koch 2015 §3.1, Figure 4; the default is its network scaled to 35 pixels.
     """
@@ -49,6 +39,8 @@ class ModelConfig:
     units: int = 4096
     init: str = "scaled"
     channels: int = 1
+    conv_norm: str = "none"
+    head_norm: str = "none"
 
     layers: ClassVar[tuple[str, ...]] = LAYERS
     relu_layers: ClassVar[tuple[str, ...]] = CONVS  # layers that a ReLU follows
@@ -58,6 +50,9 @@ class ModelConfig:
         require(min(*self.filters, self.units) >= 1, "filters, units >= 1", self, "Raise them.")
         require(min(self.kernels) >= 1, "kernels >= 1", self.kernels, "Raise them.")
         require(self.init in INITS, f"init in {INITS}", self.init, "Choose one of them.")
+        for name, choices in (("conv_norm", CONV_NORMS), ("head_norm", HEAD_NORMS)):
+            value = getattr(self, name)
+            require(value in choices, f"{name} in {choices}", value, "Choose one of them.")
         for name, size, kernel in zip(CONVS, self.input_sizes(), self.kernels, strict=True):
             if size < kernel:
                 raise InputError(

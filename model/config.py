@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, astuple, dataclass, field
-from math import inf
 from typing import Any
 
-from model.architecture import DenseConfig, ModelConfig, require
+from data.distortions import PAPER_DISTORTIONS, DistortConfig
+from data.errors import require
+from model.architecture import DenseConfig, ModelConfig
 from model.schema import REFERENCE_STEP_COST, upgrade
 
 RECIPES = ("episode", "paper")
-SCHEDULES = ("cosine", "exponential")
+SCHEDULES = ("cosine", "exponential", "constant")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -38,7 +40,7 @@ class StepCost:
     def __post_init__(self) -> None:
         """Check that a step costs time."""
         law = "all costs of a step are finite and >= 0, and one is > 0"
-        is_valid = all(0 <= ns < inf for ns in astuple(self)) and any(astuple(self))
+        is_valid = all(0 <= ns < math.inf for ns in astuple(self)) and any(astuple(self))
         require(is_valid, law, self, "Correct --step-cost.")
 
     def __str__(self) -> str:
@@ -85,13 +87,16 @@ class FitConfig:
         patience: number of epochs without improvement before an early stop. A fit with a cosine
             schedule does not stop early, because it improves most at its end.
         steps_per_epoch: optimiser steps per epoch (episode recipe).
-        n_characters: characters per step, two drawings of each (episode recipe).
+        n_characters: characters per step (episode recipe).
+        n_drawings: drawings of each character per step, at least 2 (episode recipe).
         n_pairs: pairs per epoch (paper recipe).
         batch_size: pairs per step (paper recipe).
-        schedule: ``"exponential"`` (1 % less per epoch, the paper) or ``"cosine"``.
+        schedule: ``"exponential"`` (1 % less per epoch, the paper), ``"cosine"`` (falls to 0), or
+            ``"constant"``, which needs ``ema`` for weights that do not fluctuate.
+        warmup_epochs: epochs in which the learning rate rises linearly to its full value.
         ramp_epochs: epochs over which momentum rises from 0.5 to μ (Deviation D5).
         nesterov: whether to use Nesterov momentum.
-        distort: whether training drawings are distorted.
+        distort: strength of the distortions of the training drawings.
         turns: whether to train on alphabets rotated by 90, 180 and 270 degrees as well (episode
             recipe).
         mirrors: whether to train on mirrored alphabets as well (episode recipe).
@@ -104,12 +109,14 @@ class FitConfig:
     patience: int = 20
     steps_per_epoch: int = 50
     n_characters: int = 64
+    n_drawings: int = 2
     n_pairs: int = 30_000
     batch_size: int = 128
     schedule: str = "cosine"
+    warmup_epochs: int = 0
     ramp_epochs: int = 2
     nesterov: bool = True
-    distort: bool = True
+    distort: DistortConfig = PAPER_DISTORTIONS
     turns: bool = True
     mirrors: bool = False
     ema: float = 0.999
@@ -119,11 +126,13 @@ class FitConfig:
         require(self.recipe in RECIPES, f"recipe in {RECIPES}", self.recipe, "Choose one of them.")
         law = f"schedule in {SCHEDULES}"
         require(self.schedule in SCHEDULES, law, self.schedule, "Choose one of them.")
-        require(self.ramp_epochs >= 0, "ramp_epochs >= 0", self.ramp_epochs, "Raise it.")
+        for name in ("ramp_epochs", "warmup_epochs"):
+            require(getattr(self, name) >= 0, f"{name} >= 0", getattr(self, name), "Raise it.")
         require(0 <= self.ema < 1, "0 <= ema < 1", self.ema, "Correct it.")
         for name in ("max_epochs", "patience", "steps_per_epoch", "n_pairs", "batch_size"):
             require(getattr(self, name) >= 1, f"{name} >= 1", getattr(self, name), "Raise it.")
-        require(self.n_characters >= 2, "n_characters >= 2", self.n_characters, "Raise it.")
+        for name in ("n_characters", "n_drawings"):
+            require(getattr(self, name) >= 2, f"{name} >= 2", getattr(self, name), "Raise it.")
 
 
 @dataclass(frozen=True)
@@ -155,11 +164,12 @@ class Config:
     @property
     def work(self) -> dict[str, int]:
         """Number of FLOPs, activations, comparisons and weights of a step of the episode recipe."""
-        n_images = 2 * self.fit.n_characters
+        n_images = self.fit.n_drawings * self.fit.n_characters
+        n_comparisons = math.comb(self.fit.n_drawings, 2) * self.fit.n_characters**2
         return {
             "FLOPs": 3 * self.model.flops * n_images,
             "activations": self.model.n_activations * n_images,
-            "comparisons": self.fit.n_characters**2 * self.model.units,
+            "comparisons": n_comparisons * self.model.units,
             "weights": self.model.n_weights,
         }
 
@@ -186,6 +196,7 @@ class Config:
         values = upgrade("config", values)
         model, fit = dict(values["model"]), dict(values["fit"])
         fit["rates"] = tuple(LayerRates(**rates) for rates in fit["rates"])
+        fit["distort"] = DistortConfig(**fit["distort"])
         if "hidden" in model:
             return cls(DenseConfig(**model), FitConfig(**fit))
         model |= {name: tuple(model[name]) for name in ("filters", "kernels")}

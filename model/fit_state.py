@@ -73,7 +73,7 @@ class FitState:
     def __post_init__(self) -> None:
         """Draw the initial weights."""
         self.net = self._new_net(torch.Generator().manual_seed(derive_seed(self.seed, 0)))
-        self.ema_net = copy.deepcopy(self.net).requires_grad_(False)
+        self.ema_net = copy.deepcopy(self.net).requires_grad_(False).eval()
         if self.compute.compile:
             self.net.compile_training()
         self.optimizer = build_optimizer(self.net, self.config.fit)

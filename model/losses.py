@@ -8,6 +8,7 @@ Tensor suffixes: B pairs or images, N drawings, A alphabets, C characters of a s
 
 import math
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Protocol
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from data.affine import distort, identity_parameters, sample_distortions
 from data.drawings import Drawings
-from data.pairs import random_below, random_other, sample_pairs
+from data.pairs import random_distinct, sample_pairs
 from data.splits import TRAIN_DRAWERS, select_drawers
 from model.config import FitConfig
 from model.seeds import derive_seed
@@ -70,7 +71,9 @@ def images_per_epoch(fit: FitConfig, n_characters: int | None = None) -> int:
         n_characters: see :func:`chance_loss`.
     """
     per_step = min(fit.n_characters, n_characters or fit.n_characters)
-    return 2 * (fit.n_pairs if fit.recipe == "paper" else fit.steps_per_epoch * per_step)
+    if fit.recipe == "paper":
+        return 2 * fit.n_pairs
+    return fit.n_drawings * fit.steps_per_epoch * per_step
 
 
 def training_drawings(train: Drawings, fit: FitConfig) -> Drawings:
@@ -97,8 +100,8 @@ def pair_losses(
     for position_B in order.split(fit.batch_size):
         batch = pairs[position_B]
         x = to_input(drawings.images_NHW[torch.cat([batch.left_B, batch.right_B])])
-        if fit.distort:
-            T = sample_distortions(len(x), generator=generator)
+        if not fit.distort.is_identity:
+            T = sample_distortions(len(x), fit.distort, generator=generator)
             random_B = torch.rand(len(batch), generator=generator, device=device)
             is_plain = (random_B >= DISTORTED_FRACTION).repeat(2).unsqueeze(1)
             x = distort(x, torch.where(is_plain, identity_parameters(device), T))
@@ -111,60 +114,75 @@ def episode_losses(
 ) -> Iterator[Tensor]:
     """Yield the scalar float32 losses of ``steps_per_epoch`` steps of one large one-shot task each.
 
-    A step takes at most ``n_characters`` characters and two drawings of each (distorted if
-    ``fit.distort``), and embeds every drawing once. Each first drawing is a query whose support
-    set is all second drawings, and vice versa. The loss is the cross-entropy of the softmax over
-    the support set.
+    A step takes at most ``n_characters`` characters and ``n_drawings`` drawings of each, and embeds
+    every drawing once. Each first drawing is a query whose support set is all second drawings, and
+    vice versa; with more drawings, each two of them do so. The loss is the mean cross-entropy of
+    the softmax over the support sets.
     """
     for _ in range(fit.steps_per_epoch):
-        h1, h2 = net.embed(sample_episode(drawings, fit, generator=generator)).chunk(2)
-        logits_CC = net.compare(h1.unsqueeze(0), h2.unsqueeze(0)).squeeze(0)
-        target_C = torch.arange(len(logits_CC), device=logits_CC.device)
-        yield (F.cross_entropy(logits_CC, target_C) + F.cross_entropy(logits_CC.T, target_C)) / 2
+        x = sample_episode(drawings, fit, generator=generator)
+        pairs = list(combinations(net.embed(x).chunk(fit.n_drawings), 2))
+        losses = [_support_loss(net, h1_CE, h2_CE) for h1_CE, h2_CE in pairs]
+        yield torch.stack(losses).mean() if len(losses) > 1 else losses[0]
+
+
+def _support_loss(net: SiameseNet, h1_CE: Tensor, h2_CE: Tensor) -> Tensor:
+    """Return the scalar cross-entropy of each drawing with the support set of the other ones.
+
+    Args:
+        net: compares the embeddings.
+        h1_CE: embedding of one drawing of each character.
+        h2_CE: embedding of another drawing of each character.
+    """
+    logits_CC = net.compare(h1_CE.unsqueeze(0), h2_CE.unsqueeze(0)).squeeze(0)
+    target_C = torch.arange(len(logits_CC), device=logits_CC.device)
+    return (F.cross_entropy(logits_CC, target_C) + F.cross_entropy(logits_CC.T, target_C)) / 2
 
 
 def sample_episode(drawings: Drawings, fit: FitConfig, *, generator: torch.Generator) -> Tensor:
-    """Return the images of one step: C first drawings, then the C second drawings.
+    """Return the images of one step: C first drawings, then the C second drawings, and so on.
 
     They are distorted, rotated and mirrored if ``fit`` says so.
 
     Returns:
-        Float 2C×1×H×W, or 2C×3×H×W for colour images; ink 1.
+        Float B×1×H×W, or B×3×H×W for colour images, B = C × ``n_drawings``; ink 1.
     """
     device = drawings.images_NHW.device
-    first_C, second_C, alphabet_C = sample_characters(
-        drawings, fit.n_characters, generator=generator
+    position_B, alphabet_B = sample_characters(
+        drawings, fit.n_characters, fit.n_drawings, generator=generator
     )
 
     def one_per_alphabet(n: int) -> Tensor:
         shape = (len(drawings.alphabets),)
         random_A = torch.randint(n, shape, generator=generator, device=device)
-        return random_A[alphabet_C].repeat(2)
+        return random_A[alphabet_B]
 
-    T = identity_parameters(device).repeat(2 * len(first_C), 1)
-    if fit.distort:
-        T = sample_distortions(len(T), generator=generator)
+    T = identity_parameters(device).repeat(len(position_B), 1)
+    if not fit.distort.is_identity:
+        T = sample_distortions(len(T), fit.distort, generator=generator)
     if fit.turns:
         T[:, 0] += 90.0 * one_per_alphabet(4)
     if fit.mirrors:
         T[:, 3] *= 1 - 2 * one_per_alphabet(2)  # a negative width mirrors the drawing
-    x = to_input(drawings.images_NHW[torch.cat([first_C, second_C])])
-    return distort(x, T) if fit.distort or fit.turns or fit.mirrors else x
+    x = to_input(drawings.images_NHW[position_B])
+    is_plain = fit.distort.is_identity and not (fit.turns or fit.mirrors)
+    return x if is_plain else distort(x, T)
 
 
 def sample_characters(
-    drawings: Drawings, n: int, *, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return two drawings of each of C characters from as few random alphabets as possible.
+    drawings: Drawings, n: int, n_drawings: int, *, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return drawings of each of C characters from as few random alphabets as possible.
 
     Args:
         drawings: training drawings.
         n: maximum number of characters.
+        n_drawings: number of drawings of each character; they are different if it has as many.
         generator: random state on the device of the drawings.
 
     Returns:
-        Three int64 tensors of shape C, C ≤ n: positions of the first and of the second drawing,
-        and the alphabet of each character.
+        Two int64 tensors of shape B = C × ``n_drawings``, C ≤ n: the positions of the first drawing
+        of every character, then of the second one, and so on; and the alphabet of each drawing.
     """
     device, n_alphabets = drawings.images_NHW.device, len(drawings.alphabets)
     alphabet = drawings.alphabet_N[drawings.first_C]
@@ -172,9 +190,9 @@ def sample_characters(
     within = torch.rand(len(rank), generator=generator, device=device, dtype=torch.float64)
     character_C = (rank + within).argsort()[:n]
     count_C, start_C = drawings.count_C[character_C], drawings.first_C[character_C]
-    first_C = random_below(count_C, generator)
-    second_C = random_other(first_C, count_C, generator)
-    return start_C + first_C, start_C + second_C, alphabet[character_C]
+    numbers = random_distinct(count_C, n_drawings, generator)
+    position_B = torch.cat([start_C + number_C for number_C in numbers])
+    return position_B, alphabet[character_C].repeat(n_drawings)
 
 
 LOSSES: dict[str, Recipe] = {"paper": pair_losses, "episode": episode_losses}

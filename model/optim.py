@@ -5,6 +5,7 @@ import math
 import torch
 
 from model.config import FitConfig
+from model.normalisation import norm_name
 from model.siamese import SiameseNet
 
 FIRST_MOMENTUM = 0.5
@@ -13,7 +14,9 @@ FIRST_MOMENTUM = 0.5
 def lr_factor(fit: FitConfig, epoch: int) -> float:
     """Return the factor of all learning rates in an epoch.
 
-    ``exponential`` is ``0.99 ** epoch``; ``cosine`` falls from 1 to 0 at ``max_epochs``.
+    ``exponential`` is ``0.99 ** epoch``; ``cosine`` falls from 1 to 0 at ``max_epochs``;
+    ``constant`` is 1. During the warm-up of ``n`` epochs, the factor is multiplied by
+    ``(epoch + 1) / (n + 1)``.
 
     Args:
         fit: configuration of the fit.
@@ -21,9 +24,12 @@ def lr_factor(fit: FitConfig, epoch: int) -> float:
 
     Source: Koch 2015 §3.2 "Learning schedule" (exponential).
     """
+    warmup = min((epoch + 1) / (fit.warmup_epochs + 1), 1.0)
+    if fit.schedule == "constant":
+        return warmup
     if fit.schedule == "exponential":
-        return float(0.99**epoch)
-    return 0.5 * (1 + math.cos(math.pi * min(epoch / fit.max_epochs, 1.0)))
+        return float(warmup * 0.99**epoch)
+    return warmup * 0.5 * (1 + math.cos(math.pi * min(epoch / fit.max_epochs, 1.0)))
 
 
 def momentum_at(fit: FitConfig, final: float, epoch: int) -> float:
@@ -43,13 +49,19 @@ def momentum_at(fit: FitConfig, final: float, epoch: int) -> float:
 def build_optimizer(net: SiameseNet, fit: FitConfig) -> torch.optim.SGD:
     """Return SGD with one parameter group per layer, in the order of the layers.
 
+    The parameters of a normalisation belong to the layer that it follows.
+
     Deviation D2: the paper's update is read as the gradient of ``λ|w|²``, which is a
     ``weight_decay`` of 2λ.
     """
     groups = [
         {
             "name": layer,
-            "params": list(net.get_submodule(layer).parameters()),
+            "params": [
+                parameter
+                for name, parameter in net.named_parameters()
+                if name.split(".")[0] in (layer, norm_name(layer))
+            ],
             "lr": rates.lr,
             "weight_decay": 2 * rates.l2_penalty,
         }

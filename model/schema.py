@@ -2,12 +2,15 @@
 
 Everything that the program stores as JSON contains ``schema``: study identities, checkpoints,
 networks and results. :func:`upgrade` reads every earlier schema. To rename a stored field, add a
-line to :data:`RENAMED`; to add a field whose value was implied before, add one to :data:`DEFAULTS`.
+line to :data:`RENAMED`; to add a field whose value was implied before, add one to :data:`DEFAULTS`;
+to change the type of a value, add one to :data:`CONVERTED`.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+from data.distortions import NO_DISTORTIONS, PAPER_DISTORTIONS
 from data.errors import InputError
 
 SCHEMA = 2  # schema 1 did not store a number
@@ -34,10 +37,14 @@ RENAMED: dict[str, dict[str, str]] = {
 DEFAULTS: dict[str, dict[str, Any]] = {
     "identity": {"training_version": 2},
     "settings": {"step_cost": REFERENCE_STEP_COST},
-    "fit": {"mirrors": False},
-    "study_model": {"channels": 1},
+    "fit": {"mirrors": False, "n_drawings": 2, "warmup_epochs": 0},
+    "study_model": {"channels": 1, "conv_norm": "none", "head_norm": "none"},
     "result": {"n_way": 20},
     "refit": {"history": [], "fit_format": "siamese-fit-2"},  # metadata of a refitted network
+}
+# Form → {name: {value in an earlier schema: current value}}.
+CONVERTED: dict[str, dict[str, dict[Any, Any]]] = {
+    "fit": {"distort": {True: asdict(PAPER_DISTORTIONS), False: asdict(NO_DISTORTIONS)}},
 }
 # Form → {name of a field: form of its value, or of the items of its list}.
 NESTED: dict[str, dict[str, str]] = {
@@ -70,6 +77,9 @@ def upgrade(form: str, values: Mapping[str, Any]) -> dict[str, Any]:
     renamed = RENAMED.get(form, {})
     upgraded = {renamed.get(name, name): value for name, value in values.items()}
     upgraded.pop("schema", None)
+    for name, current in CONVERTED.get(form, {}).items():
+        if isinstance(upgraded.get(name), bool | str | int):
+            upgraded[name] = current[upgraded[name]]
     for name, nested_form in NESTED.get(form, {}).items():
         value = upgraded.get(name)
         if isinstance(value, Mapping):

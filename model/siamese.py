@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from model.architecture import CONVS, DenseConfig, ModelConfig
 from model.device import autocast
+from model.normalisation import apply_norm, convolution_norm, norm_name, to_unit_length
 from model.torch_internals import UninitialisedConv2d, UninitialisedLinear
 from model.weighted_l1 import weighted_l1
 
@@ -47,7 +48,7 @@ class SiameseNet(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def _create_layers(self) -> None:
-        """Create conv1 … conv4 and fc1."""
+        """Create conv1 … conv4 and fc1, and the normalisations that follow them."""
         assert isinstance(self.config, ModelConfig)
         f1, f2, f3, f4 = self.config.filters
         k1, k2, k3, k4 = self.config.kernels
@@ -56,6 +57,19 @@ class SiameseNet(nn.Module):
         self.conv3: nn.Conv2d = UninitialisedConv2d(f2, f3, k3)
         self.conv4: nn.Conv2d = UninitialisedConv2d(f3, f4, k4)
         self.fc1: nn.Linear = UninitialisedLinear(self.config.n_flat, self.config.units)
+        for layer, n_channels in zip(CONVS, self.config.filters, strict=True):
+            self._add_norm(layer, convolution_norm(self.config.conv_norm, n_channels))
+        is_batch = self.config.head_norm == "batch"
+        self._add_norm("fc1", nn.BatchNorm1d(self.config.units) if is_batch else None)
+
+    def _add_norm(self, layer: str, norm: nn.Module | None) -> None:
+        """Add the normalisation that follows a layer; a network without it has no such module."""
+        if norm is not None:
+            self.add_module(norm_name(layer), norm)
+
+    def _normalise(self, layer: str, x: Tensor) -> Tensor:
+        """Return the outputs of a layer, normalised if the architecture says so."""
+        return apply_norm(self._modules.get(norm_name(layer)), x)
 
     def compile_training(self) -> None:
         """Compile the training of this network with ``torch.compile``, on a GPU with CUDA graphs.
@@ -77,15 +91,18 @@ class SiameseNet(nn.Module):
             x_B1HW: float, ink 1, paper 0, of the configured size; B×3×H×W for colour images.
 
         Returns:
-            Float32 B×E in (0, 1). A row does not depend on the other drawings of the batch.
+            Float32 B×E in (0, 1), longer with ``head_norm="unit"``. A row does not depend on the
+            other drawings of the batch, except while a network with batch normalisation trains.
         """
         x = x_B1HW.contiguous(memory_format=torch.channels_last)
         with autocast(x.device, self.precision):
-            for conv in (self.conv1, self.conv2, self.conv3):
+            for conv, layer in zip((self.conv1, self.conv2, self.conv3), CONVS, strict=False):
                 # ReLU and max-pooling commute; after pooling, ReLU has a quarter of the work.
-                x = F.relu_(F.max_pool2d(conv(x), 2))
-            x = F.relu_(self.conv4(x))
-            return torch.sigmoid(self.fc1(x.flatten(1)).float())
+                x = F.relu_(self._normalise(layer, F.max_pool2d(conv(x), 2)))
+            x = F.relu_(self._normalise("conv4", self.conv4(x)))
+            h_BE = torch.sigmoid(self._normalise("fc1", self.fc1(x.flatten(1)).float()))
+        assert isinstance(self.config, ModelConfig)
+        return to_unit_length(h_BE) if self.config.head_norm == "unit" else h_BE
 
     def compare(self, h1: Tensor, h2: Tensor) -> Tensor:
         """Return the logits ``Σ_j α_j |h1_j − h2_j| + b`` of embeddings.
@@ -150,7 +167,7 @@ def build_net(
 
 
 def initialise(net: SiameseNet, *, generator: torch.Generator) -> None:
-    """Draw the initial weights, in the order of the layers.
+    """Draw the initial weights, in the order of the layers; normalisations keep theirs.
 
     ``paper``: weights of convolutions N(0, 0.01), of fully connected layers N(0, 0.2), biases
     N(0.5, 0.01), where the second number is the standard deviation.
@@ -162,7 +179,8 @@ def initialise(net: SiameseNet, *, generator: torch.Generator) -> None:
     """
     with torch.no_grad():
         for name, layer in net.named_children():
-            assert isinstance(layer, nn.Conv2d | nn.Linear)
+            if not isinstance(layer, nn.Conv2d | nn.Linear):
+                continue
             assert layer.bias is not None
             n_inputs = layer.weight[0].numel()
             if net.config.init == "paper":

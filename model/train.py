@@ -19,6 +19,7 @@ from data.episodes import N_WAY, Episodes
 from model.evaluate import one_shot_accuracy
 from model.fit_state import EpochResult, FitState
 from model.losses import LOSSES, chance_loss, images_per_epoch, training_drawings
+from model.normalisation import average_buffers
 from model.optim import set_epoch
 
 COLLAPSED_EPOCHS = 3  # a fit stops after this many epochs with a flat loss at chance
@@ -142,6 +143,7 @@ def update_ema(state: FitState) -> None:
         pairs = zip(state.ema_net.parameters(), state.net.parameters(), strict=True)
         for average, weight in pairs:
             average.lerp_(weight, 1 - decay)
+        average_buffers(state.ema_net, state.net, 1 - decay)
 
 
 def _validate(state: FitState, validation: Validation | None, loss: float) -> float:
@@ -150,7 +152,10 @@ def _validate(state: FitState, validation: Validation | None, loss: float) -> fl
         return math.nan if math.isfinite(loss) else CHANCE_ACCURACY
     if not math.isfinite(loss):
         return validation.chance
-    return one_shot_accuracy(state.evaluated_net, validation.drawings, validation.episodes)
+    state.net.eval()
+    accuracy = one_shot_accuracy(state.evaluated_net, validation.drawings, validation.episodes)
+    state.net.train()
+    return accuracy
 
 
 def is_collapsed(losses: Sequence[float], chance: float) -> bool:

@@ -6,13 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from data.affine import (
-    IDENTITY,
-    MAX_DISTORTION,
-    MIN_DISTORTION,
-    distort,
-    sample_distortions,
-)
+from data.affine import IDENTITY, distort, sample_distortions
+from data.distortions import NO_DISTORTIONS, PAPER_DISTORTIONS, DistortConfig
+from data.errors import InputError
 
 
 def parameters(**changes: float) -> Tensor:
@@ -84,8 +80,8 @@ def test_pixels_from_outside_the_image_are_paper() -> None:
 @given(st.integers(0, 2**31))
 def test_parameters_are_in_the_papers_ranges(seed: int) -> None:
     sampled = sample_distortions(200, generator=torch.Generator().manual_seed(seed))
-    assert (sampled >= torch.tensor(MIN_DISTORTION)).all()
-    assert (sampled <= torch.tensor(MAX_DISTORTION)).all()
+    assert (sampled >= torch.tensor(PAPER_DISTORTIONS.bounds[0])).all()
+    assert (sampled <= torch.tensor(PAPER_DISTORTIONS.bounds[1])).all()
 
 
 def test_each_component_is_changed_half_of_the_time_and_in_both_directions() -> None:
@@ -95,3 +91,37 @@ def test_each_component_is_changed_half_of_the_time_and_in_both_directions() -> 
     for column in range(7):  # no one-sided rotation or shear
         values = sampled[changed[:, column], column] - IDENTITY[column]
         assert (values > 0).float().mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_each_strength_reaches_its_own_parameters() -> None:
+    parameters = {"rotation": [0], "shear": [1, 2], "scale": [3, 4], "shift": [5, 6]}
+    values = {"rotation": 45.0, "shear": 0.6, "scale": 0.5, "shift": 9.0}
+    none = dict.fromkeys(values, 0.0)
+    for name, columns in parameters.items():
+        config = DistortConfig(**none | {name: values[name]}, probability=1.0)
+        T = sample_distortions(4000, config, generator=torch.Generator().manual_seed(0))
+        distance = (T - torch.tensor(IDENTITY)).abs().max(0).values
+        for column in range(7):
+            expected = values[name] if column in columns else 0.0
+            assert distance[column].item() == pytest.approx(expected, rel=0.01)
+
+
+def test_the_probability_is_the_share_of_distorted_parameters() -> None:
+    config = DistortConfig(probability=0.2)
+    T = sample_distortions(20_000, config, generator=torch.Generator().manual_seed(0))
+    share = (torch.tensor(IDENTITY) != T).float().mean().item()
+    assert share == pytest.approx(0.2, abs=0.01)
+
+
+def test_no_distortion_is_the_identity() -> None:
+    assert NO_DISTORTIONS.is_identity
+    assert DistortConfig(0.0, 0.0, 0.0, 0.0).is_identity
+    assert not PAPER_DISTORTIONS.is_identity
+
+
+@pytest.mark.parametrize(
+    "values", [{"rotation": -1}, {"scale": 1}, {"shear": 1}, {"probability": 2}]
+)
+def test_an_impossible_strength_is_refused(values: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=next(iter(values))):
+        DistortConfig(**values)

@@ -4,13 +4,24 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from tiny import config
 
 from data.affine import IDENTITY, distort
+from data.distortions import NO_DISTORTIONS
 from data.drawings import Drawings
 from data.splits import Split
 from model.architecture import ModelConfig
-from model.losses import LOSSES, episode_losses, pair_losses, sample_characters
+from model.device import ComputeConfig
+from model.fit_state import FitState
+from model.losses import (
+    LOSSES,
+    episode_losses,
+    images_per_epoch,
+    pair_losses,
+    sample_characters,
+    sample_episode,
+)
 from model.siamese import SiameseNet
 
 
@@ -44,7 +55,7 @@ def test_both_twins_are_distorted_independently(
     monkeypatch.setattr("model.losses.distort", recording_distort)
     made = config(recipe, turns=False).fit
     plain, distorted = recording_net(), recording_net()
-    for net, fit_config in ((plain, replace(made, distort=False)), (distorted, made)):
+    for net, fit_config in ((plain, replace(made, distort=NO_DISTORTIONS)), (distorted, made)):
         # The drawings of the first batch are drawn before its distortions: they are the same.
         generator = torch.Generator().manual_seed(0)
         next(LOSSES[recipe](net, parts.train, fit_config, generator=generator))
@@ -57,7 +68,7 @@ def test_both_twins_are_distorted_independently(
 
 
 def test_without_distortion_the_network_embeds_the_drawings(parts: Split) -> None:
-    net, made = recording_net(), config("paper", distort=False)
+    net, made = recording_net(), config("paper", distort=NO_DISTORTIONS)
     next(pair_losses(net, parts.train, made.fit, generator=torch.Generator().manual_seed(0)))
     known = {i.numpy().tobytes() for i in parts.train.images_NHW}
     seen = (net.embedded.squeeze(1) * 255).round().to(torch.uint8)
@@ -69,16 +80,16 @@ def test_turns_and_mirrors_change_whole_alphabets(
     mirrors: bool, n_steps: int, parts: Split
 ) -> None:
     net = recording_net()
-    made = config(distort=False, turns=True, mirrors=mirrors, steps_per_epoch=n_steps).fit
+    made = config(distort=NO_DISTORTIONS, turns=True, mirrors=mirrors, steps_per_epoch=n_steps).fit
     generator, same_generator = (torch.Generator().manual_seed(0) for _ in range(2))
     views: set[tuple[int, bool]] = set()
     for _ in episode_losses(net, parts.train, made, generator=generator):
-        first, second, alphabet = sample_characters(parts.train, 16, generator=same_generator)
+        position, alphabet = sample_characters(parts.train, 16, 2, generator=same_generator)
         same_generator.set_state(generator.get_state())
-        originals = parts.train.images_NHW[torch.cat([first, second])].float() / 255
+        originals = parts.train.images_NHW[position].float() / 255
         view_of: dict[int, tuple[int, bool]] = {}
         for x, original, a in zip(
-            net.embedded.squeeze(1), originals, alphabet.repeat(2).tolist(), strict=True
+            net.embedded.squeeze(1), originals, alphabet.tolist(), strict=True
         ):
             view = view_of_original(x, original)
             assert view_of.setdefault(a, view) == view
@@ -98,9 +109,47 @@ def view_of_original(x: torch.Tensor, original: torch.Tensor) -> tuple[int, bool
 
 def test_a_step_has_characters_of_as_few_alphabets_as_possible(parts: Split) -> None:
     d: Drawings = parts.train
-    first, second, alphabet = sample_characters(d, 50, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    position, alphabet = sample_characters(d, 50, 2, generator=generator)
+    first, second = position.chunk(2)
     character = d.character_N[first]
     assert torch.equal(character, d.character_N[second])
     assert (first != second).all()
     assert len(character.unique()) == 50
-    assert sorted(torch.bincount(alphabet).tolist(), reverse=True)[:3] == [20, 20, 10]
+    assert sorted(torch.bincount(alphabet[:50]).tolist(), reverse=True)[:3] == [20, 20, 10]
+
+
+@pytest.mark.parametrize("n_drawings", [3, 5])
+def test_a_step_has_different_drawings_of_each_character(n_drawings: int, parts: Split) -> None:
+    generator = torch.Generator().manual_seed(0)
+    position, _ = sample_characters(parts.train, 30, n_drawings, generator=generator)
+    by_drawing = position.view(n_drawings, 30)
+    character = parts.train.character_N[by_drawing]
+    assert (character == character[0]).all()
+    for column in by_drawing.T:
+        assert len(column.unique()) == n_drawings
+
+
+def test_every_further_drawing_is_equally_likely(parts: Split) -> None:
+    generator, counts = torch.Generator().manual_seed(0), torch.zeros(20)
+    for _ in range(200):
+        position, _ = sample_characters(parts.train, 60, 3, generator=generator)
+        drawer = parts.train.drawer_N[position.view(3, 60)[2]]
+        counts += torch.bincount(drawer, minlength=20)
+    assert counts.min() > 0.85 * counts.mean()
+    assert counts.max() < 1.15 * counts.mean()
+
+
+def test_the_loss_of_three_drawings_is_the_mean_over_their_pairs(parts: Split) -> None:
+    made = config(n_drawings=3, steps_per_epoch=1)
+    state = FitState(made, 0, ComputeConfig(torch.device("cpu")))
+    generator, same_generator = (torch.Generator().manual_seed(0) for _ in range(2))
+    loss = next(episode_losses(state.net, parts.train, made.fit, generator=generator))
+    x = sample_episode(parts.train, made.fit, generator=same_generator)
+    h = state.net.embed(x).view(3, 16, -1)
+    target, losses = torch.arange(16), []
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        logits = state.net.compare(h[i : i + 1], h[j : j + 1])[0]
+        losses += [F.cross_entropy(logits, target), F.cross_entropy(logits.T, target)]
+    torch.testing.assert_close(loss, torch.stack(losses).mean())
+    assert images_per_epoch(made.fit) == 3 * 16

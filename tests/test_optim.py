@@ -68,3 +68,25 @@ def test_schedules_follow_a_written_table(
     assert lr_factor(fit, epoch) == pytest.approx(exponential, abs=1e-6)
     assert momentum_at(fit, 0.9, epoch) == pytest.approx(momentum)
     assert lr_factor(fit_config(schedule="cosine"), epoch) == pytest.approx(cosine, abs=1e-6)
+
+
+def test_a_warm_up_rises_linearly_to_the_schedule() -> None:
+    factors = [lr_factor(fit_config(schedule="constant", warmup_epochs=3), e) for e in range(6)]
+    assert factors == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    cosine, plain = fit_config(schedule="cosine", warmup_epochs=1), fit_config(schedule="cosine")
+    assert lr_factor(cosine, 0) == 0.5 * lr_factor(plain, 0)
+    assert lr_factor(cosine, 4) == lr_factor(plain, 4)
+
+
+@pytest.mark.parametrize(("conv_norm", "head_norm"), [("batch", "batch"), ("group", "none")])
+def test_the_parameters_of_a_normalisation_have_the_rates_of_their_layer(
+    conv_norm: str, head_norm: str
+) -> None:
+    config = ModelConfig(filters=(8, 8, 8, 8), units=16, conv_norm=conv_norm, head_norm=head_norm)
+    net = SiameseNet(config, generator=torch.Generator().manual_seed(0))
+    groups = {
+        group["name"]: group["params"] for group in build_optimizer(net, fit_config()).param_groups
+    }
+    assert len(groups["conv2"]) == 4
+    assert len(groups["fc1"]) == (4 if head_norm == "batch" else 2)
+    assert sum(map(len, groups.values())) == len(list(net.parameters()))

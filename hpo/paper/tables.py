@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from data import published
+from data.distortions import NO_DISTORTIONS
 from data.drawings import Drawings
 from data.episodes import Episodes
 from data.mnist import load_mnist, mnist_episodes
@@ -64,7 +65,9 @@ def paper_recipe_config(
     base = base_config(StudySettings(image_size=scale.image_size, recipe="paper"))
     epochs = MAX_EPOCHS if scale.visits is None else max(1, round(scale.visits / n_pairs))
     ramp = min(base.fit.ramp_epochs, round(MAX_RAMP_SHARE * epochs))
-    fit = replace(base.fit, n_pairs=n_pairs, max_epochs=epochs, ramp_epochs=ramp, distort=distort)
+    fit = replace(base.fit, n_pairs=n_pairs, max_epochs=epochs, ramp_epochs=ramp)
+    if not distort:
+        fit = replace(fit, distort=NO_DISTORTIONS)
     return _scale_network(scale, replace(base, fit=fit), dense=dense)
 
 

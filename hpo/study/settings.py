@@ -17,12 +17,13 @@ from optuna.distributions import distribution_to_json
 
 from data.drawings import Drawings
 from data.episodes import Episodes
+from data.errors import require
 from data.image_folder import parse_dataset_name
 from data.paths import VAR
 from hpo.space.ranges import GROUPS, paper_model, search_space
 from hpo.study.budget import Budget
 from hpo.study.sampler import local_arguments, pruner_arguments, sampler_arguments
-from model.architecture import LAYERS, require
+from model.architecture import LAYERS
 from model.config import REFERENCE_COST, Config, FitConfig, LayerRates, StepCost
 from model.fit_state import TRAINING_VERSION
 from model.schema import SCHEMA, upgrade
