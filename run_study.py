@@ -5,18 +5,14 @@ Run the same command again to resume the study. See README.md.
 
 import argparse
 import time
+from pathlib import Path
 
+from hpo.cli.console import print_log
 from hpo.cli.entry_point import run_command, warn_if_untested_system
-from hpo.cli.flags import add_data_and_device, add_storage, add_tensorboard, parse_args
-from hpo.cli.study_flags import (
-    add_budget,
-    add_finalists,
-    add_inspection,
-    add_search,
-    add_task,
-    add_workers,
-)
+from hpo.cli.flags import add_config_file, add_verbosity, parse_args
+from hpo.cli.parser import add_settings
 from hpo.runtime.processes import start_forkserver
+from hpo.study.settings import SECTIONS
 
 
 def flags() -> argparse.ArgumentParser:
@@ -24,42 +20,77 @@ def flags() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Start or resume a study that tunes a siamese network for one-shot "
         "recognition. A duration is a number of seconds, or a number with a unit: 90, 90s, 15m "
-        "or 2h."
+        "or 2h. Each group of flags is a section of the file of --config."
     )
-    add_storage(parser, "made from data, image size, recipe and searched groups")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of the study and its fits (default: %(default)s)"
-    )
+    add_config_file(parser)
     add_inspection(parser)
-    add_budget(parser)
-    add_finalists(parser)
-    add_workers(parser)
-    add_data_and_device(parser, "Omniglot, or of your own images")
-    add_tensorboard(parser)
-    add_task(parser)
-    add_search(parser)
+    add_verbosity(parser)
+    for section, classes in SECTIONS.items():
+        add_settings(parser, section, classes)
+    parser.add_argument(
+        "--same-name-is-same-class",
+        action="store_true",
+        help="classes with the same name in several groups are one class; same as --split-by class",
+    )
     return parser
+
+
+def add_inspection(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of actions other than to run the study."""
+    parser.add_argument(
+        "--show", action="store_true", help="print the search space with its defaults, and exit"
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the settings and a summary of the data, and exit without training",
+    )
+    parser.add_argument(
+        "--preview",
+        type=Path,
+        metavar="FILE",
+        help="write the first images of train, val and test to this PNG file (default: none)",
+    )
+    parser.add_argument(
+        "--stop",
+        action="store_true",
+        help="ask every process of the study, on any host, to finish its trial and exit",
+    )
 
 
 def main() -> None:
     """Run the study and print its result."""
     start_time, args = time.monotonic(), parse_args(flags())
+    print_log(args)
     warn_if_untested_system()
     start_forkserver()
     # Imports come after parsing: --help and a wrong flag need not wait for torch and optuna.
     from data.pictures import write_preview
-    from hpo.cli.study import load_study_data, make_launcher, make_run_config, stop_study
+    from hpo.cli.study import (
+        load_study_data,
+        make_launcher,
+        print_config,
+        space_table,
+        stop_study,
+        study_config,
+    )
     from hpo.cli.study_output import print_start, print_summary
     from hpo.dashboard.updates import DashboardUpdates
     from hpo.runtime.phases import run_study
 
-    if args.stop:
-        stop_study(args)
+    config = study_config(args)
+    if args.print_config:
+        print_config(config)
         return
-    drawings = load_study_data(args)
-    run = make_run_config(args, drawings.name)
-    launcher = None if args.dry_run else make_launcher(args)
-    print_start(run, drawings)
+    if args.show:
+        print(space_table(config.space, config.image_size))
+        return
+    if args.stop:
+        stop_study(config)
+        return
+    config, drawings = load_study_data(config)
+    launcher = None if args.dry_run else make_launcher(config)
+    print_start(config, drawings)
     if args.preview:
         write_preview(args.preview, drawings)
         print(f"preview  {args.preview}")
@@ -67,8 +98,8 @@ def main() -> None:
         print("Nothing was trained. Run the same command without --dry-run to start.")
         return
     del drawings  # the workers load the data themselves
-    study = run_study(run, launcher, [DashboardUpdates])
-    print_summary(study, run, time.monotonic() - start_time)
+    study = run_study(config, launcher, [DashboardUpdates])
+    print_summary(study, config, time.monotonic() - start_time)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_storage
 from hpo.refit.plan import refit_config
 from hpo.search.winner import choose_trial
-from hpo.space.configuration import resize_model
+from hpo.space.kernels import resize_model
 from hpo.study.open import open_stored_study, storage_or_reference
 from model.config import Config, LayerRates
 from model.device import ComputeConfig
@@ -140,7 +140,7 @@ def main() -> None:
         settings,
     ):
         epochs = 1 if args.quick else args.epochs or settings.max_epochs
-        base = refit_config(settings, choose_trial(study, args.trial), epochs)
+        base = refit_config(settings, choose_trial(study, args.trial).params, epochs)
     if args.quick:
         base = replace(base, fit=replace(base.fit, steps_per_epoch=5))
     bench = Bench(compute, args.data_root, {})

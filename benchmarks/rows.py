@@ -4,6 +4,7 @@ import resource
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from harness import seconds
@@ -11,7 +12,8 @@ from harness import seconds
 from data.drawings import FULL_SIZE
 from data.load import load_dataset
 from data.splits import split_dataset
-from hpo.study.settings import StudySettings, base_config
+from hpo.study.base_config import base_config
+from hpo.study.settings import StudySettings
 from model.architecture import ModelConfig
 from model.config import Config
 from model.device import ComputeConfig, keep_freed_memory
@@ -25,7 +27,7 @@ from model.train import train_epoch
 class Row:
     """Settings of a row; each row adds one ingredient to the row before."""
 
-    recipe: str = "paper"
+    recipe: Any = "paper"
     channels_last: bool = True
     precision: str = "bfloat16"
     keep_memory: bool = True

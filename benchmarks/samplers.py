@@ -25,17 +25,19 @@ from data.files import write_atomically
 from data.load import load_dataset
 from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
-from hpo.space.configuration import starting_points, suggest_config
-from hpo.space.ranges import search_space
+from hpo.space.distributions import search_space, suggest_config
+from hpo.study.base_config import base_config
 from hpo.study.sampler import make_pruner, make_sampler
-from hpo.study.settings import StudySettings, base_config
+from hpo.study.settings import StudySettings
 from model.config import Config
 from model.device import ComputeConfig
 from model.fit_state import FIT_FORMAT, FitState
 from model.train import CHANCE_ACCURACY, Validation, fit
 
 PRUNED = optuna.trial.TrialState.PRUNED
-ARMS = [(sampler, pruner) for sampler in ("random", "tpe", "gp") for pruner in ("none", "median")]
+ARMS: list[tuple[Any, Any]] = [
+    (sampler, pruner) for sampler in ("random", "tpe", "gp") for pruner in ("none", "median")
+]
 CURVES = Path("var/samplers.json")
 
 
@@ -75,8 +77,8 @@ class Curves:
 
 def search(settings: StudySettings, budget: int, curves: Curves) -> list[dict[str, Any]]:
     """Run a study of ``budget`` epochs; return a record per trial with the epochs spent so far."""
-    base, space = base_config(settings), search_space(settings.image_size, settings.search)
-    first = starting_points(base, settings.search)
+    base, space = base_config(settings), search_space(settings.space, settings.image_size)
+    first = settings.space.starting_points(settings.image_size)
     study = optuna.create_study(
         direction="maximize",
         sampler=make_sampler(settings.sampler, settings.seed, space, first),
@@ -85,7 +87,7 @@ def search(settings: StudySettings, budget: int, curves: Curves) -> list[dict[st
     spent, lines = 0, []
     while spent < budget:
         trial = study.ask()
-        config = suggest_config(trial, base, settings.search)
+        config = suggest_config(trial, base, settings.space)
         seen, pruned = [], False
         for epoch, accuracy in enumerate(curves.epochs(config, settings.seed), 1):
             trial.report(accuracy, step=epoch)

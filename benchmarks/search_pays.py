@@ -21,10 +21,11 @@ from hpo.cli.flags import add_storage
 from hpo.refit.plan import refit_config
 from hpo.refit.retrain import log_test_evaluation
 from hpo.search.winner import choose_trial
-from hpo.space.configuration import starting_points, suggest_config
-from hpo.space.ranges import GROUPS
+from hpo.space.distributions import suggest_config
+from hpo.space.files import built_in_space
+from hpo.study.base_config import base_config
 from hpo.study.open import open_stored_study, storage_or_reference
-from hpo.study.settings import StudySettings, base_config
+from hpo.study.settings import StudySettings
 from model.config import Config
 from model.evaluate import episode_logits, wilson_interval
 from model.metrics import scorer_accuracy
@@ -38,7 +39,9 @@ PAPER_RECIPE = "paper's recipe on its architecture, as many drawings"
 def fixed_rates(settings: StudySettings, epochs: int, which: int) -> Config:
     """Return a starting point: the paper's architecture (0) or half its width, hand-set rates."""
     base = base_config(replace(settings, max_epochs=epochs))
-    return suggest_config(FixedTrial(starting_points(base, GROUPS)[which]), base, GROUPS)
+    space = built_in_space("paper")
+    point = space.starting_points(base.model.image_size)[which]
+    return suggest_config(FixedTrial(point), base, space)
 
 
 def paper_recipe(settings: StudySettings, like: Config) -> Config:
@@ -54,12 +57,12 @@ def contenders(url: str, name: str | None, rival: str | None, quick: bool) -> di
         epochs = 1 if quick else EPOCHS_FACTOR * settings.max_epochs
         found = {
             f"winner of {study.study_name}": refit_config(
-                settings, choose_trial(study, None), epochs
+                settings, choose_trial(study, None).params, epochs
             )
         }
     if rival is not None:
         with open_stored_study(url, rival) as (_, study, theirs):
-            winner = refit_config(theirs, choose_trial(study, None), epochs)
+            winner = refit_config(theirs, choose_trial(study, None).params, epochs)
             found[f"winner of {rival}, random search"] = winner
     found["paper's architecture, rates set by hand"] = fixed_rates(settings, epochs, 0)
     found["half its width, rates set by hand"] = fixed_rates(settings, epochs, 1)

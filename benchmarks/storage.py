@@ -20,9 +20,10 @@ from hpo.cli.entry_point import run_command
 from hpo.runtime.requeue import requeue_orphans, run_one_trial
 from hpo.search.objective import record_fit
 from hpo.search.trial_files import trial_files
-from hpo.space.configuration import suggest_config
+from hpo.space.distributions import suggest_config
+from hpo.study.base_config import base_config
 from hpo.study.open import open_study
-from hpo.study.settings import StudySettings, base_config
+from hpo.study.settings import StudySettings
 from hpo.study.storage import open_storage, storage_errors
 from model.device import ComputeConfig
 from model.fit_state import EpochResult, FitState
@@ -34,7 +35,7 @@ TRIAL_SECONDS = 13  # mean of the default study, including pruned trials
 
 def trial_without_training(trial: optuna.Trial, state: FitState) -> float:
     """Suggest, report and record a trial as the objective does."""
-    suggest_config(trial, base_config(SETTINGS), SETTINGS.search)
+    suggest_config(trial, base_config(SETTINGS), SETTINGS.space)
     for epoch in range(1, N_EPOCHS + 1):
         trial.report(epoch / 10, step=epoch)
         trial.should_prune()

@@ -22,10 +22,10 @@ from hpo.cli.entry_point import run_command
 from hpo.runtime.launcher import ProcessLauncher
 from hpo.runtime.phases import run_study
 from hpo.search.objective import record_fit
-from hpo.space.configuration import starting_points, suggest_config
-from hpo.study.budget import Budget
+from hpo.space.distributions import suggest_config
+from hpo.study.base_config import base_config
 from hpo.study.open import open_study
-from hpo.study.settings import RunConfig, StudySettings, base_config
+from hpo.study.settings import StudyConfig, StudySettings
 from hpo.study.storage import open_storage
 from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
@@ -61,7 +61,7 @@ def bookkeeping(study: optuna.Study, n_trials: int, compute: ComputeConfig, fold
     for _ in range(n_trials):
         laps.restart()
         trial = study.ask()
-        config = suggest_config(trial, base_config(settings), settings.search)
+        config = suggest_config(trial, base_config(settings), settings.space)
         laps.take("ask, suggest")
         state = FitState(config, 0, compute)
         laps.take("network, optimiser")
@@ -101,8 +101,8 @@ def epochs(parts: Split, compute: ComputeConfig, quick: bool) -> pd.DataFrame:
     """Return the cost of validation and of training an epoch, in the first two default trials."""
     settings, lines = StudySettings(), []
     base, episodes = base_config(settings), dense_validation(parts.val)
-    for params in starting_points(base, settings.search)[: 1 if quick else None]:
-        config = suggest_config(FixedTrial(params), base, settings.search)
+    for params in settings.space.starting_points(settings.image_size)[: 1 if quick else None]:
+        config = suggest_config(FixedTrial(params), base, settings.space)
         state = FitState(config, 0, compute)
         rows: dict[str, Callable[[], object]] = {
             "training": partial(train_epoch, state, parts.train),
@@ -122,15 +122,15 @@ def trials_per_hour(workers: int, n_trials: int, args: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/study.db"
         run_study(
-            RunConfig(
+            StudyConfig.from_settings(
                 SHORT,
-                url,
-                "rate",
-                Budget(n_trials),
-                args.data_root,
-                args.device,
-                args.precision,
-                workers,
+                storage=url,
+                study_name="rate",
+                n_trials=n_trials,
+                data_root=args.data_root,
+                device=args.device,
+                precision=args.precision,
+                workers=workers,
                 n_finalists=0,
             ),
             ProcessLauncher(),

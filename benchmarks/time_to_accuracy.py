@@ -23,8 +23,9 @@ from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
 from hpo.refit.plan import EPOCHS_FACTOR
 from hpo.refit.retrain import log_test_evaluation
-from hpo.space.configuration import starting_points, suggest_config
-from hpo.study.settings import StudySettings, base_config
+from hpo.space.distributions import suggest_config
+from hpo.study.base_config import base_config
+from hpo.study.settings import StudySettings
 from model.config import Config
 from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
@@ -140,8 +141,8 @@ def main() -> None:
     settings = StudySettings(image_size=args.image_size)
     epochs = args.epochs or (8 if args.quick else settings.max_epochs * EPOCHS_FACTOR["episode"])
     base = base_config(settings)
-    params = starting_points(base, settings.search)[-1]
-    config = suggest_config(FixedTrial(params), base, settings.search)
+    params = settings.space.starting_points(settings.image_size)[-1]
+    config = suggest_config(FixedTrial(params), base, settings.space)
     config = replace(config, fit=replace(config.fit, max_epochs=epochs))
     parts = split_dataset(load_dataset("omniglot", args.data_root, args.image_size))
     there = parts.to(compute.device)

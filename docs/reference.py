@@ -9,14 +9,16 @@ import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
-from hpo.space.ranges import GROUPS, search_space
-from hpo.study.settings import StudySettings
+from data.distortions import DistortConfig
+from hpo.space.files import BUILT_IN, built_in_space
+from hpo.space.parameter import Parameter
+from hpo.space.paths import parameter_types
 from model.architecture import ModelConfig
 from model.config import FitConfig, LayerRates
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ("run_study", "dashboard", "retrain_best", "reproduce", "compare")
-CONFIGURED = (StudySettings, ModelConfig, FitConfig, LayerRates)
+CONFIGURED = (ModelConfig, FitConfig, DistortConfig, LayerRates, Parameter)
 SPACE_IMAGE_SIZE = 35  # the default, at which the search space is listed
 
 
@@ -33,14 +35,15 @@ def flag_lines(script: str) -> list[str]:
         "",
         f"{parser.description}",
         "",
-        "| flag | description |",
-        "|---|---|",
+        "| section | flag | description |",
+        "|---|---|---|",
     ]
-    for action in parser._actions:
-        if not isinstance(action, argparse._HelpAction):
-            lines.append(
-                f"| `{escape_cell(format_flag(action))}` | {escape_cell(help_of(action))} |"
-            )
+    for group in parser._action_groups:
+        section = "" if group.title in ("options", "positional arguments") else f"`{group.title}`"
+        for action in group._group_actions:
+            if not isinstance(action, argparse._HelpAction):
+                flag, text = escape_cell(format_flag(action)), escape_cell(help_of(action))
+                lines.append(f"| {section} | `{flag}` | {text} |")
     return [*lines, ""]
 
 
@@ -57,8 +60,8 @@ def format_flag(action: argparse.Action) -> str:
 
 def help_of(action: argparse.Action) -> str:
     """Return the help of a flag, with its default."""
-    text = (action.help or "").replace("%(default)s", str(action.default))
-    no_default = action.default is None or action.default is False or action.default == []
+    text = (action.help or "").replace("%(default)s", str(action.default)).replace("%%", "%")
+    no_default = action.default in (None, False, [], argparse.SUPPRESS)
     if no_default or "default" in text:
         return text
     default = " ".join(action.default) if isinstance(action.default, list) else action.default
@@ -95,23 +98,42 @@ def argument_descriptions(doc: str) -> dict[str, str]:
     }
 
 
-def space_lines(image_size: int = SPACE_IMAGE_SIZE) -> list[str]:
-    """Return a section with the searched parameters and their ranges.
+def parameter_lines() -> list[str]:
+    """Return a section with the parameters that a space may contain, by type."""
+    lines = [
+        "## Parameters of a space",
+        "",
+        "Names that a space file may use; [spaces.md](spaces.md) says how. Parameters of a network "
+        "of your own begin with `net.`.",
+        "",
+        "| values | names |",
+        "|---|---|",
+    ]
+    words = {float: "number", int: "integer", bool: "true or false", str: "text"}
+    for kind, word in words.items():
+        names = [f"`{name}`" for name, t in parameter_types().items() if t is kind]
+        lines.append(f"| {word} | {', '.join(names)} |")
+    return [*lines, ""]
+
+
+def space_lines(name: str, image_size: int = SPACE_IMAGE_SIZE) -> list[str]:
+    """Return a section with the parameters of a built-in space, those of a range in one row.
 
     Args:
+        name: name of the space.
         image_size: height and width of the input in pixels; it limits the kernels.
     """
-    lines = [f"## Search space at {image_size} pixels", "", "| group | parameters | range |"]
+    lines = [f"## Space `{name}` at {image_size} pixels", "", "| parameters | values | defaults |"]
     lines.append("|---|---|---|")
-    for group in GROUPS:
-        distributions = search_space(image_size, (group,))
-        first = next(iter(distributions.values()))
-        text = f"{first.low} … {first.high}"  # type: ignore[attr-defined]
-        text += ", logarithmic" if getattr(first, "log", False) else ""
-        step = getattr(first, "step", None)
-        text += f", in steps of {step}" if step and step != 1 else ""
-        names = ", ".join(f"`{name}`" for name in distributions)
-        lines.append(f"| {group} | {names} | {text} |")
+    by_range: dict[tuple[str, str], list[str]] = {}
+    space = built_in_space(name)
+    for parameter, p in space.searched.items():
+        row = p.describe_range(image_size), parameter.split(".")[-1]
+        by_range.setdefault(row, []).append(parameter)
+    for (values, _), names in by_range.items():
+        starts = (space.searched[n].start(image_size) for n in names)
+        defaults = ", ".join(dict.fromkeys(map(str, starts)))
+        lines.append(f"| {', '.join(f'`{n}`' for n in names)} | {values} | {defaults} |")
     return [*lines, ""]
 
 
@@ -120,7 +142,9 @@ def configuration() -> str:
     lines = ["# Configuration", "", "Generated from the code by `uv run docs/reference.py`.", ""]
     for script in SCRIPTS:
         lines += flag_lines(script)
-    lines += space_lines()
+    lines += parameter_lines()
+    for name in BUILT_IN:
+        lines += space_lines(name)
     lines += ["## Configuration classes", ""]
     for kind in CONFIGURED:
         lines += field_lines(kind)

@@ -18,7 +18,7 @@ from hpo.runtime import phases, processes
 from hpo.runtime.launcher import Outcome
 from hpo.runtime.requeue import WorkerId, own_id
 from hpo.runtime.worker import run_worker
-from hpo.study.settings import RunConfig
+from hpo.study.settings import StudyConfig
 from hpo.study.storage import open_storage
 from model.config import REFERENCE_COST
 
@@ -38,7 +38,7 @@ class InProcessLauncher:
     def __init__(self) -> None:
         self._outcomes: dict[int, Outcome] = {}
 
-    def start(self, run: RunConfig, phase: str, index: int) -> None:
+    def start(self, run: StudyConfig, phase: str, index: int) -> None:
         self._outcomes[index] = None
         try:
             run_worker(run, phase, index)

@@ -13,13 +13,13 @@ import optuna
 import pytest
 import torch
 from optuna.trial import FrozenTrial, TrialState
+from tiny import part_of_paper
 
 from data.cache import resize_drawings, write_cache
 from data.episodes import Dataset
 from data.errors import InputError
 from hpo.runtime.requeue import worker_of
-from hpo.study.budget import Budget
-from hpo.study.settings import RunConfig, StudySettings
+from hpo.study.settings import StudyConfig, StudySettings
 from hpo.study.storage import open_storage
 from hpo.study.trials import RETRY_OF, position_in_study
 
@@ -39,7 +39,7 @@ TINY_STUDY = StudySettings(
     image_size=20,
     max_epochs=1,
     steps_per_epoch=2,
-    search=("lr",),
+    space=part_of_paper("lr"),
     validation="paper",
     pruner="none",
 )
@@ -68,14 +68,14 @@ def tiny_run(
     n_trials: int = 2,
     settings: StudySettings = TINY_STUDY,
     **changes: Any,
-) -> RunConfig:
+) -> StudyConfig:
     """A run whose files all lie in a folder; its trials take tenths of a second."""
     defaults: dict[str, Any] = {"n_finalists": 0, "precision": "float32"}
-    return RunConfig(
+    return StudyConfig.from_settings(
         settings,
-        f"sqlite:///{folder}/study.db",
-        "s",
-        Budget(n_trials),
+        storage=f"sqlite:///{folder}/study.db",
+        study_name="s",
+        n_trials=n_trials,
         var=folder / "var",
         packed=packed,
         **(defaults | changes),

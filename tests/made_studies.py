@@ -7,14 +7,14 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from hpo.space.ranges import search_space
+from hpo.space.distributions import search_space
 from hpo.study.open import IDENTITY
 from hpo.study.sampler import local_arguments
 from hpo.study.settings import StudySettings
 from hpo.study.trials import RETRY_OF
 
 SETTINGS = StudySettings()
-SPACE = search_space(SETTINGS.image_size, SETTINGS.search)
+SPACE = search_space(SETTINGS.space, SETTINGS.image_size)
 START = datetime(2026, 1, 1)
 
 
@@ -27,7 +27,7 @@ def study(name: str = "made", storage: Any = None, **settings: Any) -> optuna.St
         "sampler": "tpe",
         "pruner": "median",
         "seed": 0,
-        "search": list(SETTINGS.search),
+        "search": ["lr", "momentum", "l2", "filters", "kernels", "units"],
         **settings,
     }
     identity = {

@@ -8,7 +8,8 @@ import pytest
 from tiny import config
 
 from data.errors import InputError
-from hpo.study.settings import StudySettings, base_config
+from hpo.study.base_config import base_config
+from hpo.study.settings import StudySettings
 from model.architecture import DenseConfig, ModelConfig
 from model.config import Config, FitConfig, LayerRates
 from model.siamese import DenseNet, SiameseNet, build_net

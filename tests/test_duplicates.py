@@ -1,19 +1,19 @@
 """Leaks in an image folder: one image in two parts, and classes of one name in several groups."""
 
 import shutil
-from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from shapes import write_image_folder
+from test_flags import parser_of
 
 from data.contents import data_summary
 from data.duplicates import first_copies, merge_equal_names, recurring_names
 from data.errors import InputError
 from data.image_folder import inspect_folder, parse_dataset_name, read_image_folder
 from data.splits import Split, split_dataset
-from hpo.cli.study_flags import add_task
+from hpo.cli.study import study_config
 
 
 def read(root: Path, split_by: str | None = None, *, distinct: bool = False) -> Split:
@@ -120,8 +120,9 @@ def test_the_first_line_counts_copies(root: Path) -> None:
 
 
 def test_the_two_flags_of_the_division_exclude_each_other() -> None:
-    parser = ArgumentParser()
-    add_task(parser)
-    assert parser.parse_args(["--same-name-is-same-class"]).split_by == "class"
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--same-name-is-same-class", "--split-by", "group"])
+    parser = parser_of("run_study")
+    args = parser.parse_args(["--same-name-is-same-class"])
+    assert study_config(args).split_by == "class"
+    args = parser.parse_args(["--same-name-is-same-class", "--split-by", "group"])
+    with pytest.raises(InputError, match="--split-by group"):
+        study_config(args)

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from data.errors import InputError
-from hpo.study.settings import StudySettings, base_config
+from hpo.study.base_config import base_config
+from hpo.study.settings import StudySettings
 from model.architecture import DenseConfig, ModelConfig
 from model.checkpoint import load_network, save_network
 from model.config import Config

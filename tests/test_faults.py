@@ -46,8 +46,8 @@ from data.episodes import Dataset
 from data.errors import InputError
 from hpo.runtime.requeue import worker_of
 from hpo.runtime.worker import run_worker
-from hpo.study.budget import Budget, request_stop
-from hpo.study.settings import RunConfig
+from hpo.study.budget import request_stop
+from hpo.study.settings import StudyConfig
 from hpo.study.storage import GRACE_HEARTBEATS, open_storage
 from hpo.study.trials import RETRY_OF
 
@@ -60,7 +60,7 @@ def packed_20(packed_105: Dataset, tmp_path_factory: pytest.TempPathFactory) -> 
     return pack_20(packed_105, tmp_path_factory.mktemp("packed"))
 
 
-MakeRun = Callable[..., RunConfig]
+MakeRun = Callable[..., StudyConfig]
 
 
 @pytest.fixture
@@ -71,14 +71,14 @@ def make_run(
 ) -> MakeRun:
     """Return a function that returns a tiny run in a new folder of a given name."""
 
-    def make(name: str, n_trials: int) -> RunConfig:
+    def make(name: str, n_trials: int) -> StudyConfig:
         (tmp_path / name).mkdir(exist_ok=True)
         return tiny_run(tmp_path / name, packed_20, n_trials, TWO_EPOCHS, checkpoint_interval=0.0)
 
     return make
 
 
-def trials_of(run: RunConfig) -> list[FrozenTrial]:
+def trials_of(run: StudyConfig) -> list[FrozenTrial]:
     with closing(open_storage(run.storage)) as storage:
         return optuna.load_study(study_name=run.study_name, storage=storage).trials
 
@@ -95,7 +95,7 @@ def full_disk() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def reference(packed_20: Path, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+def reference(packed_20: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyConfig:
     """A run of two trials without a fault, on one thread."""
     folder, n_threads = tmp_path_factory.mktemp("reference"), torch.get_num_threads()
     torch.set_num_threads(1)
@@ -105,9 +105,11 @@ def reference(packed_20: Path, tmp_path_factory: pytest.TempPathFactory) -> RunC
     return run
 
 
-def test_sessions_and_a_full_disk_change_no_result(reference: RunConfig, make_run: MakeRun) -> None:
+def test_sessions_and_a_full_disk_change_no_result(
+    reference: StudyConfig, make_run: MakeRun
+) -> None:
     run = make_run("interrupted", 2)
-    run_worker(replace(run, budget=Budget(1)), "search")
+    run_worker(replace(run, n_trials=1), "search")
     with full_disk(), pytest.raises(InputError, match=r"fit\.pt"):
         run_worker(run, "search")
     assert [t.state for t in trials_of(run)] == [
@@ -121,7 +123,7 @@ def test_sessions_and_a_full_disk_change_no_result(reference: RunConfig, make_ru
 
 
 def test_a_time_budget_counts_the_work_of_all_runs(make_run: MakeRun) -> None:
-    run = replace(make_run("timed", 0), budget=Budget(999, seconds=0.01))
+    run = replace(make_run("timed", 0), n_trials=999, time_budget=0.01)
     run_worker(run, "search")
     n_trials = len(trials_of(run))
     run_worker(run, "search")
@@ -137,7 +139,7 @@ def test_a_folder_that_cannot_be_made_is_an_input_error(make_run: MakeRun) -> No
 
 
 def test_a_damaged_database_is_an_input_error_and_a_copy_can_be_resumed(
-    reference: RunConfig, make_run: MakeRun, tmp_path: Path
+    reference: StudyConfig, make_run: MakeRun, tmp_path: Path
 ) -> None:
     original = reference.var.parent / "study.db"
     with closing(sqlite3.connect(original)) as connection:

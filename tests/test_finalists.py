@@ -19,10 +19,9 @@ from hpo.search.finalists import (
     open_finalists,
 )
 from hpo.search.winner import TOO_HIGH, choose_trial, describe_value, record_winner, winning_trial
-from hpo.space.configuration import suggest_config
-from hpo.space.ranges import search_space
+from hpo.space.distributions import search_space, suggest_config
+from hpo.study.base_config import base_config
 from hpo.study.open import FOLDER, load_study, open_stored_study
-from hpo.study.settings import base_config
 from hpo.study.storage import Storage, open_storage
 from hpo.study.trials import count_diverged_finalists
 from model.config import Config
@@ -35,13 +34,13 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def add_trials(study: optuna.Study, values: list[float]) -> None:
     """Add complete trials of small networks."""
-    space = search_space(TINY_20.image_size, TINY_20.search)
+    space = search_space(TINY_20.space, TINY_20.image_size)
     for n, value in enumerate(values):
         study.add_trial(create_trial(value=value, params=small_params(n), distributions=space))
 
 
 def config_of(trial: FrozenTrial) -> Config:
-    return suggest_config(FixedTrial(trial.params), base_config(TINY_20), TINY_20.search)
+    return suggest_config(FixedTrial(trial.params), base_config(TINY_20), TINY_20.space)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,8 @@ import torch
 from data import cache, glyphs
 from data.episodes import Dataset
 from data.splits import split_dataset
-from hpo.study.settings import StudySettings, base_config
+from hpo.study.base_config import base_config
+from hpo.study.settings import StudySettings
 from model.device import ComputeConfig
 from model.fit_state import FitState
 from model.losses import LOSSES, training_drawings
@@ -28,7 +30,7 @@ GOLDEN = Path(__file__).parent / "golden" / "losses.json"
 CASES = {("paper", "paper"): (105, 2, 3), ("episode", "scaled"): (35, 2, 4)}
 
 
-def first_losses(dataset_105: Dataset, recipe: str, init: str) -> list[float]:
+def first_losses(dataset_105: Dataset, recipe: Any, init: Any) -> list[float]:
     image_size, steps_per_epoch, n_steps = CASES[recipe, init]
     settings = StudySettings(
         data="glyphs",
@@ -55,7 +57,7 @@ def first_losses(dataset_105: Dataset, recipe: str, init: str) -> list[float]:
 
 
 @pytest.mark.parametrize(("recipe", "init"), CASES)
-def test_the_first_losses_are_golden(packed_105: Dataset, recipe: str, init: str) -> None:
+def test_the_first_losses_are_golden(packed_105: Dataset, recipe: Any, init: Any) -> None:
     golden = json.loads(GOLDEN.read_text())[f"{recipe}, {init}"]
     assert first_losses(packed_105, recipe, init) == pytest.approx(golden, rel=1e-3)
 

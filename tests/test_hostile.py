@@ -26,7 +26,9 @@ from data.paths import PRETRAINED, VAR
 from data.pictures import to_image
 from data.text import make_printable
 from hpo.dashboard.server import export_report
-from hpo.refit.plan import RetrainRequest, default_folder, folder_name
+from hpo.refit.plan import default_folder, folder_name
+from hpo.refit.result import TrialOrigin
+from hpo.refit.settings import RetrainConfig
 from hpo.search.trial_files import TrialFiles
 from model import checkpoint
 from model.checkpoint import load_network, save_network
@@ -138,23 +140,8 @@ def test_reading_an_archive_writes_no_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_name_of_a_study_leads_to_no_other_folder(name: str, tmp_path: Path) -> None:
-    request = RetrainRequest(
-        storage="sqlite:///study.db",
-        study_name=name,
-        trial=None,
-        image_size=None,
-        n_seeds=1,
-        max_epochs=None,
-        train_on="train",
-        mirrors=True,
-        out=None,
-        data_root=None,
-        device="cpu",
-        precision="auto",
-        compile=False,
-        tensorboard=None,
-    )
-    folder = default_folder(folder_name(name, 0, request, "float32", [1, 2]), "storage")
+    origin = TrialOrigin("study.db", name, 0, 0.7, 60.0, "train")
+    folder = default_folder(folder_name(origin, RetrainConfig(), "float32", [1, 2]), "storage")
     assert folder.parent == Path("var/retrain")
     assert folder.name not in (".", "..")
     log = TrialFiles(tmp_path, tensorboard=tmp_path / "logs").tensorboard_folder(study(name).ask())

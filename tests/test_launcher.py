@@ -31,7 +31,7 @@ from hpo.runtime.launcher import ProcessLauncher, WorkerCrash, WorkerError, _run
 from hpo.runtime.phases import run_study
 from hpo.runtime.processes import CONTEXT, handle_signals, start_forkserver
 from hpo.runtime.requeue import worker_of
-from hpo.study.settings import RunConfig
+from hpo.study.settings import StudyConfig
 
 N_TRIALS = 3
 SETTINGS = replace(TINY_STUDY, max_epochs=4)
@@ -57,7 +57,7 @@ def _restored_handlers() -> Iterator[None]:
 
 
 @pytest.fixture
-def run(in_tmp: Path, packed_20: Path) -> RunConfig:
+def run(in_tmp: Path, packed_20: Path) -> StudyConfig:
     return tiny_run(in_tmp, packed_20, N_TRIALS, SETTINGS, checkpoint_interval=0.0, max_retries=9)
 
 
@@ -97,7 +97,7 @@ def running(study: Study) -> list[FrozenTrial]:
 
 
 def test_killed_and_hanging_workers_are_replaced_and_change_no_result(
-    run: RunConfig,
+    run: StudyConfig,
     in_tmp: Path,
     packed_20: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -137,7 +137,7 @@ class Stop:
 
 @pytest.mark.usefixtures("_restored_handlers")
 def test_a_stopped_supervisor_stops_its_workers_which_queue_their_trials_again(
-    run: RunConfig,
+    run: StudyConfig,
 ) -> None:
     handle_signals()
     with pytest.raises(KeyboardInterrupt):
@@ -159,7 +159,7 @@ def is_worker(pid: int) -> bool:
     [(run_with_endless_thread, "was killed by SIGTERM"), (exit_with_3, "exited with status 3")],
 )
 def test_a_worker_that_ends_by_itself_is_noticed(
-    target: Callable[..., None], text: str, run: RunConfig, monkeypatch: pytest.MonkeyPatch
+    target: Callable[..., None], text: str, run: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_run_process", target)
     launcher = ProcessLauncher()
@@ -173,7 +173,7 @@ def test_a_worker_that_ends_by_itself_is_noticed(
 
 
 def test_a_worker_that_ignores_sigterm_is_killed(
-    run: RunConfig, monkeypatch: pytest.MonkeyPatch
+    run: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_run_process", sleep_for_ever)
     monkeypatch.setattr(module, "TERMINATE_SECONDS", 0.05)

@@ -9,18 +9,17 @@ import optuna
 import pytest
 from optuna.pruners import HyperbandPruner, ThresholdPruner
 from optuna.trial import FixedTrial, TrialState
-from tiny import TINY, TINY_20, objective, opened, small_params, url
+from tiny import TINY_20, objective, opened, small_params, tiny_config, url
 
 from data.episodes import Dataset
 from data.splits import Split
 from hpo.refit.plan import refit_config
 from hpo.runtime.worker import search_phase
 from hpo.search.objective import Objective
-from hpo.space.configuration import suggest_config
-from hpo.study.budget import Budget
+from hpo.space.distributions import suggest_config
+from hpo.study.base_config import base_config
 from hpo.study.open import load_study
 from hpo.study.sampler import make_sampler
-from hpo.study.settings import RunConfig, base_config
 from hpo.study.storage import open_storage
 from model.checkpoint import load_network
 from model.fit_state import EpochResult, FitState
@@ -56,7 +55,7 @@ def test_a_trial_reports_every_epoch_and_records_its_cost(trained: TrainedStudy)
         assert list(trial.intermediate_values) == [1, 2]
         assert trial.value == max(trial.intermediate_values.values())
         attributes = trial.user_attrs
-        config = suggest_config(FixedTrial(trial.params), base_config(TINY_20), TINY_20.search)
+        config = suggest_config(FixedTrial(trial.params), base_config(TINY_20), TINY_20.space)
         assert attributes["config_digest"] == config.digest
         assert attributes["epochs"] == 2
         assert attributes["n_images"] == 2 * config.fit.steps_per_epoch * 128
@@ -91,17 +90,17 @@ def test_a_refit_builds_the_configuration_of_the_search(trained: TrainedStudy) -
     _, settings = load_study(open_storage(url(trained.folder), create=False), None)
     assert settings == TINY_20
     trial = trained.study.trials[2]
-    config = refit_config(settings, trial, max_epochs=2)
+    config = refit_config(settings, trial.params, max_epochs=2)
     assert config.digest == trial.user_attrs["config_digest"]
-    assert refit_config(settings, trial, None).fit.max_epochs == 12
-    assert refit_config(settings, trial, mirrors=True).fit.mirrors
+    assert refit_config(settings, trial.params, None).fit.max_epochs == 12
+    assert refit_config(settings, trial.params, mirrors=True).fit.mirrors
 
 
 def test_the_objective_of_a_worker_holds_no_test_drawing(
     in_tmp: Path, packed: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hpo.runtime.worker.load_dataset", lambda *_: packed)
-    run = RunConfig(TINY, url(in_tmp), "s", Budget(1), device="cpu", precision="float32")
+    run = tiny_config(in_tmp, device="cpu", precision="float32")
     worker_objective = search_phase(run).objective
     assert isinstance(worker_objective, Objective)
     train, val = worker_objective.train, worker_objective.validation.drawings

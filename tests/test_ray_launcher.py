@@ -22,7 +22,7 @@ from hpo.runtime import ray_launcher, worker
 from hpo.runtime.launcher import WorkerCrash, WorkerError
 from hpo.runtime.ray_launcher import RayLauncher, unpack_dataset
 from hpo.runtime.requeue import WorkerId, own_id, worker_of
-from hpo.study.settings import RunConfig
+from hpo.study.settings import StudyConfig
 
 
 class FakeRayError(Exception):
@@ -113,7 +113,7 @@ def connect(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> Connector:
 
 
 @pytest.fixture
-def run(in_tmp: Path) -> RunConfig:
+def run(in_tmp: Path) -> StudyConfig:
     return tiny_run(Path(), in_tmp / "packed", workers=2)
 
 
@@ -129,13 +129,13 @@ def test_an_actor_works_and_returns_how_it_ended(
     error: Exception | None,
     outcome: type[object],
     connect: Connector,
-    run: RunConfig,
+    run: StudyConfig,
     in_tmp: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    calls: list[tuple[RunConfig, str, int]] = []
+    calls: list[tuple[StudyConfig, str, int]] = []
 
-    def fake_worker(run: RunConfig, phase: str, index: int) -> None:
+    def fake_worker(run: StudyConfig, phase: str, index: int) -> None:
         calls.append((run, phase, index))
         if error is not None:
             raise error
@@ -158,7 +158,7 @@ def test_an_actor_works_and_returns_how_it_ended(
 
 
 def test_a_lost_actor_is_a_crash_and_is_killed(
-    connect: Connector, run: RunConfig, monkeypatch: pytest.MonkeyPatch
+    connect: Connector, run: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "run_worker", lambda *_: None)
     ray, launcher = connect({"CPU": 1.0})
@@ -176,7 +176,7 @@ def test_a_lost_actor_is_a_crash_and_is_killed(
 
 
 def test_actors_are_killed_at_the_end_and_their_identities_returned(
-    connect: Connector, run: RunConfig, monkeypatch: pytest.MonkeyPatch
+    connect: Connector, run: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "run_worker", lambda *_: None)
     ray, launcher = connect({"CPU": 2.0}, {"GPU": 1.0})
@@ -221,7 +221,7 @@ def test_an_address_at_which_nothing_listens_is_refused(monkeypatch: pytest.Monk
 
 
 def test_a_node_unpacks_a_data_set_once(
-    in_tmp: Path, monkeypatch: pytest.MonkeyPatch, run: RunConfig
+    in_tmp: Path, monkeypatch: pytest.MonkeyPatch, run: StudyConfig
 ) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(in_tmp))
     path = unpack_dataset(b"data", run)

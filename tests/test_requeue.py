@@ -36,9 +36,9 @@ from hpo.runtime.requeue import (
     worker_id,
     worker_of,
 )
-from hpo.space.configuration import suggest_config
+from hpo.space.distributions import suggest_config
+from hpo.study.base_config import base_config
 from hpo.study.budget import count_finished, count_started
-from hpo.study.settings import base_config
 from hpo.study.storage import GRACE_HEARTBEATS, Storage, open_storage
 from hpo.study.trials import RETRY_OF
 
@@ -229,7 +229,7 @@ def test_parameters_that_crash_every_process_are_given_up(
     params = []
     for _ in range(max_retries + 2):
         trial = study.ask()
-        suggest_config(trial, base_config(TINY), TINY.search)
+        suggest_config(trial, base_config(TINY), TINY.space)
         params.append(trial.params)
         trial.set_user_attr(WORKER, [host_id(), NO_PID, 1.0])
         assert requeue_orphans(study, lock, max_retries) == [trial.number]
@@ -284,7 +284,7 @@ def run_and_raise(study: optuna.Study, lock: Path, error: Callable[[], NoReturn]
     """Run a trial that raises an error after its parameters were suggested."""
 
     def objective(trial: optuna.Trial) -> float:
-        suggest_config(trial, base_config(TINY), TINY.search)
+        suggest_config(trial, base_config(TINY), TINY.space)
         error()
 
     with pytest.raises((KeyboardInterrupt, RuntimeError, InputError)):

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from optuna.trial import FrozenTrial, create_trial
-from tiny import TINY_20, opened
+from tiny import TINY_20, opened, part_of_paper
 
 import hpo.cli.retrain
 from data import cache
@@ -23,34 +23,22 @@ from hpo.cli.retrain import evaluate_checkpoint, export_networks, retrain
 from hpo.cli.retrain_output import result_table
 from hpo.refit import networks, plan
 from hpo.refit import retrain as refit
-from hpo.refit.plan import EPOCHS_FACTOR, RetrainRequest, make_plan, refit_config, require_digest
+from hpo.refit.plan import EPOCHS_FACTOR, make_plan, refit_config, require_digest
 from hpo.refit.result import RetrainResult
 from hpo.refit.retrain import TEST_LOG, describe_plan, fit_seeds, log_test_evaluation
+from hpo.refit.settings import RetrainConfig
 from hpo.report import html_page
 from hpo.search.winner import TOO_HIGH
-from hpo.space.ranges import GROUPS, search_space
+from hpo.space.distributions import search_space
+from hpo.space.files import built_in_space
 from hpo.study.settings import StudySettings
 from model import n_way, verification
 from model.checkpoint import load_network, save_network
 from model.fit_state import EpochResult, FitState
 
-REQUEST = RetrainRequest(
-    storage="sqlite:///study.db",
-    study_name=None,
-    trial=None,
-    image_size=None,
-    n_seeds=2,
-    max_epochs=1,
-    train_on="train",
-    mirrors=True,
-    out=Path("out"),
-    data_root=None,
-    device="cpu",
-    precision="float32",
-    compile=False,
-    tensorboard=None,
-)
-SETTINGS = replace(TINY_20, search=GROUPS)
+REQUEST = RetrainConfig(n_seeds=2, max_epochs=1, out=Path("out"), device="cpu", precision="float32")
+ALONE = RetrainConfig(device="cpu", precision="float32")  # of a saved network
+SETTINGS = replace(TINY_20, space=built_in_space("paper"))
 
 
 @dataclass(frozen=True)
@@ -83,7 +71,7 @@ def small_data(packed_105: Dataset) -> Iterator[None]:
 
 def smallest_network() -> FrozenTrial:
     """A complete trial with the smallest network of the search space."""
-    space: dict[str, Any] = search_space(SETTINGS.image_size, SETTINGS.search)
+    space: dict[str, Any] = search_space(SETTINGS.space, SETTINGS.image_size)
     params = {name: distribution.low for name, distribution in space.items()}
     return create_trial(value=0.7, params=params, distributions=space)
 
@@ -189,7 +177,7 @@ def test_a_saved_network_is_evaluated_on_validation_only(
     here: Refitted, capsys: pytest.CaptureFixture[str]
 ) -> None:
     n_looks = len(TEST_LOG.read_text().splitlines())
-    evaluate_checkpoint(here.networks[0], None, "cpu", "float32", None, test=False)
+    evaluate_checkpoint(here.networks[0], replace(ALONE, test=False))
     assert f"{here.result.seeds[0].metrics.validation_accuracy:.1%}" in capsys.readouterr().out
     assert len(TEST_LOG.read_text().splitlines()) == n_looks
 
@@ -218,7 +206,7 @@ def test_the_terminal_table_shows_ours_and_the_baseline(here: Refitted) -> None:
 def test_a_saved_network_repeats_the_metrics_of_its_fit(
     here: Refitted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    evaluate_checkpoint(here.networks[0], None, "cpu", "float32", tmp_path)
+    evaluate_checkpoint(here.networks[0], replace(ALONE, out=tmp_path))
     again = RetrainResult.read(tmp_path / "result.json")
     assert again.seeds[0].metrics == here.result.seeds[0].metrics
     assert again.origin is None
@@ -235,10 +223,10 @@ def test_a_network_of_other_data_or_without_metadata_is_refused(
     path = tmp_path / "network.pt"
     save_network(path, net, config, metadata | {"data_digest": "another"})
     with pytest.raises(InputError, match="--data-root"):
-        evaluate_checkpoint(path, None, "cpu", "float32", None)
+        evaluate_checkpoint(path, ALONE)
     save_network(path, net, config, {"data": "glyphs", "data_digest": "", "seed": 1})
     with pytest.raises(InputError, match=r"network\.pt must contain its train_on"):
-        evaluate_checkpoint(path, None, "cpu", "float32", None)
+        evaluate_checkpoint(path, ALONE)
     require_digest("same", "same")
 
 
@@ -296,8 +284,8 @@ def test_a_plan_follows_the_request(here: Refitted, tmp_path: Path) -> None:
 
 
 def test_the_papers_recipe_is_not_longer_and_has_no_mirrors() -> None:
-    settings = StudySettings(recipe="paper", max_epochs=9, search=("lr",))
-    config = refit_config(settings, made_studies.trial("COMPLETE", [0.5]))
+    settings = StudySettings(recipe="paper", max_epochs=9, space=part_of_paper("lr"))
+    config = refit_config(settings, made_studies.trial("COMPLETE", [0.5]).params)
     assert (config.fit.max_epochs, config.fit.mirrors) == (9, False)
 
 

@@ -13,8 +13,8 @@ from tiny import TINY, config, identity_of, url
 
 from data.errors import InputError
 from data.splits import Split
+from hpo.study.identity import identity_differences, settings_from_dict, version_note
 from hpo.study.open import IDENTITY, load_study, open_study
-from hpo.study.settings import StudySettings, identity_differences, version_note
 from hpo.study.storage import open_storage
 from hpo.study.trials import summarize_trials
 from model.checkpoint import load_network, save_network
@@ -85,8 +85,8 @@ def old_identity(parts: Split, version: str = "0.5.0") -> dict[str, Any]:
 
 
 def test_old_settings_are_read() -> None:
-    assert StudySettings.from_dict(OLD_SETTINGS) == TINY
-    assert StudySettings.from_dict(asdict(TINY)) == TINY
+    assert settings_from_dict(OLD_SETTINGS) == TINY
+    assert settings_from_dict(asdict(TINY)) == TINY
 
 
 def test_an_old_configuration_is_read() -> None:

@@ -1,19 +1,26 @@
+from typing import Any
+
 import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FixedTrial
+from tiny import part_of_paper
 
 from data.errors import InputError
-from hpo.space.configuration import resize_model, starting_points, suggest_config
-from hpo.space.ranges import GROUPS, clip_kernels, paper_kernels, parse_groups, search_space
-from hpo.study.settings import StudySettings, base_config
+from hpo.space.distributions import search_space, suggest_config
+from hpo.space.files import built_in_space
+from hpo.space.kernels import clip_kernels, resize_model
+from hpo.study.base_config import base_config
+from hpo.study.settings import StudySettings
 from model.architecture import LAYERS, ModelConfig
+
+PAPER = built_in_space("paper")
 
 
 def test_the_space_at_105_pixels_is_that_of_the_paper() -> None:
-    space = search_space(105, GROUPS)
+    space = search_space(PAPER, 105)
     assert len(space) == 3 * 6 + 2 * 4 + 1
     for layer in LAYERS:
         assert space[f"{layer}.lr"] == FloatDistribution(1e-4, 1e-1, log=True)
@@ -58,8 +65,8 @@ def test_every_searched_value_reaches_the_configuration(size: int) -> None:
     base = base_config(StudySettings(image_size=size))
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     trial = study.ask()
-    config = suggest_config(trial, base, GROUPS)
-    assert set(trial.params) == set(search_space(size, GROUPS))
+    config = suggest_config(trial, base, PAPER)
+    assert set(trial.params) == set(search_space(PAPER, size))
     for i, layer in enumerate(LAYERS):
         rates = config.fit.rates[i]
         assert rates.lr == trial.params[f"{layer}.lr"]
@@ -71,13 +78,13 @@ def test_every_searched_value_reaches_the_configuration(size: int) -> None:
     kernels = tuple(trial.params[f"{layer}.kernel"] for layer in LAYERS[:4])
     assert config.conv.kernels == clip_kernels(size, kernels)
     assert config.model.units == trial.params["fc1.units"]
-    assert suggest_config(FixedTrial(trial.params), base, GROUPS) == config
+    assert suggest_config(FixedTrial(trial.params), base, PAPER) == config
 
 
 def test_parameters_that_are_not_searched_keep_their_base_values() -> None:
-    base = base_config(StudySettings(search=("lr",)))
+    base = base_config(StudySettings(space=part_of_paper("lr")))
     params = {f"{layer}.lr": 0.005 for layer in LAYERS}
-    config = suggest_config(FixedTrial(params), base, ("lr",))
+    config = suggest_config(FixedTrial(params), base, part_of_paper("lr"))
     assert config.model == base.model
     assert [r.lr for r in config.fit.rates] == [0.005] * 6
     assert [r.momentum for r in config.fit.rates] == [r.momentum for r in base.fit.rates]
@@ -85,33 +92,25 @@ def test_parameters_that_are_not_searched_keep_their_base_values() -> None:
 
 @pytest.mark.parametrize("recipe", ["episode", "paper"])
 @pytest.mark.parametrize("size", [16, 20, 28, 35, 52, 105])
-def test_the_first_starting_point_is_the_base_configuration(recipe: str, size: int) -> None:
+def test_the_first_starting_point_is_the_base_configuration(recipe: Any, size: int) -> None:
     base = base_config(StudySettings(recipe=recipe, image_size=size))
-    first, second = starting_points(base, GROUPS)
-    assert suggest_config(FixedTrial(first), base, GROUPS) == base
-    for name, distribution in search_space(size, GROUPS).items():
+    first, second = PAPER.starting_points(size)
+    assert suggest_config(FixedTrial(first), base, PAPER) == base
+    for name, distribution in search_space(PAPER, size).items():
         assert distribution._contains(first[name]), name
         assert distribution._contains(second[name]), name
 
 
 def test_a_costlier_network_gets_fewer_steps_and_a_cheaper_one_more() -> None:
     base = base_config(StudySettings(steps_per_epoch=100))
-    wide = starting_points(base, GROUPS)[0] | {f"{layer}.filters": 256 for layer in LAYERS[:4]}
-    narrow = starting_points(base, GROUPS)[1]
+    wide = PAPER.starting_points(35)[0] | {f"{layer}.filters": 256 for layer in LAYERS[:4]}
+    narrow = PAPER.starting_points(35)[1]
     steps = [
-        suggest_config(FixedTrial(params), base, GROUPS).fit.steps_per_epoch
+        suggest_config(FixedTrial(params), base, PAPER).fit.steps_per_epoch
         for params in (wide, narrow)
     ]
     assert steps[0] < 50
     assert 150 < steps[1] <= 400
-
-
-def test_groups_are_parsed_and_unknown_groups_are_refused() -> None:
-    assert parse_groups(["paper"]) == GROUPS
-    assert parse_groups(["units", "lr"]) == ("lr", "units")
-    for names in (["dropout"], ["paper", "dropout"]):
-        with pytest.raises(InputError, match=r"--search.*got dropout"):
-            parse_groups(names)
 
 
 def test_a_resized_network_keeps_its_share_of_the_image() -> None:
@@ -125,10 +124,10 @@ def test_a_resized_network_keeps_its_share_of_the_image() -> None:
 
 def test_images_that_are_too_small_are_refused() -> None:
     with pytest.raises(InputError, match=r"16.*15.*--image-size"):
-        paper_kernels(15)
+        StudySettings(image_size=15)
 
 
 def test_half_the_width_is_no_second_starting_point_if_widths_are_not_searched() -> None:
-    base = base_config(StudySettings())
-    assert starting_points(base, ("lr",)) == [{f"{layer}.lr": 0.03 for layer in LAYERS}]
-    assert len(starting_points(base, ("lr", "units"))) == 2
+    only_rates = part_of_paper("lr").starting_points(35)
+    assert only_rates == [{f"{layer}.lr": 0.03 for layer in LAYERS}]
+    assert len(part_of_paper("lr", "units").starting_points(35)) == 2

@@ -1,6 +1,5 @@
 """The costs of a step: measured when a study is created, and kept with it."""
 
-import argparse
 import os
 import re
 from dataclasses import asdict, astuple, replace
@@ -12,17 +11,19 @@ import pytest
 import torch
 from crashing import TINY_STUDY, pack_20, tiny_run
 from test_supervisor import FakeLauncher
+from tiny import part_of_paper
 
 from data.episodes import Dataset
 from data.errors import InputError
-from hpo.cli.flags import cost_of_step
 from hpo.report.study.frames import trial_frame
 from hpo.report.study.text import study_facts
 from hpo.runtime import phases
 from hpo.runtime.phases import measure_in_process, run_study
-from hpo.space.configuration import base_values, build_config
+from hpo.space.configuration import build_config
+from hpo.study.base_config import base_config
 from hpo.study.open import IDENTITY, load_study
-from hpo.study.settings import RunConfig, StudySettings, base_config
+from hpo.study.setting_types import parse_step_cost
+from hpo.study.settings import StudyConfig, StudySettings
 from hpo.study.storage import open_storage
 from model import step_cost
 from model.architecture import ModelConfig
@@ -31,7 +32,7 @@ from model.device import ComputeConfig
 from model.step_cost import fit_costs, measure_step_cost, probe_configs
 
 OTHER_COST = StepCost(2.4e-3, 1.1, 0.5, 1.6, 7.9e6)  # measured on a CPU without AMX
-SEARCH = replace(TINY_STUDY, search=("lr", "units"))
+SEARCH = replace(TINY_STUDY, space=part_of_paper("lr", "units"), step_cost=None)
 
 CPU = ComputeConfig(torch.device("cpu"))
 SMALL_MODEL = ModelConfig(16, filters=(4, 4, 4, 8), kernels=(1, 1, 1, 1), units=32)
@@ -43,9 +44,9 @@ class RecordedRun(FakeLauncher):
 
     def __init__(self) -> None:
         super().__init__(None)
-        self.runs: list[RunConfig] = []
+        self.runs: list[StudyConfig] = []
 
-    def start(self, run: RunConfig, phase: str, index: int) -> None:
+    def start(self, run: StudyConfig, phase: str, index: int) -> None:
         self.runs.append(run)
         super().start(run, phase, index)
 
@@ -105,7 +106,7 @@ def test_colour_images_are_measured() -> None:
 
 def test_the_costs_of_a_study_set_the_steps_of_its_trials() -> None:
     settings = StudySettings(steps_per_epoch=1000)
-    values = base_values(base_config(settings)) | {"conv2.kernel": 6}
+    values = {"conv2.kernel": 6}
     steps = {
         cost: build_config(base_config(replace(settings, step_cost=cost)), values).fit
         for cost in (REFERENCE_COST, OTHER_COST)
@@ -125,13 +126,14 @@ def test_a_new_study_measures_the_costs_and_keeps_them(
     packed_105: Dataset,
     in_tmp: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
     packed = pack_20(packed_105, in_tmp)
-    run = tiny_run(in_tmp, packed, settings=SEARCH, measure_cost=True)
+    run = tiny_run(in_tmp, packed, settings=SEARCH)
     monkeypatch.setattr(phases, "measure_in_process", lambda *_: OTHER_COST)
     study = run_study(run, FakeLauncher(None))
-    assert f"--step-cost {OTHER_COST} " in capsys.readouterr().out
+    assert f"--step-cost {OTHER_COST} " in caplog.text
     assert study.user_attrs[IDENTITY]["settings"]["step_cost"] == asdict(OTHER_COST)
     assert load_study(open_storage(run.storage), "s")[1].step_cost == OTHER_COST
     facts = study_facts(study, trial_frame(study), 0.0, run.storage)
@@ -141,26 +143,27 @@ def test_a_new_study_measures_the_costs_and_keeps_them(
     launcher = RecordedRun()
     run_study(run, launcher)
     assert launcher.runs[0].settings.step_cost == OTHER_COST
-    same = replace(SEARCH, step_cost=OTHER_COST)
-    run_study(replace(run, settings=same, measure_cost=False), RecordedRun())
+    run_study(replace(run, step_cost=OTHER_COST), RecordedRun())
     with pytest.raises(InputError, match=f"--step-cost.*{re.escape(str(OTHER_COST))}"):
-        run_study(replace(run, measure_cost=False), FakeLauncher(None))
+        run_study(replace(run, step_cost=REFERENCE_COST), FakeLauncher(None))
 
 
-@pytest.mark.parametrize("change", [{"search": ("lr",)}, {"recipe": "paper", "n_pairs": 64}])
+@pytest.mark.parametrize(
+    "change", [{"space": part_of_paper("lr")}, {"recipe": "paper", "n_pairs": 64}]
+)
 def test_a_study_of_equal_costs_measures_nothing(
     change: dict[str, Any], packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(phases, "measure_in_process", lambda *_: pytest.fail("measured"))
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), settings=replace(SEARCH, **change))
-    study = run_study(replace(run, measure_cost=True), FakeLauncher(None))
+    study = run_study(run, FakeLauncher(None))
     assert study.user_attrs[IDENTITY]["settings"]["step_cost"] == asdict(REFERENCE_COST)
 
 
 def test_two_processes_that_create_a_study_share_the_costs(
     packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), settings=SEARCH, measure_cost=True)
+    run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), settings=SEARCH)
 
     def measure_slowly(*_: object) -> StepCost:
         monkeypatch.setattr(phases, "measure_in_process", lambda *_: REFERENCE_COST)
@@ -174,12 +177,12 @@ def test_two_processes_that_create_a_study_share_the_costs(
 
 
 def test_costs_are_given_as_a_name_or_as_numbers() -> None:
-    assert cost_of_step("reference") == REFERENCE_COST
-    assert cost_of_step(str(OTHER_COST)) == OTHER_COST
+    assert parse_step_cost("reference") == REFERENCE_COST
+    assert parse_step_cost(str(OTHER_COST)) == OTHER_COST
     wrong_costs = ("1,2,3", "1,2,3,4,5,6", "1,2,3,4,-5", "0,0,0,0,0", "1,nan,1,1,1", "1,inf,1,1,1")
     for text in ("fast", *wrong_costs):
-        with pytest.raises(argparse.ArgumentTypeError, match=text):
-            cost_of_step(text)
+        with pytest.raises(ValueError, match="five numbers"):
+            parse_step_cost(text)
 
 
 @pytest.mark.slow

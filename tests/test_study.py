@@ -6,21 +6,22 @@ from typing import Any
 
 import optuna
 import pytest
-from tiny import TINY, identity_of, opened, url
+from tiny import TINY, identity_of, opened, part_of_paper, url
 
 from data.errors import InputError
 from data.image_folder import ImageFolder
 from data.splits import Split
-from hpo.space.configuration import starting_points, suggest_config
+from hpo.space.distributions import suggest_config
+from hpo.study.base_config import base_config
+from hpo.study.identity import identity_differences
 from hpo.study.open import (
     FOLDER,
     IDENTITY,
-    default_study_name,
     load_study,
     open_stored_study,
     open_study,
 )
-from hpo.study.settings import StudySettings, base_config, identity_differences
+from hpo.study.settings import StudySettings
 from hpo.study.storage import Storage, open_storage
 
 
@@ -36,7 +37,7 @@ def run_trials(study: optuna.Study, settings: StudySettings, n: int) -> None:
     base = base_config(settings)
 
     def value(trial: optuna.Trial) -> float:
-        config = suggest_config(trial, base, settings.search)
+        config = suggest_config(trial, base, settings.space)
         return sum(rates.lr for rates in config.fit.rates) - config.model.units / 10_000
 
     study.optimize(value, n_trials=n)
@@ -46,7 +47,7 @@ def test_a_study_begins_with_the_starting_points(tmp_path: Path, parts: Split) -
     settings = StudySettings(data="glyphs")
     study = opened(tmp_path, parts, settings)
     run_trials(study, settings, 3)
-    points = starting_points(base_config(settings), settings.search)
+    points = settings.space.starting_points(settings.image_size)
     assert [trial.params for trial in study.trials[:2]] == points
     assert study.trials[2].params not in points
 
@@ -160,9 +161,11 @@ def test_a_study_whose_creator_was_killed_is_completed(
 
 
 def test_a_study_name_contains_what_distinguishes_it() -> None:
-    assert default_study_name(StudySettings()) == "omniglot-35-episode"
-    settings = StudySettings(data="glyphs", image_size=20, recipe="paper", search=("lr", "l2"))
-    assert default_study_name(settings) == "glyphs-20-paper-lr-l2"
+    assert StudySettings().default_name == "omniglot-35-episode"
+    settings = StudySettings(
+        data="glyphs", image_size=20, recipe="paper", space=part_of_paper("lr", "l2")
+    )
+    assert settings.default_name == "glyphs-20-paper-paper-lr-l2"
 
 
 @pytest.mark.parametrize(

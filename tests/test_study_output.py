@@ -1,6 +1,5 @@
 """What run_study.py makes of its flags, and what it prints before and after its trials."""
 
-import argparse
 import runpy
 import sys
 from dataclasses import replace
@@ -15,49 +14,48 @@ from tiny import TINY
 
 from data.episodes import Dataset
 from data.errors import InputError
-from hpo.cli.study import make_launcher, make_run_config, stop_study
+from hpo.cli.study import load_study_data, make_launcher, stop_study, study_config
 from hpo.cli.study_output import next_commands, print_start, print_summary
 from hpo.runtime import ray_launcher
 from hpo.runtime.launcher import ProcessLauncher
-from hpo.study.budget import STOP_REQUESTS, Budget, busy_seconds
-from hpo.study.open import FOLDER, default_study_name
-from hpo.study.settings import RunConfig
+from hpo.space.files import built_in_space
+from hpo.study.budget import STOP_REQUESTS, Budget, busy_seconds, study_budget
+from hpo.study.open import FOLDER
+from hpo.study.settings import StudyConfig
 from hpo.study.trials import FINALISTS
 
-RUN = RunConfig(TINY, "sqlite:///study.db", default_study_name(TINY), Budget(30))
+RUN = StudyConfig.from_settings(TINY, study_name=TINY.default_name)
 CLUSTER = ["--ray", "--gpus-per-worker", "0.5"]
 POSTGRESQL = ["--storage", "postgresql+psycopg://host/db"]
 
 
-def parsed(*flags: str) -> argparse.Namespace:
+def parsed(*flags: str) -> StudyConfig:
     parser = runpy.run_path(str(ROOT / "run_study.py"), run_name="docs")["flags"]()
-    args = parser.parse_args(flags)
-    assert isinstance(args, argparse.Namespace)
-    return args
+    return study_config(parser.parse_args(flags))
 
 
 @pytest.fixture
-def finished(tmp_path: Path) -> tuple[optuna.Study, RunConfig]:
+def finished(tmp_path: Path) -> tuple[optuna.Study, StudyConfig]:
     """Return a study whose finalists have been fitted: trial 1 won, trial 0 was the best."""
     study = made_study()
     study.set_user_attr(FOLDER, "folder")
     study.add_trials([trial("COMPLETE", [0.8]), trial("COMPLETE", [0.7]), trial("PRUNED", [0.2])])
     accuracies = {"0": [0.5, 0.6], "1": [0.6, 0.7]}
     study.set_user_attr(FINALISTS, {"accuracies": accuracies, "winner": 1, "first": 0})
-    return study, replace(RUN, budget=Budget(3), var=tmp_path)
+    return study, replace(RUN, n_trials=3, var=tmp_path)
 
 
 def test_the_flags_become_a_run_configuration() -> None:
-    flags = ["--data", "glyphs", "--image-size", "20", "--search", "units", "lr", "--sampler", "gp"]
+    flags = ["--data", "glyphs", "--image-size", "20", "--space", "recipe", "--sampler", "gp"]
     flags += ["--time-budget", "2h", "--heartbeat", "90s", "--checkpoint-interval", "0"]
-    flags += ["--finalists", "2", "--keep-networks", "7", "--n-trials", "4", "--workers", "3"]
-    run = make_run_config(parsed(*flags), "glyphs")
+    flags += ["--n-finalists", "2", "--n-networks", "7", "--n-trials", "4", "--workers", "3"]
+    run, _ = load_study_data(parsed(*flags))
     assert run.settings.data == "glyphs"
-    assert run.settings.search == ("lr", "units")
+    assert run.settings.space == built_in_space("recipe")
     assert run.settings.pruner == "none", "the Gaussian process cannot use pruned trials"
     assert run.settings.max_epochs == 8
-    assert run.study_name == "glyphs-20-episode-lr-units"
-    assert run.budget == Budget(4, 7200.0, n_fits=6, workers=3)
+    assert run.name == "glyphs-20-episode-recipe"
+    assert study_budget(run) == Budget(4, 7200.0, n_fits=6, workers=3)
     assert (run.heartbeat, run.epoch_timeout, run.checkpoint_interval) == (90, 3600.0, 0.0)
     assert (run.n_finalists, run.n_networks, run.workers) == (2, 7, 3)
 
@@ -87,16 +85,16 @@ def test_the_start_names_study_settings_and_data_but_no_password(
 ) -> None:
     print_start(replace(RUN, storage="postgresql://me:secret@host/db"), packed.drawings)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "study    glyphs-35-episode-lr-units in postgresql://me:***@host/db"
+    assert lines[0] == "study    glyphs-35-episode-paper-lr-units in postgresql://me:***@host/db"
     assert lines[1].startswith("settings data glyphs · image_size 35 · ")
-    assert " · search lr units · " in lines[1]
+    assert " · space paper-lr-units · " in lines[1]
     assert lines[2].startswith("data     glyphs: 8 alphabets, ")
     assert lines[3].startswith("note     ")
     assert len(lines) == 4
 
 
 def test_the_summary_of_a_finished_study_shows_finalists_and_winner(
-    finished: tuple[optuna.Study, RunConfig], capsys: pytest.CaptureFixture[str]
+    finished: tuple[optuna.Study, StudyConfig], capsys: pytest.CaptureFixture[str]
 ) -> None:
     study, run = finished
     print_summary(study, run, 90.0)
@@ -138,11 +136,11 @@ def test_a_study_whose_time_budget_is_spent_asks_for_a_larger_budget(
     study.set_user_attr(FOLDER, "folder")
     study.add_trial(trial("COMPLETE", [0.5]))
     seconds = busy_seconds(study)
-    print_summary(study, replace(RUN, budget=Budget(30, seconds), var=tmp_path), 6.0)
+    print_summary(study, replace(RUN, time_budget=seconds, var=tmp_path), 6.0)
     text = capsys.readouterr().out
     assert "--time-budget" in text
     assert "same command" not in text
-    print_summary(study, replace(RUN, budget=Budget(30, seconds + 1), var=tmp_path), 6.0)
+    print_summary(study, replace(RUN, time_budget=seconds + 1, var=tmp_path), 6.0)
     text = capsys.readouterr().out
     assert "same command" in text
     assert "--time-budget" not in text
@@ -162,7 +160,7 @@ def test_a_study_is_not_finished_before_its_finalists_are_fitted(
     study = made_study()
     study.set_user_attr(FOLDER, "folder")
     study.add_trials([trial("COMPLETE", [0.5]), trial("COMPLETE", [0.6], minute=1)])
-    run = replace(RUN, budget=Budget(2, seconds), n_finalists=n_finalists, var=tmp_path)
+    run = replace(RUN, n_trials=2, time_budget=seconds, n_finalists=n_finalists, var=tmp_path)
     print_summary(study, run, 6.0)
     assert repair in capsys.readouterr().out.splitlines()[-2]
 

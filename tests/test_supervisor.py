@@ -13,7 +13,7 @@ import pytest
 from commands import InProcessLauncher
 from crashing import one_thread, pack_20, tiny_run  # noqa: F401
 from optuna.trial import TrialState, create_trial
-from tiny import TINY, opened, url
+from tiny import opened, tiny_config
 
 from data.episodes import Dataset
 from data.errors import InputError
@@ -31,9 +31,9 @@ from hpo.runtime.progress import HangDetector, Progress
 from hpo.runtime.requeue import WORKER, WorkerId, worker_id, worker_of
 from hpo.runtime.supervisor import supervise
 from hpo.search.winner import winner_accuracy, winning_trial
-from hpo.study.budget import N_TRIALS, Budget, busy_seconds, request_stop
+from hpo.study.budget import N_TRIALS, Budget, busy_seconds, request_stop, study_budget
 from hpo.study.open import IDENTITY, N_EPISODES
-from hpo.study.settings import RunConfig
+from hpo.study.settings import StudyConfig
 from hpo.study.trials import FINALISTS
 
 DEAD = WorkerId("a node", 7, 1.0)
@@ -49,7 +49,7 @@ class FakeLauncher:
         self.killed: list[int] = []
         self.n_stops = 0
 
-    def start(self, run: RunConfig, phase: str, index: int) -> None:
+    def start(self, run: StudyConfig, phase: str, index: int) -> None:
         self.starts.append((phase, index))
         self.waiting[index] = self.outcomes.pop(0)
 
@@ -75,7 +75,7 @@ class RecordingLauncher(InProcessLauncher):
         super().__init__()
         self.starts: list[tuple[str, int]] = []
 
-    def start(self, run: RunConfig, phase: str, index: int) -> None:
+    def start(self, run: StudyConfig, phase: str, index: int) -> None:
         self.starts.append((phase, index))
         super().start(run, phase, index)
 
@@ -97,12 +97,12 @@ def study(in_tmp: Path, parts: Split) -> optuna.Study:
 
 
 @pytest.fixture
-def run(in_tmp: Path) -> RunConfig:
-    return RunConfig(TINY, url(in_tmp), "s", Budget(3), var=in_tmp / "var")
+def run(in_tmp: Path) -> StudyConfig:
+    return tiny_config(in_tmp, var=in_tmp / "var")
 
 
-def supervise_search(run: RunConfig, study: optuna.Study, launcher: Launcher, *more: Any) -> None:
-    supervise(run, "search", run.budget, launcher, Progress(study, 3, 2), *more)
+def supervise_search(run: StudyConfig, study: optuna.Study, launcher: Launcher, *more: Any) -> None:
+    supervise(run, "search", study_budget(run), launcher, Progress(study, 3, 2), *more)
 
 
 def ask_as(study: optuna.Study, worker: WorkerId) -> optuna.Trial:
@@ -112,7 +112,7 @@ def ask_as(study: optuna.Study, worker: WorkerId) -> optuna.Trial:
     return trial
 
 
-def test_workers_run_until_no_work_is_left(study: optuna.Study, run: RunConfig) -> None:
+def test_workers_run_until_no_work_is_left(study: optuna.Study, run: StudyConfig) -> None:
     launcher = FakeLauncher(None, None)
     supervise_search(replace(run, workers=2), study, launcher)
     assert launcher.starts == [("search", 0), ("search", 1)]
@@ -120,7 +120,7 @@ def test_workers_run_until_no_work_is_left(study: optuna.Study, run: RunConfig) 
 
 
 def test_a_crashed_worker_is_replaced_and_its_trial_queued_again(
-    study: optuna.Study, run: RunConfig, capsys: pytest.CaptureFixture[str]
+    study: optuna.Study, run: StudyConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ask_as(study, DEAD)
     launcher = FakeLauncher(WorkerCrash("was killed by SIGSEGV"), None, None)
@@ -130,7 +130,7 @@ def test_a_crashed_worker_is_replaced_and_its_trial_queued_again(
     assert "worker 0 was killed by SIGSEGV" in capsys.readouterr().err
 
 
-def test_too_many_crashes_in_a_row_end_the_study(study: optuna.Study, run: RunConfig) -> None:
+def test_too_many_crashes_in_a_row_end_the_study(study: optuna.Study, run: StudyConfig) -> None:
     launcher = FakeLauncher(*[WorkerCrash("was killed by SIGKILL")] * 9)
     with pytest.raises(InputError, match=r"SIGKILL.*--workers.*another study.*--image-size"):
         supervise_search(run, study, launcher)
@@ -143,7 +143,7 @@ def test_too_many_crashes_in_a_row_end_the_study(study: optuna.Study, run: RunCo
 
 
 def test_a_finished_trial_resets_the_count_of_crashes(
-    study: optuna.Study, run: RunConfig, monkeypatch: pytest.MonkeyPatch
+    study: optuna.Study, run: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outcomes = [WorkerCrash("was killed by SIGKILL")] * 6 + [None]
     launcher, progress = FakeLauncher(*outcomes), Progress(study, 3, 2)
@@ -154,7 +154,7 @@ def test_a_finished_trial_resets_the_count_of_crashes(
 
 @pytest.mark.parametrize("error", [InputError("The disk is full."), WorkerError("Traceback")])
 def test_any_other_error_of_a_worker_ends_the_study(
-    error: Exception, study: optuna.Study, run: RunConfig
+    error: Exception, study: optuna.Study, run: StudyConfig
 ) -> None:
     launcher = FakeLauncher(None, error)
     with pytest.raises(type(error), match=str(error)):
@@ -177,7 +177,7 @@ def test_a_study_that_is_deleted_while_it_runs_ends_with_one_line(
     name: str,
     outcome: Outcome,
     study: optuna.Study,
-    run: RunConfig,
+    run: StudyConfig,
     recwarn: pytest.WarningsRecorder,
 ) -> None:
     class DeletingLauncher(FakeLauncher):
@@ -194,7 +194,7 @@ def test_a_study_that_is_deleted_while_it_runs_ends_with_one_line(
 
 
 def test_trials_of_workers_that_were_killed_at_the_end_are_queued_again(
-    study: optuna.Study, run: RunConfig, monkeypatch: pytest.MonkeyPatch
+    study: optuna.Study, run: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(seconds: float) -> dict[int, Outcome]:
         raise KeyboardInterrupt
@@ -208,18 +208,18 @@ def test_trials_of_workers_that_were_killed_at_the_end_are_queued_again(
 
 
 @pytest.mark.parametrize("reason", ["trials", "stop request"])
-def test_no_worker_starts_without_work(reason: str, study: optuna.Study, run: RunConfig) -> None:
+def test_no_worker_starts_without_work(reason: str, study: optuna.Study, run: StudyConfig) -> None:
     if reason == "trials":
         study.tell(study.ask(), 0.5)
     else:
         request_stop(study)
     launcher = FakeLauncher()
-    supervise_search(replace(run, budget=Budget(1)), study, launcher)
+    supervise_search(replace(run, n_trials=1), study, launcher)
     assert launcher.starts == []
 
 
 def test_finalists_stop_when_the_search_is_asked_to_stop(
-    study: optuna.Study, run: RunConfig
+    study: optuna.Study, run: StudyConfig
 ) -> None:
     finalists = optuna.create_study(
         storage=run.storage, study_name="finalists", direction="maximize"
@@ -231,7 +231,7 @@ def test_finalists_stop_when_the_search_is_asked_to_stop(
     assert launcher.starts == []
 
 
-def test_observers_hear_of_news_and_of_the_end(study: optuna.Study, run: RunConfig) -> None:
+def test_observers_hear_of_news_and_of_the_end(study: optuna.Study, run: StudyConfig) -> None:
     class Finishing(FakeLauncher):
         def wait(self, seconds: float) -> dict[int, Outcome]:
             study.tell(study.ask(), 0.5)
@@ -266,7 +266,7 @@ def worker_of_trial(trial: optuna.Trial, study: optuna.Study) -> WorkerId:
 
 
 def test_only_own_workers_that_hang_are_killed(
-    study: optuna.Study, run: RunConfig, monkeypatch: pytest.MonkeyPatch
+    study: optuna.Study, run: StudyConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     monkeypatch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: now))
@@ -353,11 +353,10 @@ def test_a_study_is_searched_its_finalists_fitted_and_its_winner_recorded(
 def test_a_time_budget_covers_the_finalists(packed_105: Dataset, in_tmp: Path) -> None:
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), n_finalists=2)
     launcher = RecordingLauncher()
-    four_trials = replace(run, n_finalists=0, budget=replace(run.budget, n_trials=4))
+    four_trials = replace(run, n_finalists=0, n_trials=4)
     study = run_study(four_trials, launcher)
     seconds = 1.74 * busy_seconds(study)  # three more fits: two finalists and the winner
-    budget = replace(run.budget, n_trials=99, seconds=seconds, n_fits=3)
-    run_study(replace(run, budget=budget, n_finalist_seeds=1), launcher)
+    run_study(replace(run, n_trials=99, time_budget=seconds, n_finalist_seeds=1), launcher)
     assert launcher.starts == [("search", 0), ("finalists", 0), ("winner", 0)]
     assert len(study.trials) == 4, "no further trial was started"
     assert winning_trial(study) is not None
@@ -373,7 +372,7 @@ def test_finalists_are_fitted_once_no_trial_runs_or_may_start() -> None:
     assert not is_search_over(study, Budget(3, seconds=0.0)), "another process runs a trial"
 
 
-def test_as_many_finalists_are_fitted_as_the_time_budget_allows(run: RunConfig) -> None:
+def test_as_many_finalists_are_fitted_as_the_time_budget_allows(run: StudyConfig) -> None:
     study = optuna.create_study(direction="maximize")
     start = datetime(2026, 1, 1)
     for i in range(2):
@@ -383,8 +382,8 @@ def test_as_many_finalists_are_fitted_as_the_time_budget_allows(run: RunConfig) 
         study.add_trial(trial)
     run = replace(run, n_finalists=5, n_finalist_seeds=2)
     for seconds, expected in ((None, 5), (1000, 5), (100, 3), (20, 0)):
-        budget = Budget(9, seconds, n_fits=12)
-        assert affordable_finalists(study, replace(run, budget=budget)) == expected
+        config = replace(run, n_trials=9, time_budget=seconds)
+        assert affordable_finalists(study, config) == expected
 
 
 def test_a_study_that_is_paused_has_no_finalists(packed_105: Dataset, in_tmp: Path) -> None:
@@ -395,7 +394,7 @@ def test_a_study_that_is_paused_has_no_finalists(packed_105: Dataset, in_tmp: Pa
     assert FINALISTS not in study.user_attrs
 
 
-def test_a_study_with_one_finalist_has_no_choice(run: RunConfig) -> None:
+def test_a_study_with_one_finalist_has_no_choice(run: StudyConfig) -> None:
     run = replace(run, n_finalists=5)
     assert describe_finalists(run, evaluate_winner=False) == "6 fits of finalists"
     assert describe_finalists(run, evaluate_winner=True) == "8 fits of finalists"

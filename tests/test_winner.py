@@ -23,7 +23,7 @@ from hpo.search.finalists import (
     open_finalists,
 )
 from hpo.search.winner import record_winner, record_winner_accuracy, winner_accuracy, winner_fits
-from hpo.space.ranges import search_space
+from hpo.space.distributions import search_space
 from hpo.study.open import FOLDER
 from hpo.study.trials import FINALISTS
 from model.intervals import ClusterAccuracies
@@ -84,7 +84,7 @@ def test_the_winner_of_equal_configurations_is_reported_without_bias() -> None:
 def study(tmp_path: Path, parts_20: Split) -> optuna.Study:
     """A study of which trial 1 won as a finalist."""
     study = opened(tmp_path, parts_20, TINY_20)
-    space = search_space(TINY_20.image_size, TINY_20.search)
+    space = search_space(TINY_20.space, TINY_20.image_size)
     for n, value in enumerate((0.5, 0.7)):
         study.add_trial(create_trial(value=value, params=small_params(n), distributions=space))
     study.set_user_attr(FINALISTS, {"accuracies": {"1": [0.6]}, "winner": 1, "first": 1})

@@ -9,7 +9,7 @@ import pytest
 import torch
 from crashing import one_thread, pack_20, tiny_run  # noqa: F401
 from optuna.trial import TrialState
-from tiny import TINY, objective, opened, url
+from tiny import objective, opened, tiny_config, url
 
 from data.errors import InputError
 from data.splits import Split
@@ -17,7 +17,6 @@ from hpo.runtime import worker
 from hpo.runtime.requeue import record_worker
 from hpo.runtime.worker import WorkerPhase, run_worker, worker_device
 from hpo.study.budget import Budget, request_stop
-from hpo.study.settings import RunConfig
 from hpo.study.storage import open_storage
 
 COMPLETE, FAIL = TrialState.COMPLETE, TrialState.FAIL
@@ -42,7 +41,7 @@ def run_objective(
         storage, files = open_storage(url(in_tmp)), objective(parts, in_tmp / "files").files
         work = WorkerPhase(storage, study, study, test_objective, Budget(3), files)
         monkeypatch.setitem(worker.PHASES, "search", lambda *_: work)
-        run_worker(RunConfig(TINY, url(in_tmp), "s", Budget(3)), "search")
+        run_worker(tiny_config(in_tmp), "search")
 
     return run
 

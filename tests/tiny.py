@@ -11,16 +11,34 @@ from data.episodes import dense_validation
 from data.splits import Split
 from hpo.search.objective import Objective
 from hpo.search.trial_files import TrialFiles
+from hpo.space.files import built_in_space
+from hpo.space.space import Space
+from hpo.study.base_config import base_config
+from hpo.study.identity import study_identity
 from hpo.study.open import open_study
-from hpo.study.settings import StudySettings, base_config, study_identity
+from hpo.study.settings import StudyConfig, StudySettings
 from hpo.study.storage import open_storage
 from model.architecture import CONVS, LAYERS, ModelConfig
-from model.config import Config
+from model.config import REFERENCE_COST, Config
 from model.device import ComputeConfig
 from model.train import Validation
 
-TINY = StudySettings(data="glyphs", max_epochs=2, steps_per_epoch=2, search=("lr", "units"))
-TINY_20 = replace(TINY, image_size=20, steps_per_epoch=1, search=("lr", "filters", "units"))
+
+def part_of_paper(*rates: str) -> Space:
+    """The parameters of the paper's space whose names end with one of ``rates``."""
+    return built_in_space("paper").only(rates)
+
+
+TINY = StudySettings(
+    data="glyphs",
+    max_epochs=2,
+    steps_per_epoch=2,
+    space=part_of_paper("lr", "units"),
+    step_cost=REFERENCE_COST,
+)
+TINY_20 = replace(
+    TINY, image_size=20, steps_per_epoch=1, space=part_of_paper("lr", "filters", "units")
+)
 
 
 def small_params(n: int) -> dict[str, float | int]:
@@ -31,6 +49,12 @@ def small_params(n: int) -> dict[str, float | int]:
 
 def url(folder: Path) -> str:
     return f"sqlite:///{folder}/study.db"
+
+
+def tiny_config(folder: Path, **values: Any) -> StudyConfig:
+    """Return a run of three trials of the study ``s``."""
+    defaults = {"storage": url(folder), "study_name": "s", "n_trials": 3}
+    return StudyConfig.from_settings(TINY, **(defaults | values))
 
 
 def identity_of(settings: StudySettings, parts: Split) -> dict[str, Any]:
@@ -54,7 +78,7 @@ def objective(
     return Objective(settings, parts.train, validation, ComputeConfig(torch.device("cpu")), files)
 
 
-def config(recipe: str = "episode", **changes: Any) -> Config:
+def config(recipe: Any = "episode", **changes: Any) -> Config:
     """A fit of four epochs of three steps, with changes of its FitConfig."""
     base = base_config(StudySettings(recipe=recipe, max_epochs=4, steps_per_epoch=3, n_pairs=96))
     fit_changes: dict[str, Any] = {

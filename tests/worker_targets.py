@@ -14,17 +14,17 @@ import torch
 
 from hpo.runtime import worker
 from hpo.runtime.launcher import _run_process
-from hpo.study.settings import RunConfig
+from hpo.study.settings import StudyConfig
 
 FAULTS = (signal.SIGKILL, signal.SIGSTOP)
 
 
-def run_with_one_thread(run: RunConfig, phase: str, index: int, sender: Connection) -> None:
+def run_with_one_thread(run: StudyConfig, phase: str, index: int, sender: Connection) -> None:
     torch.set_num_threads(1)
     _run_process(run, phase, index, sender)
 
 
-def run_with_faults(run: RunConfig, phase: str, index: int, sender: Connection) -> None:
+def run_with_faults(run: StudyConfig, phase: str, index: int, sender: Connection) -> None:
     """Run a worker that is killed in its second epoch; the next one is suspended there."""
     original = optuna.Trial.report
 
@@ -40,7 +40,7 @@ def run_with_faults(run: RunConfig, phase: str, index: int, sender: Connection) 
     run_with_one_thread(run, phase, index, sender)
 
 
-def run_with_endless_thread(run: RunConfig, phase: str, index: int, sender: Connection) -> None:
+def run_with_endless_thread(run: StudyConfig, phase: str, index: int, sender: Connection) -> None:
     """Run a worker that is interrupted and leaves a thread, like an interrupted heartbeat."""
 
     def leave_a_thread(*_: object) -> NoReturn:

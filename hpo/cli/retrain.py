@@ -1,6 +1,8 @@
 """The actions of retrain_best.py: refit the best trial, evaluate and export networks."""
 
+import argparse
 import time
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ from data.files import make_folder
 from data.load import load_dataset
 from data.splits import Split, split_dataset
 from hpo.cli.retrain_output import result_table, write_results, write_validation
+from hpo.cli.study import resolve_data
 from hpo.refit.networks import find_result
-from hpo.refit.plan import RetrainPlan, RetrainRequest, make_plan, require_digest
+from hpo.refit.plan import RetrainPlan, make_plan, require_digest
 from hpo.refit.result import RESULT_FILE, RetrainResult, SeedResult
 from hpo.refit.retrain import (
     EvaluatedFit,
@@ -20,7 +23,17 @@ from hpo.refit.retrain import (
     log_test_evaluation,
     validate_networks,
 )
+from hpo.refit.settings import RETRAIN_SECTIONS, RetrainConfig
 from hpo.report.retraining.frames import AVERAGED
+from hpo.study.config_file import (
+    ConfigFile,
+    format_config,
+    make_config,
+    read_config_file,
+    settings_sections,
+    study_sections,
+)
+from hpo.study.settings import SECTIONS, StudyConfig
 from model.checkpoint import load_network
 from model.device import choose_compute
 from model.evaluate import wilson_interval
@@ -33,7 +46,40 @@ from model.summary import summarize_metrics
 REQUIRED_METADATA = ("data", "data_digest", "seed", "train_on")
 
 
-def retrain(request: RetrainRequest) -> list[Path]:
+def retrain_config(args: argparse.Namespace) -> RetrainConfig:
+    """Return the settings of the file of ``--config``, overridden by the flags.
+
+    Raises:
+        InputError: the file or a flag cannot be used, or the file has no point and no study.
+    """
+    file = ConfigFile("The command line")
+    if args.config:
+        file = read_config_file(args.config, RETRAIN_SECTIONS, SECTIONS)
+    names = {f.name for f in fields(RetrainConfig)} - {"point", "study", "again"}
+    flags = {name: value for name, value in vars(args).items() if name in names}
+    config: RetrainConfig = make_config(RetrainConfig, replace(file, point=None), flags)
+    if config.train_on != "train" and not config.test:
+        raise InputError(
+            "--no-test needs validation alphabets. Leave out --no-test, or --train-on train+val."
+        )
+    config = replace(config, again=args.again)
+    if file.point is None or config.trial is not None:
+        return config
+    study_file = read_config_file(args.config, SECTIONS, RETRAIN_SECTIONS)
+    study: StudyConfig = make_config(StudyConfig, study_file)
+    study = resolve_data(replace(study, data_root=config.data_root or study.data_root))
+    return replace(config, point=file.point, study=study, data_root=study.data_root)
+
+
+def print_config(config: RetrainConfig) -> None:
+    """Print the settings of a retraining as a TOML file, with those of its point if it has one."""
+    sections = settings_sections(config, RETRAIN_SECTIONS)
+    if config.study is not None:
+        sections = study_sections(config.study, config.point) | sections
+    print(format_config(sections), end="")
+
+
+def retrain(request: RetrainConfig) -> list[Path]:
     """Refit the best trial, evaluate the fits, write the results; return the network files.
 
     If the folder contains the results of the same retraining, they are printed, and nothing is
@@ -57,23 +103,15 @@ def retrain(request: RetrainRequest) -> list[Path]:
     return [plan.network(seed) for seed in plan.seeds]
 
 
-def evaluate_checkpoint(
-    path: Path,
-    data_root: Path | None,
-    device_name: str,
-    precision: str,
-    out: Path | None,
-    *,
-    test: bool = True,
-) -> None:
-    """Evaluate a saved network like a refit, print the metrics, and write the results to ``out``.
+def evaluate_checkpoint(path: Path, request: RetrainConfig) -> None:
+    """Evaluate a saved network like a refit, print the metrics, and write the results.
 
-    Without ``test``, only the validation accuracies are printed.
+    Without ``request.test``, only the validation accuracies are printed.
 
     Raises:
         InputError: the file is not a network of retrain_best.py, or the data has changed.
     """
-    compute = choose_compute(device_name, precision)
+    compute, out = choose_compute(request.device, request.precision), request.out
     net, config, metadata = load_network(path)
     if missing := [name for name in REQUIRED_METADATA if name not in metadata]:
         raise InputError(
@@ -81,18 +119,20 @@ def evaluate_checkpoint(
             "retrain_best.py."
         )
     net.precision = compute.precision
-    dataset = load_dataset(metadata["data"], data_root, config.model.image_size, or_glyphs=False)
+    dataset = load_dataset(
+        metadata["data"], request.data_root, config.model.image_size, or_glyphs=False
+    )
     require_digest(dataset.drawings.digest, metadata["data_digest"])
     split = split_dataset(dataset).to(compute.device)
     held_out = metadata["train_on"] == "train"
-    if not test:
+    if not request.test:
         _print_validation(path, net.to(compute.device), split.val if held_out else None)
         return
     evaluation = evaluate_network(net.to(compute.device), split, val_is_held_out=held_out)
     accuracy = evaluation.metrics.official.accuracy
     log_test_evaluation(f"retrain_best.py --checkpoint {path.name}", [accuracy])
     fits = [EvaluatedFit(SeedResult(metadata["seed"], None, evaluation.metrics), evaluation)]
-    full_size = split_dataset(load_dataset(metadata["data"], data_root, FULL_SIZE))
+    full_size = split_dataset(load_dataset(metadata["data"], request.data_root, FULL_SIZE))
     result = compose_result(
         fits, split, full_size, config=config, provenance=provenance(compute), origin=None
     )
@@ -144,8 +184,10 @@ def compose_result(
 def _print_plan(plan: RetrainPlan) -> None:
     """Print which trial is refitted, and how."""
     origin, seeds = plan.origin, ", ".join(map(str, plan.seeds))
-    print(f"study    {origin.study} in {origin.storage}")
-    print(f"trial    {origin.trial}, {origin.value_text}")
+    if origin.trial is not None:
+        print(f"study    {origin.study} in {origin.storage}")
+    print(f"trial    {origin.value_text if origin.trial is None else origin.trial}", end="")
+    print(f", {origin.value_text}" if origin.trial is not None else "")
     epochs = plan.config.fit.max_epochs
     print(
         f"refit    on {origin.train_on}, {epochs} epoch{'s' * (epochs > 1)}, seeds {seeds}",
@@ -153,12 +195,12 @@ def _print_plan(plan: RetrainPlan) -> None:
     )
 
 
-def _fit_and_write(plan: RetrainPlan, request: RetrainRequest, started: float) -> None:
+def _fit_and_write(plan: RetrainPlan, request: RetrainConfig, started: float) -> None:
     """Fit, evaluate and write the results.
 
     Args:
         plan: the plan.
-        request: the flags.
+        request: settings of the retraining.
         started: time.monotonic() at the start of the retraining.
     """
     fit_networks(plan, again=request.again)
@@ -173,6 +215,7 @@ def _fit_and_write(plan: RetrainPlan, request: RetrainRequest, started: float) -
         provenance=provenance(plan.compute),
         origin=plan.origin,
         wall_seconds=wall_seconds,
+        settings=plan.sections,
     )
     write_results(plan.folder, result, fits, full_size)
     print(result_table(result))

@@ -1,119 +1,142 @@
-"""The actions of run_study.py: convert its flags to a configuration, or stop a study."""
+"""The actions of run_study.py: its settings from flags and file, and what it does without a run."""
 
 import argparse
+from dataclasses import fields, replace
+from pathlib import Path
 
 from data.drawings import Drawings
 from data.errors import InputError
 from data.load import load_dataset, resolve_dataset_name
+from data.text import text_table
+from hpo.refit.settings import RETRAIN_SECTIONS
 from hpo.runtime.launcher import Launcher, ProcessLauncher
 from hpo.search.winner import winning_trial
-from hpo.space.ranges import parse_groups
-from hpo.study.budget import Budget, request_stop
-from hpo.study.open import default_study_name, open_stored_study
-from hpo.study.settings import DEFAULT_EPOCHS, RunConfig, StudySettings
-from model.config import REFERENCE_COST
+from hpo.space.space import Space
+from hpo.study.budget import request_stop
+from hpo.study.config_file import (
+    ConfigFile,
+    format_config,
+    make_config,
+    read_config_file,
+    study_sections,
+)
+from hpo.study.open import open_stored_study
+from hpo.study.settings import SECTIONS, StudyConfig
 
 
-def load_study_data(args: argparse.Namespace) -> Drawings:
-    """Return all drawings of the data set that the flags describe.
+def study_config(args: argparse.Namespace) -> StudyConfig:
+    """Return the settings of the file of ``--config``, overridden by the flags.
+
+    Raises:
+        InputError: the file, a flag, or the folder of the images cannot be used.
+    """
+    file = ConfigFile("The command line")
+    if args.config:
+        file = read_config_file(args.config, SECTIONS, RETRAIN_SECTIONS)
+    names = {f.name for f in fields(StudyConfig)}
+    flags = {name: value for name, value in vars(args).items() if name in names}
+    if args.same_name_is_same_class:
+        if flags.get("split_by") == "group":
+            raise InputError(
+                "--same-name-is-same-class means --split-by class. Leave out --split-by group."
+            )
+        flags["split_by"] = "class"
+    config: StudyConfig = make_config(StudyConfig, file, flags)
+    return config
+
+
+def resolve_data(config: StudyConfig) -> StudyConfig:
+    """Return a configuration with the name of the data set in place of the options of a folder.
+
+    Raises:
+        InputError: the data cannot be found, or options of a folder are given for other data.
+    """
+    name = resolve_dataset_name(
+        config.data, config.data_root, config.split_by, config.colour, config.drop_duplicates
+    )
+    return replace(config, data=name, split_by=None, colour=False, drop_duplicates=False)
+
+
+def load_study_data(config: StudyConfig) -> tuple[StudyConfig, Drawings]:
+    """Return the drawings of the data set, and the configuration with its name.
 
     Glyphs replace Omniglot if it is neither on disk nor can be downloaded.
-
-    Args:
-        args: flags of run_study.py.
 
     Raises:
         InputError: the data cannot be loaded.
     """
-    name = resolve_dataset_name(
-        args.data, args.data_root, args.split_by, args.colour, args.drop_duplicates
-    )
-    return load_dataset(name, args.data_root, args.image_size).drawings
+    config = resolve_data(config)
+    drawings = load_dataset(config.data, config.data_root, config.image_size).drawings
+    return replace(config, data=drawings.name), drawings
 
 
-def make_run_config(args: argparse.Namespace, data: str) -> RunConfig:
-    """Return the run configuration that the flags describe.
+def print_config(config: StudyConfig) -> None:
+    """Print the settings of all sections as a TOML file."""
+    print(format_config(study_sections(config, machine=True)), end="")
+
+
+def space_table(space: Space, image_size: int) -> str:
+    """Return a space as text: range, default and confidence of every parameter.
 
     Args:
-        args: flags of run_study.py.
-        data: name of the data set.
-
-    Raises:
-        InputError: a setting is out of its range.
+        space: search space.
+        image_size: height and width of the images in pixels.
     """
-    settings = StudySettings(
-        data=data,
-        image_size=args.image_size,
-        recipe=args.recipe,
-        max_epochs=args.max_epochs or DEFAULT_EPOCHS[args.recipe],
-        steps_per_epoch=args.steps_per_epoch,
-        n_pairs=args.pairs,
-        search=parse_groups(args.search),
-        init=args.init,
-        validation=args.validation,
-        sampler=args.sampler,
-        pruner=args.pruner or ("none" if args.sampler == "gp" else "median"),
-        seed=args.seed,
-        step_cost=args.step_cost or REFERENCE_COST,
-    )
-    return RunConfig(
-        settings=settings,
-        storage=args.storage,
-        study_name=args.study_name or default_study_name(settings),
-        budget=Budget(
-            args.n_trials,
-            args.time_budget,
-            n_fits=(args.finalists + 1) * args.n_finalist_seeds if args.finalists > 1 else 0,
-            workers=args.workers,
-        ),
-        data_root=args.data_root,
-        device=args.device,
-        precision=args.precision,
-        workers=args.workers,
-        heartbeat=args.heartbeat,
-        epoch_timeout=args.epoch_timeout,
-        checkpoint_interval=args.checkpoint_interval,
-        max_retries=args.max_retries,
-        n_finalists=args.finalists,
-        n_finalist_seeds=args.n_finalist_seeds,
-        n_networks=args.keep_networks,
-        tensorboard=args.tensorboard,
-        measure_cost=args.step_cost is None,
-    )
+    rows = [["parameter", "values", "default", "confidence"]]
+    for name, p in space.parameters.items():
+        start = p.start(image_size)
+        default = f"{start:g}" if isinstance(start, float) else str(start)
+        rows.append([name, p.describe_range(image_size), default, p.confidence or "–"])
+    n_starts = len(space.starting_points(image_size))
+    n_searched, s = len(space.searched), "s" * (n_starts > 1)
+    title = f"space '{space.name}': {n_searched} parameters, {n_starts} starting point{s}"
+    return f"{title}, at {image_size} pixels\n{text_table(rows)}"
 
 
-def make_launcher(args: argparse.Namespace) -> Launcher:
+def make_launcher(config: StudyConfig) -> Launcher:
     """Return the launcher of the workers.
 
-    Args:
-        args: flags of run_study.py.
-
     Raises:
-        InputError: ``--ray`` is given, but the storage is a local file or Ray cannot be used.
+        InputError: Ray is chosen, but the storage is a local file or Ray cannot be used.
     """
-    if args.ray is None:
+    if config.ray is None:
         return ProcessLauncher()
-    if args.storage.startswith("sqlite"):
+    if config.storage.startswith("sqlite"):
         raise InputError(
             "--ray needs a storage that every node can reach, but --storage is a SQLite file. Use "
             "a PostgreSQL database: --storage postgresql+psycopg://…"
         )
     from hpo.runtime.ray_launcher import RayLauncher
 
-    return RayLauncher(args.ray, args.gpus_per_worker)
+    return RayLauncher(config.ray, config.gpus_per_worker)
 
 
-def stop_study(args: argparse.Namespace) -> None:
+def stop_study(config: StudyConfig) -> None:
     """Ask every process of a study to finish its trial and exit.
 
     Args:
-        args: flags of run_study.py; without a study name, the latest study is stopped.
+        config: names the study; without a name, the latest study is stopped.
 
     Raises:
         InputError: there is no such study.
     """
-    with open_stored_study(args.storage, args.study_name, read_only=False) as (_, study, _):
+    with open_stored_study(config.storage, config.study_name, read_only=False) as (_, study, _):
         request_stop(study)
         print(f"Every process of study '{study.study_name}' will exit after its current trial.")
         if winning_trial(study) is None:
             print("Its finalists are not fitted. Run the same command again to choose a winner.")
+
+
+def read_point(path: Path) -> ConfigFile:
+    """Return the content of a settings file with a ``[point]`` table.
+
+    Raises:
+        InputError: the file cannot be read, or has no such table.
+    """
+    file = read_config_file(path, SECTIONS, RETRAIN_SECTIONS)
+    if file.point is None:
+        raise InputError(
+            f"{path} must have a [point] table with the values of a configuration. Write one with "
+            "dashboard.py --export-config."
+        )
+    return file

@@ -6,6 +6,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
 from optuna.study import Study
 from optuna.trial import TrialState
@@ -18,9 +19,8 @@ from data.text import hide_password, text_table
 from hpo.runtime.requeue import worker_of
 from hpo.search.trial_files import trial_files
 from hpo.search.winner import describe_value, winning_trial
-from hpo.study.budget import Budget, count_finished
-from hpo.study.open import default_study_name
-from hpo.study.settings import RunConfig
+from hpo.study.budget import Budget, count_finished, study_budget
+from hpo.study.settings import StudyConfig, StudySettings
 from hpo.study.storage import storage_errors
 from hpo.study.trials import (
     STATES,
@@ -37,26 +37,33 @@ NO_WINNER = (
 INDENT = " " * 9  # aligns continuation lines with the text after a label such as "study"
 
 
-def print_start(run: RunConfig, drawings: Drawings) -> None:
+def print_start(run: StudyConfig, drawings: Drawings) -> None:
     """Print name, storage, settings and data of the study that is started or resumed.
 
     Args:
         run: configuration of the run.
         drawings: all drawings of its data set.
     """
-    settings = [
-        f"{name} {' '.join(value) if isinstance(value, tuple) else value}"
-        for name, value in vars(run.settings).items()
-        if not (name == "step_cost" and run.measure_cost)
-    ]
-    print(f"study    {run.study_name} in {hide_password(run.storage)}")
+    settings = [f"{name} {value}" for name, value in settings_texts(run.settings).items()]
+    print(f"study    {run.name} in {hide_password(run.storage)}")
     print(f"settings {' · '.join(settings)}")
     print(f"data     {data_summary(drawings, run.data_root)}", flush=True)
     if caveat := data_caveat(run.settings.data):
         print(f"note     {caveat}")
 
 
-def print_summary(study: Study, run: RunConfig, seconds: float) -> None:
+def settings_texts(settings: StudySettings) -> dict[str, str]:
+    """Return the settings that have a value, as text by name."""
+    texts = {}
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        value = " ".join(value) if isinstance(value, tuple) else getattr(value, "name", value)
+        if value not in (None, ""):
+            texts[f.name] = str(value)
+    return texts
+
+
+def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
     """Print the result of a run: trials by state, finalists, winner, files and next commands.
 
     Args:
@@ -69,9 +76,9 @@ def print_summary(study: Study, run: RunConfig, seconds: float) -> None:
         counts = Counter(summary.state for summary in summaries)
         states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
         n_finished = count_finished(study)
-        is_finished = n_finished >= run.budget.n_trials
+        is_finished = n_finished >= run.n_trials
         print(
-            f"{'finished' if is_finished else 'paused'}: {n_finished} of {run.budget.n_trials} "
+            f"{'finished' if is_finished else 'paused'}: {n_finished} of {run.n_trials} "
             f"trials ({states}), {seconds / 60:.1f} min in this run"
         )
         if winning_trial(study) is not None:
@@ -87,7 +94,7 @@ def print_summary(study: Study, run: RunConfig, seconds: float) -> None:
             print("The study is finished. To continue it, raise --n-trials.")
         else:
             _print_running(study)
-            print(_resume_hint(study, run.budget))
+            print(_resume_hint(study, study_budget(run)))
         print(f"next     {' · '.join(next_commands(run))}")
 
 
@@ -136,12 +143,12 @@ def _print_running(study: Study) -> None:
         print(f"running  trial {trial.number} on {worker.host} (process {worker.pid})")
 
 
-def next_commands(run: RunConfig) -> list[str]:
+def next_commands(run: StudyConfig) -> list[str]:
     """Return the commands that show the study and refit its winner, with the flags they need."""
     is_default = run.storage == DEFAULT_STORAGE
     storage_flags = [] if is_default else ["--storage", hide_password(run.storage)]
-    if run.study_name != default_study_name(run.settings):
-        storage_flags += ["--study-name", run.study_name]
+    if run.name != run.default_name:
+        storage_flags += ["--study-name", run.name]
     data_flags = ["--data-root", str(run.data_root)] if run.data_root else []
     return [
         shlex.join(["uv", "run", "dashboard.py", *storage_flags]),

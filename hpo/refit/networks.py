@@ -1,5 +1,6 @@
 """The networks in the folder of a retraining: saved after their fit, and reused later."""
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
@@ -14,6 +15,8 @@ from model.fit_state import FIT_FORMAT, FitState
 from model.provenance import provenance
 from model.schema import upgrade
 from model.siamese import SiameseNet
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def save_fit(plan: RetrainPlan, state: FitState) -> None:
     metadata |= {"fit_format": FIT_FORMAT, "provenance": provenance(plan.compute)}
     save_network(plan.network(state.seed), state.best_net(), plan.config, metadata)
     epochs = f"{record.epochs} epoch{'s' * (record.epochs > 1)}"
-    print(f"seed {state.seed}   {epochs} in {record.seconds:.0f} s", flush=True)
+    logger.info("seed %s   %s in %.0f s", state.seed, epochs, record.seconds)
 
 
 def load_stored(plan: RetrainPlan, seed: int) -> StoredNetwork | None:

@@ -6,7 +6,7 @@ and the fields of ``fit`` and ``metrics`` in each seed.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +80,14 @@ class SeedResult:
 
 @dataclass(frozen=True)
 class TrialOrigin:
-    """The trial that was refitted.
+    """The trial that was refitted, or the point of a settings file.
 
     Args:
-        storage: address of the database, without folders and password.
+        storage: address of the database, without folders and password; empty for a point.
         study: name of the study.
-        trial: number of the trial.
-        study_value: its value in the study, an accuracy in [0, 1].
-        study_seconds: wall time of the study with its finalists.
+        trial: number of the trial; None for a point.
+        study_value: its value in the study, an accuracy in [0, 1]; None for a point.
+        study_seconds: wall time of the study with its finalists; 0 for a point.
         train_on: ``"train"`` or ``"train+val"``.
         value_text: its accuracy as text; for a finalist, the accuracy of its new fits. Empty in old
             files.
@@ -95,11 +95,15 @@ class TrialOrigin:
 
     storage: str
     study: str
-    trial: int
-    study_value: float
+    trial: int | None
+    study_value: float | None
     study_seconds: float
     train_on: str
     value_text: str = ""
+
+    def __str__(self) -> str:
+        """Return study and trial as text."""
+        return f"{self.study} trial {self.trial}" if self.trial is not None else self.value_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,8 @@ class RetrainResult:
             the mean accuracy, as if its episodes were independent.
         seeds: every fit.
         baseline: metrics of 1-NN on pixels.
+        settings: sections of a settings file that repeats the retraining: ``retrain_best.py
+            --config result.json``. Empty in old files and for a saved network.
     """
 
     schema: int = SCHEMA
@@ -134,6 +140,7 @@ class RetrainResult:
     official_interval: tuple[float, float]
     seeds: list[SeedResult]
     baseline: BaselineMetrics
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def val_is_held_out(self) -> bool:

@@ -5,6 +5,7 @@ evaluation, so a retraining that is interrupted during a fit has not used the te
 """
 
 import json
+import logging
 import math
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ from model.metrics import (
 )
 from model.tensorboard_log import log_epochs
 from model.train import fit
+
+logger = logging.getLogger(__name__)
 
 TEST_LOG = VAR / "official.jsonl"
 
@@ -59,7 +62,7 @@ def fit_networks(plan: RetrainPlan, *, again: bool = False) -> None:
     """
     stored = [seed for seed in plan.seeds if load_stored(plan, seed) and not again]
     for seed in stored:
-        print(f"seed {seed}   {plan.network(seed)} is reused", flush=True)
+        logger.info("seed %s   %s is reused", seed, plan.network(seed))
     for state in fit_seeds(plan, [seed for seed in plan.seeds if seed not in stored]):
         save_fit(plan, state)
         plan.checkpoint(state.seed).unlink(missing_ok=True)
@@ -85,7 +88,7 @@ def validate_networks(plan: RetrainPlan) -> list[ValidationAccuracy]:
         stored = load_stored(plan, seed)
         assert stored is not None  # just saved or found
         accuracies.append(validation_accuracy(stored.net, plan.split.val))
-        print(f"seed {seed}   {accuracies[-1].plain:.1%} validation", flush=True)
+        logger.info("seed %s   %s validation", seed, f"{accuracies[-1].plain:.1%}")
     return accuracies
 
 
@@ -99,8 +102,7 @@ def fit_seeds(plan: RetrainPlan, seeds: list[int]) -> Iterator[FitState]:
         state = FitState(plan.config, seed, plan.compute)
         epochs = fit(state, plan.train, plan.validation, checkpoint_path=plan.checkpoint(seed))
         for result in log_epochs(epochs, plan.tensorboard_folder(seed)):
-            if sys.stderr.isatty():
-                _print_epoch(seed, result, plan.config.fit.max_epochs)
+            _log_epoch(seed, result, plan.config.fit.max_epochs)
         if state.history[-1].diverged:
             reason = state.history[-1].stopped
             raise InputError(f"The fit of seed {seed} diverged: {reason}. Choose another --trial.")
@@ -112,7 +114,7 @@ def describe_plan(plan: RetrainPlan) -> str:
     origin, fit_config = plan.origin, plan.config.fit
     epochs = f"{fit_config.max_epochs} epoch{'s' * (fit_config.max_epochs > 1)}"
     return (
-        f"{origin.study} trial {origin.trial} on {origin.train_on}, "
+        f"{origin} on {origin.train_on}, "
         f"{plan.config.model.image_size} pixels, {epochs}, "
         f"{'with' if fit_config.mirrors else 'no'} mirrors"
     )
@@ -154,12 +156,15 @@ def _evaluate(plan: RetrainPlan, seed: int) -> EvaluatedFit:
     save_network(plan.network(seed), stored.net, plan.config, metadata)
     accuracy = metrics.official.accuracy
     log_test_evaluation(f"retrain_best.py, {describe_plan(plan)}", [accuracy])
-    print(f"seed {seed}   {accuracy:.1%} {episodes_label(data.name)}", flush=True)
+    logger.info("seed %s   %s %s", seed, f"{accuracy:.1%}", episodes_label(data.name))
     return EvaluatedFit(SeedResult(seed, stored.fit, metrics), evaluation)
 
 
-def _print_epoch(seed: int, result: EpochResult, max_epochs: int) -> None:
-    """Show an epoch on one line of the terminal, which the next epoch overwrites."""
+def _log_epoch(seed: int, result: EpochResult, max_epochs: int) -> None:
+    """Log an epoch; on a terminal, without a log of every epoch, show it on one line."""
     accuracy = "" if math.isnan(result.accuracy) else f" · {result.accuracy:.1%} validation"
     line = f"seed {seed} epoch {result.epoch}/{max_epochs} · loss {result.loss:.3f}{accuracy}   "
-    print(line, end="\n" if result.stopped else "\r", file=sys.stderr)
+    logger.debug(line)
+    is_shown = logger.isEnabledFor(logging.INFO) and not logger.isEnabledFor(logging.DEBUG)
+    if is_shown and sys.stderr.isatty():  # the next epoch overwrites it
+        print(line, end="\n" if result.stopped else "\r", file=sys.stderr)

@@ -44,6 +44,7 @@ class Section:
         figures: plotly figures.
         wide: whether figures scroll on a narrow screen instead of shrinking.
         pictures: images with captions.
+        code: text of a file.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Section:
     figures: list[go.Figure] = field(default_factory=list)
     wide: bool = False
     pictures: list[Picture] = field(default_factory=list)
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def _template_section(section: Section, first_figure: int) -> dict[str, Any]:
         "facts": section.facts,
         "table": section.table,
         "wide": section.wide,
+        "code": section.code,
         "figures": [_figure_html(f, first_figure + i) for i, f in enumerate(section.figures)],
         "pictures": [
             {"images": [(label, data_uri(png)) for label, png in p.images], "caption": p.caption}

@@ -15,7 +15,7 @@ import torch
 from data.errors import InputError
 from hpo.runtime.processes import CONTEXT, handle_signals
 from hpo.runtime.requeue import WorkerId, worker_id
-from hpo.study.settings import RunConfig
+from hpo.study.settings import StudyConfig
 
 TERMINATE_SECONDS = 30  # time that a worker has to queue its trial again and exit
 
@@ -36,7 +36,7 @@ Outcome = Exception | None  # None: no work was left, or the worker was asked to
 class Launcher(Protocol):
     """Starts and ends workers, which are numbered by the caller."""
 
-    def start(self, run: RunConfig, phase: str, index: int) -> None:
+    def start(self, run: StudyConfig, phase: str, index: int) -> None:
         """Start a worker.
 
         Args:
@@ -71,7 +71,7 @@ class ProcessLauncher:
         """Start with no worker."""
         self._workers: dict[int, _LocalWorker] = {}
 
-    def start(self, run: RunConfig, phase: str, index: int) -> None:
+    def start(self, run: StudyConfig, phase: str, index: int) -> None:
         """Start a process; see :class:`Launcher`."""
         receiver, sender = CONTEXT.Pipe(duplex=False)
         process = CONTEXT.Process(target=_run_process, args=(run, phase, index, sender))
@@ -129,7 +129,7 @@ def _end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _run_process(run: RunConfig, phase: str, index: int, sender: Connection) -> None:
+def _run_process(run: StudyConfig, phase: str, index: int, sender: Connection) -> None:
     """Run a worker in a new process; send its outcome and exit."""
     handle_signals()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent reacts to Ctrl-C and sends SIGTERM

@@ -1,5 +1,6 @@
 """The phases of a study: the search, the fits of the finalists, and further fits of the winner."""
 
+import logging
 import signal
 import warnings
 from collections.abc import Sequence
@@ -21,28 +22,30 @@ from hpo.runtime.supervisor import ObserverFactory, supervise
 from hpo.runtime.worker import open_run
 from hpo.search.finalists import finalist_fits, open_finalists
 from hpo.search.winner import record_winner, record_winner_accuracy, winner_fits
+from hpo.study.base_config import base_config
 from hpo.study.budget import (
     N_TRIALS,
     Budget,
     count_finished,
     count_started,
     count_stop_requests,
+    study_budget,
 )
+from hpo.study.identity import settings_from_dict, version_note
 from hpo.study.open import IDENTITY
-from hpo.study.settings import RunConfig, StudySettings, base_config, version_note
+from hpo.study.settings import StudyConfig
 from hpo.study.storage import open_storage, storage_errors
 from model.config import REFERENCE_COST, Config, StepCost
 from model.device import choose_compute
-from model.schema import upgrade
 from model.step_cost import measure_step_cost
 
-SIZES = {"filters", "kernels", "units"}  # groups of parameters that change the cost of a step
+logger = logging.getLogger(__name__)
 
 MAX_PROBE_SIZE = 52  # pixels; larger images take longer to measure, and their costs are similar
 
 
 def run_study(
-    run: RunConfig, launcher: Launcher, observers: Sequence[ObserverFactory] = ()
+    run: StudyConfig, launcher: Launcher, observers: Sequence[ObserverFactory] = ()
 ) -> Study:
     """Search until the budget is spent; then, unless a stop was requested, fit the finalists.
 
@@ -61,18 +64,19 @@ def run_study(
         # One process creates tables and study; the workers only load them.
         storage, study, parts, _ = open_run(run)
         run = _with_stored_cost(run, study)
-        run = replace(run, budget=replace(run.budget, stop_requests=count_stop_requests(study)))
-        study.set_user_attr(N_TRIALS, run.budget.n_trials)
+        run = replace(run, stop_requests=count_stop_requests(study))
+        budget = study_budget(run)
+        study.set_user_attr(N_TRIALS, run.n_trials)
         if note := version_note(study.user_attrs[IDENTITY]):
-            print(f"note     {note}", flush=True)
+            logger.info("note     %s", note)
         progress = Progress(
             study,
-            run.budget.n_trials,
-            run.settings.max_epochs,
+            run.n_trials,
+            run.max_epochs,
             next_phase=describe_finalists(run, evaluate_winner=parts.held_out is not None),
         )
-        supervise(run, "search", run.budget, launcher, progress, observers=observers)
-        if is_search_over(study, run.budget):
+        supervise(run, "search", budget, launcher, progress, observers=observers)
+        if is_search_over(study, budget):
             n_finalists = affordable_finalists(study, run)
             run = replace(run, n_finalists=n_finalists)
             _fit_finalists(run, storage, study, launcher, observers)
@@ -81,35 +85,33 @@ def run_study(
         return study
 
 
-def _with_measured_cost(run: RunConfig) -> RunConfig:
+def _with_measured_cost(run: StudyConfig) -> StudyConfig:
     """Return a run with measured costs of a step, if its study does not exist and needs them."""
-    settings = run.settings
-    if not run.measure_cost or settings.recipe != "episode" or SIZES.isdisjoint(settings.search):
+    if run.step_cost or run.recipe != "episode" or not run.space.changes_cost:
         return run
     with closing(open_storage(run.storage)) as storage:
-        if run.study_name in optuna.get_all_study_names(storage):
+        if run.name in optuna.get_all_study_names(storage):
             return run
-    size = min(settings.image_size, MAX_PROBE_SIZE)
-    base = base_config(replace(settings, image_size=size))
+    size = min(run.image_size, MAX_PROBE_SIZE)
+    base = base_config(replace(run.settings, image_size=size))
     cost = measure_in_process(base, run.device, run.precision)
-    print(f"steps    measured for this machine; --step-cost {cost} repeats the study", flush=True)
-    return replace(run, settings=replace(settings, step_cost=cost))
+    logger.info("steps    measured for this machine; --step-cost %s repeats the study", cost)
+    return replace(run, step_cost=cost)
 
 
-def _with_stored_cost(run: RunConfig, study: Study) -> RunConfig:
+def _with_stored_cost(run: StudyConfig, study: Study) -> StudyConfig:
     """Return a run with the step costs of its study, which may have been measured elsewhere.
 
     Raises:
         InputError: other costs were requested.
     """
-    identity = upgrade("identity", study.user_attrs[IDENTITY])
-    stored = StudySettings.from_dict(identity["settings"]).step_cost
-    if stored != run.settings.step_cost and not run.measure_cost:
+    stored = settings_from_dict(study.user_attrs[IDENTITY]["settings"]).cost
+    if run.step_cost not in (None, stored):
         raise InputError(
             f"--step-cost of study '{study.study_name}' must be {stored}, but is "
-            f"{run.settings.step_cost}. Remove --step-cost, or choose another --study-name."
+            f"{run.step_cost}. Remove --step-cost, or choose another --study-name."
         )
-    return replace(run, settings=replace(run.settings, step_cost=stored), measure_cost=False)
+    return replace(run, step_cost=stored)
 
 
 def measure_in_process(base: Config, device: str, precision: str) -> StepCost:
@@ -145,19 +147,20 @@ def _measure_on(base: Config, device: str, precision: str) -> StepCost:
 def is_search_over(study: Study, budget: Budget) -> bool:
     """Return whether the finalists may be fitted: no trial runs, and no further one may start."""
     is_idle = count_started(study) == count_finished(study)
-    return count_finished(study) >= budget.n_trials or (is_idle and budget.is_time_spent(study))
+    is_spent = budget.is_time_spent(study) or budget.is_stagnant(study)
+    return count_finished(study) >= budget.n_trials or (is_idle and is_spent)
 
 
-def affordable_finalists(study: Study, run: RunConfig) -> int:
+def affordable_finalists(study: Study, run: StudyConfig) -> int:
     """Return how many finalists the time budget allows, with the further fits of the winner."""
-    if run.budget.seconds is None:
+    if run.time_budget is None:
         return run.n_finalists
-    n = run.budget.affordable_fits(study) // run.n_finalist_seeds - 1
+    n = study_budget(run).affordable_fits(study) // run.n_finalist_seeds - 1
     return min(run.n_finalists, max(n, 0))
 
 
 def _fit_finalists(
-    run: RunConfig,
+    run: StudyConfig,
     storage: RDBStorage,
     study: Study,
     launcher: Launcher,
@@ -171,7 +174,7 @@ def _fit_finalists(
 
 
 def _fit_winner(
-    run: RunConfig,
+    run: StudyConfig,
     storage: RDBStorage,
     study: Study,
     launcher: Launcher,
@@ -185,7 +188,7 @@ def _fit_winner(
 
 
 def _run_fits(
-    run: RunConfig,
+    run: StudyConfig,
     phase: str,
     search_study: Study,
     study: Study,
@@ -194,19 +197,19 @@ def _run_fits(
     observers: Sequence[ObserverFactory],
 ) -> bool:
     """Run the fits of finalists; return whether all of them have finished."""
-    budget = Budget(n_fits, None, run.budget.stop_requests)
+    budget = Budget(n_fits, None, run.stop_requests)
     label = partial(finalist_label, word="winner" if phase == "winner" else "final")
-    progress = Progress(study, n_fits, run.settings.max_epochs, label)
+    progress = Progress(study, n_fits, run.max_epochs, label)
     supervise(run, phase, budget, launcher, progress, search_study, observers)
     return count_finished(study) >= n_fits
 
 
-def describe_finalists(run: RunConfig, *, evaluate_winner: bool) -> str:
+def describe_finalists(run: StudyConfig, *, evaluate_winner: bool) -> str:
     """Return how many fits follow the search, as text; empty if there are fewer than two finalists.
 
     Args:
         run: configuration of the run.
         evaluate_winner: whether the winner is fitted with further seeds.
     """
-    n = min(run.n_finalists, run.budget.n_trials)
+    n = min(run.n_finalists, run.n_trials)
     return f"{(n + evaluate_winner) * run.n_finalist_seeds} fits of finalists" if n > 1 else ""

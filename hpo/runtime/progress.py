@@ -1,5 +1,6 @@
 """Progress: lines and a bar on the terminal, and the detection of trials without progress."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from tqdm import tqdm
 from hpo.runtime.requeue import WorkerId, worker_of
 from hpo.study.budget import count_finished
 from hpo.study.trials import TrialSummary, best_trials, summarize_trial, summarize_trials
+
+logger = logging.getLogger(__name__)
 
 
 def trial_label(summary: TrialSummary) -> str:
@@ -51,12 +54,13 @@ class Progress:
         self._label = label
         self._next_phase = f", then {next_phase}" if next_phase else ""
         self._printed = self._ended_numbers()
+        self._n_epochs: dict[int, int] = {}  # number of epochs logged, by running trial
         self._start_time, self._n_before = time.monotonic(), count_finished(study)
         self._bar = tqdm(
             total=n_trials,
             initial=self._n_before,
             unit="trial",
-            disable=not sys.stderr.isatty(),
+            disable=not (sys.stderr.isatty() and logger.isEnabledFor(logging.INFO)),
             bar_format="{desc} |{bar:20}| {n_fmt}/{total_fmt} trials{postfix}",
         )
 
@@ -71,8 +75,8 @@ class Progress:
         new = [summary for summary in summaries if summary.number in new_numbers]
         for summary in sorted(new, key=lambda summary: summary.end or datetime.max):
             self._printed.add(summary.number)
-            tqdm.write(self._line(summary), file=sys.stdout)
-            sys.stdout.flush()
+            logger.info(self._line(summary))
+        self._log_epochs()
         if not self._bar.disable:
             self._draw_bar()
         return any(summary.state not in ("failed", "interrupted") for summary in new)
@@ -84,6 +88,16 @@ class Progress:
     def _ended_numbers(self) -> set[int]:
         trials = self.study.get_trials(deepcopy=False)
         return {trial.number for trial in trials if trial.state.is_finished()}
+
+    def _log_epochs(self) -> None:
+        """Log every epoch that running trials have reported since the last call."""
+        if not logger.isEnabledFor(logging.DEBUG):
+            return
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            n_logged = self._n_epochs.get(trial.number, 0)
+            if len(trial.intermediate_values) > n_logged:
+                self._n_epochs[trial.number] = len(trial.intermediate_values)
+                logger.debug("         %s", self._format_epoch(summarize_trial(trial, {})))
 
     def _draw_bar(self) -> None:
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))

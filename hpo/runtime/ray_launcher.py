@@ -24,7 +24,7 @@ from data.text import first_line
 from hpo.runtime.launcher import MAX_MESSAGE_LENGTH, Outcome, WorkerCrash, WorkerError
 from hpo.runtime.processes import handle_signals
 from hpo.runtime.requeue import WorkerId, own_id
-from hpo.study.settings import RunConfig
+from hpo.study.settings import StudyConfig
 
 CONNECT_SECONDS = 10
 
@@ -81,7 +81,7 @@ class RayLauncher:
         self._dataset: Any = None
         self._workers: dict[int, _RemoteWorker] = {}
 
-    def start(self, run: RunConfig, phase: str, index: int) -> None:
+    def start(self, run: StudyConfig, phase: str, index: int) -> None:
         """Start an actor on the node with the most free resources."""
         if self._dataset is None:
             path = cache_path(run.settings.data, run.settings.image_size)
@@ -164,7 +164,7 @@ class _Worker:
         """Return the identity that this worker stores in its trials."""
         return own_id()
 
-    def work(self, run: RunConfig, phase: str, index: int, dataset: bytes) -> Outcome:
+    def work(self, run: StudyConfig, phase: str, index: int, dataset: bytes) -> Outcome:
         """Run trials until no work is left; return how the worker ended."""
         from hpo.runtime.worker import run_worker
 
@@ -177,7 +177,7 @@ class _Worker:
         return None
 
 
-def unpack_dataset(dataset: bytes, run: RunConfig) -> Path:
+def unpack_dataset(dataset: bytes, run: StudyConfig) -> Path:
     """Return the file of a packed data set in this node's temporary folder, written once per node.
 
     Args:

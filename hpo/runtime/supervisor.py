@@ -1,6 +1,6 @@
 """Runs a phase of a study: starts workers and replaces those that crash or hang."""
 
-import sys
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -17,7 +17,9 @@ from hpo.study.budget import (
     Budget,
 )
 from hpo.study.open import watch_study
-from hpo.study.settings import RunConfig
+from hpo.study.settings import StudyConfig
+
+logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 
@@ -40,7 +42,7 @@ ObserverFactory = Callable[[Study], StudyObserver]
 
 
 def supervise(
-    run: RunConfig,
+    run: StudyConfig,
     phase: str,
     budget: Budget,
     launcher: Launcher,
@@ -120,7 +122,7 @@ def report_crash(index: int, crash: WorkerCrash, n_crashes: int, max_crashes: in
             f"{crash}. If memory is short, lower --workers and run the command again, or start "
             "another study with a smaller --image-size."
         )
-    print(f"warning: worker {index} {crash}; starting a new one", file=sys.stderr)
+    logger.warning("worker %s %s; starting a new one", index, crash)
 
 
 def kill_hanging(study: Study, detector: HangDetector, launcher: Launcher) -> None:

@@ -34,9 +34,10 @@ from hpo.search.finalists import (
 from hpo.search.objective import Objective
 from hpo.search.trial_files import TrialFiles, trial_files
 from hpo.search.winner import winner_fits
-from hpo.study.budget import Budget
+from hpo.study.budget import Budget, study_budget
+from hpo.study.identity import study_identity
 from hpo.study.open import N_EPISODES, open_study, watch_study
-from hpo.study.settings import RunConfig, study_identity
+from hpo.study.settings import StudyConfig
 from hpo.study.storage import open_storage, storage_errors
 from model.device import choose_compute
 from model.provenance import provenance
@@ -67,7 +68,7 @@ class WorkerPhase(NamedTuple):
     held_out: Drawings | None = None
 
 
-def open_run(run: RunConfig) -> tuple[RDBStorage, Study, Split, Episodes]:
+def open_run(run: StudyConfig) -> tuple[RDBStorage, Study, Split, Episodes]:
     """Open what a run works on; create storage and study if they do not exist.
 
     Returns:
@@ -88,11 +89,11 @@ def open_run(run: RunConfig) -> tuple[RDBStorage, Study, Split, Episodes]:
         on_stale_trial=lambda study, trial: requeue(study, trial.number, run.max_retries),
     )
     identity = study_identity(settings, parts.train, parts.val, episodes)
-    study = open_study(storage, run.study_name, settings, identity)
+    study = open_study(storage, run.name, settings, identity)
     return storage, study, parts, episodes
 
 
-def search_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
+def search_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
     """Return the phase in which the trials of the study run.
 
     Args:
@@ -114,10 +115,10 @@ def search_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
         compute=compute,
         files=files,
     )
-    return WorkerPhase(storage, study, study, objective, run.budget, files, parts.held_out)
+    return WorkerPhase(storage, study, study, objective, study_budget(run), files, parts.held_out)
 
 
-def finalist_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
+def finalist_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
     """Return the phase in which the finalists of a finished study are fitted.
 
     Args:
@@ -133,7 +134,7 @@ def finalist_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
     return _fit_phase(run, search, search.objective.validation.drawings, fits, "finalists")
 
 
-def winner_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
+def winner_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
     """Return the phase in which the winner is fitted again and evaluated on held-out drawings.
 
     Args:
@@ -150,7 +151,7 @@ def winner_phase(run: RunConfig, index: int = 0) -> WorkerPhase:
 
 
 def _fit_phase(
-    run: RunConfig, search: WorkerPhase, drawings: Drawings, fits: list[FinalistFit], kind: str
+    run: StudyConfig, search: WorkerPhase, drawings: Drawings, fits: list[FinalistFit], kind: str
 ) -> WorkerPhase:
     """Return the phase of the fits of finalists.
 
@@ -176,7 +177,7 @@ def _fit_phase(
     return WorkerPhase(search.storage, study, search.study, objective, budget, files)
 
 
-PHASES: dict[str, Callable[[RunConfig, int], WorkerPhase]] = {
+PHASES: dict[str, Callable[[StudyConfig, int], WorkerPhase]] = {
     "search": search_phase,
     "finalists": finalist_phase,
     "winner": winner_phase,
@@ -189,7 +190,7 @@ def worker_device(device: str, index: int) -> str:
     return f"cuda:{index % n_gpus}" if n_gpus > 1 else device
 
 
-def run_worker(run: RunConfig, phase: str, index: int = 0) -> None:
+def run_worker(run: StudyConfig, phase: str, index: int = 0) -> None:
     """Run trials until the budget of the phase is spent.
 
     Args:

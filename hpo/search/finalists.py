@@ -19,10 +19,11 @@ from optuna.trial import FixedTrial
 from data.drawings import Drawings
 from data.episodes import VALIDATION_EPISODES, Episodes
 from hpo.search.objective import Objective
-from hpo.space.configuration import suggest_config
+from hpo.space.distributions import suggest_config
+from hpo.study.base_config import base_config
 from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
-from hpo.study.settings import StudySettings, base_config
+from hpo.study.settings import StudySettings
 from hpo.study.trials import best_trials, position_in_study
 from model.evaluate import episode_logits
 from model.metrics import scorer_clusters
@@ -146,7 +147,7 @@ class FinalistObjective:
         seed = trial.suggest_int("seed", 0, MAX_NUMBER)
         params = FixedTrial(self.study.get_trials(deepcopy=False)[number].params)
         settings = self.objective.settings
-        config = suggest_config(params, base_config(settings), settings.search)
+        config = suggest_config(params, base_config(settings), settings.space)
         path = self.objective.files.checkpoint(trial)
         state, _ = self.objective.train_network(trial, config, seed, path)
         if state.history[-1].diverged:

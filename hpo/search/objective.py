@@ -15,8 +15,9 @@ import optuna
 from data.drawings import Drawings
 from data.errors import InputError
 from hpo.search.trial_files import TrialFiles, attach_images, trial_images
-from hpo.space.configuration import suggest_config
-from hpo.study.settings import StudySettings, base_config
+from hpo.space.distributions import suggest_config
+from hpo.study.base_config import base_config
+from hpo.study.settings import StudySettings
 from model.checkpoint import save_network
 from model.config import Config
 from model.device import ComputeConfig
@@ -55,7 +56,7 @@ class Objective:
         Source: Koch 2015 §3.2 "Hyperparameter optimization": the best epoch determines the value.
         """
         path = self.files.checkpoint(trial)
-        config = suggest_config(trial, base_config(self.settings), self.settings.search)
+        config = suggest_config(trial, base_config(self.settings), self.settings.space)
         state, pruned = self.train_network(trial, config, self.settings.seed, path)
         best = state.best
         assert best is not None

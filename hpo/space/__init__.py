@@ -1,3 +1,11 @@
-"""The search space: parameters with their ranges, and how parameters become a configuration."""
+"""The search space: parameters and their ranges, their files, and how values become a fit."""
 
-__all__ = ["configuration", "ranges"]
+__all__ = [
+    "configuration",
+    "distributions",
+    "files",
+    "kernels",
+    "parameter",
+    "paths",
+    "space",
+]

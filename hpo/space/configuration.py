@@ -1,71 +1,22 @@
-"""Build the configuration of a fit from the parameters of a trial, for study and refits alike.
-
-Every trial suggests every parameter of the searched groups, from ranges that never change within a
-study, so that a sampler can model them jointly.
+"""The configuration of a fit from values of parameters, for study and refits alike.
 
 Source: Koch 2015 §3.2 "Hyperparameter optimization".
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-import optuna
-from optuna.distributions import FloatDistribution, IntDistribution
-
-from hpo.space.ranges import L2_RANGE, clip_kernels, search_space
-from model.architecture import CONVS, LAYERS, ModelConfig
+from data.errors import InputError
+from hpo.space.kernels import clip_kernels
+from hpo.space.space import Space
+from model.architecture import CONVS, ModelConfig
 from model.config import Config, LayerRates
 
-MIN_L2 = 1e-5  # a smaller L2 penalty is treated as 0
 MAX_STEPS_FACTOR = 4.0
 
 
-def suggest_config(trial: optuna.trial.BaseTrial, base: Config, groups: tuple[str, ...]) -> Config:
-    """Return the configuration of a trial.
-
-    Study and refits share this function: with ``FixedTrial(params)`` it rebuilds the configuration
-    of a finished trial.
-
-    Args:
-        trial: suggests the searched parameters.
-        base: configuration that supplies the values of all other parameters.
-        groups: searched groups, from :data:`hpo.space.ranges.GROUPS`.
-    """
-    values = base_values(base)
-    for name, domain in search_space(base.model.image_size, groups).items():
-        if isinstance(domain, FloatDistribution):
-            values[name] = trial.suggest_float(name, domain.low, domain.high, log=domain.log)
-        else:
-            assert isinstance(domain, IntDistribution)
-            values[name] = trial.suggest_int(name, domain.low, domain.high, step=domain.step)
-    return build_config(base, values)
-
-
-def starting_points(base: Config, groups: tuple[str, ...]) -> list[dict[str, float | int]]:
-    """Return the parameters of the first trials: the paper's architecture, then half its width.
-
-    If no searched parameter sets the width, both are equal and only the first is returned.
-    """
-    paper = base_values(base)
-    widths = (*(f"{layer}.filters" for layer in CONVS), "fc1.units")
-    narrow = paper | {name: paper[name] // 2 for name in widths}
-    names = search_space(base.model.image_size, groups)
-    points = [{name: values[name] for name in names} for values in (paper, narrow)]
-    return points if points[0] != points[1] else points[:1]
-
-
-def base_values(base: Config) -> dict[str, float | int]:
-    """Return the values that a configuration has for all parameters of the space, by name."""
-    values: dict[str, float | int] = {"fc1.units": base.model.units}
-    for layer, rates in zip(LAYERS, base.fit.rates, strict=True):
-        values |= {f"{layer}.lr": rates.lr, f"{layer}.momentum": rates.momentum}
-        values[f"{layer}.l2"] = max(rates.l2_penalty, L2_RANGE[0])
-    for i, layer in enumerate(CONVS):
-        values |= {f"{layer}.filters": base.conv.filters[i]}
-        values |= {f"{layer}.kernel": base.conv.kernels[i]}
-    return values
-
-
-def build_config(base: Config, values: dict[str, float | int]) -> Config:
+def build_config(base: Config, values: Mapping[str, Any]) -> Config:
     """Return the base configuration with the given parameter values.
 
     In the episode recipe, a network that costs k times as much as the base network gets 1/k times
@@ -75,33 +26,77 @@ def build_config(base: Config, values: dict[str, float | int]) -> Config:
 
     Args:
         base: configuration of the study.
-        values: value of every parameter that :func:`base_values` names.
+        values: value by parameter name; see :mod:`hpo.space.paths`. Other parameters keep their
+            base values.
     """
-    l2 = [float(values[f"{layer}.l2"]) for layer in LAYERS]
-    rates = tuple(
-        LayerRates(
-            float(values[f"{layer}.lr"]),
-            float(values[f"{layer}.momentum"]),
-            penalty if penalty >= MIN_L2 else 0.0,
-        )
-        for layer, penalty in zip(LAYERS, l2, strict=True)
+    fit = replace(
+        base.fit,
+        rates=tuple(
+            _layer_rates(rates, layer, values)
+            for layer, rates in zip(base.model.layers, base.fit.rates, strict=True)
+        ),
+        distort=replace(base.fit.distort, **_fields(values, "distort")),
+        **_fields(values, "fit"),
     )
-    f1, f2, f3, f4 = (int(values[f"{layer}.filters"]) for layer in CONVS)
-    kernels = tuple(int(values[f"{layer}.kernel"]) for layer in CONVS)
-    model = replace(
-        base.conv,
-        filters=(f1, f2, f3, f4),
-        kernels=clip_kernels(base.model.image_size, kernels),
-        units=int(values["fc1.units"]),
-    )
-    config = replace(base, model=model)
+    model = _model(base.model, values) if isinstance(base.model, ModelConfig) else base.model
+    config = replace(base, model=model, fit=fit)
     factor = min(MAX_STEPS_FACTOR, base.cost / config.cost)
     steps = max(1, round(base.fit.steps_per_epoch * factor))
-    return replace(config, fit=replace(base.fit, rates=rates, steps_per_epoch=steps))
+    return replace(config, fit=replace(fit, steps_per_epoch=steps))
 
 
-def resize_model(model: ModelConfig, image_size: int) -> ModelConfig:
-    """Return the architecture for another image size; kernels are scaled, rounded and clipped."""
-    scale = image_size / model.image_size
-    kernels = tuple(max(1, round(kernel * scale)) for kernel in model.kernels)
-    return replace(model, image_size=image_size, kernels=clip_kernels(image_size, kernels))
+def _fields(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return the values whose names begin with a prefix, by the rest of the name."""
+    parts = {name: name.partition(".") for name in values}
+    return {rest: values[name] for name, (first, _, rest) in parts.items() if first == prefix}
+
+
+def _layer_rates(rates: LayerRates, layer: str, values: Mapping[str, Any]) -> LayerRates:
+    """Return the rates of a layer: its own value, else the shared one, times its factor."""
+
+    def value(name: str, base: float) -> float:
+        own = values.get(f"{layer}.{name}", values.get(name, base))
+        return float(own) * float(values.get(f"{layer}.{name}_factor", 1.0))
+
+    return LayerRates(
+        lr=value("lr", rates.lr),
+        momentum=value("momentum", rates.momentum),
+        l2_penalty=value("l2", rates.l2_penalty),
+    )
+
+
+def _model(base: ModelConfig, values: Mapping[str, Any]) -> ModelConfig:
+    """Return an architecture with the sizes of its layers, and kernels that fit the image."""
+    f1, f2, f3, f4 = (int(values.get(f"{c}.filters", base.filters[i])) for i, c in enumerate(CONVS))
+    kernels = tuple(int(values.get(f"{c}.kernel", base.kernels[i])) for i, c in enumerate(CONVS))
+    return replace(
+        base,
+        filters=(f1, f2, f3, f4),
+        kernels=clip_kernels(base.image_size, kernels),
+        units=int(values.get("fc1.units", base.units)),
+        **_fields(values, "model"),
+    )
+
+
+def require_possible(space: Space, base: Config, source: str) -> None:
+    """Raise InputError unless every value of a space makes a possible configuration.
+
+    Each parameter is tried at the ends of its range, or at each of its choices, with the starting
+    values of the others.
+
+    Args:
+        space: search space.
+        base: configuration of the study.
+        source: description of the space, for the error message.
+
+    Raises:
+        InputError: a value is impossible.
+    """
+    size = base.model.image_size
+    start = space.starting_points(size)[0]
+    for name, parameter in space.searched.items():
+        for value in parameter.choices or parameter.bounds(size):
+            try:
+                build_config(base, space.resolve(start | {name: value}))
+            except InputError as error:
+                raise InputError(f"{source}: {name} = {value}: {error}") from error

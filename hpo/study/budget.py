@@ -9,7 +9,8 @@ from statistics import fmean
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from hpo.study.trials import retry_numbers
+from hpo.study.settings import StudyConfig
+from hpo.study.trials import best_trials, retry_numbers
 
 STOP_REQUESTS = "stop_requests"  # user attribute: how often the study was asked to stop
 N_TRIALS = "n_trials"  # user attribute: the latest --n-trials, for the progress displays
@@ -32,6 +33,8 @@ class Budget:
         stop_requests: number of stop requests when this run began; one more stops it.
         n_fits: number of fits of finalists, for which time is reserved.
         workers: number of trials that run at the same time.
+        patience: number of trials in a row without improvement that ends the search; None for no
+            such limit.
     """
 
     n_trials: int
@@ -39,6 +42,7 @@ class Budget:
     stop_requests: int = 0
     n_fits: int = 0
     workers: int = 1
+    patience: int | None = None
 
     def is_exhausted(self, study: Study, search_study: Study | None = None) -> bool:
         """Return whether no further trial may start.
@@ -50,8 +54,13 @@ class Budget:
         return (
             count_started(study) >= self.n_trials
             or self.is_time_spent(study)
+            or self.is_stagnant(study)
             or count_stop_requests(search_study or study) > self.stop_requests
         )
+
+    def is_stagnant(self, study: Study) -> bool:
+        """Return whether the latest trials have not improved the best value for too long."""
+        return self.patience is not None and trials_since_best(study) >= self.patience
 
     def is_time_spent(self, study: Study) -> bool:
         """Return whether only the reserved time is left."""
@@ -73,6 +82,26 @@ class Budget:
             return self.n_fits
         left = max(self.seconds - busy_seconds(study), self.reserved_seconds(study))
         return min(self.n_fits, math.floor(left * self.workers / mean_seconds(study) + 1e-9))
+
+
+def study_budget(config: StudyConfig) -> Budget:
+    """Return the budget of the search of a study; a single finalist is not fitted."""
+    n_fits = (config.n_finalists + 1) * config.n_finalist_seeds if config.n_finalists > 1 else 0
+    return Budget(
+        config.n_trials,
+        config.time_budget,
+        config.stop_requests,
+        n_fits=n_fits if config.has_one_goal else 0,
+        workers=config.workers,
+        patience=config.patience_trials,
+    )
+
+
+def trials_since_best(study: Study) -> int:
+    """Return how many trials have finished after the best one; 0 without a complete trial."""
+    best = best_trials(study, 1)
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return sum(trial.number > best[0].number for trial in finished) if best else 0
 
 
 def mean_seconds(study: Study) -> float:

@@ -5,6 +5,7 @@
 - :func:`storage_or_reference` falls back to the study that comes with the repository.
 """
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,27 +22,22 @@ from optuna.study import Study, StudyDirection, StudySummary
 from data.errors import InputError
 from data.image_folder import parse_dataset_name
 from data.paths import ARTIFACTS, DEFAULT_STORAGE, REFERENCE_STUDY, VAR
-from hpo.space.configuration import starting_points
-from hpo.space.ranges import GROUPS, search_space
+from hpo.space.distributions import search_space
 from hpo.study.budget import FINISHED
+from hpo.study.identity import identity_differences, settings_from_dict, upgrade_identity
 from hpo.study.sampler import make_pruner, make_sampler
-from hpo.study.settings import StudySettings, base_config, identity_differences
+from hpo.study.settings import StudySettings
 from hpo.study.storage import open_storage, storage_errors
-from model.schema import upgrade
+
+logger = logging.getLogger(__name__)
 
 # User attributes of a study.
-IDENTITY = "identity"  # from hpo.study.settings.study_identity
+IDENTITY = "identity"  # from hpo.study.identity.study_identity
 FOLDER = "folder"  # randomly chosen name of the folder that holds its files
 N_EPISODES = "n_episodes"  # number of its validation episodes
 
 CREATOR_POLLS, POLL_SECONDS = 20, 0.1
 MAX_DIFFERENCES = 8  # differences that an error message lists
-
-
-def default_study_name(settings: StudySettings) -> str:
-    """Return a study name that contains data, image size, recipe and searched groups."""
-    groups = [] if settings.search == GROUPS else settings.search
-    return "-".join([settings.data, str(settings.image_size), settings.recipe, *groups])
 
 
 def open_study(
@@ -54,14 +50,18 @@ def open_study(
         name: name of the study.
         settings: requested settings.
         identity: identity of the requested settings, from
-            :func:`hpo.study.settings.study_identity`.
+            :func:`hpo.study.identity.study_identity`.
 
     Raises:
         InputError: the stored study has another identity; the message lists the differences.
     """
-    space = search_space(settings.image_size, settings.search)
-    first_trials = starting_points(base_config(settings), settings.search)
-    sampler = make_sampler(settings.sampler, settings.seed, space, first_trials)
+    sampler = make_sampler(
+        settings.sampler,
+        settings.seed,
+        search_space(settings.space, settings.image_size),
+        settings.space.starting_points(settings.image_size),
+        settings.space.spreads,
+    )
     pruner = make_pruner(settings.pruner, settings.max_epochs)
     try:
         study = optuna.create_study(
@@ -102,7 +102,7 @@ def _require_identity(study: Study, identity: dict[str, Any]) -> None:
             f"Study '{study.study_name}' was not created by run_study.py (direction: "
             f"{study.direction.name.lower()}). Choose another --study-name."
         )
-    lines = identity_differences(upgrade("identity", stored), upgrade("identity", identity))
+    lines = identity_differences(upgrade_identity(stored), upgrade_identity(identity))
     # Other differences mostly follow from the settings: list them only if the settings are equal.
     if lines := [line for line in lines if line.startswith("settings.")] or lines:
         n_more = len(lines) - MAX_DIFFERENCES
@@ -186,8 +186,7 @@ def load_study(
         )
     studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
     study = max(studies, key=_last_start)
-    identity = upgrade("identity", study.user_attrs[IDENTITY])
-    return study, StudySettings.from_dict(identity["settings"])
+    return study, settings_from_dict(study.user_attrs[IDENTITY]["settings"])
 
 
 def _image_folder(summary: StudySummary) -> str | None:
@@ -220,7 +219,8 @@ def storage_or_reference(url: str, *, allow_edits: bool = False) -> str:
             f"{default} does not exist, and the reference study is read-only. "
             "Run run_study.py first, or give --storage."
         )
-    print(f"note     {default} does not exist yet; this is the reference study, {REFERENCE_STUDY}")
+    text = "note     %s does not exist yet; this is the reference study, %s"
+    logger.info(text, default, REFERENCE_STUDY)
     return f"sqlite:///{REFERENCE_STUDY}"
 
 

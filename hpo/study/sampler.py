@@ -10,6 +10,8 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from hpo.space.distributions import sample_near
+from hpo.space.space import Point
 from hpo.study.trials import best_trials, position_in_study
 
 N_STARTUP_TRIALS = 10
@@ -40,7 +42,9 @@ class PerTrialSampler(BaseSampler):
     some parameters of a good trial and keep the others, because a network whose parameters are all
     new hardly learns in a space of many dimensions. Until the start-up phase ends, a local trial
     changes a starting point, with random values; then it changes one of the best trials so far,
-    with values that the sampler's model of all trials proposes.
+    with values that the sampler's model of all trials proposes. In the start-up phase, a parameter
+    with a confidence gets a value near that of the starting point in place of one from its whole
+    range.
 
     Args:
         factory: returns a sampler for a seed.
@@ -49,6 +53,7 @@ class PerTrialSampler(BaseSampler):
         starting_points: parameters of the first trials, which are not sampled.
         n_startup_trials: number of trials of the start-up phase, starting points included; 0 if no
             trial is local.
+        spreads: see :attr:`hpo.space.space.Space.spreads`.
 
     Source: Regis and Shoemaker 2013 (DYCORS), which also changes a subset of the coordinates.
     """
@@ -58,13 +63,15 @@ class PerTrialSampler(BaseSampler):
         factory: Callable[[int], BaseSampler],
         seed: int,
         space: dict[str, BaseDistribution],
-        starting_points: list[dict[str, float | int]],
+        starting_points: Sequence[Point],
         n_startup_trials: int = 0,
+        spreads: dict[str, float] | None = None,
     ) -> None:
         """Create the sampler; each trial gets its own sampler in :meth:`before_trial`."""
         self._factory, self._seed = factory, seed
         self._space, self._starting_points = space, starting_points
         self._n_startup_trials = n_startup_trials
+        self._spreads = spreads or {}
         self._trial_sampler = factory(seed)
         self._fixed: dict[str, Any] = {}  # values that the trial does not take from its sampler
 
@@ -96,6 +103,10 @@ class PerTrialSampler(BaseSampler):
         fixed = {name: value for name, value in center.items() if rng.random() >= CHANGED_SHARE}
         if fixed == center:  # change at least one parameter
             fixed.pop(rng.choice(sorted(fixed)))
+        if position < self._n_startup_trials:
+            for name in sorted(self._spreads.keys() - fixed.keys()):
+                spread = self._spreads[name]
+                fixed[name] = sample_near(self._space[name], center[name], spread, rng)
         return fixed
 
     def infer_relative_search_space(
@@ -138,7 +149,8 @@ def make_sampler(
     name: str,
     seed: int,
     space: dict[str, BaseDistribution] | None = None,
-    starting_points: list[dict[str, float | int]] | None = None,
+    starting_points: Sequence[Point] = (),
+    spreads: dict[str, float] | None = None,
 ) -> PerTrialSampler:
     """Return a sampler that seeds each trial by its position, see :class:`PerTrialSampler`.
 
@@ -147,6 +159,7 @@ def make_sampler(
         seed: seed of the study.
         space: distributions of the parameters of the starting points.
         starting_points: parameters of the first trials.
+        spreads: see :class:`PerTrialSampler`.
     """
     arguments = sampler_arguments(name)
     sampler_class = SAMPLERS[arguments.pop("name")]
@@ -154,8 +167,9 @@ def make_sampler(
         lambda trial_seed: sampler_class(seed=trial_seed, **arguments),
         seed,
         space or {},
-        starting_points or [],
+        starting_points,
         local_arguments(name).get("n_startup_trials", 0),
+        spreads,
     )
 
 

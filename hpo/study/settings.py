@@ -1,231 +1,342 @@
-"""What a study is, and how it is run.
+"""The settings of a study: what it is, how long it runs, and on which machine.
 
-:class:`StudySettings` are the choices of a user that define a study. :func:`study_identity` adds
-everything that follows from them; a study is resumed only if its stored identity is equal.
-:class:`RunConfig` is what a process needs to work on a study: where it is stored, how long it runs
-and on which device.
+Each setting is a field of one of these classes and described once, in the docstring of its class:
+command line, settings file, help, reference page and validation are made from it. A class is a
+section of a settings file, for example ``[training]``.
 """
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from optuna.distributions import distribution_to_json
+from data.errors import InputError, require
+from data.paths import DEFAULT_STORAGE, VAR
+from hpo.space.files import built_in_space
+from hpo.study.setting_types import (
+    Duration,
+    FolderPath,
+    NonNegativeFloat,
+    NonNegativeInt,
+    Pixels,
+    PositiveDuration,
+    PositiveInt,
+    Seed,
+    SpaceSetting,
+    StepCostSetting,
+    StorageAddress,
+    StudyName,
+    WholeSeconds,
+)
+from model.config import REFERENCE_COST, StepCost
 
-from data.drawings import Drawings
-from data.episodes import Episodes
-from data.errors import require
-from data.image_folder import parse_dataset_name
-from data.paths import VAR
-from hpo.space.ranges import GROUPS, paper_model, search_space
-from hpo.study.budget import Budget
-from hpo.study.sampler import local_arguments, pruner_arguments, sampler_arguments
-from model.architecture import LAYERS
-from model.config import REFERENCE_COST, Config, FitConfig, LayerRates, StepCost
-from model.fit_state import TRAINING_VERSION
-from model.schema import SCHEMA, upgrade
-
+Recipe = Literal["episode", "paper"]
+Goal = Literal["accuracy", "flops"]
 # Epochs of a trial. The paper's recipe has 200; early stopping usually ends the fit earlier.
 DEFAULT_EPOCHS = {"episode": 8, "paper": 200}
 
-DISTRIBUTION = "siamese-hpo"  # name of this program's package
-# Fields of an identity that may differ; hpo.runtime.phases keeps the step costs of a stored study.
-NOT_COMPARED = ("version", "settings.step_cost")
-
 
 @dataclass(frozen=True)
-class StudySettings:
-    """The choices that define a study; studies with equal settings can be compared.
+class DataSettings:
+    """The images, and which of them train, validate and test.
 
     Args:
-        data: ``"omniglot"``, ``"glyphs"``, or the name of a :class:`data.image_folder.ImageFolder`.
-        image_size: height and width of the images in pixels.
-        recipe: ``"episode"`` or ``"paper"``.
-        max_epochs: maximum number of epochs of a trial.
-        steps_per_epoch: optimiser steps per epoch of the base network (episode recipe).
-        n_pairs: pairs per epoch (paper recipe).
-        search: searched groups, from :data:`hpo.space.ranges.GROUPS`.
-        init: ``"scaled"`` or ``"paper"``.
-        validation: ``"dense"`` or ``"paper"`` (320 episodes).
-        sampler: ``"tpe"``, ``"gp"`` or ``"random"``.
-        pruner: ``"median"``, ``"hyperband"`` or ``"none"``.
-        seed: seed of the study and of the fits of all trials, so that trials differ only in their
-            parameters.
-        step_cost: costs by which the number of steps of a trial is chosen (episode recipe).
+        data: data set: omniglot, glyphs (built in, no download), or the name of an image folder as
+            a study prints it. With omniglot, a data root that contains other images is read as an
+            image folder.
+        image_size: height and width of the input in pixels; 105 in the paper.
+        train: names of the groups (alphabets) that train. Default: the division of the data set.
+        val: names of the groups that validate; needed with train.
+        test: names of the groups that test; needed with train.
     """
 
     data: str = "omniglot"
-    image_size: int = 35
-    recipe: str = "episode"
-    max_epochs: int = DEFAULT_EPOCHS["episode"]
-    steps_per_epoch: int = 50
-    n_pairs: int = 30_000
-    search: tuple[str, ...] = GROUPS
-    init: str = "scaled"
-    validation: str = "dense"
-    sampler: str = "tpe"
-    pruner: str = "median"
-    seed: int = 0
-    step_cost: StepCost = REFERENCE_COST
-
-    def __post_init__(self) -> None:
-        """Check the settings; building the base configuration checks the rest."""
-        require(self.max_epochs >= 1, "max_epochs >= 1", self.max_epochs, "Raise --max-epochs.")
-        require(0 <= self.seed < 2**32, "0 <= seed < 2**32", self.seed, "Choose another --seed.")
-        base_config(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "StudySettings":
-        """Return stored settings of any schema."""
-        values = upgrade("settings", values)
-        values |= {"search": tuple(values["search"]), "step_cost": StepCost(**values["step_cost"])}
-        return cls(**values)
+    image_size: Pixels = 35
+    train: tuple[str, ...] = ()
+    val: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """How a study is run. Holds plain values only, so that it can be sent to other processes.
+class FolderSettings:
+    """How a folder of your own images is read.
 
     Args:
-        settings: settings of the study.
-        storage: database address.
-        study_name: name of the study.
-        budget: limits at which the study stops.
-        data_root: folder of the data set, or None for the default.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"`` …
-        precision: ``"auto"``, ``"float32"`` or ``"bfloat16"``.
-        workers: number of worker processes.
-        heartbeat: seconds between two heartbeats of a running trial.
-        epoch_timeout: restart a worker that completes no epoch for this long, in seconds.
-        checkpoint_interval: seconds between two checkpoints of a trial.
-        max_retries: maximum number of retries of a trial whose process crashed.
-        n_finalists: number of best trials that are refitted when the study is finished.
+        split_by: what is divided among train, val and test, in folders group/class or class
+            (default: group if there are at least three groups, otherwise class). With class,
+            classes of the same name in several groups are one class.
+        drop_duplicates: if several images are equal, read only one of them.
+        colour: keep the colours of the images.
+    """
+
+    split_by: Literal["group", "class"] | None = None
+    drop_duplicates: bool = False
+    colour: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a trial trains.
+
+    Args:
+        recipe: episode trains on the one-shot task itself, paper trains on independent pairs.
+        max_epochs: maximum number of epochs of a trial (default: 8 for episode, 200 for paper).
+        steps_per_epoch: steps per epoch of the episode recipe for the default network; a slower
+            network takes fewer steps.
+        n_pairs: pairs per epoch of the paper recipe.
+        init: distribution of the initial weights.
+        step_cost: costs of a step, by which a slower network takes fewer steps: reference, or five
+            numbers as printed by a new study (default: a new study measures them).
+    """
+
+    recipe: Recipe = "episode"
+    max_epochs: PositiveInt = None  # type: ignore[assignment]  # StudySettings chooses it
+    steps_per_epoch: PositiveInt = 50
+    n_pairs: PositiveInt = 30_000
+    init: Literal["scaled", "paper"] = "scaled"
+    step_cost: StepCostSetting | None = None
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """The episodes that the objective and the test measure.
+
+    Args:
+        validation: validation episodes: paper uses 320, as in the paper, dense uses many more.
+        n_way: number of candidates of an episode; fewer if a group has fewer classes.
+        n_shot: number of images of each candidate.
+    """
+
+    validation: Literal["dense", "paper"] = "dense"
+    n_way: PositiveInt = 20
+    n_shot: PositiveInt = 1
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """What is searched, and how.
+
+    Args:
+        space: search space: paper (27 parameters), recipe (those and the training recipe's), or a
+            TOML file; see docs/spaces.md.
+        objective: goals of the search. accuracy flops searches a Pareto front, without pruning.
+        sampler: method that chooses the parameters of a new trial.
+        pruner: rule that stops trials early (default: median; none for gp, which cannot use pruned
+            trials, and for two goals).
+        seed: seed of the study and of the fits of all trials, so that trials differ only in their
+            parameters.
+    """
+
+    space: SpaceSetting = field(default_factory=lambda: built_in_space("paper"))
+    objective: tuple[Goal, ...] = ("accuracy",)
+    sampler: Literal["tpe", "gp", "random"] = "tpe"
+    pruner: Literal["median", "hyperband", "none"] = None  # type: ignore[assignment]
+    seed: Seed = 0
+
+
+@dataclass(frozen=True)
+class NameSettings:
+    """Which study.
+
+    Args:
+        study_name: name of the study (default: made from data, image size, recipe and space).
+    """
+
+    study_name: StudyName | None = None
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How long a study runs, and how its winner is chosen.
+
+    Args:
+        n_trials: number of trials of the study, over all runs and hosts.
+        time_budget: training time of the trials and the finalists, over all runs and hosts, for
+            example 90s, 15m or 2h (default: no limit).
+        patience_trials: end the search when this many trials in a row have not improved the best
+            value (default: never).
+        n_finalists: when all trials have finished, refit this many of the best with new seeds to
+            choose the winner; 0 or 1 refits none.
         n_finalist_seeds: number of fits of each finalist.
-        n_networks: number of best trials whose networks are kept.
-        var: folder of checkpoints, networks and images of the trials.
-        tensorboard: folder of the TensorBoard logs, or None for no logs.
-        packed: file of the packed data set, or None to load it from ``data_root``.
-        measure_cost: whether a new study measures ``settings.step_cost``, and a stored study keeps
-            its own.
     """
 
-    settings: StudySettings
-    storage: str
-    study_name: str
-    budget: Budget
-    data_root: Path | None = None
+    n_trials: PositiveInt = 30
+    time_budget: PositiveDuration | None = None
+    patience_trials: PositiveInt | None = None
+    n_finalists: NonNegativeInt = 5
+    n_finalist_seeds: PositiveInt = 2
+
+
+@dataclass(frozen=True)
+class StorageSettings:
+    """Where studies are stored.
+
+    Args:
+        storage: address of the database that contains the study.
+    """
+
+    storage: StorageAddress = DEFAULT_STORAGE
+
+
+@dataclass(frozen=True)
+class DataRootSettings:
+    """Where the images are.
+
+    Args:
+        data_root: folder of Omniglot, or of your own images (default: $OMNIGLOT_ROOT if it is set,
+            otherwise ./var).
+    """
+
+    data_root: FolderPath | None = None
+
+
+@dataclass(frozen=True)
+class DeviceSettings:
+    """What computes.
+
+    Args:
+        device: device to compute on: auto (a GPU if there is one), cpu, cuda, cuda:1, ….
+        precision: number format; auto uses bfloat16 where it is fast.
+    """
+
     device: str = "auto"
-    precision: str = "auto"
-    workers: int = 1
-    heartbeat: int = 60
-    epoch_timeout: float = 3600.0
-    checkpoint_interval: float = 10.0
-    max_retries: int = 2
-    n_finalists: int = 5
-    n_finalist_seeds: int = 2
-    n_networks: int = 5
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """What is logged.
+
+    Args:
+        tensorboard: write TensorBoard logs of all fits to this folder (default: no log).
+    """
+
+    tensorboard: FolderPath | None = None
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """The processes that train, and the files that they keep.
+
+    Args:
+        workers: number of training processes, which share the CPU cores.
+        ray: run the workers on the Ray cluster at this address; without an address, on the cluster
+            of this host (default: no Ray).
+        gpus_per_worker: number of GPUs of each worker on a Ray cluster; a fraction shares a GPU, 0
+            uses CPUs.
+        epoch_timeout: restart a worker that completes no epoch for this long (default: 1h).
+        max_retries: maximum number of retries of a trial whose worker crashed; then it counts as
+            failed.
+        checkpoint_interval: minimum time between two checkpoints of a running trial (default: 10s).
+        heartbeat: time between two heartbeats of a running trial; after five missed heartbeats,
+            another host retries the trial (default: 60s).
+        n_networks: number of best trials whose networks are kept on disk.
+    """
+
+    workers: PositiveInt = 1
+    ray: str | None = None
+    gpus_per_worker: NonNegativeFloat = 0.0
+    epoch_timeout: PositiveDuration = 3600.0
+    max_retries: NonNegativeInt = 2
+    checkpoint_interval: Duration = 10.0
+    heartbeat: WholeSeconds = 60
+    n_networks: NonNegativeInt = 5
+
+
+@dataclass(frozen=True)
+class MachineSettings(
+    LogSettings, WorkerSettings, DeviceSettings, DataRootSettings, StorageSettings
+):
+    """What belongs to the machine; reports and results do not contain it."""
+
+
+@dataclass(frozen=True)
+class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSettings):
+    """The settings that define a study; studies with equal settings can be compared."""
+
+    def __post_init__(self) -> None:
+        """Choose the defaults that depend on other settings, and check the settings."""
+        if self.max_epochs is None:
+            object.__setattr__(self, "max_epochs", DEFAULT_EPOCHS[self.recipe])
+        if self.pruner is None:
+            has_none = self.sampler == "gp" or len(self.objective) > 1
+            object.__setattr__(self, "pruner", "none" if has_none else "median")
+        self._check()
+
+    def _check(self) -> None:
+        from hpo.study.base_config import check_base_config  # imports torch
+
+        require(self.max_epochs >= 1, "max_epochs >= 1", self.max_epochs, "Raise --max-epochs.")
+        require(0 <= self.seed < 2**32, "0 <= seed < 2**32", self.seed, "Choose another --seed.")
+        if self.objective not in (("accuracy",), ("accuracy", "flops")):
+            raise InputError(
+                "--objective must be accuracy, or accuracy flops, but is "
+                f"{' '.join(self.objective)}. Correct it."
+            )
+        if len(self.objective) > 1 and self.pruner != "none":
+            raise InputError(
+                f"--pruner must be none with two goals, but is {self.pruner}. Remove --pruner."
+            )
+        check_base_config(self)
+
+    @property
+    def cost(self) -> StepCost:
+        """Costs of a step by which the number of steps of a trial is chosen."""
+        return self.step_cost or REFERENCE_COST
+
+    @property
+    def default_name(self) -> str:
+        """Name of a study: data, image size, recipe and, unless it is the paper's, the space."""
+        space = [] if self.space.name == "paper" else [self.space.name]
+        return "-".join([self.data, str(self.image_size), self.recipe, *space])
+
+    @property
+    def has_one_goal(self) -> bool:
+        """Whether only the accuracy is maximised."""
+        return len(self.objective) == 1
+
+
+@dataclass(frozen=True)
+class StudyConfig(MachineSettings, RunSettings, NameSettings, FolderSettings, StudySettings):
+    """A study and how it is run: the settings of all sections, each an argument of its own.
+
+    Args:
+        var: folder of checkpoints, networks and images of the trials.
+        packed: file of the packed data set, or None to load it from ``data_root``.
+        stop_requests: number of stop requests when this run began; one more stops it.
+    """
+
     var: Path = VAR
-    tensorboard: Path | None = None
     packed: Path | None = None
-    measure_cost: bool = False
+    stop_requests: int = 0
+
+    @classmethod
+    def from_settings(cls, settings: StudySettings, **values: Any) -> "StudyConfig":
+        """Return the configuration with the settings of a study and further values."""
+        return cls(**{f.name: getattr(settings, f.name) for f in fields(settings)}, **values)
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return self.study_name or self.default_name
+
+    @property
+    def settings(self) -> StudySettings:
+        """The settings that define the study."""
+        return StudySettings(**{f.name: getattr(self, f.name) for f in fields(StudySettings)})
 
 
-def base_config(settings: StudySettings) -> Config:
-    """Return the configuration that supplies the values of all parameters that are not searched.
-
-    Its architecture is the best architecture of the paper. The paper does not report its learning
-    rates; ours were chosen by hand on the validation alphabets.
-    """
-    fit = FitConfig(
-        recipe=settings.recipe,
-        rates=(LayerRates(lr=0.03, momentum=0.9, l2_penalty=0.0),) * len(LAYERS),
-        max_epochs=settings.max_epochs,
-        steps_per_epoch=settings.steps_per_epoch,
-        n_pairs=settings.n_pairs,
-    )
-    if settings.recipe == "paper":
-        fit = replace(
-            fit, schedule="exponential", ramp_epochs=10, nesterov=False, turns=False, ema=0.0
-        )
-    image_folder = parse_dataset_name(settings.data)
-    model = paper_model(settings.image_size, settings.init)
-    channels = image_folder.channels if image_folder else 1
-    return Config(replace(model, channels=channels), fit, settings.step_cost)
-
-
-def study_identity(
-    settings: StudySettings, train: Drawings, val: Drawings, episodes: Episodes
-) -> dict[str, Any]:
-    """Return everything that must be equal for a study to be resumed, as JSON values.
-
-    ``training_version`` is the version of the code that trains. ``version``, the version of the
-    program, is stored with the identity but not compared.
-
-    Args:
-        settings: settings of the study.
-        train: training drawings.
-        val: validation drawings.
-        episodes: validation episodes.
-    """
-    episode_digest = hashlib.sha256()
-    for tensor in (episodes.query_RQ, episodes.support_RS, episodes.target_RQ):
-        episode_digest.update(tensor.cpu().numpy().tobytes())
-    space = search_space(settings.image_size, settings.search)
-    identity = {
-        "schema": SCHEMA,
-        "settings": asdict(settings),
-        "base": base_config(settings).to_dict(),
-        "space": {name: json.loads(distribution_to_json(d)) for name, d in space.items()},
-        "data_digest": train.digest,
-        "train_alphabets": list(train.alphabets),
-        "val_alphabets": list(val.alphabets),
-        "episodes": episode_digest.hexdigest(),
-        "direction": "maximize",
-        "sampler": sampler_arguments(settings.sampler),
-        "local": local_arguments(settings.sampler),
-        "pruner": pruner_arguments(settings.pruner, settings.max_epochs),
-        "training_version": TRAINING_VERSION,
-        "version": version(DISTRIBUTION),
-    }
-    return dict(json.loads(json.dumps(identity)))
-
-
-def identity_differences(
-    stored: dict[str, Any], requested: dict[str, Any], prefix: str = ""
-) -> list[str]:
-    """Return the differences of two identities, as lines ``name: stored → requested``.
-
-    Fields of :data:`NOT_COMPARED` are left out.
-
-    Args:
-        stored: identity of a stored study, under the current names.
-        requested: identity of the requested settings.
-        prefix: prefix of the names, for nested values.
-    """
-    lines = []
-    for name in sorted(stored.keys() | requested.keys()):
-        old, new = stored.get(name), requested.get(name)
-        if prefix + name in NOT_COMPARED:
-            continue
-        if isinstance(old, dict) and isinstance(new, dict):
-            lines += identity_differences(old, new, f"{prefix}{name}.")
-        elif old != new:
-            lines.append(f"{prefix}{name}: {old} → {new}")
-    return lines
-
-
-def version_note(identity: dict[str, Any]) -> str:
-    """Return a note if another version of the program created a study; otherwise an empty text.
-
-    Args:
-        identity: stored identity of the study, of any schema.
-    """
-    created, current = identity.get("version"), version(DISTRIBUTION)
-    if created in (None, current):
-        return ""
-    return (
-        f"this study was created with version {created}; version {current} trains in the same way"
-    )
+# Section of a settings file → the classes whose fields it contains.
+SECTIONS: dict[str, tuple[type, ...]] = {
+    "data": (DataSettings, FolderSettings),
+    "training": (TrainingSettings,),
+    "evaluation": (EvaluationSettings,),
+    "search": (SearchSettings,),
+    "run": (NameSettings, RunSettings),
+    "machine": (
+        StorageSettings,
+        DataRootSettings,
+        DeviceSettings,
+        WorkerSettings,
+        LogSettings,
+    ),
+}

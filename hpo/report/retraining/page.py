@@ -61,7 +61,7 @@ def retrain_page(
     if caveat := data_caveat(result.data):
         lead.append(caveat)
     origin = result.origin
-    source = f"{origin.study}, trial {origin.trial}" if origin else "a saved network"
+    source = str(origin) if origin else "a saved network"
     sections = [
         *accuracy_sections(result),
         Section("Training", figures=[fit_plots.training_plot(frames.fit_frame(result))]),
@@ -203,12 +203,13 @@ def result_facts(result: RetrainResult) -> dict[str, str]:
     model, fit = config.to_dict()["model"], config.to_dict()["fit"]
     rates = [f"{r.lr:.3g}/{r.momentum:.3g}/{r.l2_penalty:.2g}" for r in config.fit.rates]
     facts = {}
-    if origin:
+    if origin and origin.trial is not None:
         facts = {
             "study": f"{origin.study} in {redact_storage(origin.storage)}",
             "trial": f"{origin.trial}, {origin.value_text or f'{origin.study_value:.1%}'}",
-            "trained on": origin.train_on,
         }
+    if origin:
+        facts |= {"configuration": str(origin), "trained on": origin.train_on}
     return facts | {
         "network": " · ".join(f"{name} {value}" for name, value in model.items()),
         "lr/momentum/l2": f"{', '.join(config.model.layers)}: {', '.join(rates)}",

@@ -1,0 +1,87 @@
+"""What is refitted: a trial of a study, or a point of a settings file."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from data.load import image_folder_name
+from data.text import redact_storage
+from hpo.refit.result import TrialOrigin
+from hpo.refit.settings import RetrainConfig
+from hpo.search.finalists import finalist_studies
+from hpo.search.winner import choose_trial, describe_value
+from hpo.study.budget import busy_seconds
+from hpo.study.open import FOLDER, IDENTITY, open_stored_study, storage_or_reference
+from hpo.study.settings import StudySettings
+
+
+@dataclass(frozen=True)
+class RefitSource:
+    """A configuration of a study that is refitted.
+
+    Args:
+        settings: settings of the study.
+        params: searched parameters of the configuration.
+        data_digest: digest of the data of the study; None for a point.
+        origin: where the configuration comes from.
+        identifier: text that differs between studies of the same name.
+    """
+
+    settings: StudySettings
+    params: dict[str, Any]
+    data_digest: str | None
+    origin: TrialOrigin
+    identifier: str
+
+
+def refit_source(config: RetrainConfig) -> RefitSource:
+    """Return what a retraining refits.
+
+    Raises:
+        InputError: study or trial does not exist, or the point is not in the space of its study.
+    """
+    return _source_of_point(config) if config.point is not None else _source_of_trial(config)
+
+
+def _source_of_trial(config: RetrainConfig) -> RefitSource:
+    url = storage_or_reference(config.storage)
+    folder = image_folder_name(config.data_root)
+    with open_stored_study(url, config.study_name, folder=folder) as (storage, study, settings):
+        trial = choose_trial(study, config.trial)
+        seconds = busy_seconds(study) + sum(map(busy_seconds, finalist_studies(storage, study)))
+        origin = TrialOrigin(
+            storage=redact_storage(url),
+            study=study.study_name,
+            trial=trial.number,
+            study_value=trial.values[0],
+            study_seconds=round(seconds, 1),
+            train_on=config.train_on,
+            value_text=describe_value(study, trial),
+        )
+        return RefitSource(
+            settings=settings,
+            params=trial.params,
+            data_digest=study.user_attrs[IDENTITY]["data_digest"],
+            origin=origin,
+            identifier=f"{redact_storage(url)} {study.user_attrs.get(FOLDER, '')}",
+        )
+
+
+def _source_of_point(config: RetrainConfig) -> RefitSource:
+    assert config.study is not None
+    assert config.point is not None
+    settings = config.study.settings
+    params = settings.space.require_point(config.point, settings.image_size, "point")
+    text = json.dumps(params, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    origin = TrialOrigin(
+        storage="",
+        study=config.study.study_name or "point",
+        trial=None,
+        study_value=None,
+        study_seconds=0.0,
+        train_on=config.train_on,
+        value_text=f"point {digest} of a settings file",
+    )
+    return RefitSource(settings, params, None, origin, text)

@@ -1,0 +1,60 @@
+"""The configuration that supplies the values of all parameters that a study does not search."""
+
+from dataclasses import replace
+
+from data.errors import InputError
+from data.image_folder import parse_dataset_name
+from hpo.space.configuration import build_config, require_possible
+from hpo.space.files import built_in_space
+from hpo.space.kernels import require_image_size
+from hpo.space.paths import require_effective
+from hpo.study.settings import StudySettings
+from model.architecture import LAYERS, ModelConfig
+from model.config import Config, FitConfig, LayerRates
+
+
+def base_config(settings: StudySettings) -> Config:
+    """Return the base configuration of a study: the defaults of the paper's space.
+
+    Its architecture is the best architecture of the paper. The paper does not report its learning
+    rates; ours were chosen by hand on the validation alphabets.
+    """
+    require_image_size(settings.image_size)
+    fit = FitConfig(
+        recipe=settings.recipe,
+        rates=(LayerRates(lr=1.0, momentum=0.0, l2_penalty=0.0),) * len(LAYERS),
+        max_epochs=settings.max_epochs,
+        steps_per_epoch=settings.steps_per_epoch,
+        n_pairs=settings.n_pairs,
+    )
+    if settings.recipe == "paper":
+        fit = replace(
+            fit, schedule="exponential", ramp_epochs=10, nesterov=False, turns=False, ema=0.0
+        )
+    image_folder = parse_dataset_name(settings.data)
+    channels = image_folder.channels if image_folder else 1
+    # The smallest network, of which build_config replaces every size.
+    model = ModelConfig(settings.image_size, (1, 1, 1, 1), (1, 1, 1, 1), 1, settings.init, channels)
+    paper = built_in_space("paper")
+    values = paper.resolve(paper.starting_points(settings.image_size)[0])
+    config = build_config(Config(model, fit, settings.cost), values)
+    steps = replace(config.fit, steps_per_epoch=settings.steps_per_epoch)
+    return replace(config, fit=steps)
+
+
+def check_base_config(settings: StudySettings) -> None:
+    """Raise InputError unless every point of the space makes a possible configuration.
+
+    Raises:
+        InputError: a setting or a value of the space is impossible.
+    """
+    base, space = base_config(settings), settings.space
+    source = f"Space '{space.name}'"
+    require_effective(list(space.parameters), settings.recipe, source)
+    require_possible(space, base, source)
+    divided = [bool(groups) for groups in (settings.train, settings.val, settings.test)]
+    if any(divided) and not all(divided):
+        raise InputError(
+            "train, val and test must all be given, or none of them. Add the missing ones, or "
+            "remove the others."
+        )

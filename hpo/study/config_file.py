@@ -1,0 +1,235 @@
+"""Settings files: TOML with a section per class of settings, read, validated and written.
+
+``[space]`` may hold the content of a space file, and ``[point]`` the values of one configuration.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from data.addresses import passwords_in
+from data.errors import InputError
+from data.text import hide_password
+from hpo.space.files import BUILT_IN, built_in_space
+from hpo.space.space import Point, Space
+from hpo.study.settings import SECTIONS, StudyConfig, StudySettings
+from model.config import StepCost
+
+POINT, SPACE = "point", "space"
+Sections = Mapping[str, tuple[type, ...]]
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """The content of a settings file.
+
+    Args:
+        source: description of the file, for error messages.
+        values: value by the name of a setting, not yet validated.
+        point: values of one configuration by parameter name; None without a ``[point]`` table.
+    """
+
+    source: str
+    values: dict[str, Any] = field(default_factory=dict)
+    point: Point | None = None
+
+
+def read_config_file(path: Path, sections: Sections, others: Sections | None = None) -> ConfigFile:
+    """Return the settings of a TOML file, or of the ``settings`` of a ``result.json``.
+
+    Args:
+        path: the file.
+        sections: section → the classes whose settings it may contain.
+        others: sections for other commands; their settings are checked for their names only.
+
+    Raises:
+        InputError: the file cannot be read, or has an unknown section or setting.
+    """
+    content = _read(path)
+    values: dict[str, Any] = {}
+    point = content.pop(POINT, None)
+    if space := content.pop(SPACE, None):
+        values[SPACE] = space
+    for section, settings in content.items():
+        known = {**(others or {}), **sections}
+        _require_name(section, [*known, SPACE, POINT], f"{path}: section")
+        own = _names(sections.get(section, ()))
+        both = own | _names((others or {}).get(section, ()))
+        if not isinstance(settings, Mapping):
+            raise InputError(f"{path}: '{section}' must be a section. Write [{section}].")
+        for name, value in settings.items():
+            _require_name(name, both, f"{path}: {section}")
+            if name in own:
+                values[name] = value
+    _resolve_space(values, path)
+    if passwords_in(str(values.get("storage", ""))):
+        raise InputError(
+            f"{path}: machine.storage must not contain a password. Remove it, and set PGPASSWORD."
+        )
+    return ConfigFile(str(path), values, dict(_flat(point)) if point is not None else None)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)["settings"] if path.suffix == ".json" else tomllib.loads(text)
+        return dict(content)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error}). Correct the path.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is not a settings file in TOML ({error}). Correct it, or write one with "
+            "--print-config."
+        ) from error
+
+
+def _names(classes: Iterable[type]) -> set[str]:
+    return {f.name for settings_class in classes for f in fields(settings_class)}
+
+
+def _require_name(name: str, names: Iterable[str], source: str) -> None:
+    """Raise InputError unless a name is one of ``names``."""
+    if name not in names:
+        nearest = get_close_matches(name, names, n=2, cutoff=0.4) or sorted(names)
+        raise InputError(
+            f"{source}: '{name}' is not a name. Use another one, for example {', '.join(nearest)}."
+        )
+
+
+def _resolve_space(values: dict[str, Any], path: Path) -> None:
+    """Make the path of a space file relative to the settings file that names it."""
+    space = values.get(SPACE)
+    if isinstance(space, str) and space not in BUILT_IN:
+        values[SPACE] = str(path.parent / space)
+    elif isinstance(space, Mapping):
+        values[SPACE] = {"name": path.stem, **space}
+
+
+def make_config(
+    config_class: type, file: ConfigFile, flags: Mapping[str, Any] | None = None
+) -> Any:
+    """Return the validated settings of a file, overridden by the flags of a command line.
+
+    Args:
+        config_class: dataclass of settings, for example :class:`StudyConfig`.
+        file: settings of a file, possibly without values.
+        flags: value by the name of a setting.
+
+    Raises:
+        InputError: a value has the wrong type or is out of range.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    flags = flags or {}
+    try:
+        return TypeAdapter(config_class).validate_python(file.values | dict(flags))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if isinstance(cause := first.get("ctx", {}).get("error"), InputError):
+            raise cause from error
+        raise InputError(_message(first, file, flags)) from error
+
+
+def _message(error: Any, file: ConfigFile, flags: Mapping[str, Any]) -> str:
+    """Return an error of pydantic as one line that names the flag or the key of the file."""
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    flag = "--" + name.replace("_", "-")
+    where = flag if name in flags or not file.values else f"{file.source}: {name}"
+    text = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    text = text.replace("must be a valid", "must be a").replace("a integer", "an integer")
+    return f"{where} {text}, but is {hide_password(str(error['input']))}. Correct it."
+
+
+def study_sections(
+    config: StudyConfig | StudySettings, point: Point | None = None, *, machine: bool = False
+) -> dict[str, Any]:
+    """Return the sections of a settings file as plain values, without settings that have no value.
+
+    Args:
+        config: settings of a study, or of a study and its run.
+        point: values of one configuration.
+        machine: whether the section of the machine is included, without a password.
+    """
+    names = [name for name in SECTIONS if name != "machine" or machine]
+    sections = settings_sections(config, {name: SECTIONS[name] for name in names})
+    space = sections["search"].pop(SPACE)
+    if space in BUILT_IN:
+        sections["search"][SPACE] = space
+    else:
+        sections[SPACE] = space
+    if point is not None:
+        sections[POINT] = dict(point)
+    return {name: values for name, values in sections.items() if values}
+
+
+def settings_sections(config: Any, sections: Sections) -> dict[str, Any]:
+    """Return the values of settings by section, as plain values."""
+    values = {name: _values(config, classes) for name, classes in sections.items()}
+    return {name: inner for name, inner in values.items() if inner}
+
+
+def _values(config: Any, classes: Iterable[type]) -> dict[str, Any]:
+    names = [f.name for c in classes for f in fields(c) if hasattr(config, f.name)]
+    plain = {name: _plain(name, getattr(config, name)) for name in names}
+    return {name: value for name, value in plain.items() if value not in (None, [], False)}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return the value of a setting as TOML has it."""
+    if isinstance(value, Space):
+        is_built_in = value.name in BUILT_IN and value == built_in_space(value.name)
+        return value.name if is_built_in else {"name": value.name, **value.to_dict()}
+    if isinstance(value, StepCost):
+        return str(value)
+    if isinstance(value, Path):
+        return str(value)
+    if name == "storage":
+        return without_password(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def without_password(address: str) -> str:
+    """Return the address of a database without its password."""
+    import sqlalchemy
+
+    if not passwords_in(address):
+        return address
+    url = sqlalchemy.make_url(address)
+    query = {n: v for n, v in url.query.items() if "pass" not in n.lower()}
+    return url.set(password=None, query=query).render_as_string().replace(":***@", "@")
+
+
+def format_config(sections: Mapping[str, Any]) -> str:
+    """Return sections as the text of a TOML file; parameters are tables of their own."""
+    import tomli_w
+
+    nested = {
+        name: _nest(values) if name in (SPACE, POINT) else values
+        for name, values in sections.items()
+    }
+    return tomli_w.dumps(nested)
+
+
+def _nest(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tables by path as nested tables: ``conv1.lr`` becomes ``lr`` of ``conv1``."""
+    nested: dict[str, Any] = {}
+    for path, value in values.items():
+        *parents, last = path.split(".")
+        inner = nested
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[last] = [_nest(start) for start in value] if path == "start" else value
+    return nested
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Yield name and value of all values of nested tables."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
