@@ -61,12 +61,12 @@ def dataset_from_arrays(
         )
     is_colour = np.ndim(images[0]) == 3
     places = place_images(dict(enumerate(class_of)), by_class=by_class, division=division)
-    order = sorted(places, key=lambda i: (places[i], i))
-    hashes, squares = [], []
-    for i in order:
+    squares, hash_of = {}, {}
+    for i in places:
         image = _to_float(images[i], i, is_colour)
-        hashes.append(pixel_hash(image, {}))
-        squares.append(to_square(image, image_size))
+        squares[i], hash_of[i] = to_square(image, image_size), pixel_hash(image, {})
+    order = sorted(places, key=lambda i: (places[i], i))
+    hashes = [hash_of[i] for i in order]
     parts = [places[i][0].split("/")[0] for i in order]
     require_separate_parts([f"images[{i}]" for i in order], hashes, parts, LEAVE_OUT)
     sorted_places = [places[i] for i in order]
@@ -74,7 +74,7 @@ def dataset_from_arrays(
         ImageFolder(clean_dataset_name(name), by_class, is_colour).name,
         _digest(sorted_places, hashes),
         sorted_places,
-        squares,
+        [squares[i] for i in order],
         {*sorted_places},
     )
 
