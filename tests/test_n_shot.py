@@ -148,8 +148,8 @@ def test_too_few_drawings_are_refused(counts: list[int]) -> None:
     drawings, n_shot = blank_drawings(counts), min(counts)
     for make in (random_episodes, dense_validation, paper_validation):
         with pytest.raises(InputError, match=rf"'val' has {n_shot} and n_shot is {n_shot}\. Lower"):
-            make(drawings, n_way=2, n_shot=n_shot)  # type: ignore[operator]
-        make(drawings, n_way=2, n_shot=n_shot - 1)  # type: ignore[operator]
+            make(drawings, n_way=2, n_shot=n_shot)
+        make(drawings, n_way=2, n_shot=n_shot - 1)
 
 
 def test_n_way_and_n_shot_must_be_large_enough(parts: Split) -> None:
