@@ -15,6 +15,7 @@ from data.text import composed
 
 PARTS = ("train", "val", "test")
 MAX_SIMILAR = 3  # names that an error suggests
+MIN_CONTAINED = 3  # characters of a name of which longer names are suggested
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,10 @@ def _is_unique(name: str, names: list[str]) -> bool:
 
 def _similar_names(name: str, names: list[str]) -> list[str]:
     """Return the most similar names in quotation marks; upper and lower case do not matter."""
-    folded = {_key(other).casefold(): other for other in names}
-    matches = get_close_matches(_key(name).casefold(), folded, MAX_SIMILAR)
-    return [f"'{folded[match]}'" for match in matches]
+    folded, key = {_key(other).casefold(): other for other in names}, _key(name).casefold()
+    containing = [other for other in folded if len(key) >= MIN_CONTAINED and key in other]
+    matches = dict.fromkeys(containing + get_close_matches(key, folded, MAX_SIMILAR))
+    return [f"'{folded[match]}'" for match in [*matches][:MAX_SIMILAR]]
 
 
 def _choice(names: list[str]) -> str:

@@ -115,7 +115,11 @@ def test_two_spellings_of_one_group_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("Train1", "'Train1' does not.*'train01'"), ("zz", "'zz' does not.*Choose from 'test01'")],
+    [
+        ("Train1", "'Train1' does not.*'train01'"),
+        ("L01", "mean 'val01'"),
+        ("zz", "'zz' does not.*Choose from 'test01'"),
+    ],
 )
 def test_a_name_that_does_not_exist_is_refused_with_similar_ones(
     name: str, message: str, packed: Dataset
