@@ -18,7 +18,7 @@ from data.drawings import Drawings
 from data.episodes import Dataset, Episodes
 from data.files import write_atomically
 
-CACHE_FORMAT = 1  # incremented when the meaning of the file changes
+CACHE_FORMAT = 2  # incremented when the meaning of the file changes
 
 
 def resize_drawings(drawings: Drawings, image_size: int) -> Drawings:
@@ -92,6 +92,7 @@ def read_cache(path: Path, source: str | None = None) -> Dataset | None:
             }
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None  # the caller creates it again
-    official = Episodes(**{field.name: tensors.pop(field.name) for field in fields(Episodes)})
-    header["alphabets"] = tuple(header["alphabets"])
-    return Dataset(Drawings(**header, **tensors), official)
+    values = header | tensors
+    official = Episodes(**{field.name: values.pop(field.name) for field in fields(Episodes)})
+    values["alphabets"] = tuple(values["alphabets"])
+    return Dataset(Drawings(**values), official)

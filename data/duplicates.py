@@ -4,12 +4,16 @@ Two files are the same image if their pixels are equal, whatever their names and
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from data.drawings import Drawings
 from data.errors import InputError
 from data.folder_split import ClassKey
+
+DROP_COPIES = "use --drop-duplicates to keep one copy of each image"
+
+Image = TypeVar("Image")  # what identifies an image: its file, or its number
 
 
 def first_copies(hashes: Sequence[bytes]) -> list[int]:
@@ -18,30 +22,31 @@ def first_copies(hashes: Sequence[bytes]) -> list[int]:
 
 
 def require_separate_parts(
-    files: Sequence[Path], hashes: Sequence[bytes], parts: Sequence[str]
+    images: Sequence[object], hashes: Sequence[bytes], parts: Sequence[str], repair: str
 ) -> None:
     """Raise InputError if an image is in two of train, val and test.
 
     Args:
-        files: file of each image.
+        images: file or name of each image.
         hashes: hash of each image, from :func:`data.images.read_square_images`.
         parts: part of each image.
+        repair: what the user can do besides removing one of two equal images.
 
     Raises:
-        InputError: an image is in two parts; the message names both files.
+        InputError: an image is in two parts; the message names both images.
     """
     first: dict[bytes, int] = {}
     leaks = []
     for i, content in enumerate(hashes):
         j = first.setdefault(content, i)
         if parts[i] != parts[j]:
-            leaks.append((files[j], files[i]))
+            leaks.append((images[j], images[i]))
     if leaks:
         one, other = leaks[0]
         raise InputError(
             "An image must be in only one of train, val and test, but "
             f"{len(leaks)} are in two; the first is {one}, which is the same as {other}. Remove "
-            "one of them, or use --drop-duplicates to keep one copy of each image."
+            f"one of them, or {repair}."
         )
 
 
@@ -59,7 +64,7 @@ def recurring_names(classes: Sequence[ClassKey]) -> list[str]:
     return sorted(name for name, names in groups.items() if len(names) > 1)
 
 
-def merge_equal_names(class_of: dict[Path, ClassKey]) -> dict[Path, ClassKey]:
+def merge_equal_names(class_of: Mapping[Image, ClassKey]) -> dict[Image, ClassKey]:
     """Return the class of every image; classes with equal names in several groups become one.
 
     Args:
@@ -70,6 +75,6 @@ def merge_equal_names(class_of: dict[Path, ClassKey]) -> dict[Path, ClassKey]:
     """
     merged = set(recurring_names([*class_of.values()]))
     return {
-        file: ("", name) if name in merged else (group, name)
-        for file, (group, name) in class_of.items()
+        image: ("", name) if name in merged else (group, name)
+        for image, (group, name) in class_of.items()
     }

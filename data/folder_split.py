@@ -9,9 +9,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from data.division import PARTS, Division, resolve_division
 from data.errors import InputError
 
-PARTS = ("train", "val", "test")
 PART_NAME = re.compile(r"(train|val|test)(?:ing|id|idation)?(\d*|[-_. ].*)", re.IGNORECASE)
 TEST_FRACTION = 0.2  # of the groups or classes; the same for validation
 
@@ -75,13 +75,24 @@ def split_by_hash(names: Sequence[str], min_per_part: int) -> dict[str, str]:
     return dict(zip(ordered, parts, strict=True))
 
 
-def assign_alphabets(classes: Sequence[ClassKey], *, by_class: bool) -> dict[ClassKey, str]:
+def assign_alphabets(
+    classes: Sequence[ClassKey], *, by_class: bool, division: Division | None = None
+) -> dict[ClassKey, str]:
     """Return the alphabet of every class: its part, ``train``, or part and group, ``train/a``.
 
     Args:
         classes: all classes.
         by_class: whether classes are assigned to parts; otherwise whole groups are.
+        division: division of the groups. The classes of groups in no part are left out.
+
+    Raises:
+        InputError: the classes cannot be assigned.
     """
+    if division is not None:
+        require_groups(by_class=by_class)
+        part_of = resolve_division(division, (group for group, _ in classes)).part_of
+        used = [(group, name) for group, name in classes if group in part_of]
+        return {(group, name): f"{part_of[group]}/{group}" for group, name in used}
     if by_class:
         names = {key: "/".join(filter(None, key)) for key in classes}
         part = split_by_hash(list(names.values()), 2)
@@ -89,6 +100,20 @@ def assign_alphabets(classes: Sequence[ClassKey], *, by_class: bool) -> dict[Cla
     groups = sorted({group for group, _ in classes})
     part = parts_from_group_names(classes) or split_by_hash(groups, 1)
     return {(group, name): f"{part[group]}/{group}" for group, name in classes}
+
+
+def require_groups(*, by_class: bool) -> None:
+    """Raise InputError if data to which a division is applied is split by class.
+
+    Raises:
+        InputError: it is.
+    """
+    if by_class:
+        raise InputError(
+            "A division into train, val and test names groups, but the data is split by class. "
+            "Put the classes into folders of groups and leave out --split-by class, or remove the "
+            "division."
+        )
 
 
 def require_enough_images(n_images: dict[ClassKey, int], alphabet: dict[ClassKey, str]) -> None:

@@ -7,34 +7,25 @@ Tensor suffixes: N images, H W pixels.
 """
 
 import hashlib
-import math
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from data.drawings import Drawings
-from data.duplicates import (
-    first_copies,
-    merge_equal_names,
-    require_separate_parts,
-)
-from data.episodes import Dataset, Episodes, max_n_way, random_episodes
+from data.class_images import dataset_of_classes, has_groups, place_images
+from data.division import Division
+from data.duplicates import DROP_COPIES, first_copies, require_separate_parts
+from data.episodes import Dataset
 from data.errors import InputError
 from data.files import safe_name
-from data.folder_split import ClassKey, assign_alphabets, part_from_name, require_enough_images
+from data.folder_split import ClassKey
 from data.image_files import find_images
 from data.images import read_square_images
 from data.text import composed
 
 FOLDER_VERSION = 3  # incremented when pixels, names, split or episodes change
-MIN_GROUPS = 3
-MIN_TEST_EPISODES = 400
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,12 @@ def base_dataset_name(root: Path) -> str:
     Args:
         root: path of the image folder.
     """
-    name = safe_name(composed(root.resolve().name)).replace("+", "_") or "images"
+    return clean_dataset_name(root.resolve().name)
+
+
+def clean_dataset_name(text: str) -> str:
+    """Return a text as the name of a data set, without ``+`` and different from built-in names."""
+    name = safe_name(composed(text)).replace("+", "_") or "images"
     return name if parse_dataset_name(name) else f"{name}-images"
 
 
@@ -90,17 +86,16 @@ def inspect_folder(
 
     Args:
         root: path of the image folder.
-        split_by: ``"group"`` or ``"class"``; None chooses groups if there are at least
-            ``MIN_GROUPS`` or if they are named train, val and test, otherwise classes.
+        split_by: ``"group"`` or ``"class"``; None chooses groups if there are at least three or if
+            they are named train, val and test, otherwise classes.
         colour: whether images keep their colours.
         distinct: whether only one copy of each image is read.
 
     Raises:
         InputError: the folder has no images in subfolders.
     """
-    groups = {group for group, _ in classes_of_files(root, find_images(root)).values()}
-    has_groups = len(groups) >= MIN_GROUPS or any(map(part_from_name, groups))
-    by_class = split_by == "class" or (split_by is None and not has_groups)
+    groups = {*folder_groups(root)}
+    by_class = split_by == "class" or (split_by is None and not has_groups(groups))
     return ImageFolder(base_dataset_name(root), by_class, colour, distinct)
 
 
@@ -148,42 +143,40 @@ def folder_digest(root: Path, files: Sequence[Path], alphabets: Sequence[str]) -
     return digest.hexdigest()
 
 
-def read_image_folder(root: Path, folder: ImageFolder, image_size: int) -> Dataset:
+def read_image_folder(
+    root: Path, folder: ImageFolder, image_size: int, division: Division | None = None
+) -> Dataset:
     """Return all images of a folder at one size, with about 400 fixed test episodes, or fewer.
 
     Args:
         root: path of the image folder.
         folder: how to read it.
         image_size: height and width of the images in pixels.
+        division: a user's own division of the groups; groups in no part are not read.
 
     Raises:
-        InputError: there are too few groups, classes or images, or an image is not readable.
+        InputError: there are too few groups, classes or images, an image is not readable, or the
+            division does not fit the folder.
     """
     class_of = classes_of_files(root, find_images(root))
-    if folder.by_class:
-        class_of = merge_equal_names(class_of)
-    n_images = Counter(class_of.values())
-    alphabet = assign_alphabets(sorted(n_images), by_class=folder.by_class)
-    require_enough_images(n_images, alphabet)
-    files = sorted(class_of, key=lambda f: (alphabet[class_of[f]], class_of[f], composed(f.name)))
-    files, images = _read_images(files, [alphabet[class_of[f]] for f in files], folder, image_size)
-    n_images = Counter(dict.fromkeys(n_images, 0))
-    n_images.update(class_of[file] for file in files)
-    require_enough_images(n_images, alphabet)
-    file_alphabets = [alphabet[class_of[file]] for file in files]
-    alphabets, alphabet_N = np.unique(file_alphabets, return_inverse=True)
-    classes = dict.fromkeys(class_of[file] for file in files)
-    number = {key: i for i, key in enumerate(classes)}
-    drawings = Drawings(
-        name=folder.name,
-        digest=folder_digest(root, files, file_alphabets),
-        alphabets=tuple(map(str, alphabets)),
-        images_NHW=torch.stack(images),
-        alphabet_N=torch.from_numpy(alphabet_N),
-        character_N=torch.tensor([number[class_of[file]] for file in files]),
-        drawer_N=torch.cat([torch.arange(n_images[key]) for key in classes]),
-    )
-    return Dataset(drawings, fixed_test_episodes(drawings))
+    places = place_images(class_of, by_class=folder.by_class, division=division)
+    files = sorted(places, key=lambda file: (places[file], composed(file.name)))
+    files, images = _read_images(files, [places[file][0] for file in files], folder, image_size)
+    digest = folder_digest(root, files, [places[file][0] for file in files])
+    kept = [places[file] for file in files]
+    return dataset_of_classes(folder.name, digest, kept, images, {*places.values()})
+
+
+def folder_groups(root: Path) -> list[str]:
+    """Return the names of the groups of an image folder, sorted; ``""`` is a class without a group.
+
+    Args:
+        root: path of the image folder.
+
+    Raises:
+        InputError: the folder has no images in subfolders.
+    """
+    return sorted({group for group, _ in classes_of_files(root, find_images(root)).values()})
 
 
 def _read_images(
@@ -202,23 +195,11 @@ def _read_images(
     """
     images, hashes = read_square_images(files, image_size, colour=folder.colour)
     if not folder.distinct:
-        require_separate_parts(files, hashes, [name.split("/")[0] for name in alphabets])
+        parts = [name.split("/")[0] for name in alphabets]
+        require_separate_parts(files, hashes, parts, DROP_COPIES)
         return [*files], images
     positions = first_copies(hashes)
     return [files[i] for i in positions], [images[i] for i in positions]
-
-
-def fixed_test_episodes(drawings: Drawings) -> Episodes:
-    """Return about 400 fixed, different test episodes, as positions in ``drawings``.
-
-    There are fewer if the test images do not allow 400 different episodes.
-    """
-    names = [name for name in drawings.alphabets if name.startswith("test")]
-    test = drawings.subset(names)
-    n_way = max_n_way(test)
-    n_blocks = math.ceil(MIN_TEST_EPISODES / (n_way * len(names)))
-    episodes = random_episodes(test, n_way=n_way, n_blocks=n_blocks)
-    return episodes.reindex(drawings.positions(names))
 
 
 def _class_of_folder(folder: Path) -> ClassKey:

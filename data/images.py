@@ -143,9 +143,9 @@ def read_square_images(
     squares, own, hashes = [], [], []
     for path in paths:
         image, ranges = read_image(path, colour=colour)
-        squares.append(_to_square(image, image_size))
+        squares.append(to_square(image, image_size))
         own.append(ranges)
-        hashes.append(_pixel_hash(image, ranges))
+        hashes.append(pixel_hash(image, ranges))
     merged = merge_ranges(own)
     for i, ranges in enumerate(own):
         if not ranges.items() <= merged.items():
@@ -169,7 +169,7 @@ def read_square_image(
     Raises:
         InputError: the file is not a readable image.
     """
-    return _to_square(read_image(path, colour=colour, ranges=ranges)[0], image_size)
+    return to_square(read_image(path, colour=colour, ranges=ranges)[0], image_size)
 
 
 def resize_longer_side(image_HW: FloatImage, longer_side: int) -> FloatImage:
@@ -196,14 +196,14 @@ def border_brightness(image_HW: FloatImage) -> float:
     return float(np.median(np.concatenate(edges)))
 
 
-def _pixel_hash(image: FloatImage, ranges: Ranges) -> bytes:
+def pixel_hash(image: FloatImage, ranges: Ranges) -> bytes:
     """Return a hash of the size, the range and the pixels of an image."""
     digest = hashlib.blake2b(f"{image.shape} {ranges}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image).tobytes())
     return digest.digest()
 
 
-def _to_square(image: FloatImage, image_size: int) -> Tensor:
+def to_square(image: FloatImage, image_size: int) -> Tensor:
     """Return H×W brightness, inverted on light paper, or H×W×3 colours as a uint8 square."""
     if image.ndim == 3:
         planes = list(np.moveaxis(image, -1, 0))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from data import cache, glyphs, omniglot
 from data.archive import ARCHIVES, archive_url, contains_omniglot, find_archives
+from data.division import Division
 from data.drawings import FULL_SIZE
 from data.episodes import Dataset
 from data.errors import InputError
@@ -88,9 +89,16 @@ def omniglot_files(root: Path) -> Iterator[Path]:
         yield from sorted(archive.rglob("*.*")) if archive.is_dir() else [archive]
 
 
-def cache_path(name: str, image_size: int) -> Path:
-    """Return the path of a data set's cache file."""
-    return VAR / "cache" / f"{short_name(name)}-{image_size}.npz"
+def cache_path(name: str, image_size: int, division: Division | None = None) -> Path:
+    """Return the path of a data set's cache file.
+
+    Args:
+        name: name of the data set.
+        image_size: height and width in pixels.
+        division: a user's own division of an image folder.
+    """
+    suffix = f"-{division.digest[:12]}" if division and parse_dataset_name(name) else ""
+    return VAR / "cache" / f"{short_name(name)}-{image_size}{suffix}.npz"
 
 
 def load_dataset(
@@ -99,6 +107,7 @@ def load_dataset(
     image_size: int = 35,
     *,
     or_glyphs: bool = True,
+    division: Division | None = None,
 ) -> Dataset:
     """Return a data set and its official test episodes at one image size.
 
@@ -108,6 +117,8 @@ def load_dataset(
             if that is not set, ``var``, to which missing archives are downloaded.
         image_size: height and width in pixels; the paper uses 105, and 35 for its reduced model.
         or_glyphs: whether to return the built-in glyphs if Omniglot is not available.
+        division: a user's own division of an image folder; other data is divided by
+            :func:`data.splits.split_dataset`.
 
     Raises:
         InputError: the data is corrupt or incomplete, or the folder contains something else.
@@ -116,7 +127,7 @@ def load_dataset(
         UserWarning: Omniglot is neither on disk nor downloadable; the glyphs are returned.
     """
     if folder := parse_dataset_name(name):
-        return _load_image_folder(folder, data_root, image_size)
+        return _load_image_folder(folder, data_root, image_size, division)
     if name == "glyphs":
         source = f"version {glyphs.GLYPHS_VERSION}"
         return _load_cached("glyphs", image_size, source, glyphs.make_glyphs)
@@ -193,7 +204,9 @@ def _load_cached(name: str, image_size: int, source: str, read: Callable[[], Dat
     return dataset
 
 
-def _load_image_folder(folder: ImageFolder, data_root: Path | None, image_size: int) -> Dataset:
+def _load_image_folder(
+    folder: ImageFolder, data_root: Path | None, image_size: int, division: Division | None
+) -> Dataset:
     """Return the images under a folder; each size is read from the files and cached separately."""
     if data_root is None or not data_root.is_dir():
         raise InputError(
@@ -202,8 +215,9 @@ def _load_image_folder(folder: ImageFolder, data_root: Path | None, image_size: 
             "--data-root, or another --study-name."
         )
     source = f"version {FOLDER_VERSION}, {files_fingerprint(data_root, find_images(data_root))}"
-    path = cache_path(folder.name, image_size)
+    source += f", {division.digest}" if division else ""
+    path = cache_path(folder.name, image_size, division)
     if (dataset := cache.read_cache(path, source)) is None:
-        dataset = read_image_folder(data_root, folder, image_size)
+        dataset = read_image_folder(data_root, folder, image_size, division)
         cache.write_cache(path, dataset, source)
     return dataset

@@ -146,7 +146,7 @@ def official_episodes(run_files: dict[str, bytes], drawings: Drawings) -> Episod
         support.append([find_position(name) for name in classes])
         target.append([classes.index(name) for name in answers])
     episodes = Episodes(torch.tensor(query), torch.tensor(support), torch.tensor(target))
-    correct_RQ = episodes.support_RS.gather(1, episodes.target_RQ)
+    correct_RQ = episodes.first_support(episodes.target_RQ)
     if not torch.equal(drawings.character_N[episodes.query_RQ], drawings.character_N[correct_RQ]):
         raise InputError("class_labels.txt of all_runs.zip has a wrong label. Download it again.")
     return episodes

@@ -12,6 +12,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from data.division import Division
 from data.drawings import Drawings
 from data.files import write_atomically
 from data.splits import alphabets_by_part
@@ -71,18 +72,19 @@ def tile_images(ink_NHW: Tensor, n_columns: int, zoom: int = 1) -> Image.Image:
     return sheet
 
 
-def write_preview(path: Path, drawings: Drawings) -> None:
+def write_preview(path: Path, drawings: Drawings, division: Division | None = None) -> None:
     """Write the first images of the first classes of each part as PNG, one row for each class.
 
     Args:
         path: file to write.
         drawings: all drawings of a data set.
+        division: a user's own division; None for that of the data set.
 
     Raises:
         InputError: the file cannot be written.
     """
     rows = []
-    for names in alphabets_by_part(drawings).values():
+    for names in alphabets_by_part(drawings, division).values():
         part = drawings.subset(names)
         for first, n in list(zip(part.first_C, part.count_C, strict=True))[:PREVIEW_CLASSES]:
             images = part.images_NHW[first : first + n][:PREVIEW_IMAGES]

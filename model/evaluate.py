@@ -1,7 +1,7 @@
 """One-shot and verification accuracy from embeddings that are computed once.
 
 Tensor suffixes: N drawings, M positions of drawings, B pairs, R blocks, Q queries, S support,
-E embedding, P pixels.
+W candidates (= ``n_way``), E embedding, P pixels.
 """
 
 import math
@@ -55,7 +55,7 @@ def embed_drawings(
 
 @torch.no_grad()
 def episode_logits(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return float32 R×Q×S logits of every query with every support drawing of its block."""
+    """Return float32 R×Q×W logits of every query with every candidate of its block."""
     h_NE = embed_drawings(net, drawings, _positions(episodes))
     return logits_from_embeddings(net, h_NE, episodes)
 
@@ -64,22 +64,22 @@ def episode_logits(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> T
 def averaged_logits(
     net: SiameseNet, drawings: Drawings, episodes: Episodes, *, n_copies: int = N_COPIES
 ) -> Tensor:
-    """Return float32 R×Q×S logits, averaged over each drawing and ``n_copies`` distorted copies.
+    """Return float32 R×Q×W logits, averaged over each drawing and ``n_copies`` distorted copies.
 
     The copies are distorted as in training. They are the same in every call.
     """
     position_M = _positions(episodes)
     generator = torch.Generator().manual_seed(COPIES_SEED)  # the same on every device
-    logits_RQS = episode_logits(net, drawings, episodes)
+    logits_RQW = episode_logits(net, drawings, episodes)
     for _ in range(n_copies):
         h_NE = embed_drawings(net, drawings, position_M, generator=generator)
-        logits_RQS += logits_from_embeddings(net, h_NE, episodes)
-    return logits_RQS / (1 + n_copies)
+        logits_RQW += logits_from_embeddings(net, h_NE, episodes)
+    return logits_RQW / (1 + n_copies)
 
 
 @torch.no_grad()
 def logits_from_embeddings(net: SiameseNet, h_NE: Tensor, episodes: Episodes) -> Tensor:
-    """Return float32 R×Q×S logits of every query with every support drawing of its block.
+    """Return float32 R×Q×W logits of every query with every candidate of its block.
 
     Args:
         net: network that compares the embeddings.
@@ -88,10 +88,21 @@ def logits_from_embeddings(net: SiameseNet, h_NE: Tensor, episodes: Episodes) ->
     """
     query_RQ, support_RS = (t.to(h_NE.device) for t in (episodes.query_RQ, episodes.support_RS))
     batches = zip(query_RQ.split(COMPARE_BLOCKS), support_RS.split(COMPARE_BLOCKS), strict=True)
-    return torch.cat([net.compare(h_NE[query], h_NE[support]) for query, support in batches])
+    logits = torch.cat([net.compare(h_NE[query], h_NE[support]) for query, support in batches])
+    return candidate_scores(logits, episodes.n_shot)
 
 
-def correctness(scores_RQS: Tensor, target_RQ: Tensor) -> Tensor:
+def candidate_scores(scores_RQS: Tensor, n_shot: int) -> Tensor:
+    """Return the R×Q×W scores of the candidates: the means over their support drawings.
+
+    Args:
+        scores_RQS: float, scores of queries and support drawings.
+        n_shot: number of support drawings per candidate; they are adjacent.
+    """
+    return scores_RQS if n_shot == 1 else scores_RQS.unflatten(-1, (-1, n_shot)).mean(-1)
+
+
+def correctness(scores_RQW: Tensor, target_RQ: Tensor) -> Tensor:
     """Return R×Q float64: 1/k if the target and k − 1 others have the highest score, otherwise 0.
 
     Deviation D4: the paper does not mention ties. If the credit for ties is shared, a constant
@@ -99,14 +110,14 @@ def correctness(scores_RQS: Tensor, target_RQ: Tensor) -> Tensor:
     If a score of a query is NaN, the query counts as incorrect.
 
     Args:
-        scores_RQS: float, scores of queries and support drawings; higher is more likely.
-        target_RQ: int64, index in S of the correct answer.
+        scores_RQW: float, scores of queries and candidates; higher is more likely.
+        target_RQ: int64, index in W of the correct answer.
     """
-    highest_RQ1 = scores_RQS.amax(-1, keepdim=True)
-    is_highest_RQS = scores_RQS == highest_RQ1
-    target_RQ1 = target_RQ.to(scores_RQS.device).unsqueeze(-1)
-    is_correct_RQ = is_highest_RQS.gather(-1, target_RQ1).squeeze(-1)
-    return is_correct_RQ.double() / is_highest_RQS.sum(-1).clamp(min=1)
+    highest_RQ1 = scores_RQW.amax(-1, keepdim=True)
+    is_highest_RQW = scores_RQW == highest_RQ1
+    target_RQ1 = target_RQ.to(scores_RQW.device).unsqueeze(-1)
+    is_correct_RQ = is_highest_RQW.gather(-1, target_RQ1).squeeze(-1)
+    return is_correct_RQ.double() / is_highest_RQW.sum(-1).clamp(min=1)
 
 
 def one_shot_accuracy(net: SiameseNet, drawings: Drawings, episodes: Episodes) -> float:
@@ -115,27 +126,29 @@ def one_shot_accuracy(net: SiameseNet, drawings: Drawings, episodes: Episodes) -
     Source: Koch 2015 §4.2, ``C* = argmax_c p(c)``. Logits have the same order as p, but do
     not become equal where p saturates.
     """
-    logits_RQS = episode_logits(net, drawings, episodes)
-    return correctness(logits_RQS, episodes.target_RQ).mean().item()
+    logits_RQW = episode_logits(net, drawings, episodes)
+    return correctness(logits_RQW, episodes.target_RQ).mean().item()
 
 
 def nearest_neighbour_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return float32 R×Q×S cosine similarities of the pixels: the 1-NN baseline.
+    """Return float32 R×Q×W cosine similarities of the pixels: the 1-NN baseline.
 
     Source: Koch 2015 Table 2 reports 21.7 % for it on the official episodes.
     """
     x_NP = F.normalize(drawings.images_NHW.flatten(1).float(), dim=1)
     query_RQ, support_RS = (t.to(x_NP.device) for t in (episodes.query_RQ, episodes.support_RS))
     batches = zip(query_RQ.split(COMPARE_BLOCKS), support_RS.split(COMPARE_BLOCKS), strict=True)
-    return torch.cat([x_NP[query] @ x_NP[support].mT for query, support in batches])
+    scores = torch.cat([x_NP[query] @ x_NP[support].mT for query, support in batches])
+    return candidate_scores(scores, episodes.n_shot)
 
 
 def pixel_distance_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return float32 R×Q×S negative Euclidean distances of pixels: the usual form of 1-NN."""
+    """Return float32 R×Q×W negative Euclidean distances of pixels: the usual form of 1-NN."""
     x_NP = drawings.images_NHW.flatten(1).float()
     query_RQ, support_RS = (t.to(x_NP.device) for t in (episodes.query_RQ, episodes.support_RS))
     blocks = zip(query_RQ, support_RS, strict=True)
-    return torch.stack([-torch.cdist(x_NP[query], x_NP[support]) for query, support in blocks])
+    scores = torch.stack([-torch.cdist(x_NP[query], x_NP[support]) for query, support in blocks])
+    return candidate_scores(scores, episodes.n_shot)
 
 
 def wilson_interval(fraction: float, n: int) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """The modified Hausdorff distance between drawings: Lake's baseline without learning.
 
-Tensor suffixes: R blocks, Q queries, S support, P points of ink, H W pixels.
+Tensor suffixes: R blocks, Q queries, W candidates, S support, P points of ink, H W pixels.
 
 Source: Dubuisson and Jain 1994; Lake et al. 2015, whose demonstration has 38.8 % errors on the
 official episodes.
@@ -11,19 +11,20 @@ from torch import Tensor
 
 from data.drawings import Drawings
 from data.episodes import Episodes
+from model.evaluate import candidate_scores
 
 INK_THRESHOLD = 128  # of 255
 EXACT = "donot_use_mm_for_euclid_dist"  # matrix products would round small distances
 
 
 def hausdorff_scores(drawings: Drawings, episodes: Episodes) -> Tensor:
-    """Return float32 R×Q×S negative distances, so that a higher score is more likely."""
+    """Return float32 R×Q×W negative distances, so that a higher score is more likely."""
     blocks = []
     for query_Q, support_S in zip(episodes.query_RQ, episodes.support_RS, strict=True):
         supports = [ink_points(drawings.images_NHW[position]) for position in support_S]
         queries = [ink_points(drawings.images_NHW[position]) for position in query_Q]
         blocks.append(torch.stack([-modified_hausdorff(query, supports) for query in queries]))
-    return torch.stack(blocks)
+    return candidate_scores(torch.stack(blocks), episodes.n_shot)
 
 
 def modified_hausdorff(query_P2: Tensor, supports: list[Tensor]) -> Tensor:

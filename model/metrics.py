@@ -132,9 +132,12 @@ def evaluate_network(
     predictions = official_predictions(plain, split)
     official_RQ = torch.tensor(predictions["credit"].to_numpy())
     parts = {"test": split.test} | ({"val": split.val} if val_is_held_out else {})
-    frames = {part: n_way_accuracies(net, drawings) for part, drawings in parts.items()}
+    frames = {part: n_way_accuracies(net, d, split.n_shot) for part, d in parts.items()}
     averaged_RQ = correctness(averaged(split.test, split.official), split.official.target_RQ)
-    validation = validation_accuracy(net, split.val) if val_is_held_out else None
+    validation = None
+    if val_is_held_out:
+        episodes = dense_validation(split.val, n_way=split.n_way, n_shot=split.n_shot)
+        validation = validation_accuracy(net, split.val, episodes)
     metrics = NetworkMetrics(
         official=official_accuracy(predictions),
         validation_accuracy=validation.plain if validation else None,
@@ -153,28 +156,32 @@ def evaluate_network(
     return NetworkEvaluation(metrics, predictions, confusions, _first_filters(net))
 
 
-def validation_accuracy(net: SiameseNet, val: Drawings) -> ValidationAccuracy:
-    """Return the accuracies of a network on the dense validation episodes.
+def validation_accuracy(
+    net: SiameseNet, val: Drawings, episodes: Episodes | None = None
+) -> ValidationAccuracy:
+    """Return the accuracies of a network on validation episodes.
 
     Args:
         net: network on the device of the drawings.
         val: validation drawings.
+        episodes: episodes as positions in ``val``; by default, the dense 20-way, one-shot ones.
     """
     scorers: tuple[Scorer, ...] = (partial(episode_logits, net), partial(averaged_logits, net))
-    episodes = dense_validation(val)
+    episodes = dense_validation(val) if episodes is None else episodes
     return ValidationAccuracy(*(scorer_accuracy(scorer, val, episodes) for scorer in scorers))
 
 
 def evaluate_baseline(split: Split) -> BaselineMetrics:
     """Return the metrics of 1-NN by cosine similarity of pixels, on the episodes of networks."""
     test, max_n_way = split.test, int(split.test.count_A.min())
+    episodes = dense_validation(split.val, n_way=split.n_way, n_shot=split.n_shot)
     return BaselineMetrics(
         official=official_accuracy(official_predictions(nearest_neighbour_scores, split)),
-        validation_accuracy=scorer_accuracy(
-            nearest_neighbour_scores, split.val, dense_validation(split.val)
-        ),
+        validation_accuracy=scorer_accuracy(nearest_neighbour_scores, split.val, episodes),
         random_episodes={
-            n: scorer_accuracy(nearest_neighbour_scores, test, n_way_episodes(test, n))
+            n: scorer_accuracy(
+                nearest_neighbour_scores, test, n_way_episodes(test, n, split.n_shot)
+            )
             for n in REPORTED_WAYS
             if n <= max_n_way
         },

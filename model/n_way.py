@@ -1,6 +1,6 @@
-"""N-way one-shot accuracy by alphabet, and which characters a network confuses.
+"""N-way accuracy by alphabet, and which characters a network confuses.
 
-Tensor suffixes: N drawings, R blocks, Q queries, S support.
+Tensor suffixes: N drawings, R blocks, Q queries, W candidates.
 """
 
 from typing import Any
@@ -22,18 +22,23 @@ EPISODE_SEED = 2015  # the same episodes for every network
 AccuracyByWay = dict[int, float]  # accuracy in [0, 1] by the number of candidates
 
 
-def n_way_episodes(drawings: Drawings, n_way: int) -> Episodes:
+def n_way_episodes(drawings: Drawings, n_way: int, n_shot: int = 1) -> Episodes:
     """Return random N-way episodes; all candidates of an episode are of one alphabet."""
-    return random_episodes(drawings, n_way=n_way, n_blocks=N_BLOCKS, seed=EPISODE_SEED)
+    return random_episodes(
+        drawings, n_way=n_way, n_blocks=N_BLOCKS, seed=EPISODE_SEED, n_shot=n_shot
+    )
 
 
 @torch.no_grad()
-def n_way_accuracies(net: SiameseNet, drawings: Drawings) -> tuple[pd.DataFrame, pd.DataFrame]:
+def n_way_accuracies(
+    net: SiameseNet, drawings: Drawings, n_shot: int = 1
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the accuracies and the confusions of a network on random N-way episodes.
 
     Args:
         net: network on the device of the drawings.
         drawings: drawings of the alphabets to evaluate.
+        n_shot: number of support drawings per candidate.
 
     Returns:
         Two frames. Accuracies: ``alphabet``, ``n_way`` (2 to 20, but at most the number of
@@ -46,15 +51,15 @@ def n_way_accuracies(net: SiameseNet, drawings: Drawings) -> tuple[pd.DataFrame,
     rows: list[dict[str, Any]] = []
     confusions = pd.DataFrame(columns=["alphabet", "character", "answer", "count"])
     for n_way in (n for n in N_WAYS if n <= max_n_way):
-        episodes = n_way_episodes(drawings, n_way)
-        logits_RQS = logits_from_embeddings(net, h_NE, episodes).cpu()
-        correct_RQ = correctness(logits_RQS, episodes.target_RQ)
+        episodes = n_way_episodes(drawings, n_way, n_shot)
+        logits_RQW = logits_from_embeddings(net, h_NE, episodes).cpu()
+        correct_RQ = correctness(logits_RQW, episodes.target_RQ)
         alphabet_R = drawings.alphabet_N.cpu()[episodes.query_RQ[:, 0]]
         for i, alphabet in enumerate(drawings.alphabets):
             accuracy = correct_RQ[alphabet_R == i].mean().item()
             rows.append({"alphabet": alphabet, "n_way": n_way, "accuracy": accuracy})
         if n_way == min(CONFUSION_N_WAY, max_n_way):
-            answer_RQ = episodes.support_RS.gather(1, logits_RQS.argmax(-1))
+            answer_RQ = episodes.first_support(logits_RQW.argmax(-1))
             confusions = _count_confusions(drawings, episodes.query_RQ, answer_RQ)
     return pd.DataFrame(rows, columns=["alphabet", "n_way", "accuracy"]), confusions
 

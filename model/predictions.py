@@ -1,6 +1,6 @@
 """Predictions on the official test episodes: one row per episode, and the accuracies of the rows.
 
-Tensor suffixes: R blocks, Q queries, S support.
+Tensor suffixes: R blocks, Q queries, W candidates.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from data.episodes import Episodes
 from data.splits import Split
 from model.evaluate import correctness, wilson_interval
 
-Scorer = Callable[[Drawings, Episodes], Tensor]  # returns R×Q×S scores; higher is more likely
+Scorer = Callable[[Drawings, Episodes], Tensor]  # returns R×Q×W scores; higher is more likely
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,20 @@ def official_accuracy(predictions: pd.DataFrame) -> OfficialAccuracy:
     )
 
 
-def prediction_table(scores_RQS: Tensor, test: Drawings, official: Episodes) -> pd.DataFrame:
+def prediction_table(scores_RQW: Tensor, test: Drawings, official: Episodes) -> pd.DataFrame:
     """Return one row per official episode: the episode, the answer, and two logits.
 
     ``logit_right`` is the logit of the correct candidate, ``logit_answer`` the logit of the answer.
     Characters are numbered over all test alphabets from 0, drawers from 1 as in the archives.
     In an image folder, the drawer of an image is its number within the class, so the candidates of
-    one episode may differ in it: ``support_drawer`` is that of the right candidate's support
+    one episode may differ in it: ``support_drawer`` is that of the right candidate's first support
     drawing, ``answer_drawer`` that of the answer's. ``credit`` is 1 for a correct answer, and 1/k
     if k candidates tie for the highest score.
     """
-    scores, target = scores_RQS.cpu(), official.target_RQ
+    scores, target = scores_RQW.cpu(), official.target_RQ
     answer_RQ = scores.argmax(-1)
-    right = official.support_RS.gather(1, target).flatten()
-    answer = official.support_RS.gather(1, answer_RQ).flatten()
+    right = official.first_support(target).flatten()
+    answer = official.first_support(answer_RQ).flatten()
     n_runs, n_queries = target.shape
     character, drawer = test.character_N.cpu(), test.drawer_N.cpu()
     query = official.query_RQ.flatten()
