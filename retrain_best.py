@@ -70,18 +70,13 @@ def main() -> None:
     print_log(args)
     warn_if_untested_system()
     # Imports come after parsing: --help and a wrong flag need not wait for torch and optuna.
-    from hpo.cli.retrain import (
-        evaluate_checkpoint,
-        export_networks,
-        print_config,
-        retrain,
-        retrain_config,
-    )
+    from hpo.cli.retrain import evaluate_checkpoint, export_networks, retrain
+    from hpo.cli.retrain_settings import print_retrain_config, retrain_config
     from model.export import require_export_libraries
 
     config = retrain_config(args)
     if args.print_config:
-        print_config(config)
+        print_retrain_config(config)
         return
     if args.export:
         require_export_libraries(args.export)

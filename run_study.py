@@ -69,7 +69,7 @@ def main() -> None:
     from hpo.cli.study import (
         load_study_data,
         make_launcher,
-        print_config,
+        print_study_config,
         space_table,
         stop_study,
         study_config,
@@ -80,7 +80,7 @@ def main() -> None:
 
     config = study_config(args)
     if args.print_config:
-        print_config(config)
+        print_study_config(config)
         return
     if args.show:
         print(space_table(config.space, config.image_size))
@@ -92,7 +92,7 @@ def main() -> None:
     launcher = None if args.dry_run else make_launcher(config)
     print_start(config, drawings)
     if args.preview:
-        write_preview(args.preview, drawings)
+        write_preview(args.preview, drawings, config.division)
         print(f"preview  {args.preview}")
     if launcher is None:
         print("Nothing was trained. Run the same command without --dry-run to start.")

@@ -14,7 +14,8 @@ Each sub-package imports only from those above it in this list::
 
 Where to look first:
 
-- The range of a learning rate: ``LR_RANGE`` in :mod:`hpo.space.ranges`.
+- The range of a learning rate: ``hpo/space/spaces/paper.toml``.
+- A setting: the docstrings of :mod:`hpo.study.sections`; flags and files are made from them.
 - Pruning of a trial: ``Objective.train_network`` in :mod:`hpo.search.objective`.
 - First use of the test alphabets: :mod:`hpo.refit.plan` loads them, :mod:`hpo.refit.retrain`
   evaluates the refits on them. The objective of a study gets training and validation drawings only.

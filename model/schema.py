@@ -36,7 +36,10 @@ RENAMED: dict[str, dict[str, str]] = {
 # Form → {name: value if the field is not stored}.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "identity": {"training_version": 2},
-    "settings": {"step_cost": REFERENCE_STEP_COST},
+    "settings": {
+        "step_cost": REFERENCE_STEP_COST,
+        **{"train": [], "val": [], "test": [], "n_way": 20, "n_shot": 1, "objective": ["accuracy"]},
+    },
     "fit": {"mirrors": False, "n_drawings": 2, "warmup_epochs": 0},
     "study_model": {"channels": 1, "conv_norm": "none", "head_norm": "none"},
     "result": {"n_way": 20},

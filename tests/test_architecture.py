@@ -54,7 +54,10 @@ LAZY = {
     "hpo.study.optuna_internals": {"optuna_dashboard._note"},
     "hpo.runtime.launcher": {"hpo.runtime.worker"},
     "hpo.runtime.ray_launcher": {"ray", "torch", "hpo.runtime.worker"},
+    "hpo.study.setting_types": {"pydantic_core"},
+    "hpo.study.config_file": {"pydantic"},
     "hpo.refit.result": {"pydantic"},
+    "hpo.cli.console": {"tqdm"},
     "hpo.cli.study": {"hpo.runtime.ray_launcher"},
 }
 

@@ -15,12 +15,12 @@ from hpo.search.finalists import (
     FinalistObjective,
     finalist_fits,
     finalist_studies,
-    new_episodes,
     open_finalists,
 )
 from hpo.search.winner import TOO_HIGH, choose_trial, describe_value, record_winner, winning_trial
 from hpo.space.distributions import search_space, suggest_config
 from hpo.study.base_config import base_config
+from hpo.study.dataset import validation_episodes
 from hpo.study.open import FOLDER, load_study, open_stored_study
 from hpo.study.storage import Storage, open_storage
 from hpo.study.trials import count_diverged_finalists
@@ -203,11 +203,11 @@ def test_only_a_complete_trial_can_be_chosen(
         choose_trial(optuna.create_study(study_name="empty", direction="maximize"), None)
 
 
-def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_new_episodes(
-    study: optuna.Study, storage: Storage, tmp_path: Path, parts_20: Split
+def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_validation_episodes(
+    study: optuna.Study, storage: Storage, tmp_path: Path, parts_20: Split, seed=1
 ) -> None:
     search = objective(parts_20, tmp_path, settings=TINY_20)
-    episodes = new_episodes(TINY_20, parts_20.val)
+    episodes = validation_episodes(TINY_20, parts_20.val, seed=1)
     assert not torch.equal(episodes.query_RQ, search.validation.episodes.query_RQ)
     finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
     finalists.optimize(FinalistObjective(search, study, parts_20.val, episodes, 2), n_trials=1)
@@ -232,7 +232,7 @@ def test_a_diverged_finalist_has_chance_level_and_a_surplus_fit_no_value(
     state.history = [EpochResult(1, float("nan"), 0.3, 10, 0.1, "non-finite loss")]
     monkeypatch.setattr(type(search), "train_network", lambda *_: (state, False))
     finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
-    episodes = new_episodes(TINY_20, parts_20.val)
+    episodes = validation_episodes(TINY_20, parts_20.val, seed=1)
     finalists.optimize(FinalistObjective(search, study, parts_20.val, episodes, 2), n_trials=3)
     states = [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED]
     assert [trial.state for trial in finalists.trials] == states

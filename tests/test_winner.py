@@ -19,11 +19,11 @@ from hpo.search.finalists import (
     FinalistFit,
     FinalistObjective,
     finalist_fits,
-    new_episodes,
     open_finalists,
 )
 from hpo.search.winner import record_winner, record_winner_accuracy, winner_accuracy, winner_fits
 from hpo.space.distributions import search_space
+from hpo.study.dataset import validation_episodes
 from hpo.study.open import FOLDER
 from hpo.study.trials import FINALISTS
 from model.intervals import ClusterAccuracies
@@ -108,7 +108,9 @@ def test_the_winner_is_evaluated_on_drawings_that_chose_nothing(
     fits = winner_fits(study, 1, 0)
     further = open_finalists(study._storage, study, fits, "winner")  # type: ignore[arg-type]
     assert further.study_name == "s winner 1 x1"
-    value = FinalistObjective(search, study, held_out, new_episodes(TINY_20, held_out), 1)
+    value = FinalistObjective(
+        search, study, held_out, validation_episodes(TINY_20, held_out, seed=1), 1
+    )
     further.optimize(value, n_trials=1)
     accuracies = record_winner_accuracy(study, further)
     assert accuracies == winner_accuracy(study)

@@ -7,7 +7,7 @@ from pathlib import Path
 from data.addresses import check_address
 from data.errors import InputError
 from hpo.cli.parser import add_settings
-from hpo.study.settings import (
+from hpo.study.sections import (
     DataRootSettings,
     DeviceSettings,
     NameSettings,

@@ -47,10 +47,10 @@ class Setting(NamedTuple):
         default = getattr(self.default, "name", self.default)
         if isinstance(default, tuple):
             default = " ".join(default)
-        return f"{self.help} (default: {format_value(default)})"
+        return f"{self.help} (default: {format_default(default)})"
 
 
-def format_value(value: object) -> str:
+def format_default(value: object) -> str:
     """Return a value as a help text shows it."""
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -1,18 +1,14 @@
 """The actions of retrain_best.py: refit the best trial, evaluate and export networks."""
 
-import argparse
 import time
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from data.drawings import FULL_SIZE, Drawings
 from data.errors import InputError
 from data.files import make_folder
-from data.load import load_dataset
-from data.splits import Split, split_dataset
+from data.splits import Split
 from hpo.cli.retrain_output import result_table, write_results, write_validation
-from hpo.cli.study import resolve_data
 from hpo.refit.networks import find_result
 from hpo.refit.plan import RetrainPlan, make_plan, require_digest
 from hpo.refit.result import RESULT_FILE, RetrainResult, SeedResult
@@ -23,17 +19,10 @@ from hpo.refit.retrain import (
     log_test_evaluation,
     validate_networks,
 )
-from hpo.refit.settings import RETRAIN_SECTIONS, RetrainConfig
+from hpo.refit.settings import RetrainConfig
 from hpo.report.retraining.frames import AVERAGED
-from hpo.study.config_file import (
-    ConfigFile,
-    format_config,
-    make_config,
-    read_config_file,
-    settings_sections,
-    study_sections,
-)
-from hpo.study.settings import SECTIONS, StudyConfig
+from hpo.study.dataset import load_data, split_data, task_settings, validation_episodes
+from hpo.study.settings import StudySettings
 from model.checkpoint import load_network
 from model.device import choose_compute
 from model.evaluate import wilson_interval
@@ -44,39 +33,6 @@ from model.siamese import SiameseNet
 from model.summary import summarize_metrics
 
 REQUIRED_METADATA = ("data", "data_digest", "seed", "train_on")
-
-
-def retrain_config(args: argparse.Namespace) -> RetrainConfig:
-    """Return the settings of the file of ``--config``, overridden by the flags.
-
-    Raises:
-        InputError: the file or a flag cannot be used, or the file has no point and no study.
-    """
-    file = ConfigFile("The command line")
-    if args.config:
-        file = read_config_file(args.config, RETRAIN_SECTIONS, SECTIONS)
-    names = {f.name for f in fields(RetrainConfig)} - {"point", "study", "again"}
-    flags = {name: value for name, value in vars(args).items() if name in names}
-    config: RetrainConfig = make_config(RetrainConfig, replace(file, point=None), flags)
-    if config.train_on != "train" and not config.test:
-        raise InputError(
-            "--no-test needs validation alphabets. Leave out --no-test, or --train-on train+val."
-        )
-    config = replace(config, again=args.again)
-    if file.point is None or config.trial is not None:
-        return config
-    study_file = read_config_file(args.config, SECTIONS, RETRAIN_SECTIONS)
-    study: StudyConfig = make_config(StudyConfig, study_file)
-    study = resolve_data(replace(study, data_root=config.data_root or study.data_root))
-    return replace(config, point=file.point, study=study, data_root=study.data_root)
-
-
-def print_config(config: RetrainConfig) -> None:
-    """Print the settings of a retraining as a TOML file, with those of its point if it has one."""
-    sections = settings_sections(config, RETRAIN_SECTIONS)
-    if config.study is not None:
-        sections = study_sections(config.study, config.point) | sections
-    print(format_config(sections), end="")
 
 
 def retrain(request: RetrainConfig) -> list[Path]:
@@ -119,20 +75,19 @@ def evaluate_checkpoint(path: Path, request: RetrainConfig) -> None:
             "retrain_best.py."
         )
     net.precision = compute.precision
-    dataset = load_dataset(
-        metadata["data"], request.data_root, config.model.image_size, or_glyphs=False
-    )
+    task = task_settings(metadata)
+    dataset = load_data(task, request.data_root, config.model.image_size, or_glyphs=False)
     require_digest(dataset.drawings.digest, metadata["data_digest"])
-    split = split_dataset(dataset).to(compute.device)
+    split = split_data(task, dataset).to(compute.device)
     held_out = metadata["train_on"] == "train"
     if not request.test:
-        _print_validation(path, net.to(compute.device), split.val if held_out else None)
+        _print_validation(path, net.to(compute.device), split.val if held_out else None, task)
         return
     evaluation = evaluate_network(net.to(compute.device), split, val_is_held_out=held_out)
     accuracy = evaluation.metrics.official.accuracy
     log_test_evaluation(f"retrain_best.py --checkpoint {path.name}", [accuracy])
     fits = [EvaluatedFit(SeedResult(metadata["seed"], None, evaluation.metrics), evaluation)]
-    full_size = split_dataset(load_dataset(metadata["data"], request.data_root, FULL_SIZE))
+    full_size = split_data(task, load_data(task, request.data_root, FULL_SIZE))
     result = compose_result(
         fits, split, full_size, config=config, provenance=provenance(compute), origin=None
     )
@@ -206,7 +161,8 @@ def _fit_and_write(plan: RetrainPlan, request: RetrainConfig, started: float) ->
     fit_networks(plan, again=request.again)
     fits = evaluate_networks(plan)
     wall_seconds = round(time.monotonic() - started, 1)
-    full_size = split_dataset(load_dataset(plan.split.test.name, request.data_root, FULL_SIZE))
+    settings = plan.settings
+    full_size = split_data(settings, load_data(settings, request.data_root, FULL_SIZE))
     result = compose_result(
         fits,
         plan.split,
@@ -222,13 +178,16 @@ def _fit_and_write(plan: RetrainPlan, request: RetrainConfig, started: float) ->
     print(f"wrote    {plan.folder}/report.html, {RESULT_FILE}, two tables, one network per seed")
 
 
-def _print_validation(path: Path, net: SiameseNet, val: Drawings | None) -> None:
+def _print_validation(
+    path: Path, net: SiameseNet, val: Drawings | None, task: StudySettings
+) -> None:
     """Print the validation accuracies of a saved network.
 
     Args:
         path: file of the network.
         net: network on the device of the drawings.
         val: validation drawings, or None if the network was trained on them.
+        task: settings of the episodes.
 
     Raises:
         InputError: the network was trained on the validation alphabets.
@@ -238,6 +197,6 @@ def _print_validation(path: Path, net: SiameseNet, val: Drawings | None) -> None
             f"--no-test needs a network that was not trained on the validation alphabets, but "
             f"{path} was. Leave out --no-test."
         )
-    accuracy = validation_accuracy(net, val)
+    accuracy = validation_accuracy(net, val, validation_episodes(task, val))
     print(f"validation episodes  {accuracy.plain:.1%}")
     print(f"{AVERAGED}  {accuracy.averaged:.1%}")

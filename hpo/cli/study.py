@@ -6,20 +6,17 @@ from pathlib import Path
 
 from data.drawings import Drawings
 from data.errors import InputError
-from data.load import load_dataset, resolve_dataset_name
+from data.load import resolve_dataset_name
 from data.text import text_table
 from hpo.refit.settings import RETRAIN_SECTIONS
 from hpo.runtime.launcher import Launcher, ProcessLauncher
 from hpo.search.winner import winning_trial
 from hpo.space.space import Space
+from hpo.study.base_config import check_settings
 from hpo.study.budget import request_stop
-from hpo.study.config_file import (
-    ConfigFile,
-    format_config,
-    make_config,
-    read_config_file,
-    study_sections,
-)
+from hpo.study.config_file import ConfigFile, make_config, read_config_file
+from hpo.study.config_text import format_config, study_sections
+from hpo.study.dataset import load_data
 from hpo.study.open import open_stored_study
 from hpo.study.settings import SECTIONS, StudyConfig
 
@@ -42,6 +39,7 @@ def study_config(args: argparse.Namespace) -> StudyConfig:
             )
         flags["split_by"] = "class"
     config: StudyConfig = make_config(StudyConfig, file, flags)
+    check_settings(config.settings)
     return config
 
 
@@ -66,11 +64,11 @@ def load_study_data(config: StudyConfig) -> tuple[StudyConfig, Drawings]:
         InputError: the data cannot be loaded.
     """
     config = resolve_data(config)
-    drawings = load_dataset(config.data, config.data_root, config.image_size).drawings
+    drawings = load_data(config.settings, config.data_root).drawings
     return replace(config, data=drawings.name), drawings
 
 
-def print_config(config: StudyConfig) -> None:
+def print_study_config(config: StudyConfig) -> None:
     """Print the settings of all sections as a TOML file."""
     print(format_config(study_sections(config, machine=True)), end="")
 

@@ -47,7 +47,7 @@ def print_start(run: StudyConfig, drawings: Drawings) -> None:
     settings = [f"{name} {value}" for name, value in settings_texts(run.settings).items()]
     print(f"study    {run.name} in {hide_password(run.storage)}")
     print(f"settings {' · '.join(settings)}")
-    print(f"data     {data_summary(drawings, run.data_root)}", flush=True)
+    print(f"data     {data_summary(drawings, run.data_root, run.division)}", flush=True)
     if caveat := data_caveat(run.settings.data):
         print(f"note     {caveat}")
 

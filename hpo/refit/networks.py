@@ -10,6 +10,7 @@ from typing import Any
 from data.errors import InputError
 from hpo.refit.plan import RetrainPlan
 from hpo.refit.result import RESULT_FILE, EpochRecord, FitRecord, RetrainResult
+from hpo.study.dataset import task_metadata
 from model.checkpoint import CONTENT_ERRORS, load_network, save_network
 from model.fit_state import FIT_FORMAT, FitState
 from model.provenance import provenance
@@ -56,6 +57,7 @@ def save_fit(plan: RetrainPlan, state: FitState) -> None:
     record = _fit_record(state)
     metadata = asdict(plan.origin) | {"seed": state.seed} | asdict(record)
     metadata |= {"data": plan.train.name, "data_digest": plan.train.digest}
+    metadata |= task_metadata(plan.settings)
     metadata |= {"fit_format": FIT_FORMAT, "provenance": provenance(plan.compute)}
     save_network(plan.network(state.seed), state.best_net(), plan.config, metadata)
     epochs = f"{record.epochs} epoch{'s' * (record.epochs > 1)}"

@@ -12,19 +12,18 @@ from typing import Any
 from optuna.trial import FixedTrial
 
 from data.drawings import Drawings
-from data.episodes import VALIDATION_EPISODES
 from data.errors import InputError
 from data.files import short_name
-from data.load import load_dataset
 from data.paths import VAR
-from data.splits import Split, merge_train_and_val, split_dataset
+from data.splits import Split, merge_train_and_val
 from hpo.refit.result import TrialOrigin
 from hpo.refit.settings import RefitSettings, RetrainConfig
 from hpo.refit.source import RefitSource, refit_source
 from hpo.space.distributions import suggest_config
 from hpo.space.kernels import resize_model
 from hpo.study.base_config import base_config
-from hpo.study.config_file import study_sections
+from hpo.study.config_text import study_sections
+from hpo.study.dataset import load_data, split_data, validation_episodes
 from hpo.study.settings import StudySettings
 from model.config import Config
 from model.device import ComputeConfig, choose_compute
@@ -49,6 +48,7 @@ class RetrainPlan:
         folder: folder of networks, results and the checkpoints of unfinished fits.
         tensorboard: folder of the TensorBoard logs, or None for no logs.
         origin: what is refitted.
+        settings: settings of the study.
         sections: sections of a settings file that repeats the retraining.
     """
 
@@ -61,6 +61,7 @@ class RetrainPlan:
     folder: Path
     tensorboard: Path | None
     origin: TrialOrigin
+    settings: StudySettings
     sections: dict[str, Any]
 
     def network(self, seed: int) -> Path:
@@ -88,12 +89,11 @@ def make_plan(request: RetrainConfig) -> RetrainPlan:
     config = refit_config(
         settings, source.params, request.max_epochs, request.image_size, request.mirrors
     )
-    dataset = load_dataset(
-        settings.data, request.data_root, config.model.image_size, or_glyphs=False
-    )
+    size = config.model.image_size
+    dataset = load_data(settings, request.data_root, size, or_glyphs=False)
     if source.data_digest is not None:
         require_digest(dataset.drawings.digest, source.data_digest)
-    split = split_dataset(dataset).to(compute.device)
+    split = split_data(settings, dataset).to(compute.device)
     train_on_val = request.train_on == "train+val"
     # Not the seed of the study, with which the accuracy of the best trial is too high on average.
     seeds = [settings.seed + 1 + i for i in range(request.n_seeds)]
@@ -101,19 +101,22 @@ def make_plan(request: RetrainConfig) -> RetrainPlan:
     return RetrainPlan(
         config=config,
         seeds=seeds,
-        train=merge_train_and_val(dataset.drawings) if train_on_val else split.train,
+        train=merge_train_and_val(dataset.drawings, settings.division)
+        if train_on_val
+        else split.train,
         validation=None if train_on_val else _validation(settings, split),
         split=split,
         compute=compute,
         folder=request.out or default_folder(name, source.identifier),
         tensorboard=request.tensorboard,
         origin=source.origin,
+        settings=settings,
         sections=retrain_sections(request, source),
     )
 
 
 def _validation(settings: StudySettings, split: Split) -> Validation:
-    return Validation(split.val, VALIDATION_EPISODES[settings.validation](split.val))
+    return Validation(split.val, validation_episodes(settings, split.val))
 
 
 def retrain_sections(request: RetrainConfig, source: RefitSource) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from data.paths import VAR
 from hpo.refit.networks import load_stored, save_fit
 from hpo.refit.plan import RetrainPlan
 from hpo.refit.result import SeedResult
+from hpo.study.dataset import validation_episodes
 from model.checkpoint import save_network
 from model.fit_state import EpochResult, FitState
 from model.metrics import (
@@ -83,11 +84,11 @@ def validate_networks(plan: RetrainPlan) -> list[ValidationAccuracy]:
     Raises:
         InputError: a file cannot be read.
     """
-    accuracies = []
+    accuracies, episodes = [], validation_episodes(plan.settings, plan.split.val)
     for seed in plan.seeds:
         stored = load_stored(plan, seed)
         assert stored is not None  # just saved or found
-        accuracies.append(validation_accuracy(stored.net, plan.split.val))
+        accuracies.append(validation_accuracy(stored.net, plan.split.val, episodes))
         logger.info("seed %s   %s validation", seed, f"{accuracies[-1].plain:.1%}")
     return accuracies
 

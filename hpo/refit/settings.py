@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hpo.space.space import Point
-from hpo.study.setting_types import FolderPath, NonNegativeInt, Pixels, PositiveInt
-from hpo.study.settings import (
+from hpo.study.sections import (
     DataRootSettings,
     DeviceSettings,
     LogSettings,
     NameSettings,
     StorageSettings,
-    StudyConfig,
 )
+from hpo.study.setting_types import FolderPath, NonNegativeInt, Pixels, PositiveInt
+from hpo.study.settings import StudyConfig
 
 
 @dataclass(frozen=True)

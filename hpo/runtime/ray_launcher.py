@@ -84,7 +84,7 @@ class RayLauncher:
     def start(self, run: StudyConfig, phase: str, index: int) -> None:
         """Start an actor on the node with the most free resources."""
         if self._dataset is None:
-            path = cache_path(run.settings.data, run.settings.image_size)
+            path = cache_path(run.data, run.image_size, run.division)
             self._dataset = self._ray.put(path.read_bytes())
         cpus = self._cpus_per_worker(run.workers)
         options = {
@@ -184,7 +184,7 @@ def unpack_dataset(dataset: bytes, run: StudyConfig) -> Path:
         dataset: content of the file.
         run: configuration that names the data set.
     """
-    name = cache_path(run.settings.data, run.settings.image_size).name
+    name = cache_path(run.data, run.image_size, run.division).name
     digest = hashlib.sha256(dataset).hexdigest()[:16]
     path = Path(tempfile.gettempdir()) / f"siamese-hpo-{user_id()}" / f"{digest}-{name}"
     path.parent.mkdir(exist_ok=True)

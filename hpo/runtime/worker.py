@@ -13,10 +13,9 @@ from optuna.study import Study
 
 from data import cache
 from data.drawings import Drawings
-from data.episodes import VALIDATION_EPISODES, Episodes
+from data.episodes import Episodes
 from data.errors import InputError, is_interrupt
-from data.load import load_dataset
-from data.splits import Split, split_dataset
+from data.splits import Split
 from hpo.runtime.requeue import (
     TrialObjective,
     requeue,
@@ -28,13 +27,13 @@ from hpo.search.finalists import (
     FinalistFit,
     FinalistObjective,
     finalist_fits,
-    new_episodes,
     open_finalists,
 )
 from hpo.search.objective import Objective
 from hpo.search.trial_files import TrialFiles, trial_files
 from hpo.search.winner import winner_fits
 from hpo.study.budget import Budget, study_budget
+from hpo.study.dataset import load_data, split_data, validation_episodes
 from hpo.study.identity import study_identity
 from hpo.study.open import N_EPISODES, open_study, watch_study
 from hpo.study.settings import StudyConfig
@@ -79,10 +78,8 @@ def open_run(run: StudyConfig) -> tuple[RDBStorage, Study, Split, Episodes]:
     """
     settings = run.settings
     dataset = cache.read_cache(run.packed) if run.packed else None
-    parts = split_dataset(
-        dataset or load_dataset(settings.data, run.data_root, settings.image_size)
-    )
-    episodes = VALIDATION_EPISODES[settings.validation](parts.val)
+    parts = split_data(settings, dataset or load_data(settings, run.data_root))
+    episodes = validation_episodes(settings, parts.val)
     storage = open_storage(
         run.storage,
         heartbeat=run.heartbeat,
@@ -170,7 +167,7 @@ def _fit_phase(
         replace(search.objective, files=files),
         search.study,
         drawings,
-        new_episodes(run.settings, drawings),
+        validation_episodes(run.settings, drawings, seed=1),
         len(fits),
     )
     budget = Budget(len(fits), None, search.budget.stop_requests)

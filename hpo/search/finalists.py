@@ -17,13 +17,12 @@ from optuna.study import Study
 from optuna.trial import FixedTrial
 
 from data.drawings import Drawings
-from data.episodes import VALIDATION_EPISODES, Episodes
+from data.episodes import Episodes
 from hpo.search.objective import Objective
 from hpo.space.distributions import suggest_config
 from hpo.study.base_config import base_config
 from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
-from hpo.study.settings import StudySettings
 from hpo.study.trials import best_trials, position_in_study
 from model.evaluate import episode_logits
 from model.metrics import scorer_clusters
@@ -110,11 +109,6 @@ def _folder_of(storage: RDBStorage, name: str) -> str | None:
     return None
 
 
-def new_episodes(settings: StudySettings, val: Drawings) -> Episodes:
-    """Return new validation episodes, the same for all finalists, with another seed."""
-    return VALIDATION_EPISODES[settings.validation](val, seed=1)
-
-
 @dataclass(frozen=True)
 class FinalistObjective:
     """Fits a finalist as the search did, but with another seed, and evaluates it on new episodes.
@@ -123,7 +117,7 @@ class FinalistObjective:
         objective: objective of the search.
         study: study of the search.
         drawings: validation drawings to which the new episodes refer.
-        episodes: new episodes, from :func:`new_episodes`.
+        episodes: new episodes, with another seed than those of the search.
         n_fits: total number of fits, over all finalists.
     """
 

@@ -192,7 +192,7 @@ def most_confident_errors(
     order_K = margins.argsort(descending=True)[:n_max]
     order_K = order_K[margins[order_K] > 0]
     columns = [
-        episodes.support_RS.gather(1, column_RQ).flatten()[order_K]
+        episodes.first_support(column_RQ).flatten()[order_K]
         for column_RQ in (episodes.target_RQ, prediction_RQ)
     ]
     return torch.stack([episodes.query_RQ.flatten()[order_K], *columns], dim=1)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from data.errors import InputError
+from data.errors import InputError, require
 from data.image_folder import parse_dataset_name
 from hpo.space.configuration import build_config, require_possible
 from hpo.space.files import built_in_space
@@ -42,19 +42,25 @@ def base_config(settings: StudySettings) -> Config:
     return replace(config, fit=steps)
 
 
-def check_base_config(settings: StudySettings) -> None:
-    """Raise InputError unless every point of the space makes a possible configuration.
+def check_settings(settings: StudySettings) -> None:
+    """Raise InputError unless the settings fit together, and every point of the space is possible.
 
     Raises:
         InputError: a setting or a value of the space is impossible.
     """
+    law, seed = "0 <= seed < 2**32", settings.seed
+    require(0 <= seed < 2**32, law, seed, "Choose another --seed.")
+    if settings.objective not in (("accuracy",), ("accuracy", "flops")):
+        raise InputError(
+            "--objective must be accuracy, or accuracy flops, but is "
+            f"{' '.join(settings.objective)}. Correct it."
+        )
+    if not settings.has_one_goal and settings.pruner != "none":
+        raise InputError(
+            f"--pruner must be none with two goals, but is {settings.pruner}. Remove --pruner."
+        )
     base, space = base_config(settings), settings.space
     source = f"Space '{space.name}'"
     require_effective(list(space.parameters), settings.recipe, source)
     require_possible(space, base, source)
-    divided = [bool(groups) for groups in (settings.train, settings.val, settings.test)]
-    if any(divided) and not all(divided):
-        raise InputError(
-            "train, val and test must all be given, or none of them. Add the missing ones, or "
-            "remove the others."
-        )
+    _ = settings.division  # raises InputError if a part has no group

@@ -57,7 +57,7 @@ def episode_image(split: Split) -> Picture:
     official, images = split.official, split.test.images_NHW
     support = official.support_RS[0]
     n_columns = ceil(sqrt(len(support)))
-    number = int(official.target_RQ[0, 0]) + 1
+    number = int(official.target_RQ[0, 0]) * official.n_shot + 1
     return Picture(
         [
             ("query", drawing_png(images[official.query_RQ[0, 0]])),
