@@ -12,7 +12,7 @@ from hpo.cli.entry_point import run_command, warn_if_untested_system
 from hpo.cli.flags import add_config_file, add_verbosity, parse_args
 from hpo.cli.parser import add_settings
 from hpo.runtime.processes import start_forkserver
-from hpo.study.settings import SECTIONS
+from hpo.settings.study_settings import SECTIONS
 
 
 def flags() -> argparse.ArgumentParser:

@@ -12,8 +12,8 @@ from harness import seconds
 from data.drawings import FULL_SIZE
 from data.load import load_dataset
 from data.splits import split_dataset
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from model.architecture import ModelConfig
 from model.config import Config
 from model.device import ComputeConfig, keep_freed_memory

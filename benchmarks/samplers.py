@@ -25,10 +25,10 @@ from data.files import write_atomically
 from data.load import load_dataset
 from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space, suggest_config
-from hpo.study.base_config import base_config
 from hpo.study.sampler import make_pruner, make_sampler
-from hpo.study.settings import StudySettings
 from model.config import Config
 from model.device import ComputeConfig
 from model.fit_state import FIT_FORMAT, FitState

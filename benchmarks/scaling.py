@@ -12,8 +12,8 @@ from scipy.optimize import nnls
 from data.load import load_dataset
 from data.splits import split_dataset
 from hpo.cli.entry_point import run_command
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from model.config import Config
 from model.device import ComputeConfig
 from model.fit_state import FitState

@@ -21,11 +21,11 @@ from hpo.cli.flags import add_storage
 from hpo.refit.plan import refit_config
 from hpo.refit.retrain import log_test_evaluation
 from hpo.search.winner import choose_trial
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
 from hpo.space.files import built_in_space
-from hpo.study.base_config import base_config
 from hpo.study.open import open_stored_study, storage_or_reference
-from hpo.study.settings import StudySettings
 from model.config import Config
 from model.evaluate import episode_logits, wilson_interval
 from model.metrics import scorer_accuracy

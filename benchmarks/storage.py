@@ -20,10 +20,10 @@ from hpo.cli.entry_point import run_command
 from hpo.runtime.requeue import requeue_orphans, run_one_trial
 from hpo.search.objective import record_fit
 from hpo.search.trial_files import trial_files
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
-from hpo.study.base_config import base_config
 from hpo.study.open import open_study
-from hpo.study.settings import StudySettings
 from hpo.study.storage import open_storage, storage_errors
 from model.device import ComputeConfig
 from model.fit_state import EpochResult, FitState

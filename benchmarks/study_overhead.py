@@ -22,10 +22,10 @@ from hpo.cli.entry_point import run_command
 from hpo.runtime.launcher import ProcessLauncher
 from hpo.runtime.phases import run_study
 from hpo.search.objective import record_fit
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.space.distributions import suggest_config
-from hpo.study.base_config import base_config
 from hpo.study.open import open_study
-from hpo.study.settings import StudyConfig, StudySettings
 from hpo.study.storage import open_storage
 from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy

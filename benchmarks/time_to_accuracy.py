@@ -23,9 +23,9 @@ from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
 from hpo.refit.plan import EPOCHS_FACTOR
 from hpo.refit.retrain import log_test_evaluation
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
 from model.config import Config
 from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy

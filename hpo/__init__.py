@@ -3,7 +3,8 @@
 Each sub-package imports only from those above it in this list::
 
     space      which parameters vary, and how parameters become a configuration
-    study      settings and identity, storage, sampler, pruner, budget, trials
+    settings   every setting, described once, and settings files
+    study      identity, data, storage, sampler, pruner, budget, trials
     search     the objective, the files of a trial, the choice of the winner
     runtime    workers, their supervisor and launchers, retries, signals
     refit      refits of the winner over several seeds, and their test results
@@ -15,7 +16,7 @@ Each sub-package imports only from those above it in this list::
 Where to look first:
 
 - The range of a learning rate: ``hpo/space/spaces/paper.toml``.
-- A setting: the docstrings of :mod:`hpo.study.sections`; flags and files are made from them.
+- A setting: the docstrings of :mod:`hpo.settings.sections`; flags and files are made from them.
 - Pruning of a trial: ``Objective.train_network`` in :mod:`hpo.search.objective`.
 - First use of the test alphabets: :mod:`hpo.refit.plan` loads them, :mod:`hpo.refit.retrain`
   evaluates the refits on them. The objective of a study gets training and validation drawings only.

@@ -18,14 +18,15 @@ from hpo.runtime import phases, processes
 from hpo.runtime.launcher import Outcome
 from hpo.runtime.requeue import WorkerId, own_id
 from hpo.runtime.worker import run_worker
-from hpo.study.settings import StudyConfig
+from hpo.settings.study_settings import StudyConfig
 from hpo.study.storage import open_storage
 from model.config import REFERENCE_COST
 
 ROOT = Path(__file__).parents[1]
+SPACES = ROOT / "tests" / "spaces"
 SMALL = [
     *("--data", "glyphs", "--image-size", "20", "--validation", "paper"),
-    *("--finalists", "0", "--keep-networks", "0", "--step-cost", "reference"),
+    *("--n-finalists", "0", "--n-networks", "0", "--step-cost", "reference"),
 ]
 OTHER = ["--storage", "sqlite:///other.db"]
 REFIT = ["--max-epochs", "2", "--precision", "float32"]

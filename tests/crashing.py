@@ -19,7 +19,7 @@ from data.cache import resize_drawings, write_cache
 from data.episodes import Dataset
 from data.errors import InputError
 from hpo.runtime.requeue import worker_of
-from hpo.study.settings import StudyConfig, StudySettings
+from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.study.storage import open_storage
 from hpo.study.trials import RETRY_OF, position_in_study
 
@@ -27,12 +27,13 @@ ROOT = Path(__file__).parent.parent
 N_KILLS = int(os.environ.get("FAULT_KILLS", "2"))
 N_TRIALS = 5 + N_KILLS  # so that work is left at the last kill
 N_FEW_TRIALS = 3  # where one fault is enough
+SPACES = Path(__file__).parent / "spaces"
 FLAGS = (
     *("--data", "glyphs", "--image-size", "20", "--steps-per-epoch", "2", "--max-epochs", "8"),
-    *("--search", "lr", "momentum", "--precision", "float32", "--validation", "paper"),
-    *("--checkpoint-interval", "0.1", "--max-retries", "99", "--finalists", "0"),
+    *("--space", str(SPACES / "rates.toml"), "--precision", "float32", "--validation", "paper"),
+    *("--checkpoint-interval", "0.1", "--max-retries", "99", "--n-finalists", "0"),
 )
-STUDY_NAME = "glyphs-20-episode-lr-momentum"
+STUDY_NAME = "glyphs-20-episode-rates"
 
 TINY_STUDY = StudySettings(
     data="glyphs",

@@ -7,10 +7,10 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space
 from hpo.study.open import IDENTITY
 from hpo.study.sampler import local_arguments
-from hpo.study.settings import StudySettings
 from hpo.study.trials import RETRY_OF
 
 SETTINGS = StudySettings()

@@ -26,8 +26,8 @@ from data.paths import PROJECT
 from data.preparation import Preparation
 from data.splits import split_dataset
 from hpo.report.study import frames
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from hpo.study.storage import open_storage
 from model.architecture import ModelConfig
 from model.config import (

@@ -11,14 +11,24 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from commands import OTHER, REFIT, ROOT, STUDY, environment, run_in_process, run_script, trials
+from commands import (
+    OTHER,
+    REFIT,
+    ROOT,
+    SPACES,
+    STUDY,
+    environment,
+    run_in_process,
+    run_script,
+    trials,
+)
 from optuna.trial import TrialState
 from shapes import write_image_folder
 
 from data import glyphs
 from data.episodes import Dataset
 
-FINALISTS = ["--finalists", "2", "--n-finalist-seeds", "1"]
+FINALISTS = ["--n-finalists", "2", "--n-finalist-seeds", "1"]
 OWN_IMAGES = ["--data-root", "mine"]
 IMAGES = [str(ROOT / "docs/images" / name) for name in ("a.jpg", "b.png")]
 
@@ -71,7 +81,16 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shell")
     write_image_folder(folder / "mine", ["g1", "g2", "g3"], n_classes=4, n_images=4)
     comparison = start(folder, "compare.py", *IMAGES)
-    flags = [*STUDY[2:], *OWN_IMAGES, "--search", "lr", "--n-trials", "2", "--max-epochs", "1"]
+    flags = [
+        *STUDY[2:],
+        *OWN_IMAGES,
+        "--space",
+        str(SPACES / "lr.toml"),
+        "--n-trials",
+        "2",
+        "--max-epochs",
+        "1",
+    ]
     output = finish(start(folder, "run_study.py", *flags))
     assert "finished: 2 of 2 trials" in output
     assert "\r" not in output, "a progress bar, although the output is no terminal"
@@ -210,7 +229,7 @@ def test_two_workers_share_a_study(empty_folder: Path) -> None:
     ("name", "flags", "message"),
     [
         ("run_study.py", ["--data-root", "nowhere"], "--data-root"),
-        ("run_study.py", ["--data", "glyphs", "--search", "dropout"], "--search"),
+        ("run_study.py", ["--data", "glyphs", "--space", "dropout"], "dropout"),
         ("run_study.py", ["--data", "glyphs", "--device", "abacus"], "--device"),
         ("run_study.py", ["--data", "glyphs", "--storage", "x"], "--storage"),
         ("run_study.py", ["--data", "glyphs", "--storage", "sqlite://"], "--storage"),

@@ -17,8 +17,8 @@ from data.paths import PRETRAINED
 from data.pictures import to_image
 from data.preparation import Preparation
 from data.splits import Split
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from model.architecture import ModelConfig
 from model.checkpoint import load_network, save_network
 from model.comparison import Comparison, compare_images, rank_classes

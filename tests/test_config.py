@@ -8,8 +8,8 @@ import pytest
 from tiny import config
 
 from data.errors import InputError
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from model.architecture import DenseConfig, ModelConfig
 from model.config import Config, FitConfig, LayerRates
 from model.siamese import DenseNet, SiameseNet, build_net

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from data.errors import InputError
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from model.architecture import DenseConfig, ModelConfig
 from model.checkpoint import load_network, save_network
 from model.config import Config

@@ -46,8 +46,8 @@ from data.episodes import Dataset
 from data.errors import InputError
 from hpo.runtime.requeue import worker_of
 from hpo.runtime.worker import run_worker
+from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import request_stop
-from hpo.study.settings import StudyConfig
 from hpo.study.storage import GRACE_HEARTBEATS, open_storage
 from hpo.study.trials import RETRY_OF
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from commands import run_in_process
+from commands import SPACES, run_in_process
 from shapes import write_image_folder
 
 from data.errors import InputError
@@ -62,8 +62,17 @@ def test_images_in_a_folder_with_a_long_name_can_be_used(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_image_folder(tmp_path / name, ["g1", "g2", "g3"], n_classes=3, n_images=2)
-    flags = ["--data-root", name, "--image-size", "20", "--search", "lr", "--tensorboard", "logs"]
-    fit = ["--n-trials=1", "--max-epochs=1", "--steps-per-epoch=1", "--finalists=0"]
+    flags = [
+        "--data-root",
+        name,
+        "--image-size",
+        "20",
+        "--space",
+        str(SPACES / "lr.toml"),
+        "--tensorboard",
+        "logs",
+    ]
+    fit = ["--n-trials=1", "--max-epochs=1", "--steps-per-epoch=1", "--n-finalists=0"]
     assert run_in_process(tmp_path, monkeypatch, "run_study.py", *flags, *fit) is None
     assert "finished: 1 of 1" in capsys.readouterr().out
     refit = ["--data-root", name, "--n-seeds", "1", "--max-epochs", "1"]

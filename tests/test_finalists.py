@@ -18,8 +18,8 @@ from hpo.search.finalists import (
     open_finalists,
 )
 from hpo.search.winner import TOO_HIGH, choose_trial, describe_value, record_winner, winning_trial
+from hpo.settings.base_config import base_config
 from hpo.space.distributions import search_space, suggest_config
-from hpo.study.base_config import base_config
 from hpo.study.dataset import validation_episodes
 from hpo.study.open import FOLDER, load_study, open_stored_study
 from hpo.study.storage import Storage, open_storage
@@ -203,8 +203,8 @@ def test_only_a_complete_trial_can_be_chosen(
         choose_trial(optuna.create_study(study_name="empty", direction="maximize"), None)
 
 
-def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_validation_episodes(
-    study: optuna.Study, storage: Storage, tmp_path: Path, parts_20: Split, seed=1
+def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_new_episodes(
+    study: optuna.Study, storage: Storage, tmp_path: Path, parts_20: Split
 ) -> None:
     search = objective(parts_20, tmp_path, settings=TINY_20)
     episodes = validation_episodes(TINY_20, parts_20.val, seed=1)

@@ -12,7 +12,7 @@ from commands import ROOT, run_in_process
 
 from hpo.cli import flags
 from hpo.cli.study import study_config
-from hpo.study.setting_types import parse_duration
+from hpo.settings.value_types import parse_duration
 
 SCRIPTS = ("run_study", "dashboard", "retrain_best", "reproduce", "compare")
 SLOW_IMPORTS = ("torch", "optuna", "pandas", "plotly", "numpy")

@@ -17,8 +17,8 @@ import torch
 from data import cache, glyphs
 from data.episodes import Dataset
 from data.splits import split_dataset
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from model.device import ComputeConfig
 from model.fit_state import FitState
 from model.losses import LOSSES, training_drawings

@@ -14,8 +14,7 @@ from commands import run_in_process
 from made_studies import mixed, study
 from PIL import Image
 
-import hpo.cli.study
-import hpo.runtime.worker
+import hpo.study.dataset
 from data.episodes import Dataset
 from data.errors import InputError
 from data.files import write_atomically
@@ -199,8 +198,7 @@ def test_a_password_is_printed_by_no_command(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(hpo.cli.study, "load_dataset", lambda *args: packed)
-    monkeypatch.setattr(hpo.runtime.worker, "load_dataset", lambda *args: packed)
+    monkeypatch.setattr(hpo.study.dataset, "load_dataset", lambda *_, **__: packed)
     address = "postgresql+psycopg://tuner:s3cret@127.0.0.1:1/db"
     flags = ["--data", "glyphs"] if script == "run_study.py" else []
     end = run_in_process(in_tmp, monkeypatch, script, "--storage", address, *flags)

@@ -12,7 +12,7 @@ from shapes import write_image_folder
 from data.episodes import Dataset
 
 QUICK = ["--image-size", "20", "--n-trials", "1", "--max-epochs", "1", "--steps-per-epoch", "1"]
-FLOAT32 = ["--finalists", "0", "--precision", "float32"]
+FLOAT32 = ["--n-finalists", "0", "--precision", "float32"]
 
 
 @pytest.mark.slow
@@ -29,7 +29,7 @@ def test_a_study_of_coloured_shapes_from_start_to_report(
     name = "shapes+class+colour"
     flags = ["--data-root", "shapes", "--precision", "float32"]
     study = ["--image-size", "28", "--n-trials", "2", "--max-epochs", "2", "--steps-per-epoch", "8"]
-    output = run("run_study.py", *flags, *study, "--finalists", "1", "--colour")
+    output = run("run_study.py", *flags, *study, "--n-finalists", "1", "--colour")
     assert f"{name}-28-episode" in output
     assert f"'{name}', not Omniglot" in output
     run("retrain_best.py", *flags, "--n-seeds", "1", "--max-epochs", "4", "--out", "out")

@@ -31,7 +31,7 @@ from hpo.runtime.launcher import ProcessLauncher, WorkerCrash, WorkerError, _run
 from hpo.runtime.phases import run_study
 from hpo.runtime.processes import CONTEXT, handle_signals, start_forkserver
 from hpo.runtime.requeue import worker_of
-from hpo.study.settings import StudyConfig
+from hpo.settings.study_settings import StudyConfig
 
 N_TRIALS = 3
 SETTINGS = replace(TINY_STUDY, max_epochs=4)

@@ -16,8 +16,8 @@ from data.splits import Split
 from hpo.refit.plan import refit_config
 from hpo.runtime.worker import search_phase
 from hpo.search.objective import Objective
+from hpo.settings.base_config import base_config
 from hpo.space.distributions import suggest_config
-from hpo.study.base_config import base_config
 from hpo.study.open import load_study
 from hpo.study.sampler import make_sampler
 from hpo.study.storage import open_storage
@@ -99,7 +99,7 @@ def test_a_refit_builds_the_configuration_of_the_search(trained: TrainedStudy) -
 def test_the_objective_of_a_worker_holds_no_test_drawing(
     in_tmp: Path, packed: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hpo.runtime.worker.load_dataset", lambda *_: packed)
+    monkeypatch.setattr("hpo.study.dataset.load_dataset", lambda *_, **__: packed)
     run = tiny_config(in_tmp, device="cpu", precision="float32")
     worker_objective = search_phase(run).objective
     assert isinstance(worker_objective, Objective)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import ROOT, run_in_process
+from commands import ROOT, SPACES, run_in_process
 from shapes import write_image_folder
 
 from data import glyphs
@@ -18,7 +18,7 @@ from data.episodes import Dataset
 DRAWING = ROOT / "docs/images/b.png"
 STUDY = [
     *("run_study.py", "--n-trials=1", "--max-epochs=1", "--steps-per-epoch=1"),
-    *("--image-size=20", "--search", "lr", "--keep-networks=0"),
+    *("--image-size=20", "--space", str(SPACES / "lr.toml"), "--n-networks=0"),
 ]
 # linux/capability.h: with these, root may read and write any file.
 CAPABILITY_VERSION = 0x20080522
@@ -107,6 +107,6 @@ def test_a_read_only_folder_of_data_can_be_used(
     for path in sorted((home / "mine").rglob("*"), reverse=True):
         path.chmod(0o555 if path.is_dir() else 0o444)
     (home / "mine").chmod(0o555)
-    flags = [*STUDY[1:], "--data-root", "mine", "--finalists=0"]
+    flags = [*STUDY[1:], "--data-root", "mine", "--n-finalists=0"]
     assert run_in_process(home, monkeypatch, "run_study.py", *flags) is None
     assert "finished: 1 of 1 trials" in capsys.readouterr().out

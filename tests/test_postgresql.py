@@ -17,6 +17,7 @@ import made_studies
 import optuna
 import psycopg
 import pytest
+from commands import SPACES
 from optuna.trial import TrialState
 from sqlalchemy import text
 
@@ -32,7 +33,16 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 PASSWORD = "s3cret-w0rd"
 STUDY = ["--data", "glyphs", "--image-size", "20", "--steps-per-epoch", "2", "--max-epochs", "2"]
-STUDY += ["--validation", "paper", "--search", "lr", "--finalists", "2", "--n-finalist-seeds", "1"]
+STUDY += [
+    "--validation",
+    "paper",
+    "--space",
+    str(SPACES / "lr.toml"),
+    "--n-finalists",
+    "2",
+    "--n-finalist-seeds",
+    "1",
+]
 
 
 @pytest.fixture(scope="module")

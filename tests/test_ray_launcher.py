@@ -22,7 +22,7 @@ from hpo.runtime import ray_launcher, worker
 from hpo.runtime.launcher import WorkerCrash, WorkerError
 from hpo.runtime.ray_launcher import RayLauncher, unpack_dataset
 from hpo.runtime.requeue import WorkerId, own_id, worker_of
-from hpo.study.settings import StudyConfig
+from hpo.settings.study_settings import StudyConfig
 
 
 class FakeRayError(Exception):

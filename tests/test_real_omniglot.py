@@ -12,8 +12,8 @@ from data.alphabets import TEST, VAL
 from data.episodes import Dataset, dense_validation, paper_validation
 from data.omniglot import read_omniglot
 from data.splits import Split
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from model.device import choose_compute
 from model.evaluate import correctness, episode_logits, nearest_neighbour_scores
 from model.fit_state import FitState

@@ -36,8 +36,8 @@ from hpo.runtime.requeue import (
     worker_id,
     worker_of,
 )
+from hpo.settings.base_config import base_config
 from hpo.space.distributions import suggest_config
-from hpo.study.base_config import base_config
 from hpo.study.budget import count_finished, count_started
 from hpo.study.storage import GRACE_HEARTBEATS, Storage, open_storage
 from hpo.study.trials import RETRY_OF

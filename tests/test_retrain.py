@@ -14,14 +14,14 @@ import torch
 from optuna.trial import FrozenTrial, create_trial
 from tiny import TINY_20, opened, part_of_paper
 
-import hpo.cli.retrain
+import hpo.study.dataset
 from data import cache
 from data.episodes import Dataset
 from data.errors import InputError
 from data.splits import Split
 from hpo.cli.retrain import evaluate_checkpoint, export_networks, retrain
 from hpo.cli.retrain_output import result_table
-from hpo.refit import networks, plan
+from hpo.refit import networks
 from hpo.refit import retrain as refit
 from hpo.refit.plan import EPOCHS_FACTOR, make_plan, refit_config, require_digest
 from hpo.refit.result import RetrainResult
@@ -29,9 +29,9 @@ from hpo.refit.retrain import TEST_LOG, describe_plan, fit_seeds, log_test_evalu
 from hpo.refit.settings import RetrainConfig
 from hpo.report import html_page
 from hpo.search.winner import TOO_HIGH
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space
 from hpo.space.files import built_in_space
-from hpo.study.settings import StudySettings
 from model import n_way, verification
 from model.checkpoint import load_network, save_network
 from model.fit_state import EpochResult, FitState
@@ -60,8 +60,7 @@ def small_data(packed_105: Dataset) -> Iterator[None]:
         return Dataset(cache.resize_drawings(packed_105.drawings, size), packed_105.official)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "load_dataset", load)
-        patch.setattr(hpo.cli.retrain, "load_dataset", load)
+        patch.setattr(hpo.study.dataset, "load_dataset", load)
         patch.setattr(html_page, "get_plotlyjs", lambda: "")
         patch.setattr(n_way, "N_WAYS", (2, 5, 20))
         patch.setattr(n_way, "N_BLOCKS", 2)
@@ -239,7 +238,7 @@ def test_networks_are_exported_to_their_folder_or_another(
         calls.append((network, form, folder))
         return (Path("a.onnx"), Path("b.onnx"))
 
-    monkeypatch.setattr(hpo.cli.retrain, "export_network", export)
+    monkeypatch.setattr("hpo.cli.retrain.export_network", export)
     export_networks([Path("1.pt"), Path("2.pt")], "onnx", None)
     export_networks([Path("3.pt")], "onnx", tmp_path / "new")
     assert calls == [

@@ -1,7 +1,7 @@
 """Data that earlier versions stored, written by hand, is read under its current names."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,13 @@ from tiny import TINY, config, identity_of, url
 
 from data.errors import InputError
 from data.splits import Split
-from hpo.study.identity import identity_differences, settings_from_dict, version_note
+from hpo.study.identity import (
+    identity_differences,
+    settings_from_dict,
+    settings_to_dict,
+    upgrade_identity,
+    version_note,
+)
 from hpo.study.open import IDENTITY, load_study, open_study
 from hpo.study.storage import open_storage
 from hpo.study.trials import summarize_trials
@@ -86,7 +92,7 @@ def old_identity(parts: Split, version: str = "0.5.0") -> dict[str, Any]:
 
 def test_old_settings_are_read() -> None:
     assert settings_from_dict(OLD_SETTINGS) == TINY
-    assert settings_from_dict(asdict(TINY)) == TINY
+    assert settings_from_dict(settings_to_dict(TINY)) == TINY
 
 
 def test_an_old_configuration_is_read() -> None:
@@ -100,7 +106,7 @@ def test_an_old_identity_equals_todays(version: str, parts: Split) -> None:
     old, new = old_identity(parts, version), identity_of(TINY, parts)
     assert new["schema"] == SCHEMA
     assert identity_differences(old, new) != []
-    assert identity_differences(upgrade("identity", old), upgrade("identity", new)) == []
+    assert identity_differences(upgrade_identity(old), upgrade_identity(new)) == []
 
 
 def test_a_study_of_an_earlier_version_is_resumed_and_other_settings_are_refused(

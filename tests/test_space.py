@@ -9,11 +9,11 @@ from optuna.trial import FixedTrial
 from tiny import part_of_paper
 
 from data.errors import InputError
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space, suggest_config
 from hpo.space.files import built_in_space
 from hpo.space.kernels import clip_kernels, resize_model
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
 from model.architecture import LAYERS, ModelConfig
 
 PAPER = built_in_space("paper")
@@ -124,7 +124,7 @@ def test_a_resized_network_keeps_its_share_of_the_image() -> None:
 
 def test_images_that_are_too_small_are_refused() -> None:
     with pytest.raises(InputError, match=r"16.*15.*--image-size"):
-        StudySettings(image_size=15)
+        base_config(StudySettings(image_size=15))
 
 
 def test_half_the_width_is_no_second_starting_point_if_widths_are_not_searched() -> None:

@@ -19,11 +19,11 @@ from hpo.report.study.frames import trial_frame
 from hpo.report.study.text import study_facts
 from hpo.runtime import phases
 from hpo.runtime.phases import measure_in_process, run_study
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudyConfig, StudySettings
+from hpo.settings.value_types import parse_step_cost
 from hpo.space.configuration import build_config
-from hpo.study.base_config import base_config
 from hpo.study.open import IDENTITY, load_study
-from hpo.study.setting_types import parse_step_cost
-from hpo.study.settings import StudyConfig, StudySettings
 from hpo.study.storage import open_storage
 from model import step_cost
 from model.architecture import ModelConfig

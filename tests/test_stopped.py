@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import ROOT, SMALL, environment, run_in_process, trials
+from commands import ROOT, SMALL, SPACES, environment, run_in_process, trials
 from crashing import wait_until
 from optuna.trial import TrialState
 
@@ -60,7 +60,7 @@ def test_a_study_that_is_stopped_or_killed_is_resumed(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = [*SMALL, "--steps-per-epoch", "2", "--max-epochs", "6", "--pruner", "none"]
-    flags += ["--search", "lr"]
+    flags += ["--space", str(SPACES / "lr.toml")]
     log = tmp_path / "log"
     with log.open("w") as file:
         process = subprocess.Popen(

@@ -11,8 +11,9 @@ from tiny import TINY, identity_of, opened, part_of_paper, url
 from data.errors import InputError
 from data.image_folder import ImageFolder
 from data.splits import Split
+from hpo.settings.base_config import base_config, check_settings
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
-from hpo.study.base_config import base_config
 from hpo.study.identity import identity_differences
 from hpo.study.open import (
     FOLDER,
@@ -21,7 +22,6 @@ from hpo.study.open import (
     open_stored_study,
     open_study,
 )
-from hpo.study.settings import StudySettings
 from hpo.study.storage import Storage, open_storage
 
 
@@ -70,7 +70,7 @@ def test_a_study_in_sessions_equals_the_uninterrupted_one(tmp_path: Path, parts:
         ({"seed": 1}, r"settings\.seed: 0 → 1"),
         ({"recipe": "paper"}, r"settings\.recipe: episode → paper"),
         ({"image_size": 28}, r"settings\.image_size: 35 → 28"),
-        ({"search": ("lr",)}, r"space\.fc1\.units"),
+        ({"space": part_of_paper("lr")}, r"space\.fc1\.units"),
         ({"pruner": "none"}, r"pruner\.name: median → none"),
         ({"sampler": "gp"}, r"sampler\.name: tpe → gp"),
     ],
@@ -174,4 +174,4 @@ def test_a_study_name_contains_what_distinguishes_it() -> None:
 )
 def test_impossible_settings_are_refused(changes: dict[str, Any], flag: str) -> None:
     with pytest.raises(InputError, match=flag):
-        StudySettings(**changes)
+        check_settings(StudySettings(**changes))

@@ -18,10 +18,10 @@ from hpo.cli.study import load_study_data, make_launcher, stop_study, study_conf
 from hpo.cli.study_output import next_commands, print_start, print_summary
 from hpo.runtime import ray_launcher
 from hpo.runtime.launcher import ProcessLauncher
+from hpo.settings.study_settings import StudyConfig
 from hpo.space.files import built_in_space
 from hpo.study.budget import STOP_REQUESTS, Budget, busy_seconds, study_budget
 from hpo.study.open import FOLDER
-from hpo.study.settings import StudyConfig
 from hpo.study.trials import FINALISTS
 
 RUN = StudyConfig.from_settings(TINY, study_name=TINY.default_name)

@@ -31,9 +31,9 @@ from hpo.runtime.progress import HangDetector, Progress
 from hpo.runtime.requeue import WORKER, WorkerId, worker_id, worker_of
 from hpo.runtime.supervisor import supervise
 from hpo.search.winner import winner_accuracy, winning_trial
+from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import N_TRIALS, Budget, busy_seconds, request_stop, study_budget
 from hpo.study.open import IDENTITY, N_EPISODES
-from hpo.study.settings import StudyConfig
 from hpo.study.trials import FINALISTS
 
 DEAD = WorkerId("a node", 7, 1.0)

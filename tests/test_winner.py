@@ -156,7 +156,8 @@ def test_an_image_folder_holds_out_the_images_that_validation_does_not_use(
         character_N=torch.arange(n_classes).repeat_interleave(n_images),
         drawer_N=torch.arange(n_images).repeat(n_classes),
     )
-    official = new_episodes(replace(TINY_20, validation="paper"), drawings.subset(["test"]))
+    task = replace(TINY_20, validation="paper")
+    official = validation_episodes(task, drawings.subset(["test"]), seed=1)
     split = split_dataset(Dataset(drawings, official))
     if n_held_out is None:
         assert split.held_out is None

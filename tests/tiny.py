@@ -11,12 +11,12 @@ from data.episodes import dense_validation
 from data.splits import Split
 from hpo.search.objective import Objective
 from hpo.search.trial_files import TrialFiles
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.space.files import built_in_space
 from hpo.space.space import Space
-from hpo.study.base_config import base_config
 from hpo.study.identity import study_identity
 from hpo.study.open import open_study
-from hpo.study.settings import StudyConfig, StudySettings
 from hpo.study.storage import open_storage
 from model.architecture import CONVS, LAYERS, ModelConfig
 from model.config import REFERENCE_COST, Config

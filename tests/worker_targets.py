@@ -14,7 +14,7 @@ import torch
 
 from hpo.runtime import worker
 from hpo.runtime.launcher import _run_process
-from hpo.study.settings import StudyConfig
+from hpo.settings.study_settings import StudyConfig
 
 FAULTS = (signal.SIGKILL, signal.SIGSTOP)
 

@@ -7,12 +7,8 @@ from pathlib import Path
 from data.addresses import check_address
 from data.errors import InputError
 from hpo.cli.parser import add_settings
-from hpo.study.sections import (
-    DataRootSettings,
-    DeviceSettings,
-    NameSettings,
-    StorageSettings,
-)
+from hpo.settings.machine import DataRootSettings, DeviceSettings, StorageSettings
+from hpo.settings.sections import NameSettings
 
 RENAMED_FLAGS = {
     "--timeout": "--time-budget",

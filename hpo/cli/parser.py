@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 from docstring_parser.google import parse as parse_google
 
-from hpo.study.setting_types import Parsed
+from hpo.settings.value_types import Parsed
 
 METAVARS = {int: "N", float: "F", str: "TEXT"}
 BARE_VALUES = {"ray": "auto"}  # values of flags that are given without a value

@@ -21,8 +21,8 @@ from hpo.refit.retrain import (
 )
 from hpo.refit.settings import RetrainConfig
 from hpo.report.retraining.frames import AVERAGED
+from hpo.settings.study_settings import StudySettings
 from hpo.study.dataset import load_data, split_data, task_settings, validation_episodes
-from hpo.study.settings import StudySettings
 from model.checkpoint import load_network
 from model.device import choose_compute
 from model.evaluate import wilson_interval

@@ -11,14 +11,14 @@ from data.text import text_table
 from hpo.refit.settings import RETRAIN_SECTIONS
 from hpo.runtime.launcher import Launcher, ProcessLauncher
 from hpo.search.winner import winning_trial
+from hpo.settings.base_config import check_settings
+from hpo.settings.config_file import ConfigFile, make_config, read_config_file
+from hpo.settings.config_text import format_config, study_sections
+from hpo.settings.study_settings import SECTIONS, StudyConfig
 from hpo.space.space import Space
-from hpo.study.base_config import check_settings
 from hpo.study.budget import request_stop
-from hpo.study.config_file import ConfigFile, make_config, read_config_file
-from hpo.study.config_text import format_config, study_sections
 from hpo.study.dataset import load_data
 from hpo.study.open import open_stored_study
-from hpo.study.settings import SECTIONS, StudyConfig
 
 
 def study_config(args: argparse.Namespace) -> StudyConfig:

@@ -6,7 +6,6 @@
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 
 from optuna.study import Study
 from optuna.trial import TrialState
@@ -19,8 +18,9 @@ from data.text import hide_password, text_table
 from hpo.runtime.requeue import worker_of
 from hpo.search.trial_files import trial_files
 from hpo.search.winner import describe_value, winning_trial
+from hpo.settings.config_text import settings_texts
+from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import Budget, count_finished, study_budget
-from hpo.study.settings import StudyConfig, StudySettings
 from hpo.study.storage import storage_errors
 from hpo.study.trials import (
     STATES,
@@ -50,17 +50,6 @@ def print_start(run: StudyConfig, drawings: Drawings) -> None:
     print(f"data     {data_summary(drawings, run.data_root, run.division)}", flush=True)
     if caveat := data_caveat(run.settings.data):
         print(f"note     {caveat}")
-
-
-def settings_texts(settings: StudySettings) -> dict[str, str]:
-    """Return the settings that have a value, as text by name."""
-    texts = {}
-    for f in fields(settings):
-        value = getattr(settings, f.name)
-        value = " ".join(value) if isinstance(value, tuple) else getattr(value, "name", value)
-        if value not in (None, ""):
-            texts[f.name] = str(value)
-    return texts
 
 
 def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:

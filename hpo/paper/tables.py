@@ -14,8 +14,8 @@ from data.episodes import Episodes
 from data.mnist import load_mnist, mnist_episodes
 from data.splits import Split
 from hpo.paper.scales import Scale
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from model.architecture import DenseConfig
 from model.config import Config
 from model.evaluate import episode_logits, nearest_neighbour_scores, pixel_distance_scores

@@ -19,12 +19,12 @@ from data.splits import Split, merge_train_and_val
 from hpo.refit.result import TrialOrigin
 from hpo.refit.settings import RefitSettings, RetrainConfig
 from hpo.refit.source import RefitSource, refit_source
+from hpo.settings.base_config import base_config
+from hpo.settings.config_text import study_sections
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
 from hpo.space.kernels import resize_model
-from hpo.study.base_config import base_config
-from hpo.study.config_text import study_sections
 from hpo.study.dataset import load_data, split_data, validation_episodes
-from hpo.study.settings import StudySettings
 from model.config import Config
 from model.device import ComputeConfig, choose_compute
 from model.train import Validation

@@ -103,7 +103,7 @@ class TrialOrigin:
 
     def __str__(self) -> str:
         """Return study and trial as text."""
-        return f"{self.study} trial {self.trial}" if self.trial is not None else self.value_text
+        return f"{self.study}, trial {self.trial}" if self.trial is not None else self.value_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +153,8 @@ class RetrainResult:
         values["seeds"] = [_flatten(_flatten(seed, "fit"), "metrics") for seed in values["seeds"]]
         if self.wall_seconds is None:
             del values["wall_seconds"]
+        if not self.settings:
+            del values["settings"]
         return values
 
     @classmethod

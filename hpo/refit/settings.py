@@ -3,16 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from hpo.settings.machine import DataRootSettings, DeviceSettings, LogSettings, StorageSettings
+from hpo.settings.sections import NameSettings
+from hpo.settings.study_settings import StudyConfig
+from hpo.settings.value_types import FolderPath, NonNegativeInt, Pixels, PositiveInt
 from hpo.space.space import Point
-from hpo.study.sections import (
-    DataRootSettings,
-    DeviceSettings,
-    LogSettings,
-    NameSettings,
-    StorageSettings,
-)
-from hpo.study.setting_types import FolderPath, NonNegativeInt, Pixels, PositiveInt
-from hpo.study.settings import StudyConfig
 
 
 @dataclass(frozen=True)

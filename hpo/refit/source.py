@@ -11,9 +11,9 @@ from hpo.refit.result import TrialOrigin
 from hpo.refit.settings import RetrainConfig
 from hpo.search.finalists import finalist_studies
 from hpo.search.winner import choose_trial, describe_value
+from hpo.settings.study_settings import StudySettings
 from hpo.study.budget import busy_seconds
 from hpo.study.open import FOLDER, IDENTITY, open_stored_study, storage_or_reference
-from hpo.study.settings import StudySettings
 
 
 @dataclass(frozen=True)

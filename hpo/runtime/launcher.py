@@ -15,7 +15,7 @@ import torch
 from data.errors import InputError
 from hpo.runtime.processes import CONTEXT, handle_signals
 from hpo.runtime.requeue import WorkerId, worker_id
-from hpo.study.settings import StudyConfig
+from hpo.settings.study_settings import StudyConfig
 
 TERMINATE_SECONDS = 30  # time that a worker has to queue its trial again and exit
 

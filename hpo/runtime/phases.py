@@ -22,7 +22,8 @@ from hpo.runtime.supervisor import ObserverFactory, supervise
 from hpo.runtime.worker import open_run
 from hpo.search.finalists import finalist_fits, open_finalists
 from hpo.search.winner import record_winner, record_winner_accuracy, winner_fits
-from hpo.study.base_config import base_config
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import (
     N_TRIALS,
     Budget,
@@ -33,7 +34,6 @@ from hpo.study.budget import (
 )
 from hpo.study.identity import settings_from_dict, version_note
 from hpo.study.open import IDENTITY
-from hpo.study.settings import StudyConfig
 from hpo.study.storage import open_storage, storage_errors
 from model.config import REFERENCE_COST, Config, StepCost
 from model.device import choose_compute
@@ -60,10 +60,10 @@ def run_study(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # Progress prints the trials instead
     with storage_errors(run.storage):
-        run = _with_measured_cost(run)
+        requested_cost, run = run.step_cost, _with_measured_cost(run)
         # One process creates tables and study; the workers only load them.
         storage, study, parts, _ = open_run(run)
-        run = _with_stored_cost(run, study)
+        run = _with_stored_cost(run, study, requested_cost)
         run = replace(run, stop_requests=count_stop_requests(study))
         budget = study_budget(run)
         study.set_user_attr(N_TRIALS, run.n_trials)
@@ -99,17 +99,22 @@ def _with_measured_cost(run: StudyConfig) -> StudyConfig:
     return replace(run, step_cost=cost)
 
 
-def _with_stored_cost(run: StudyConfig, study: Study) -> StudyConfig:
+def _with_stored_cost(run: StudyConfig, study: Study, requested: StepCost | None) -> StudyConfig:
     """Return a run with the step costs of its study, which may have been measured elsewhere.
+
+    Args:
+        run: configuration of the run.
+        study: its study.
+        requested: costs that the user has asked for, or None.
 
     Raises:
         InputError: other costs were requested.
     """
     stored = settings_from_dict(study.user_attrs[IDENTITY]["settings"]).cost
-    if run.step_cost not in (None, stored):
+    if requested not in (None, stored):
         raise InputError(
             f"--step-cost of study '{study.study_name}' must be {stored}, but is "
-            f"{run.step_cost}. Remove --step-cost, or choose another --study-name."
+            f"{requested}. Remove --step-cost, or choose another --study-name."
         )
     return replace(run, step_cost=stored)
 

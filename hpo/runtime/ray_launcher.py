@@ -24,7 +24,7 @@ from data.text import first_line
 from hpo.runtime.launcher import MAX_MESSAGE_LENGTH, Outcome, WorkerCrash, WorkerError
 from hpo.runtime.processes import handle_signals
 from hpo.runtime.requeue import WorkerId, own_id
-from hpo.study.settings import StudyConfig
+from hpo.settings.study_settings import StudyConfig
 
 CONNECT_SECONDS = 10
 

@@ -13,11 +13,11 @@ from hpo.runtime.progress import HangDetector, Progress
 from hpo.runtime.requeue import WorkerId, is_same_worker, requeue_orphans
 from hpo.runtime.worker import MAX_FAILED_TRIALS
 from hpo.search.trial_files import trial_files
+from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import (
     Budget,
 )
 from hpo.study.open import watch_study
-from hpo.study.settings import StudyConfig
 
 logger = logging.getLogger(__name__)
 

@@ -32,11 +32,11 @@ from hpo.search.finalists import (
 from hpo.search.objective import Objective
 from hpo.search.trial_files import TrialFiles, trial_files
 from hpo.search.winner import winner_fits
+from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import Budget, study_budget
 from hpo.study.dataset import load_data, split_data, validation_episodes
 from hpo.study.identity import study_identity
 from hpo.study.open import N_EPISODES, open_study, watch_study
-from hpo.study.settings import StudyConfig
 from hpo.study.storage import open_storage, storage_errors
 from model.device import choose_compute
 from model.provenance import provenance

@@ -19,8 +19,8 @@ from optuna.trial import FixedTrial
 from data.drawings import Drawings
 from data.episodes import Episodes
 from hpo.search.objective import Objective
+from hpo.settings.base_config import base_config
 from hpo.space.distributions import suggest_config
-from hpo.study.base_config import base_config
 from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
 from hpo.study.trials import best_trials, position_in_study

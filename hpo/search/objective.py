@@ -15,9 +15,9 @@ import optuna
 from data.drawings import Drawings
 from data.errors import InputError
 from hpo.search.trial_files import TrialFiles, attach_images, trial_images
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
-from hpo.study.base_config import base_config
-from hpo.study.settings import StudySettings
 from model.checkpoint import save_network
 from model.config import Config
 from model.device import ComputeConfig

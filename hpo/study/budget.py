@@ -9,7 +9,7 @@ from statistics import fmean
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from hpo.study.settings import StudyConfig
+from hpo.settings.study_settings import StudyConfig
 from hpo.study.trials import best_trials, retry_numbers
 
 STOP_REQUESTS = "stop_requests"  # user attribute: how often the study was asked to stop

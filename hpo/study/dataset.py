@@ -8,7 +8,7 @@ from data.drawings import Drawings
 from data.episodes import VALIDATION_EPISODES, Dataset, Episodes
 from data.load import load_dataset
 from data.splits import Split, split_dataset
-from hpo.study.settings import StudySettings
+from hpo.settings.study_settings import StudySettings
 
 TASK = ("train", "val", "test", "n_way", "n_shot")  # settings that say what is measured on what
 

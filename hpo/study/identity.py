@@ -11,12 +11,12 @@ from optuna.distributions import distribution_to_json
 
 from data.drawings import Drawings
 from data.episodes import Episodes
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space
 from hpo.space.files import built_in_space, parse_space
 from hpo.space.space import Space
-from hpo.study.base_config import base_config
 from hpo.study.sampler import local_arguments, pruner_arguments, sampler_arguments
-from hpo.study.settings import StudySettings
 from model.config import StepCost
 from model.fit_state import TRAINING_VERSION
 from model.schema import SCHEMA, upgrade
@@ -66,13 +66,17 @@ def upgrade_settings(values: Mapping[str, Any]) -> dict[str, Any]:
 def former_space(groups: list[str]) -> Space:
     """Return the space of the groups that a version before 0.6 searched."""
     paper = built_in_space("paper")
+    if set(groups) == set(FORMER_GROUPS):
+        return paper
     return paper.only([FORMER_GROUPS[group] for group in groups])
 
 
 def upgrade_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stored identity of any schema with current names."""
     upgraded = upgrade("identity", identity)
-    return upgraded | {"settings": upgrade_settings(upgraded["settings"])}
+    if "settings" in upgraded:
+        upgraded["settings"] = upgrade_settings(upgraded["settings"])
+    return upgraded
 
 
 def study_identity(

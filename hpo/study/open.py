@@ -22,11 +22,11 @@ from optuna.study import Study, StudyDirection, StudySummary
 from data.errors import InputError
 from data.image_folder import parse_dataset_name
 from data.paths import ARTIFACTS, DEFAULT_STORAGE, REFERENCE_STUDY, VAR
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space
 from hpo.study.budget import FINISHED
 from hpo.study.identity import identity_differences, settings_from_dict, upgrade_identity
 from hpo.study.sampler import make_pruner, make_sampler
-from hpo.study.settings import StudySettings
 from hpo.study.storage import open_storage, storage_errors
 
 logger = logging.getLogger(__name__)

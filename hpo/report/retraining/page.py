@@ -13,6 +13,7 @@ from data.text import redact_command, redact_storage
 from hpo.refit.result import RetrainResult
 from hpo.report.html_page import Page, Section
 from hpo.report.retraining import accuracy_plots, fit_plots, frames, images
+from hpo.settings.config_text import format_config
 from model.summary import MeanSd, format_mean
 
 MAX_ERRORS = 120  # pictures of errors
@@ -72,6 +73,7 @@ def retrain_page(
         table = table_2_with_ours(result.summary.official)
         sections.append(Section("Table 2 of the paper, with our row", table=table))
     sections.append(Section("What was run", facts=result_facts(result)))
+    sections += settings_sections_of(result)
     return Page(f"One-shot test of {source}", result_headline(result), lead, sections)
 
 
@@ -195,6 +197,17 @@ def table_2_with_ours(official: MeanSd) -> list[list[str]]:
     rows.sort(key=lambda row: -row[0])
     head = ["20-way one-shot, official episodes", "accuracy"]
     return [head, *([name, text] for _, name, text in rows)]
+
+
+def settings_sections_of(result: RetrainResult) -> list[Section]:
+    """Return the settings file that repeats a retraining; empty for an old result."""
+    if not result.settings:
+        return []
+    note = (
+        "Save it as retrain.toml. `uv run retrain_best.py --config retrain.toml` repeats the "
+        "retraining without its study."
+    )
+    return [Section("Settings file", note, code=format_config(result.settings))]
 
 
 def result_facts(result: RetrainResult) -> dict[str, str]:

@@ -15,6 +15,8 @@ from hpo.report.study.text import (
     study_headline,
 )
 from hpo.search.finalists import finalist_studies
+from hpo.settings.config_text import format_config, study_sections
+from hpo.settings.study_settings import StudySettings
 
 N_PARALLEL_AXES = 8
 MAX_SMALL_PLOT_TRIALS = 400  # trials in each of many small plots
@@ -32,7 +34,8 @@ def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
         "All accuracies were measured on the validation alphabets. The test alphabets were not "
         "used."
     ]
-    if caveat := data_caveat(str(stored_settings(study).get("data"))):
+    settings = stored_settings(study)
+    if settings and (caveat := data_caveat(settings.data)):
         lead.append(caveat)
     frame = frames.trial_frame(study)
     costs = frames.cost_frame(frame, finalist_fit_frame(storage, study))
@@ -42,7 +45,16 @@ def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
         *parameter_sections(study, frame),
         *best_trial_sections(study, frame),
     ]
+    if settings:
+        sections.append(settings_section(settings))
     return Page(f"Study {study.study_name}", study_headline(study), lead, sections)
+
+
+def settings_section(settings: StudySettings) -> Section:
+    """Return the settings file that repeats a study."""
+    note = "Save it as study.toml. `uv run run_study.py --config study.toml` repeats the study."
+    code = format_config(study_sections(settings))
+    return Section("Settings file", note, code=code)
 
 
 def finalist_fit_frame(storage: RDBStorage, study: Study) -> pd.DataFrame | None:

@@ -1,7 +1,6 @@
 """The text of a study's report: headline, facts, and the table of the best trials."""
 
 from collections import Counter
-from typing import Any
 
 import pandas as pd
 from optuna.study import Study
@@ -9,17 +8,19 @@ from optuna.study import Study
 from data.text import redact_storage
 from hpo.report.study import frames
 from hpo.search.winner import describe_accuracies, format_fits, winner_accuracy, winning_trial
+from hpo.settings.config_text import settings_texts
+from hpo.settings.study_settings import StudySettings
+from hpo.study.identity import settings_from_dict
 from hpo.study.open import IDENTITY, N_EPISODES
 from hpo.study.trials import best_trials, count_diverged_finalists, summarize_trials
-from model.config import StepCost
-from model.schema import upgrade
 
 N_BEST_SHOWN = 10
 
 
-def stored_settings(study: Study) -> dict[str, Any]:
-    """Return the settings of a study; empty if run_study.py did not create it."""
-    return dict(upgrade("identity", study.user_attrs.get(IDENTITY, {})).get("settings", {}))
+def stored_settings(study: Study) -> StudySettings | None:
+    """Return the settings of a study; None if run_study.py did not create it."""
+    settings = study.user_attrs.get(IDENTITY, {}).get("settings")
+    return settings_from_dict(settings) if settings else None
 
 
 def study_headline(study: Study) -> str:
@@ -55,12 +56,8 @@ def study_facts(study: Study, frame: pd.DataFrame, seconds: float, url: str) -> 
     """
     identity, provenance = (study.user_attrs.get(n, {}) for n in (IDENTITY, "provenance"))
     settings = stored_settings(study)
-    if cost_of_step := settings.pop("step_cost", None):
-        cost_of_step = f"{StepCost(**cost_of_step)} ns"
-    texts = [
-        f"{name} {' '.join(map(str, value)) if isinstance(value, list) else value}"
-        for name, value in settings.items()
-    ]
+    texts = settings_texts(settings) if settings else {}
+    cost_of_step = texts.pop("step_cost", None)
     versions = [f"{name} {version}" for name, version in provenance.get("versions", {}).items()]
     machine = [str(provenance.get(name, "?")) for name in ("cpu", "device", "precision")]
     machine.append(f"{provenance.get('n_cores', '?')} cores")
@@ -75,8 +72,10 @@ def study_facts(study: Study, frame: pd.DataFrame, seconds: float, url: str) -> 
     return {
         "study": study.study_name,
         "storage": redact_storage(url),
-        "settings": " · ".join(texts),
-        "costs of a step (FLOP, activation, comparison, weight, step)": cost_of_step or "–",
+        "settings": " · ".join(f"{name} {text}" for name, text in texts.items()),
+        "costs of a step (FLOP, activation, comparison, weight, step)": f"{cost_of_step} ns"
+        if cost_of_step
+        else "–",
         "validation": f"{study.user_attrs.get(N_EPISODES, '?')} different episodes",
         "data": f"digest {str(identity.get('data_digest', '?'))[:12]}",
         "training alphabets": ", ".join(identity.get("train_alphabets", [])),

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from data.errors import InputError, require
 from data.image_folder import parse_dataset_name
+from hpo.settings.study_settings import StudySettings
 from hpo.space.configuration import build_config, require_possible
 from hpo.space.files import built_in_space
 from hpo.space.kernels import require_image_size
 from hpo.space.paths import require_effective
-from hpo.study.settings import StudySettings
 from model.architecture import LAYERS, ModelConfig
 from model.config import Config, FitConfig, LayerRates
 
@@ -48,8 +48,9 @@ def check_settings(settings: StudySettings) -> None:
     Raises:
         InputError: a setting or a value of the space is impossible.
     """
-    law, seed = "0 <= seed < 2**32", settings.seed
-    require(0 <= seed < 2**32, law, seed, "Choose another --seed.")
+    n_epochs, seed = settings.max_epochs, settings.seed
+    require(n_epochs >= 1, "max_epochs >= 1", n_epochs, "Raise --max-epochs.")
+    require(0 <= seed < 2**32, "0 <= seed < 2**32", seed, "Choose another --seed.")
     if settings.objective not in (("accuracy",), ("accuracy", "flops")):
         raise InputError(
             "--objective must be accuracy, or accuracy flops, but is "

@@ -1,6 +1,6 @@
 """The settings of a study, and of a study with its run and its machine.
 
-The fields are those of the sections in :mod:`hpo.study.sections`.
+The fields are those of the sections in :mod:`hpo.settings.sections`.
 """
 
 from dataclasses import dataclass, fields
@@ -9,21 +9,23 @@ from typing import Any
 
 from data.division import Division
 from data.paths import VAR
-from hpo.study.sections import (
-    DEFAULT_EPOCHS,
+from hpo.settings.machine import (
     DataRootSettings,
-    DataSettings,
     DeviceSettings,
-    EvaluationSettings,
-    FolderSettings,
     LogSettings,
     MachineSettings,
+    StorageSettings,
+    WorkerSettings,
+)
+from hpo.settings.sections import (
+    DEFAULT_EPOCHS,
+    DataSettings,
+    EvaluationSettings,
+    FolderSettings,
     NameSettings,
     RunSettings,
     SearchSettings,
-    StorageSettings,
     TrainingSettings,
-    WorkerSettings,
 )
 from model.config import REFERENCE_COST, StepCost
 

@@ -1,4 +1,4 @@
-"""Writes settings as the text of a settings file, which :mod:`hpo.study.config_file` reads."""
+"""Writes settings as the text of a settings file, which :mod:`hpo.settings.config_file` reads."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -9,10 +9,10 @@ import sqlalchemy
 import tomli_w
 
 from data.addresses import passwords_in
+from hpo.settings.config_file import POINT, SPACE, Sections
+from hpo.settings.study_settings import SECTIONS, StudyConfig, StudySettings
 from hpo.space.files import BUILT_IN, built_in_space
 from hpo.space.space import Point, Space
-from hpo.study.config_file import POINT, SPACE, Sections
-from hpo.study.settings import SECTIONS, StudyConfig, StudySettings
 from model.config import StepCost
 
 
@@ -92,3 +92,14 @@ def _nest(values: Mapping[str, Any]) -> dict[str, Any]:
             inner = inner.setdefault(parent, {})
         inner[last] = [_nest(start) for start in value] if path == "start" else value
     return nested
+
+
+def settings_texts(settings: StudySettings) -> dict[str, str]:
+    """Return the settings that have a value, as text by name."""
+    texts = {}
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        value = " ".join(value) if isinstance(value, tuple) else getattr(value, "name", value)
+        if value not in (None, ""):
+            texts[f.name] = str(value)
+    return texts
