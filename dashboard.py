@@ -7,6 +7,7 @@ from data.errors import InputError
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_storage, non_negative_int, parse_args, study_name
 
+HINT = "Studies are not changed, except by --delete: if it had begun, run the same command again."
 # Mode → flags that it uses in addition to --storage; "serve" and "export" have no flag of a mode.
 USED_FLAGS = {
     "serve": {"study_name", "port", "no_browser", "allow_edits"},
@@ -121,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "The dashboard was stopped; the study is not affected.")
+    run_command(main, HINT)
