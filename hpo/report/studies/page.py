@@ -10,6 +10,9 @@ from hpo.report.studies.plots import compute_plot
 from hpo.report.studies.text import comparability_warnings, comparison_table, stored_identities
 from hpo.report.study.frames import trial_frame
 
+VALIDATION_NOTE = (
+    "All accuracies were measured on the validation alphabets. The test alphabets were not used."
+)
 PLOT_NOTE = (
     "Highest validation accuracy of the complete trials so far, by the number of drawings that all "
     "fits of the search have embedded in training. It is too high on average, because it is the "
@@ -43,7 +46,7 @@ def studies_page(storage: RDBStorage, studies: list[Study]) -> Page:
     return Page(
         "Comparison of studies",
         headline,
-        [*comparability_warnings(identities), *filter(None, caveats)],
+        [*comparability_warnings(identities), VALIDATION_NOTE, *filter(None, caveats)],
         [
             Section(
                 "Best so far against compute", note, figures=[compute_plot(band_frame(curves))]

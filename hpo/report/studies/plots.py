@@ -30,7 +30,7 @@ def compute_plot(bands: pd.DataFrame) -> go.Figure:
         figure.add_scatter(
             x=rows["images"],
             y=rows["mean"],
-            mode="lines",
+            mode="lines" if len(rows) > 1 else "markers",  # a line of one point is invisible
             name=label,
             legendgroup=label,
             line={"color": colour, "shape": "hv", "width": 2, "dash": dash},
