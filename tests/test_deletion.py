@@ -76,7 +76,7 @@ def test_a_study_is_deleted_with_its_finalists_and_its_files_and_no_other(
     assert files() == kept
     assert sorted(path.name for path in (VAR / "trials").iterdir()) == ["22", "22-0-4"]
     printed = capsys.readouterr().out
-    assert "'a' with 9 trials" in printed
+    assert "'a' (9 trials), 1 set of finalists" in printed
     assert "7 files" in printed
 
 

@@ -55,8 +55,10 @@ def delete_study(url: str, name: str, *, confirmed: bool, var: Path = VAR) -> No
             return
         _require_not_running(storage, study, url)  # the answer may have taken long
         n_studies, n_files = _delete(storage, study, var)
-    print(f"deleted  study '{make_printable(name)}' with {n_trials} trials,", end=" ")
-    print(f"{n_studies} studies of its finalists and {n_files} files in {var}")
+    print(
+        f"deleted  study '{make_printable(name)}' ({_count(n_trials, 'trial')}), "
+        f"{_count(n_studies, 'set')} of finalists and {_count(n_files, 'file')} in {var}"
+    )
 
 
 def _refuse_reference(url: str) -> None:
@@ -85,13 +87,17 @@ def _require_not_running(storage: RDBStorage, study: Study, url: str) -> None:
 
 def _ask(name: str, n_trials: int) -> bool:
     """Return whether the user agrees on the terminal; the end of the input means no."""
-    trials = f"{n_trials} trial{'s' * (n_trials != 1)}"
+    trials = _count(n_trials, "trial")
     question = f"Delete study '{make_printable(name)}' ({trials}) and its files? [y/N] "
     try:
         return input(question).strip().lower() in ("y", "yes")
     except EOFError:
         print()
         return False
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 def _delete(storage: RDBStorage, study: Study, var: Path) -> tuple[int, int]:
