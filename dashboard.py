@@ -5,7 +5,7 @@ from pathlib import Path
 
 from data.errors import InputError
 from hpo.cli.entry_point import run_command
-from hpo.cli.flags import add_storage, non_negative_int, parse_args, study_name
+from hpo.cli.flags import add_storage, non_negative_int, parse_args
 
 HINT = "Studies are not changed, except by --delete: if it had begun, run the same command again."
 # Mode → flags that it uses in addition to --storage; "serve" and "export" have no flag of a mode.
@@ -58,7 +58,6 @@ def add_modes(parser: argparse.ArgumentParser) -> None:
     )
     mode.add_argument(
         "--compare",
-        type=study_name,
         nargs="+",
         metavar="NAME",
         help="print a table of two or more studies; with --export, also plot their best accuracy "
@@ -66,7 +65,6 @@ def add_modes(parser: argparse.ArgumentParser) -> None:
     )
     mode.add_argument(
         "--delete",
-        type=study_name,
         metavar="NAME",
         help="delete a study, the fits of its finalists and its files in var/, after a question",
     )
