@@ -16,11 +16,11 @@ from hpo.report.study import frames
 from hpo.report.study.text import stored_settings
 from hpo.search.finalists import finalist_studies
 from hpo.search.winner import winner_accuracy, winning_trial
-from hpo.study.settings import identity_differences
 from hpo.study.trials import STATES, count_diverged_finalists, finalist_accuracies
 from model.intervals import accuracy_interval
 
 TRAILING_SEED = re.compile(r"[\s._-]*(seed)?[\s._=-]*\d+$", re.IGNORECASE)
+SEED_FIELDS = ("seed", "step_cost")  # settings in which studies of one group may differ
 CURVE_COLUMNS = ["group", "study", "images", "best"]
 BAND_COLUMNS = ["group", "images", "n", "mean", "lowest", "highest"]
 
@@ -102,8 +102,14 @@ def _is_other_seed(
     name: str, identity: Mapping[str, Any], other_name: str, other: Mapping[str, Any]
 ) -> bool:
     stems = {TRAILING_SEED.sub("", text) for text in (name, other_name)}
-    lines = identity_differences(dict(identity), dict(other))
-    return len(stems) == 1 and [line.partition(":")[0] for line in lines] == ["settings.seed"]
+    seeds = [i.get("settings", {}).get("seed") for i in (identity, other)]
+    return len(stems) == 1 and seeds[0] != seeds[1] and _seedless(identity) == _seedless(other)
+
+
+def _seedless(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an identity without its seed, and without what a resumed study may change."""
+    settings = {n: v for n, v in identity.get("settings", {}).items() if n not in SEED_FIELDS}
+    return {n: v for n, v in identity.items() if n != "version"} | {"settings": settings}
 
 
 def _group_label(names: list[str]) -> str:
