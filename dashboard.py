@@ -1,23 +1,39 @@
-"""Show a study: live in the browser, as one HTML file, or in the terminal. See README.md."""
+"""Show, compare or delete studies: in the browser, as one HTML file, or in the terminal."""
 
 import argparse
 from pathlib import Path
 
+from data.errors import InputError
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_storage, non_negative_int, parse_args
+
+HINT = "Studies are not changed, except by --delete: if it had begun, run the same command again."
+# Mode → flags that it uses in addition to --storage; "serve" and "export" have no flag of a mode.
+USED_FLAGS = {
+    "serve": {"study_name", "port", "no_browser", "allow_edits"},
+    "export": {"study_name", "export"},
+    "status": {"study_name"},
+    "list": set(),
+    "compare": {"export"},
+    "delete": {"yes"},
+}
 
 
 def flags() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        description="Show a study: live in the browser, as one HTML file, or in the terminal."
+        description="Show a study: live in the browser, as one HTML file, or in the terminal. "
+        "List, compare or delete studies."
     )
     add_storage(parser, "the list of studies; with --status or --export, the latest study")
-    mode = parser.add_mutually_exclusive_group()
-    mode.add_argument(
-        "--export", type=Path, metavar="FILE", help="write the report as one HTML file"
+    add_modes(parser)
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="FILE",
+        help="write the report, or with --compare the comparison, as one HTML file",
     )
-    mode.add_argument("--status", action="store_true", help="print the status of the study")
+    parser.add_argument("--yes", action="store_true", help="with --delete: do not ask")
     parser.add_argument(
         "--port",
         type=non_negative_int,
@@ -31,17 +47,70 @@ def flags() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
-    """Print the status, export the report, or serve the dashboard until Ctrl-C."""
-    args = parse_args(flags())
-    from hpo.dashboard.server import export_report, print_status, serve_dashboard
+def add_modes(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of which only one may be given."""
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--status", action="store_true", help="print the status of the study")
+    mode.add_argument(
+        "--list",
+        action="store_true",
+        help="print a table of all studies: trials, accuracy, cost, state",
+    )
+    mode.add_argument(
+        "--compare",
+        nargs="+",
+        metavar="NAME",
+        help="print a table of two or more studies; with --export, also plot their best accuracy "
+        "against compute",
+    )
+    mode.add_argument(
+        "--delete",
+        metavar="NAME",
+        help="delete a study, the fits of its finalists and its files in var/, after a question",
+    )
 
-    if args.status:
-        print_status(args.storage, args.study_name)
-    elif args.export:
-        export_report(args.storage, args.study_name, args.export)
+
+def mode_of(args: argparse.Namespace, parser: argparse.ArgumentParser) -> str:
+    """Return the mode, a key of :data:`USED_FLAGS`.
+
+    Raises:
+        InputError: a flag is given that the mode does not use.
+    """
+    modes = ("status", "list", "compare", "delete", "export")  # --compare may have an --export
+    mode = next((m for m in modes if getattr(args, m) not in (False, None)), "serve")
+    for name in ("study_name", "export", "yes", "port", "no_browser", "allow_edits"):
+        is_given = getattr(args, name) != parser.get_default(name)
+        if is_given and name not in USED_FLAGS[mode]:
+            flag = "--" + name.replace("_", "-")
+            users = " or ".join(
+                "the live dashboard" if m == "serve" else f"--{m}"
+                for m, used in USED_FLAGS.items()
+                if name in used and m != name
+            )
+            where = "with the live dashboard" if mode == "serve" else f"with --{mode}"
+            raise InputError(f"{flag} has no effect {where}, only with {users}. Leave it out.")
+    return mode
+
+
+def main() -> None:
+    """Do what the flags say; without a flag, serve the dashboard until Ctrl-C."""
+    parser = flags()
+    args = parse_args(parser)
+    mode = mode_of(args, parser)
+    from hpo.dashboard import deletion, server, studies
+
+    if mode == "list":
+        studies.print_studies(args.storage)
+    elif mode == "compare":
+        studies.compare_studies(args.storage, args.compare, args.export)
+    elif mode == "delete":
+        deletion.delete_study(args.storage, args.delete, confirmed=args.yes)
+    elif mode == "status":
+        server.print_status(args.storage, args.study_name)
+    elif mode == "export":
+        server.export_report(args.storage, args.study_name, args.export)
     else:
-        serve_dashboard(
+        server.serve_dashboard(
             args.storage,
             args.study_name,
             args.port,
@@ -51,4 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main, "The dashboard was stopped; the study is not affected.")
+    run_command(main, HINT)

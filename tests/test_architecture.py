@@ -32,6 +32,7 @@ DRAWING = (
     "hpo.report.html_page",
     "hpo.report.study.history_plots",
     "hpo.report.study.parameter_plots",
+    "hpo.report.studies.plots",
     "hpo.report.retraining.accuracy_plots",
     "hpo.report.retraining.fit_plots",
 )

@@ -15,6 +15,7 @@ from PIL import Image
 from hpo.dashboard.plots import save_dashboard
 from hpo.dashboard.server import make_dashboard_server
 from hpo.report.html_page import write_page
+from hpo.report.studies.page import studies_page
 from hpo.report.study.page import study_page
 from hpo.search.trial_files import attach_images
 from hpo.study.storage import open_storage
@@ -69,6 +70,29 @@ def test_an_exported_report_needs_no_network(
         assert "<script>alert(1)</script>" in page.inner_text("h1")
     page.screenshot(path=tmp_path / "page.png", full_page=True)
     assert (tmp_path / "page.png").stat().st_size > 20_000
+    context.close()
+
+
+def test_a_comparison_of_studies_needs_no_network(chromium: Any, tmp_path: Path) -> None:
+    storage: Any = optuna.storages.InMemoryStorage()
+    hostile = "</script><script>alert(1)</script><img src=x onerror=alert(1)>%{x}"
+    studies = [made_studies.study(f"s-{i}", storage, seed=i) for i in range(2)]
+    studies.append(made_studies.study(hostile, storage))
+    for i, study in enumerate(studies):
+        trials = [made_studies.trial("COMPLETE", [0.1 * i + 0.1 * m], minute=m) for m in range(4)]
+        study.add_trials(trials)
+    path = tmp_path / "comparison.html"
+    write_page(path, studies_page(storage, studies))
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, offline=True)
+    recorded = RecordedPage(context.new_page())
+    recorded.page.goto(path.as_uri())
+    recorded.page.wait_for_selector(".plotly-graph-div .fills path", state="attached")
+    assert recorded.page.locator(".plotly-graph-div .legendtext").count() == 2
+    assert recorded.errors == []
+    assert recorded.foreign(path.as_uri()) == []
+    assert recorded.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+        "it scrolls"
+    )
     context.close()
 
 

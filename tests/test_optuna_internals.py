@@ -16,6 +16,7 @@ from hpo.study.optuna_internals import (
     engine_of,
     enqueued_params,
     has_optuna_tables,
+    heartbeat_ages,
     load_trial_notes,
     save_trial_note,
     schema_of,
@@ -72,6 +73,21 @@ def test_the_schema_of_a_new_database_is_the_first_revision(storage: Storage) ->
 def test_a_storage_has_the_hooks_that_ours_overrides_or_calls() -> None:
     assert callable(RDBStorage.record_heartbeat)
     assert callable(RDBStorage.remove_session)
+
+
+def test_the_age_of_a_heartbeat_is_known_for_running_trials(
+    study: optuna.Study, storage: Storage
+) -> None:
+    trials = [study.ask() for _ in range(3)]
+    for trial in trials[:2]:
+        storage.record_heartbeat(trial._trial_id)
+    study.tell(trials[0], 0.5)
+    ages = heartbeat_ages(storage, study)
+    assert list(ages) == [1]
+    assert 0 <= ages[1] < 10
+    with engine_of(storage).begin() as connection:
+        connection.exec_driver_sql("UPDATE trial_heartbeats SET heartbeat = '2020-01-01 00:00:00'")
+    assert heartbeat_ages(storage, study)[1] > 1e8
 
 
 def test_a_note_is_the_one_that_the_dashboard_shows(study: optuna.Study) -> None:

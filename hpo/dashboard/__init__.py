@@ -1,3 +1,3 @@
-"""The live dashboard of a storage, and the status of a study in the terminal."""
+"""The live dashboard of a storage, and its studies in the terminal: list, compare, delete."""
 
-__all__ = ["server", "status", "updates"]
+__all__ = ["deletion", "server", "status", "studies", "updates"]

@@ -103,7 +103,7 @@ class TrialFiles:
             else:
                 is_obsolete = path not in needed
             if is_obsolete:
-                _delete(path)
+                delete_file(path)
 
     def describe(self) -> str:
         """Return number, size and folder of the files, as text."""
@@ -123,9 +123,14 @@ def trial_files(
     Raises:
         InputError: the folder cannot be created.
     """
-    folder = var / "trials" / str(study.user_attrs[FOLDER])
+    folder = trials_folder(study, var)
     make_folder(folder)
     return TrialFiles(folder, checkpoint_interval, n_networks, var / ARTIFACTS, tensorboard)
+
+
+def trials_folder(study: Study, var: Path) -> Path:
+    """Return the folder of the checkpoints and networks of a study under ``var``."""
+    return var / "trials" / str(study.user_attrs[FOLDER])
 
 
 def _age_seconds(path: Path) -> float:
@@ -136,7 +141,12 @@ def _age_seconds(path: Path) -> float:
         return 0.0
 
 
-def _delete(path: Path) -> None:
+def delete_file(path: Path) -> None:
+    """Delete a file if it exists.
+
+    Raises:
+        InputError: it cannot be deleted.
+    """
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

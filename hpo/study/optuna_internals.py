@@ -8,13 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import optuna.storages._rdb.models
+import optuna.storages._rdb
 import sqlalchemy
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages._rdb import models
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 VERSION_TABLE = "version_info"  # table that Optuna creates in every database
 FIXED_PARAMS = "fixed_params"  # system attribute in which Optuna stores enqueued parameters
@@ -74,7 +75,7 @@ def schema_of(engine: sqlalchemy.Engine) -> Schema | None:
             query = f"SELECT schema_version, library_version FROM {VERSION_TABLE}"
             rows = [tuple(row) for row in connection.exec_driver_sql(query)]
     number, made_by = rows[0] if rows else (None, "")
-    if not revision and number in (None, optuna.storages._rdb.models.SCHEMA_VERSION):
+    if not revision and number in (None, models.SCHEMA_VERSION):
         return None
     return Schema(revision or f"number {number}", made_by)  # the first versions had only a number
 
@@ -84,6 +85,22 @@ def schema_revisions() -> list[str]:
     """Return the revisions of the schema that this version of Optuna knows, its own first."""
     folder = Path(optuna.storages._rdb.__file__).parent / "alembic"
     return [script.revision for script in ScriptDirectory(str(folder)).walk_revisions()]
+
+
+def heartbeat_ages(storage: RDBStorage, study: Study) -> dict[int, float]:
+    """Return the seconds since the last heartbeat of each running trial, by its number.
+
+    A trial that has sent no heartbeat is left out. Both times are those of the database.
+    """
+    trials, heartbeats = models.TrialModel, models.TrialHeartbeatModel
+    query = (
+        sqlalchemy.select(trials.number, heartbeats.heartbeat, sqlalchemy.func.now())
+        .join(heartbeats, heartbeats.trial_id == trials.trial_id)
+        .where(trials.study_id == study_id_of(study), trials.state == TrialState.RUNNING)
+    )
+    with engine_of(storage).connect() as connection:
+        rows = connection.execute(query).all()
+    return {n: (now.replace(tzinfo=None) - beat).total_seconds() for n, beat, now in rows}
 
 
 def load_trial_notes(study: Study) -> dict[int, tuple[int, str]]:

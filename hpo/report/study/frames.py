@@ -13,7 +13,7 @@ from optuna.study import Study
 from hpo.study.budget import union_seconds
 from hpo.study.trials import STATES, TrialSummary, summarize_trials
 
-COLUMNS = ("trial", "state", "value", "n_epochs", "seconds", "flops", "start", "end")
+COLUMNS = ("trial", "state", "value", "n_epochs", "seconds", "n_images", "flops", "start", "end")
 ENDED_STATES = STATES[:5]
 N_LATEST_TRIALS = 10  # from which the rate of a study is estimated
 
@@ -22,13 +22,14 @@ def trial_frame(study: Study) -> pd.DataFrame:
     """Return a row per trial, sorted by number: :data:`COLUMNS`, then one column per parameter.
 
     ``value`` is the validation accuracy; ``seconds`` is the duration of the fit, NaN for failed and
-    interrupted trials (the retry of an interrupted trial includes its training); ``flops`` is
+    interrupted trials (the retry of an interrupted trial includes its training); ``n_images`` is
+    the number of drawings that the fit embedded in training, NaN for the same trials; ``flops`` is
     the number of floating-point operations to embed one image.
     """
     rows = [_trial_row(summary) for summary in summarize_trials(study)]
     names = dict.fromkeys(name for row in rows for name in row)
     frame = pd.DataFrame(rows, columns=[*COLUMNS, *(n for n in names if n not in COLUMNS)])
-    return frame.astype({"value": float, "seconds": float, "flops": float})
+    return frame.astype(dict.fromkeys(("value", "seconds", "n_images", "flops"), float))
 
 
 def parameter_names(frame: pd.DataFrame) -> list[str]:
@@ -181,6 +182,7 @@ def trials_per_hour(frame: pd.DataFrame, now: datetime) -> float | None:
 
 def _trial_row(summary: TrialSummary) -> dict[str, Any]:
     cost = summary.cost
+    counted = cost if summary.state != "interrupted" else None
     return {
         # The parameters come first, so that "trial" below overrides the parameter of finalists.
         **summary.params,
@@ -188,7 +190,8 @@ def _trial_row(summary: TrialSummary) -> dict[str, Any]:
         "state": summary.state,
         "value": summary.value,
         "n_epochs": len(summary.accuracies),
-        "seconds": cost.seconds if cost and summary.state != "interrupted" else None,
+        "seconds": counted.seconds if counted else None,
+        "n_images": counted.n_images if counted else None,
         "flops": cost.flops_per_image if cost else None,
         "start": summary.start,
         "end": summary.end,

@@ -1,0 +1,3 @@
+"""The report that compares several studies."""
+
+__all__ = ["frames", "page", "plots", "text"]
