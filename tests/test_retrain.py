@@ -54,7 +54,7 @@ class Refitted:
 def small_data(packed_105: Dataset) -> Iterator[None]:
     """Retraining loads few glyphs, evaluates on few episodes, and leaves plotly.js out."""
 
-    def load(name: str, root: Path | None, size: int, *, or_glyphs: bool = True) -> Dataset:
+    def load(name: str, root: Path | None, size: int, **_: object) -> Dataset:
         assert name == "glyphs"
         size = min(size, 35)  # of the pictures and the baseline, too
         return Dataset(cache.resize_drawings(packed_105.drawings, size), packed_105.official)

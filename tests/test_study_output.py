@@ -135,12 +135,12 @@ def test_a_study_whose_time_budget_is_spent_asks_for_a_larger_budget(
     study = made_study()
     study.set_user_attr(FOLDER, "folder")
     study.add_trial(trial("COMPLETE", [0.5]))
-    seconds = busy_seconds(study)
-    print_summary(study, replace(RUN, time_budget=seconds, var=tmp_path), 6.0)
+    seconds, run = busy_seconds(study), replace(RUN, n_finalists=0, var=tmp_path)
+    print_summary(study, replace(run, time_budget=seconds), 6.0)
     text = capsys.readouterr().out
     assert "--time-budget" in text
     assert "same command" not in text
-    print_summary(study, replace(RUN, time_budget=seconds + 1, var=tmp_path), 6.0)
+    print_summary(study, replace(run, time_budget=seconds + 1), 6.0)
     text = capsys.readouterr().out
     assert "same command" in text
     assert "--time-budget" not in text

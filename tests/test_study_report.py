@@ -59,6 +59,7 @@ def test_a_report_has_all_sections(mixed: Page) -> None:
         "The two most important parameters",
         "Accuracy against cost",
         "The best 10 trials",
+        "Settings file",
     ]
     assert sum(len(section.figures) for section in mixed.sections) == 10
 
@@ -197,7 +198,7 @@ def test_a_random_search_in_the_same_space_is_shown() -> None:
 @pytest.mark.parametrize("n", [0, 1])
 def test_a_study_with_few_trials_has_a_report(n: int) -> None:
     report = page_of(made_studies.large(n))
-    assert len(report.sections) == 10 + n, "no contour plot without parameters"
+    assert len(report.sections) == 11 + n, "no contour plot without parameters"
     assert report.headline.startswith("Best so far" if n else "No trial is complete")
     assert report.sections[0].facts["trials"] == ("1 complete" if n else "none")
 
@@ -221,7 +222,7 @@ def test_devices_are_those_of_the_trials() -> None:
     assert facts["machine of the last run"] == "the last CPU · ? · ? · ? cores"
     assert facts["commit of the last run"] == "abc with uncommitted changes"
     assert facts["cost"] == "1.00 h of training, 0.13 h from the first trial to the last"
-    assert facts["settings"].startswith("data omniglot · validation dense")
+    assert facts["settings"].startswith("data omniglot · image_size 35")
 
 
 def test_a_study_in_which_every_fit_diverged_has_no_best_trial() -> None:

@@ -102,7 +102,7 @@ def _arguments(setting: Setting, *, defaults: bool) -> dict[str, Any]:
     else:
         parsed = _parsed(setting.annotation)
         arguments["metavar"] = parsed.metavar if parsed else METAVARS.get(kind, "VALUE")
-        if defaults and parsed:
+        if defaults and parsed and setting.name != "storage":  # parse_args checks it
             arguments["type"] = _parser_of(parsed)
     if is_list:
         arguments["nargs"] = "+"

@@ -113,7 +113,8 @@ def make_config(
     """Return the validated settings of a file, overridden by the flags of a command line.
 
     Args:
-        config_class: dataclass of settings, for example :class:`StudyConfig`.
+        config_class: dataclass of settings, such as
+            :class:`hpo.settings.study_settings.StudyConfig`.
         file: settings of a file, possibly without values.
         flags: value by the name of a setting.
 

@@ -186,7 +186,7 @@ def load_study(
         )
     studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
     study = max(studies, key=_last_start)
-    return study, settings_from_dict(study.user_attrs[IDENTITY]["settings"])
+    return study, settings_from_dict(upgrade_identity(study.user_attrs[IDENTITY])["settings"])
 
 
 def _image_folder(summary: StudySummary) -> str | None:

@@ -45,10 +45,10 @@ def studies_frame(storage: RDBStorage, studies: Sequence[Study]) -> pd.DataFrame
 def _study_row(storage: RDBStorage, study: Study) -> dict[str, Any]:
     trials = frames.trial_frame(study)
     parts = [trials, *map(frames.trial_frame, finalist_studies(storage, study))]
-    counts = trials["state"].value_counts()
+    counts, settings = trials["state"].value_counts(), stored_settings(study)
     return {
         "study": study.study_name,
-        "data": str(stored_settings(study).get("data", "?")),
+        "data": settings.data if settings else "?",
         **{state: int(counts.get(state, 0)) for state in STATES},
         "search_images": int(trials["n_images"].sum()),
         "search_seconds": float(trials["seconds"].sum()),
