@@ -186,7 +186,7 @@ def test_each_network_is_evaluated_on_the_test_once(here: Refitted) -> None:
     refits = [entry for entry in entries if "--checkpoint" not in entry["what"]]
     accuracies = [round(seed.metrics.official.accuracy, 4) for seed in here.result.seeds]
     assert [entry["accuracies"] for entry in refits[:2]] == [[accuracy] for accuracy in accuracies]
-    assert all("s trial 0 on train, 20 pixels, 1 epoch, " in entry["what"] for entry in refits)
+    assert all("s, trial 0 on train, 20 pixels, 1 epoch, " in entry["what"] for entry in refits)
 
 
 def test_the_terminal_table_shows_ours_and_the_baseline(here: Refitted) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import optuna
 import pytest
-from commands import InProcessLauncher
 from crashing import one_thread, pack_20, tiny_run  # noqa: F401
 from optuna.trial import TrialState, create_trial
 from tiny import opened, tiny_config
@@ -20,6 +19,7 @@ from data.errors import InputError
 from data.splits import Split
 from hpo.runtime import progress as progress_module
 from hpo.runtime import supervisor
+from hpo.runtime.in_process import InProcessLauncher
 from hpo.runtime.launcher import Launcher, Outcome, WorkerCrash, WorkerError
 from hpo.runtime.phases import (
     affordable_finalists,

@@ -7,6 +7,7 @@ first module that uses the test alphabets.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,11 @@ from hpo.space.distributions import suggest_config
 from model.checkpoint import save_network
 from model.config import Config
 from model.device import ComputeConfig
-from model.fit_state import FitState
+from model.fit_state import EpochResult, FitState
 from model.tensorboard_log import log_epochs
 from model.train import Validation, data_identity, fit
+
+EpochCallback = Callable[[optuna.Trial, EpochResult], None]
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Objective:
         validation: validation drawings and the fixed episodes of the study.
         compute: device and precision.
         files: files of the trials.
+        on_epoch: called after every epoch with the trial and its result; or None.
     """
 
     settings: StudySettings
@@ -43,6 +47,7 @@ class Objective:
     validation: Validation
     compute: ComputeConfig
     files: TrialFiles
+    on_epoch: EpochCallback | None = None
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Return the highest validation accuracy of all epochs, in [0, 1].
@@ -97,6 +102,8 @@ class Objective:
         )
         for result in log_epochs(epochs, self.files.tensorboard_folder(trial)):
             trial.report(result.accuracy, step=result.epoch)
+            if self.on_epoch:
+                self.on_epoch(trial, result)
             if pruned := not result.stopped and trial.should_prune():
                 break
         record_fit(trial, state)

@@ -3,9 +3,11 @@
 __all__ = [
     "budget",
     "dataset",
+    "generations",
     "identity",
     "open",
     "optuna_internals",
+    "points",
     "sampler",
     "storage",
     "trials",
