@@ -98,7 +98,7 @@ def main() -> None:
     )
     from hpo.cli.study_output import print_start, print_summary
     from hpo.dashboard.updates import DashboardUpdates
-    from hpo.runtime.phases import run_study
+    from hpo.runtime.phases import run_phases
 
     config = study_config(args)
     if args.print_config:
@@ -121,7 +121,7 @@ def main() -> None:
         print("Nothing was trained. Run the same command without --dry-run to start.")
         return
     del drawings  # the workers load the data themselves
-    study = run_study(config, launcher, [DashboardUpdates], start=study_start(args, config))
+    study = run_phases(config, launcher, [DashboardUpdates], start=study_start(args, config))
     print_summary(study, config, time.monotonic() - start_time)
 
 

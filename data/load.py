@@ -128,11 +128,9 @@ def load_dataset(
         UserWarning: Omniglot is neither on disk nor downloadable; the glyphs are returned.
     """
     if name in REGISTERED:
-        images, labels, groups = REGISTERED[name]
         base = name.partition("+")[0]
-        return dataset_from_arrays(
-            images, labels, groups, image_size=image_size, name=base, division=division
-        )
+        size = image_size
+        return dataset_from_arrays(*REGISTERED[name], image_size=size, name=base, division=division)
     if folder := parse_dataset_name(name):
         return _load_image_folder(folder, data_root, image_size, division)
     if name == "glyphs":

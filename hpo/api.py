@@ -17,7 +17,7 @@ from hpo.refit.result import RetrainResult
 from hpo.refit.settings import RetrainConfig
 from hpo.report.retraining.files import retrain_and_write
 from hpo.runtime.in_process import InProcessLauncher, TrialCallback
-from hpo.runtime.phases import run_study as run_phases
+from hpo.runtime.phases import run_phases
 from hpo.runtime.start import StudyStart
 from hpo.search.objective import EpochCallback
 from hpo.search.winner import choose_trial

@@ -61,6 +61,7 @@ LAZY = {
     "hpo.settings.config_file": {"pydantic"},
     "hpo.refit.result": {"pydantic"},
     "hpo.cli.console": {"tqdm"},
+    "hpo": {"hpo.api"},
     "hpo.cli.study": {"hpo.runtime.ray_launcher"},
 }
 

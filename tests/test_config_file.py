@@ -12,7 +12,7 @@ from commands import ROOT, SPACES, run_in_process
 from tiny import TINY, part_of_paper
 
 from data.errors import InputError
-from hpo.cli.parser import settings_of as described_settings
+from hpo.cli.parser import described_settings
 from hpo.cli.study import study_config
 from hpo.refit.settings import RETRAIN_SECTIONS, RetrainConfig
 from hpo.settings.config_file import ConfigFile, make_config, read_config_file

@@ -18,7 +18,7 @@ from data.errors import InputError
 from hpo.report.study.frames import trial_frame
 from hpo.report.study.text import study_facts
 from hpo.runtime import step_costs
-from hpo.runtime.phases import run_study
+from hpo.runtime.phases import run_phases
 from hpo.runtime.step_costs import measure_in_process
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudyConfig, StudySettings
@@ -133,7 +133,7 @@ def test_a_new_study_measures_the_costs_and_keeps_them(
     packed = pack_20(packed_105, in_tmp)
     run = tiny_run(in_tmp, packed, settings=SEARCH)
     monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: OTHER_COST)
-    study = run_study(run, FakeLauncher(None))
+    study = run_phases(run, FakeLauncher(None))
     assert f"--step-cost {OTHER_COST} " in caplog.text
     assert study.user_attrs[IDENTITY]["settings"]["step_cost"] == asdict(OTHER_COST)
     assert load_study(open_storage(run.storage), "s")[1].step_cost == OTHER_COST
@@ -142,11 +142,11 @@ def test_a_new_study_measures_the_costs_and_keeps_them(
 
     monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: pytest.fail("measured again"))
     launcher = RecordedRun()
-    run_study(run, launcher)
+    run_phases(run, launcher)
     assert launcher.runs[0].settings.step_cost == OTHER_COST
-    run_study(replace(run, step_cost=OTHER_COST), RecordedRun())
+    run_phases(replace(run, step_cost=OTHER_COST), RecordedRun())
     with pytest.raises(InputError, match=f"--step-cost.*{re.escape(str(OTHER_COST))}"):
-        run_study(replace(run, step_cost=REFERENCE_COST), FakeLauncher(None))
+        run_phases(replace(run, step_cost=REFERENCE_COST), FakeLauncher(None))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_study_of_equal_costs_measures_nothing(
 ) -> None:
     monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: pytest.fail("measured"))
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), settings=replace(SEARCH, **change))
-    study = run_study(run, FakeLauncher(None))
+    study = run_phases(run, FakeLauncher(None))
     assert study.user_attrs[IDENTITY]["settings"]["step_cost"] == asdict(REFERENCE_COST)
 
 
@@ -168,12 +168,12 @@ def test_two_processes_that_create_a_study_share_the_costs(
 
     def measure_slowly(*_: object) -> StepCost:
         monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: REFERENCE_COST)
-        run_study(run, FakeLauncher(None))  # another process is faster
+        run_phases(run, FakeLauncher(None))  # another process is faster
         return OTHER_COST
 
     monkeypatch.setattr(step_costs, "measure_in_process", measure_slowly)
     launcher = RecordedRun()
-    run_study(run, launcher)
+    run_phases(run, launcher)
     assert launcher.runs[0].settings.step_cost == REFERENCE_COST
 
 

@@ -32,7 +32,7 @@ from model.siamese import SiameseNet
 REQUIRED_METADATA = ("data", "data_digest", "seed", "train_on")
 
 
-def retrain(request: RetrainConfig) -> list[Path]:
+def retrain_best(request: RetrainConfig) -> list[Path]:
     """Refit the best trial, evaluate the fits, write the results; return the network files.
 
     If the folder contains the results of the same retraining, they are printed, and nothing is

@@ -33,7 +33,7 @@ from hpo.study.storage import storage_errors
 logger = logging.getLogger(__name__)
 
 
-def run_study(
+def run_phases(
     run: StudyConfig,
     launcher: Launcher,
     observers: Sequence[ObserverFactory] = (),
