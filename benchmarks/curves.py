@@ -1,0 +1,213 @@
+"""Learning curves of many configurations at the length of a refit, under several schedules.
+
+Which schedule lets a short fit predict a long one, how far rungs rank alike, and how much noise a
+seed makes: these are read from this table. Every fit is stored when it ends; the same command goes
+on with the next one. Accuracies are recorded by alphabet, so that alphabets which choose nothing
+can be held out later. The test alphabets are not used.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from harness import compute_from, parser
+
+from data.episodes import dense_validation
+from data.files import write_atomically
+from data.load import load_dataset
+from data.splits import Split, split_dataset
+from hpo.cli.entry_point import run_command
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
+from hpo.settings.value_types import parse_step_cost
+from hpo.space.configuration import build_config
+from hpo.space.distributions import sample_near, search_space
+from hpo.space.files import built_in_space
+from hpo.space.space import Point
+from model.config import Config
+from model.device import ComputeConfig
+from model.evaluate import correctness, episode_logits
+from model.fit_state import FitState
+from model.provenance import provenance
+from model.train import Validation, fit
+
+RESULTS = Path(__file__).parent / "results" / "curves.json"
+LENGTH = 48  # epochs of a refit of the default study
+# Epochs and schedule of each fit of a configuration; a rung is read from a longer fit.
+FITS = ((LENGTH, "constant"), (LENGTH, "cosine"), (8, "cosine"), (16, "cosine"))
+RUNGS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 40, 48)  # epochs at which alphabets are told apart
+N_CONFIGURATIONS = 60
+CHANGED_SHARE = 0.2  # share of the parameters in which a neighbour differs from a start
+UNKNOWN_SPREAD = 0.25  # of parameters without a confidence
+SEED = 2015
+KINDS = ("start", "neighbour", "recipe", "neighbour", "paper", "neighbour")  # by turns
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One fit of the table.
+
+    Args:
+        kind: where the point comes from.
+        number: number of the configuration.
+        point: values of all parameters of the recipe's space.
+        seed: seed of the fit.
+        epochs: length of the fit.
+        schedule: schedule of the learning rate.
+    """
+
+    kind: str
+    number: int
+    point: Point
+    seed: int
+    epochs: int
+    schedule: str
+
+    @property
+    def key(self) -> tuple[int, int, int, str]:
+        """What identifies the fit."""
+        return self.number, self.seed, self.epochs, self.schedule
+
+
+def configurations(n: int, image_size: int) -> Iterator[tuple[str, Point]]:
+    """Yield starts, their neighbours, and random points of the paper's and the recipe's space.
+
+    Args:
+        n: number of configurations; the first ones do not depend on it.
+        image_size: height and width of the images in pixels.
+    """
+    recipe, paper = built_in_space("recipe"), built_in_space("paper")
+    starts, distributions = recipe.starting_points(image_size), search_space(recipe, image_size)
+    yield from (("start", start) for start in starts)
+    for number in range(len(starts), n):
+        rng = np.random.default_rng([SEED, number])
+        kind = KINDS[number % len(KINDS)].replace("start", "neighbour")
+        centre, point = starts[number % 2], dict(starts[number % 2])
+        for name, distribution in distributions.items():
+            is_random = kind == "recipe" or (kind == "paper" and name in paper.parameters)
+            if is_random:
+                point[name] = sample_near(distribution, centre[name], 10.0, rng)
+            elif kind == "neighbour" and rng.random() < CHANGED_SHARE:
+                spread = recipe.spreads.get(name, UNKNOWN_SPREAD)
+                point[name] = sample_near(distribution, centre[name], spread, rng)
+        yield kind, point
+
+
+def plans(n: int, n_seeds: int, image_size: int) -> Iterator[Plan]:
+    """Yield all fits, those of one configuration after the other; further seeds come last."""
+    points = list(configurations(n, image_size))
+    for seed in range(n_seeds):
+        for number, (kind, point) in enumerate(points):
+            for epochs, schedule in FITS:
+                yield Plan(kind, number, point, seed, epochs, schedule)
+
+
+def config_of(plan: Plan, settings: StudySettings) -> Config:
+    """Return the configuration of a fit: its schedule is that of the plan, not of the point."""
+    base = base_config(replace(settings, max_epochs=plan.epochs))
+    config = build_config(base, built_in_space("recipe").resolve(plan.point))
+    return replace(config, fit=replace(config.fit, schedule=plan.schedule, patience=10**6))
+
+
+def alphabet_accuracies(state: FitState, validation: Validation) -> dict[str, float]:
+    """Return the accuracy of the averaged weights by alphabet."""
+    drawings, episodes = validation.drawings, validation.episodes
+    logits_RQS = episode_logits(state.evaluated_net.eval(), drawings, episodes).cpu()
+    correct_R = correctness(logits_RQS, episodes.target_RQ).mean(1)
+    alphabet_R = drawings.alphabet_N.cpu()[episodes.query_RQ[:, 0]]
+    names = drawings.alphabets
+    return {
+        name: round(float(correct_R[alphabet_R == i].mean()), 5) for i, name in enumerate(names)
+    }
+
+
+def run_fit(
+    plan: Plan, settings: StudySettings, parts: Split, compute: ComputeConfig
+) -> dict[str, Any]:
+    """Return the curve of one fit."""
+    config = config_of(plan, settings)
+    state = FitState(config, plan.seed, compute)
+    validation = Validation(parts.val.to(compute.device), dense_validation(parts.val))
+    curve = []
+    for result in fit(state, parts.train, validation):
+        row: dict[str, Any] = {
+            "epoch": result.epoch,
+            "loss": result.loss,
+            "accuracy": round(result.accuracy, 5),
+        }
+        if result.epoch in RUNGS or result.stopped:
+            row["alphabets"] = alphabet_accuracies(state, validation)
+        curve.append(row)
+    last = state.history[-1]
+    return {
+        **{name: getattr(plan, name) for name in ("kind", "number", "seed", "epochs", "schedule")},
+        "steps_per_epoch": config.fit.steps_per_epoch,
+        "n_images": last.n_images,
+        "seconds": round(sum(result.seconds for result in state.history), 1),
+        "stopped": last.stopped,
+        "curve": curve,
+    }
+
+
+def store(path: Path, content: dict[str, Any]) -> None:
+    """Write the table."""
+    text = json.dumps(content) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text.replace("NaN", "null")))
+
+
+def rank_correlations(fits: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return Spearman's correlation of each rung and schedule with the end of the cosine fit."""
+    rows: dict[str, dict[int, float]] = {}
+    for entry in fits:
+        if entry["seed"] == 0:
+            accuracies = {row["epoch"]: row["accuracy"] for row in entry["curve"]}
+            for rung in RUNGS:
+                if rung <= entry["epochs"]:
+                    value = accuracies.get(rung, entry["curve"][-1]["accuracy"])
+                    name = f"{entry['schedule']} of {entry['epochs']}, epoch {rung}"
+                    rows.setdefault(name, {})[entry["number"]] = value
+    frame = pd.DataFrame(rows)
+    target = frame.get(f"cosine of {LENGTH}, epoch {LENGTH}")
+    if target is None or len(frame) < 3:
+        return pd.DataFrame()
+    correlation = frame.corrwith(target, method="spearman")
+    n = frame.notna().mul(target.notna(), axis=0).sum()
+    return pd.DataFrame({"rung": correlation.index, "correlation": correlation.round(3), "n": n})
+
+
+def main() -> None:
+    """Make the fits that are missing, and print the rank correlations."""
+    flags = parser(__doc__ or "")
+    flags.add_argument("--n-configurations", type=int, default=N_CONFIGURATIONS)
+    flags.add_argument("--n-seeds", type=int, default=1, help="further seeds come last")
+    flags.add_argument("--step-cost", type=parse_step_cost, default="reference")
+    args = flags.parse_args()
+    path, compute = args.json or RESULTS, compute_from(args)
+    settings = StudySettings(step_cost=args.step_cost)
+    if args.quick:
+        settings = replace(settings, steps_per_epoch=1)
+    parts = split_dataset(load_dataset("omniglot", args.data_root, settings.image_size))
+    parts = replace(parts, train=parts.train.to(compute.device))
+    content = json.loads(path.read_text()) if path.exists() else {"fits": []}
+    content |= {"provenance": provenance(compute), "step_cost": str(settings.cost)}
+    points = configurations(args.n_configurations, settings.image_size)
+    content["configurations"] = [{"kind": kind, "point": point} for kind, point in points]
+    names = ("number", "seed", "epochs", "schedule")
+    done = {tuple(entry[name] for name in names) for entry in content["fits"]}
+    for plan in plans(args.n_configurations, args.n_seeds, settings.image_size):
+        if plan.key in done or (args.quick and plan.epochs > RUNGS[4]):
+            continue
+        entry = run_fit(plan, settings, parts, compute)
+        content["fits"].append(entry)
+        store(path, content)
+        accuracy = max(row["accuracy"] for row in entry["curve"])
+        print(f"{plan.key} {plan.kind:9} {accuracy:.1%} in {entry['seconds']:.0f} s", flush=True)
+    print(rank_correlations(content["fits"]).to_string(index=False))
+
+
+if __name__ == "__main__":
+    run_command(main, "Finished fits are stored; run the same command again.")
