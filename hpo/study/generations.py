@@ -30,7 +30,7 @@ COPIED_STATES = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def generation_names(storage: RDBStorage, name: str) -> list[str]:
-    """Return the names of the stored generations of a study: ``name``, ``name-2``, ``name-3`` …"""
+    """Return the names of the stored generations of a study: ``name``, ``name-2`` and so on."""
     stored = set(optuna.get_all_study_names(storage))
     names = [name] if name in stored else []
     while names and (following := f"{name}-{len(names) + 1}") in stored:
