@@ -7,7 +7,7 @@ a retry with the same parameters, which resumes from the last checkpoint.
 
 import os
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +30,7 @@ WORKER = "owner"  # user attribute of a trial: the identity of its worker, as a 
 # The reported creation time of a process changes when the system clock is adjusted.
 CLOCK_TOLERANCE_SECONDS = 2.0
 
-TrialObjective = Callable[[Trial], float]
+TrialObjective = Callable[[Trial], float | Sequence[float]]
 
 
 class WorkerId(NamedTuple):
@@ -127,12 +127,12 @@ def run_one_trial(study: Study, objective: TrialObjective, lock: Path) -> None:
 
     Args:
         study: study of the trial.
-        objective: returns the value of a trial.
+        objective: returns the value of a trial, or its values.
         lock: lock file that this user's processes on this host share.
     """
     file_lock = FileLock(lock)
 
-    def run_with_lock(trial: Trial) -> float:
+    def run_with_lock(trial: Trial) -> float | Sequence[float]:
         try:
             record_worker(trial)
             file_lock.release()

@@ -18,10 +18,12 @@ from hpo.search.trial_files import TrialFiles, attach_images, trial_images
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
+from hpo.study.goals import has_one_goal
+from hpo.study.optuna_internals import report_accuracy
 from model.checkpoint import save_network
 from model.config import Config
 from model.device import ComputeConfig
-from model.fit_state import FitState
+from model.fit_state import EpochResult, FitState
 from model.tensorboard_log import log_epochs
 from model.train import Validation, data_identity, fit
 
@@ -44,11 +46,12 @@ class Objective:
     compute: ComputeConfig
     files: TrialFiles
 
-    def __call__(self, trial: optuna.Trial) -> float:
+    def __call__(self, trial: optuna.Trial) -> float | tuple[float, float]:
         """Return the highest validation accuracy of all epochs, in [0, 1].
 
-        If the fit diverged, this is the chance accuracy: the trial is complete, so that every
-        sampler learns to avoid its parameters.
+        With two goals, also return the floating-point operations of one embedding. If the fit
+        diverged, the accuracy is chance: the trial is complete, so that every sampler learns to
+        avoid its parameters.
 
         Raises:
             optuna.TrialPruned: the pruner stopped the trial.
@@ -70,7 +73,7 @@ class Objective:
             attach_images(trial, images, self.files.artifacts)
         if pruned:
             raise optuna.TrialPruned
-        return value
+        return value if self.settings.has_one_goal else (value, float(config.model.flops))
 
     def train_network(
         self, trial: optuna.Trial, config: Config, seed: int, path: Path
@@ -96,8 +99,7 @@ class Objective:
             checkpoint_interval=self.files.checkpoint_interval,
         )
         for result in log_epochs(epochs, self.files.tensorboard_folder(trial)):
-            trial.report(result.accuracy, step=result.epoch)
-            if pruned := not result.stopped and trial.should_prune():
+            if pruned := should_prune(trial, result):
                 break
         record_fit(trial, state)
         return state, pruned
@@ -117,6 +119,18 @@ class Objective:
                 )
                 return FitState(config, seed, self.compute)
         return state
+
+
+def should_prune(trial: optuna.Trial, result: EpochResult) -> bool:
+    """Report the accuracy of an epoch; return whether the pruner stops the trial.
+
+    Optuna does not prune trials of two goals.
+    """
+    if not has_one_goal(trial.study):
+        report_accuracy(trial, result.accuracy, result.epoch)
+        return False
+    trial.report(result.accuracy, step=result.epoch)
+    return not result.stopped and trial.should_prune()
 
 
 def record_fit(trial: optuna.Trial, state: FitState) -> None:

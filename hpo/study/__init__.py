@@ -3,6 +3,7 @@
 __all__ = [
     "budget",
     "dataset",
+    "goals",
     "identity",
     "open",
     "optuna_internals",
