@@ -125,7 +125,7 @@ def _print_best(study: Study) -> None:
 def _print_front(study: Study) -> None:
     """Print the Pareto front of a study of two goals."""
     if rows := front_table(study):
-        print(f"Pareto front of accuracy and cost, in which an accuracy is {TOO_HIGH}:")
+        print(f"Pareto front of accuracy and cost; each accuracy is {TOO_HIGH}:")
         print(text_table(rows, INDENT))
         print(f"note     {ANY_POINT}")
 
