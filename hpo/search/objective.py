@@ -99,7 +99,7 @@ class Objective:
             checkpoint_interval=self.files.checkpoint_interval,
         )
         for result in log_epochs(epochs, self.files.tensorboard_folder(trial)):
-            if pruned := should_prune(trial, result):
+            if pruned := report_epoch(trial, result):
                 break
         record_fit(trial, state)
         return state, pruned
@@ -121,7 +121,7 @@ class Objective:
         return state
 
 
-def should_prune(trial: optuna.Trial, result: EpochResult) -> bool:
+def report_epoch(trial: optuna.Trial, result: EpochResult) -> bool:
     """Report the accuracy of an epoch; return whether the pruner stops the trial.
 
     Optuna does not prune trials of two goals.
