@@ -6,6 +6,7 @@
 import argparse
 from pathlib import Path
 
+from hpo.cli.console import print_log
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_device, parse_args, positive_int
 
@@ -68,6 +69,7 @@ def flags() -> argparse.ArgumentParser:
 def main() -> None:
     """Compare the images, print the result, and write the page."""
     args = parse_args(flags())
+    print_log(args)
     from data.paths import PRETRAINED
     from data.preparation import Preparation
     from model.comparison import compare_images

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from data.errors import InputError
+from hpo.cli.console import print_log
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_storage, non_negative_int, parse_args
 
@@ -16,6 +17,7 @@ USED_FLAGS = {
     "list": set(),
     "compare": {"export"},
     "delete": {"yes"},
+    "export_config": {"study_name"},
 }
 
 
@@ -25,7 +27,7 @@ def flags() -> argparse.ArgumentParser:
         description="Show a study: live in the browser, as one HTML file, or in the terminal. "
         "List, compare or delete studies."
     )
-    add_storage(parser, "the list of studies; with --status or --export, the latest study")
+    add_storage(parser, "the list of studies; in other modes, the latest study")
     add_modes(parser)
     parser.add_argument(
         "--export",
@@ -64,6 +66,13 @@ def add_modes(parser: argparse.ArgumentParser) -> None:
         "against compute",
     )
     mode.add_argument(
+        "--export-config",
+        type=Path,
+        metavar="FILE",
+        help="write the settings of the study and its winner, as a [point] table, to a TOML file "
+        "for run_study.py --enqueue and retrain_best.py --config",
+    )
+    mode.add_argument(
         "--delete",
         metavar="NAME",
         help="delete a study, the fits of its finalists and its files in var/, after a question",
@@ -76,18 +85,26 @@ def mode_of(args: argparse.Namespace, parser: argparse.ArgumentParser) -> str:
     Raises:
         InputError: a flag is given that the mode does not use.
     """
-    modes = ("status", "list", "compare", "delete", "export")  # --compare may have an --export
+    modes = (
+        "status",
+        "list",
+        "compare",
+        "delete",
+        "export_config",
+        "export",
+    )  # --compare may have an --export
     mode = next((m for m in modes if getattr(args, m) not in (False, None)), "serve")
     for name in ("study_name", "export", "yes", "port", "no_browser", "allow_edits"):
         is_given = getattr(args, name) != parser.get_default(name)
         if is_given and name not in USED_FLAGS[mode]:
             flag = "--" + name.replace("_", "-")
             users = " or ".join(
-                "the live dashboard" if m == "serve" else f"--{m}"
+                "the live dashboard" if m == "serve" else f"--{m.replace('_', '-')}"
                 for m, used in USED_FLAGS.items()
                 if name in used and m != name
             )
-            where = "with the live dashboard" if mode == "serve" else f"with --{mode}"
+            with_mode = f"with --{mode.replace('_', '-')}"
+            where = "with the live dashboard" if mode == "serve" else with_mode
             raise InputError(f"{flag} has no effect {where}, only with {users}. Leave it out.")
     return mode
 
@@ -96,6 +113,7 @@ def main() -> None:
     """Do what the flags say; without a flag, serve the dashboard until Ctrl-C."""
     parser = flags()
     args = parse_args(parser)
+    print_log(args)
     mode = mode_of(args, parser)
     from hpo.dashboard import deletion, server, studies
 
@@ -105,6 +123,8 @@ def main() -> None:
         studies.compare_studies(args.storage, args.compare, args.export)
     elif mode == "delete":
         deletion.delete_study(args.storage, args.delete, confirmed=args.yes)
+    elif mode == "export_config":
+        server.export_config(args.storage, args.study_name, args.export_config)
     elif mode == "status":
         server.print_status(args.storage, args.study_name)
     elif mode == "export":

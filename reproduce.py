@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.paths import VAR
+from hpo.cli.console import print_log
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_data_and_device, parse_args, positive_int
 
@@ -55,6 +56,7 @@ def flags() -> argparse.ArgumentParser:
 def main() -> None:
     """Reproduce the tables one after another."""
     args = parse_args(flags())
+    print_log(args)
     # Imports come after parsing: --help and a wrong flag need not wait for torch and optuna.
     from hpo.paper.reproduction import ReproductionRequest, reproduce
     from hpo.paper.scales import SCALES

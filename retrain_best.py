@@ -70,7 +70,7 @@ def main() -> None:
     print_log(args)
     warn_if_untested_system()
     # Imports come after parsing: --help and a wrong flag need not wait for torch and optuna.
-    from hpo.cli.retrain import evaluate_checkpoint, export_networks, retrain
+    from hpo.cli.retrain import evaluate_checkpoint, export_networks, retrain_best
     from hpo.cli.retrain_settings import print_retrain_config, retrain_config
     from model.export import require_export_libraries
 
@@ -85,7 +85,7 @@ def main() -> None:
     elif args.checkpoint:
         evaluate_checkpoint(args.checkpoint, config)
     else:
-        networks = retrain(config)
+        networks = retrain_best(config)
         if args.export:
             export_networks(networks, args.export, None)
 

@@ -46,6 +46,27 @@ def add_inspection(parser: argparse.ArgumentParser) -> None:
         help="print the settings and a summary of the data, and exit without training",
     )
     parser.add_argument(
+        "--enqueue",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="evaluate next the [point] tables of these settings files, as dashboard.py "
+        "--export-config writes them",
+    )
+    parser.add_argument(
+        "--warm-start",
+        metavar="STUDY",
+        help="evaluate next the best three points of another study of the storage, whose space "
+        "may differ",
+    )
+    parser.add_argument(
+        "--widen",
+        action="store_true",
+        help="if the stored study has another space, continue it as a new study, NAME-2, with the "
+        "trials that fit into the space",
+    )
+    parser.add_argument(
         "--preview",
         type=Path,
         metavar="FILE",
@@ -73,10 +94,11 @@ def main() -> None:
         space_table,
         stop_study,
         study_config,
+        study_start,
     )
     from hpo.cli.study_output import print_start, print_summary
     from hpo.dashboard.updates import DashboardUpdates
-    from hpo.runtime.phases import run_study
+    from hpo.runtime.phases import run_phases
 
     config = study_config(args)
     if args.print_config:
@@ -90,7 +112,8 @@ def main() -> None:
         return
     config, drawings = load_study_data(config)
     launcher = None if args.dry_run else make_launcher(config)
-    print_start(config, drawings)
+    if not args.quiet:
+        print_start(config, drawings)
     if args.preview:
         write_preview(args.preview, drawings, config.division)
         print(f"preview  {args.preview}")
@@ -98,7 +121,7 @@ def main() -> None:
         print("Nothing was trained. Run the same command without --dry-run to start.")
         return
     del drawings  # the workers load the data themselves
-    study = run_study(config, launcher, [DashboardUpdates])
+    study = run_phases(config, launcher, [DashboardUpdates], start=study_start(args, config))
     print_summary(study, config, time.monotonic() - start_time)
 
 

@@ -20,7 +20,7 @@ from data.load import load_dataset
 from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
 from hpo.runtime.launcher import ProcessLauncher
-from hpo.runtime.phases import run_study
+from hpo.runtime.phases import run_phases
 from hpo.search.objective import record_fit
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudyConfig, StudySettings
@@ -121,7 +121,7 @@ def trials_per_hour(workers: int, n_trials: int, args: Any) -> dict[str, Any]:
     """Run a short study; return its trials per hour from the times of its trials."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/study.db"
-        run_study(
+        run_phases(
             StudyConfig.from_settings(
                 SHORT,
                 storage=url,

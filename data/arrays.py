@@ -7,7 +7,7 @@ import hashlib
 import json
 import numbers
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,33 @@ from data.images import FloatImage, pixel_hash, to_square
 from data.text import composed
 
 LEAVE_OUT = "leave out copies"
+MIN_SIZE = 16  # pixels; enough to check images
+REGISTERED: dict[str, "ArrayImages"] = {}  # by name of the data set
+
+
+class ArrayImages(NamedTuple):
+    """Images in memory, as :func:`dataset_from_arrays` takes them."""
+
+    images: Any
+    labels: Any
+    groups: Any
+
+
+def register_arrays(images: Any, labels: Any, groups: Any = None, name: str = "arrays") -> str:
+    """Make images known to :func:`data.load.load_dataset` in this process; return their name.
+
+    Args:
+        images: see :func:`dataset_from_arrays`.
+        labels: class of each image.
+        groups: group of each image, or None.
+        name: name of the data set, without options.
+
+    Raises:
+        InputError: the images cannot be used.
+    """
+    dataset = dataset_from_arrays(images, labels, groups, image_size=MIN_SIZE, name=name)
+    REGISTERED[dataset.drawings.name] = ArrayImages(images, labels, groups)
+    return dataset.drawings.name
 
 
 def dataset_from_arrays(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from data import cache, glyphs, omniglot
 from data.archive import ARCHIVES, archive_url, contains_omniglot, find_archives
+from data.arrays import REGISTERED, dataset_from_arrays
 from data.division import Division
 from data.drawings import FULL_SIZE
 from data.episodes import Dataset
@@ -126,6 +127,10 @@ def load_dataset(
     Warns:
         UserWarning: Omniglot is neither on disk nor downloadable; the glyphs are returned.
     """
+    if name in REGISTERED:
+        base = name.partition("+")[0]
+        size = image_size
+        return dataset_from_arrays(*REGISTERED[name], image_size=size, name=base, division=division)
     if folder := parse_dataset_name(name):
         return _load_image_folder(folder, data_root, image_size, division)
     if name == "glyphs":
@@ -166,6 +171,8 @@ def resolve_dataset_name(
         InputError: the folder contains neither Omniglot nor an image folder, or options of an image
             folder are given for other data.
     """
+    if data in REGISTERED:
+        return data
     if data == "omniglot" and data_root and not contains_omniglot(find_data_root(data_root)):
         return inspect_folder(data_root, split_by, colour, distinct).name
     if split_by or colour or distinct:

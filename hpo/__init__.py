@@ -22,4 +22,29 @@ Where to look first:
   evaluates the refits on them. The objective of a study gets training and validation drawings only.
 
 ``__all__`` of a sub-package lists the modules that other sub-packages may import.
+
+:mod:`hpo.api` is the interface for Python programs; its names can be imported from ``hpo``.
 """
+
+from typing import Any
+
+__all__ = [
+    "BestConfig",
+    "RetrainConfig",
+    "StudyConfig",
+    "StudyStart",
+    "best_config",
+    "read_space",
+    "register_arrays",
+    "retrain",
+    "run_study",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the names of :mod:`hpo.api` when they are used: torch and Optuna take seconds."""
+    if name in __all__:
+        from hpo import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'hpo' has no attribute '{name}'")

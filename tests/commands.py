@@ -1,5 +1,6 @@
 """Runs the scripts, either as processes or within the process of the tests."""
 
+import logging
 import os
 import runpy
 import signal
@@ -13,12 +14,9 @@ import pytest
 import torch
 
 import hpo.cli.study
-from data.errors import InputError
-from hpo.runtime import phases, processes
-from hpo.runtime.launcher import Outcome
-from hpo.runtime.requeue import WorkerId, own_id
-from hpo.runtime.worker import run_worker
-from hpo.settings.study_settings import StudyConfig
+from hpo.cli.console import LOGGER
+from hpo.runtime import processes, step_costs
+from hpo.runtime.in_process import InProcessLauncher
 from hpo.study.storage import open_storage
 from model.config import REFERENCE_COST
 
@@ -31,33 +29,6 @@ SMALL = [
 OTHER = ["--storage", "sqlite:///other.db"]
 REFIT = ["--max-epochs", "2", "--precision", "float32"]
 STUDY = [*SMALL, "--steps-per-epoch", "2", "--max-epochs", "2", "--seed", "1"]
-
-
-class InProcessLauncher:
-    """A launcher that runs a worker in this process, before its start returns."""
-
-    def __init__(self) -> None:
-        self._outcomes: dict[int, Outcome] = {}
-
-    def start(self, run: StudyConfig, phase: str, index: int) -> None:
-        self._outcomes[index] = None
-        try:
-            run_worker(run, phase, index)
-        except InputError as error:
-            self._outcomes[index] = error
-
-    def wait(self, seconds: float) -> dict[int, Outcome]:
-        outcomes, self._outcomes = self._outcomes, {}
-        return outcomes
-
-    def running(self) -> dict[int, WorkerId]:
-        return dict.fromkeys(self._outcomes, own_id())
-
-    def kill(self, index: int) -> None:
-        raise AssertionError(f"worker {index} cannot hang: it has ended")
-
-    def stop(self) -> set[WorkerId]:
-        return set()
 
 
 def environment() -> dict[str, str]:
@@ -84,7 +55,7 @@ def run_in_process(
     monkeypatch.setattr(sys, "argv", [name, *flags])
     monkeypatch.setattr(hpo.cli.study, "ProcessLauncher", InProcessLauncher)
     monkeypatch.setattr(processes, "start_forkserver", lambda: None)
-    monkeypatch.setattr(phases, "measure_in_process", lambda *_: REFERENCE_COST)
+    monkeypatch.setattr(step_costs, "measure_here", lambda *_: REFERENCE_COST)
     handlers = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
     formatwarning, n_threads = warnings.formatwarning, torch.get_num_threads()
     torch.set_num_threads(1)  # faster for small networks, most of all on a busy machine
@@ -93,6 +64,9 @@ def run_in_process(
     except SystemExit as end:
         return end
     finally:
+        logger = logging.getLogger(LOGGER)
+        logger.handlers[:], logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
         warnings.formatwarning = formatwarning
         torch.set_num_threads(n_threads)
         for number, handler in handlers:

@@ -1,5 +1,7 @@
 """Small glyphs for the fast tests; the real Omniglot if OMNIGLOT_ROOT names its folder."""
 
+import argparse
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ import torch
 from data import cache, glyphs, load
 from data.episodes import Dataset
 from data.splits import Split, split_dataset
+from hpo.cli.console import LOGGER, print_log
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -24,6 +27,16 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture
+def console() -> Iterator[None]:
+    """Print what is logged, as the commands do."""
+    print_log(argparse.Namespace())
+    yield
+    logger = logging.getLogger(LOGGER)
+    logger.handlers[:], logger.propagate = [], True
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ DRAWING = (
     "hpo.report.style",
     "hpo.report.html_page",
     "hpo.report.study.history_plots",
+    "hpo.report.study.parallel_plots",
     "hpo.report.study.parameter_plots",
     "hpo.report.studies.plots",
     "hpo.report.retraining.accuracy_plots",
@@ -60,6 +61,7 @@ LAZY = {
     "hpo.settings.config_file": {"pydantic"},
     "hpo.refit.result": {"pydantic"},
     "hpo.cli.console": {"tqdm"},
+    "hpo": {"hpo.api"},
     "hpo.cli.study": {"hpo.runtime.ray_launcher"},
 }
 

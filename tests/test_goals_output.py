@@ -56,6 +56,7 @@ def cells(lines: list[str]) -> list[list[str]]:
     return [line.split() for line in lines]
 
 
+@pytest.mark.usefixtures("console")
 def test_progress_shows_cost_and_the_most_accurate_trial(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from commands import run_in_process
+from commands import ROOT, SPACES, run_in_process, trials
 from PIL import Image
 from shapes import write_image_folder
 
@@ -13,6 +13,51 @@ from data.episodes import Dataset
 
 QUICK = ["--image-size", "20", "--n-trials", "1", "--max-epochs", "1", "--steps-per-epoch", "1"]
 FLOAT32 = ["--n-finalists", "0", "--precision", "float32"]
+
+
+def test_one_file_and_one_command_search_eight_parameters_on_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_image_folder(tmp_path / "shapes", [""])
+    example = str(ROOT / "docs" / "examples" / "own_images.toml")
+    flags = ["--config", example, "--data-root", "shapes", *QUICK, *FLOAT32]
+    assert run_in_process(tmp_path, monkeypatch, "run_study.py", *flags) is None
+    [trial] = trials(tmp_path, "shapes+class-20-episode-own_images")
+    assert len(trial.params) == 8
+    assert trial.params == {
+        "lr": 0.03,
+        "l2": 1e-6,
+        "conv1.lr_factor": 1.0,
+        "fc1.units": 2048,
+        "model.conv_norm": "none",
+        "fit.n_characters": 64,
+        "fit.turns": True,
+        "distort.rotation": 10.0,
+    }
+
+
+def test_a_study_of_other_episodes_and_parts_is_refitted_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    division = ["--train", "train01", "train02", "--val", "val01", "--test", "test01", "val02"]
+    flags = ["--data", "glyphs", *division, "--n-way", "5", "--n-shot", "2", *QUICK, *FLOAT32]
+    space = ["--space", str(SPACES / "lr.toml"), "--study-name", "mine"]
+    assert run_in_process(tmp_path, monkeypatch, "run_study.py", *flags, *space) is None
+    refit = ["--n-seeds", "1", "--max-epochs", "1", "--precision", "float32", "--out", "out"]
+    assert run_in_process(tmp_path, monkeypatch, "retrain_best.py", *refit) is None
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    assert result["n_way"] == 5
+    assert set(result["seeds"][0]["by_alphabet"]["test"]) == {"test01", "val02"}
+    assert result["settings"]["data"]["test"] == ["test01", "val02"]
+    network = str(tmp_path / "out/seed-1.pt")
+    again = ["--checkpoint", network, "--precision", "float32", "--out", "again"]
+    assert run_in_process(tmp_path, monkeypatch, "retrain_best.py", *again) is None
+    evaluated = json.loads((tmp_path / "again/result.json").read_text())
+    assert evaluated["summary"]["official"]["mean"] == result["summary"]["official"]["mean"]
+    other = [*flags, *space, "--n-way", "4"]
+    end = run_in_process(tmp_path, monkeypatch, "run_study.py", *other)
+    assert end is not None
+    assert "settings.n_way: 5 → 4" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -28,10 +28,12 @@ from data.errors import InputError
 from hpo.runtime import launcher as module
 from hpo.runtime import progress, supervisor, worker
 from hpo.runtime.launcher import ProcessLauncher, WorkerCrash, WorkerError, _run_process
-from hpo.runtime.phases import run_study
+from hpo.runtime.phases import run_phases
 from hpo.runtime.processes import CONTEXT, handle_signals, start_forkserver
 from hpo.runtime.requeue import worker_of
 from hpo.settings.study_settings import StudyConfig
+
+pytestmark = pytest.mark.usefixtures("console")
 
 N_TRIALS = 3
 SETTINGS = replace(TINY_STUDY, max_epochs=4)
@@ -106,11 +108,11 @@ def test_killed_and_hanging_workers_are_replaced_and_change_no_result(
     (in_tmp / "reference").mkdir()
     uninterrupted = tiny_run(in_tmp / "reference", packed_20, N_TRIALS, SETTINGS)
     monkeypatch.setattr(module, "_run_process", run_with_one_thread)
-    expected = results(run_study(uninterrupted, ProcessLauncher()).trials)
+    expected = results(run_phases(uninterrupted, ProcessLauncher()).trials)
     monkeypatch.setattr(module, "_run_process", run_with_faults)
     clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
-    study = run_study(run, ProcessLauncher(), [clock.observe])
+    study = run_phases(run, ProcessLauncher(), [clock.observe])
     assert capsys.readouterr().err.count("was killed by SIGKILL") == len(FAULTS)
     assert clock.now > run.epoch_timeout, "one of them was suspended"
     assert results(study.trials) == expected
@@ -141,7 +143,7 @@ def test_a_stopped_supervisor_stops_its_workers_which_queue_their_trials_again(
 ) -> None:
     handle_signals()
     with pytest.raises(KeyboardInterrupt):
-        run_study(run, ProcessLauncher(), [Stop])
+        run_phases(run, ProcessLauncher(), [Stop])
     trials = optuna.load_study(study_name="s", storage=run.storage).trials
     assert not [pid for pid in {worker_of(t).pid for t in trials} if is_worker(pid)]
     states = [trial.state for trial in trials]

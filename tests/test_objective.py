@@ -14,7 +14,7 @@ from tiny import TINY_20, objective, opened, small_params, tiny_config, url
 from data.episodes import Dataset
 from data.splits import Split
 from hpo.refit.plan import refit_config
-from hpo.runtime.worker import search_phase
+from hpo.runtime.worker_phases import search_phase
 from hpo.search.objective import Objective
 from hpo.settings.base_config import base_config
 from hpo.space.distributions import suggest_config

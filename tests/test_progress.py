@@ -13,6 +13,8 @@ from hpo.runtime import progress as module
 from hpo.runtime.progress import Progress, finalist_label, trial_label
 from hpo.study.trials import summarize_trial
 
+pytestmark = pytest.mark.usefixtures("console")
+
 
 def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().out.splitlines()

@@ -199,6 +199,7 @@ def reference(in_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("console")
 def test_without_a_study_the_reference_is_shown_and_left_as_it_is(
     reference: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

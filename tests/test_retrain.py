@@ -19,7 +19,7 @@ from data import cache
 from data.episodes import Dataset
 from data.errors import InputError
 from data.splits import Split
-from hpo.cli.retrain import evaluate_checkpoint, export_networks, retrain
+from hpo.cli.retrain import evaluate_checkpoint, export_networks, retrain_best
 from hpo.cli.retrain_output import result_table
 from hpo.refit import networks
 from hpo.refit import retrain as refit
@@ -35,6 +35,8 @@ from hpo.space.files import built_in_space
 from model import n_way, verification
 from model.checkpoint import load_network, save_network
 from model.fit_state import EpochResult, FitState
+
+pytestmark = pytest.mark.usefixtures("console")
 
 REQUEST = RetrainConfig(n_seeds=2, max_epochs=1, out=Path("out"), device="cpu", precision="float32")
 ALONE = RetrainConfig(device="cpu", precision="float32")  # of a saved network
@@ -84,7 +86,7 @@ def refitted(
     study.add_trial(smallest_network())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        networks = [path.absolute() for path in retrain(REQUEST)]
+        networks = [path.absolute() for path in retrain_best(REQUEST)]
     return Refitted(folder, RetrainResult.read(folder / "out/result.json"), networks)
 
 
@@ -119,7 +121,7 @@ def test_a_repeated_retraining_finds_its_result(
     n_looks = len(TEST_LOG.read_text().splitlines())
     monkeypatch.setattr(refit, "fit", lambda *_, **__: pytest.fail("nothing is trained"))
     monkeypatch.setattr(refit, "evaluate_network", lambda *_, **__: pytest.fail("no test"))
-    assert [path.absolute() for path in retrain(REQUEST)] == here.networks
+    assert [path.absolute() for path in retrain_best(REQUEST)] == here.networks
     output = capsys.readouterr().out
     assert result_table(here.result) in output
     assert "--again" in output
@@ -133,7 +135,7 @@ def test_networks_without_a_result_are_evaluated_but_not_trained_again(
         shutil.copy(path, tmp_path)
     (tmp_path / "result.json").write_text("{")
     monkeypatch.setattr(refit, "fit", lambda *_, **__: pytest.fail("nothing is trained"))
-    retrain(replace(REQUEST, out=tmp_path))
+    retrain_best(replace(REQUEST, out=tmp_path))
     again = RetrainResult.read(tmp_path / "result.json")
     assert [s.metrics for s in again.seeds] == [s.metrics for s in here.result.seeds]
     assert [s.fit for s in again.seeds] == [s.fit for s in here.result.seeds]
@@ -142,7 +144,7 @@ def test_networks_without_a_result_are_evaluated_but_not_trained_again(
 def test_again_trains_a_new_network(here: Refitted, tmp_path: Path) -> None:
     shutil.copy(here.networks[0], tmp_path)
     before = (tmp_path / "seed-1.pt").read_bytes()
-    retrain(replace(REQUEST, out=tmp_path, n_seeds=1, again=True))
+    retrain_best(replace(REQUEST, out=tmp_path, n_seeds=1, again=True))
     assert (tmp_path / "seed-1.pt").read_bytes() != before, "the seconds differ"
     again = RetrainResult.read(tmp_path / "result.json")
     assert again.seeds[0].metrics == here.result.seeds[0].metrics
@@ -152,7 +154,7 @@ def test_a_network_of_another_retraining_is_not_overwritten(here: Refitted, tmp_
     shutil.copy(here.networks[0], tmp_path / "seed-1.pt")
     before = (tmp_path / "seed-1.pt").read_bytes()
     with pytest.raises(InputError, match=r"seed-1\.pt.*configuration.*--out"):
-        retrain(replace(REQUEST, out=tmp_path, max_epochs=2))
+        retrain_best(replace(REQUEST, out=tmp_path, max_epochs=2))
     assert (tmp_path / "seed-1.pt").read_bytes() == before
 
 
@@ -163,7 +165,7 @@ def test_without_the_test_only_validation_is_evaluated(
     for path in here.networks:
         shutil.copy(path, tmp_path)
     monkeypatch.setattr(refit, "evaluate_network", lambda *_, **__: pytest.fail("the test"))
-    retrain(replace(REQUEST, out=tmp_path, test=False))
+    retrain_best(replace(REQUEST, out=tmp_path, test=False))
     files = {path.name for path in tmp_path.iterdir()}
     assert files == {"validation.json", "seed-1.pt", "seed-2.pt"}
     seeds = json.loads((tmp_path / "validation.json").read_text())["seeds"]
@@ -186,7 +188,7 @@ def test_each_network_is_evaluated_on_the_test_once(here: Refitted) -> None:
     refits = [entry for entry in entries if "--checkpoint" not in entry["what"]]
     accuracies = [round(seed.metrics.official.accuracy, 4) for seed in here.result.seeds]
     assert [entry["accuracies"] for entry in refits[:2]] == [[accuracy] for accuracy in accuracies]
-    assert all("s trial 0 on train, 20 pixels, 1 epoch, " in entry["what"] for entry in refits)
+    assert all("s, trial 0 on train, 20 pixels, 1 epoch, " in entry["what"] for entry in refits)
 
 
 def test_the_terminal_table_shows_ours_and_the_baseline(here: Refitted) -> None:

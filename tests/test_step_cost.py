@@ -17,8 +17,9 @@ from data.episodes import Dataset
 from data.errors import InputError
 from hpo.report.study.frames import trial_frame
 from hpo.report.study.text import study_facts
-from hpo.runtime import phases
-from hpo.runtime.phases import measure_in_process, run_study
+from hpo.runtime import step_costs
+from hpo.runtime.phases import run_phases
+from hpo.runtime.step_costs import measure_in_process
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.settings.value_types import parse_step_cost
@@ -131,21 +132,21 @@ def test_a_new_study_measures_the_costs_and_keeps_them(
     caplog.set_level("INFO")
     packed = pack_20(packed_105, in_tmp)
     run = tiny_run(in_tmp, packed, settings=SEARCH)
-    monkeypatch.setattr(phases, "measure_in_process", lambda *_: OTHER_COST)
-    study = run_study(run, FakeLauncher(None))
+    monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: OTHER_COST)
+    study = run_phases(run, FakeLauncher(None))
     assert f"--step-cost {OTHER_COST} " in caplog.text
     assert study.user_attrs[IDENTITY]["settings"]["step_cost"] == asdict(OTHER_COST)
     assert load_study(open_storage(run.storage), "s")[1].step_cost == OTHER_COST
     facts = study_facts(study, trial_frame(study), 0.0, run.storage)
     assert f"{OTHER_COST} ns" in facts.values()
 
-    monkeypatch.setattr(phases, "measure_in_process", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: pytest.fail("measured again"))
     launcher = RecordedRun()
-    run_study(run, launcher)
+    run_phases(run, launcher)
     assert launcher.runs[0].settings.step_cost == OTHER_COST
-    run_study(replace(run, step_cost=OTHER_COST), RecordedRun())
+    run_phases(replace(run, step_cost=OTHER_COST), RecordedRun())
     with pytest.raises(InputError, match=f"--step-cost.*{re.escape(str(OTHER_COST))}"):
-        run_study(replace(run, step_cost=REFERENCE_COST), FakeLauncher(None))
+        run_phases(replace(run, step_cost=REFERENCE_COST), FakeLauncher(None))
 
 
 @pytest.mark.parametrize(
@@ -154,9 +155,9 @@ def test_a_new_study_measures_the_costs_and_keeps_them(
 def test_a_study_of_equal_costs_measures_nothing(
     change: dict[str, Any], packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phases, "measure_in_process", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: pytest.fail("measured"))
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), settings=replace(SEARCH, **change))
-    study = run_study(run, FakeLauncher(None))
+    study = run_phases(run, FakeLauncher(None))
     assert study.user_attrs[IDENTITY]["settings"]["step_cost"] == asdict(REFERENCE_COST)
 
 
@@ -166,13 +167,13 @@ def test_two_processes_that_create_a_study_share_the_costs(
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), settings=SEARCH)
 
     def measure_slowly(*_: object) -> StepCost:
-        monkeypatch.setattr(phases, "measure_in_process", lambda *_: REFERENCE_COST)
-        run_study(run, FakeLauncher(None))  # another process is faster
+        monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: REFERENCE_COST)
+        run_phases(run, FakeLauncher(None))  # another process is faster
         return OTHER_COST
 
-    monkeypatch.setattr(phases, "measure_in_process", measure_slowly)
+    monkeypatch.setattr(step_costs, "measure_in_process", measure_slowly)
     launcher = RecordedRun()
-    run_study(run, launcher)
+    run_phases(run, launcher)
     assert launcher.runs[0].settings.step_cost == REFERENCE_COST
 
 
@@ -190,6 +191,6 @@ def test_the_costs_are_measured_in_another_process(monkeypatch: pytest.MonkeyPat
     base = SMALL_BASE
     assert measure_in_process(base, "cpu", "float32") != REFERENCE_COST
     assert measure_in_process(base, "cuda:9", "float32") != REFERENCE_COST, "as on a head node"
-    monkeypatch.setattr(phases, "_measure_on", crash)
+    monkeypatch.setattr(step_costs, "measure_here", crash)
     with pytest.warns(UserWarning, match="could not be measured"):
         assert measure_in_process(base, "cpu", "float32") == REFERENCE_COST

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 
 from hpo.report import style
-from hpo.report.study import analysis, frames, history_plots, parameter_plots
+from hpo.report.study import analysis, frames, history_plots, parallel_plots, parameter_plots
 
 
 def titles(figure: go.Figure) -> list[str]:
@@ -38,7 +38,7 @@ def all_plots(study: optuna.Study) -> dict[str, go.Figure]:
         "importances": parameter_plots.importance_plot(
             analysis.importance_frame(study), len(frame)
         ),
-        "parallel": parameter_plots.parallel_plot(frame, params[:8], log),
+        "parallel": parallel_plots.parallel_plot(frame, params[:8], log),
         "slices": parameter_plots.slice_plot(frame, params, log),
         "rates": parameter_plots.layer_rate_plot(frames.layer_rate_frame(frame)),
         "contour": parameter_plots.contour_plot(frame, grid, x, y, log),
@@ -148,3 +148,25 @@ def test_names_in_plots_are_escaped() -> None:
         frames.progress_frame(frames.trial_frame(made_studies.mixed())), peers
     )
     assert "random search: &lt;b&gt;x&lt;/b&gt;" in names(figure)
+
+
+def test_parameters_with_choices_are_drawn_as_texts() -> None:
+    study = made_studies.large(6, ("COMPLETE",))
+    frame = frames.trial_frame(study)[[*frames.COLUMNS, "conv1.lr"]]
+    frame = frame.assign(
+        **{"fit.schedule": ["cosine", "constant"] * 3, "fit.turns": [True, False] * 3}
+    )
+    assert frames.parameter_names(frame) == ["conv1.lr", "fit.schedule", "fit.turns"]
+    assert frames.numeric_parameters(frame) == ["conv1.lr"]
+    names, log = frames.parameter_names(frame), {"conv1.lr"}
+    slices = parameter_plots.slice_plot(frame, names, log)
+    assert list(slices.data[1].x) == ["cosine", "constant"] * 3
+    assert slices.layout.xaxis2.type == "category"
+    assert list(slices.data[2].x) == ["True", "False"] * 3
+    axes = parallel_plots.parallel_plot(frame, names, log).data[0].dimensions
+    assert [axis.ticktext for axis in axes[1:3]] == [("constant", "cosine"), ("False", "True")]
+    history = history_plots.history_plot(frames.progress_frame(frame))
+    points = history.data[0]
+    assert points.text[0] == "fit.schedule cosine, fit.turns True"
+    assert "best" not in points.hovertemplate, "the best value so far is no parameter"
+    assert "conv1.lr %{customdata[2]" in points.hovertemplate

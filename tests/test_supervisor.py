@@ -10,7 +10,6 @@ from typing import Any
 
 import optuna
 import pytest
-from commands import InProcessLauncher
 from crashing import one_thread, pack_20, tiny_run  # noqa: F401
 from optuna.trial import TrialState, create_trial
 from tiny import opened, tiny_config
@@ -20,12 +19,13 @@ from data.errors import InputError
 from data.splits import Split
 from hpo.runtime import progress as progress_module
 from hpo.runtime import supervisor
+from hpo.runtime.in_process import InProcessLauncher
 from hpo.runtime.launcher import Launcher, Outcome, WorkerCrash, WorkerError
 from hpo.runtime.phases import (
     affordable_finalists,
     describe_finalists,
     is_search_over,
-    run_study,
+    run_phases,
 )
 from hpo.runtime.progress import HangDetector, Progress
 from hpo.runtime.requeue import WORKER, WorkerId, worker_id, worker_of
@@ -35,6 +35,8 @@ from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import N_TRIALS, Budget, busy_seconds, request_stop, study_budget
 from hpo.study.open import IDENTITY, N_EPISODES
 from hpo.study.trials import FINALISTS
+
+pytestmark = pytest.mark.usefixtures("console")
 
 DEAD = WorkerId("a node", 7, 1.0)
 
@@ -290,10 +292,10 @@ def test_a_study_of_another_version_is_resumed_with_one_note(
     packed_105: Dataset, in_tmp: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp))
-    study = run_study(run, FakeLauncher(None))
+    study = run_phases(run, FakeLauncher(None))
     assert capsys.readouterr().out == ""
     study.set_user_attr(IDENTITY, study.user_attrs[IDENTITY] | {"version": "0.0.1"})
-    run_study(run, FakeLauncher(None))
+    run_phases(run, FakeLauncher(None))
     [line] = capsys.readouterr().out.splitlines()
     assert line.startswith("note     ")
     assert "0.0.1" in line
@@ -306,7 +308,7 @@ def test_a_study_is_searched_its_finalists_fitted_and_its_winner_recorded(
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), n_finalists=2)
     launcher, observers = RecordingLauncher(), [FakeObserver() for _ in range(3)]
     unused = observers.copy()
-    study = run_study(run, launcher, [lambda _: unused.pop(0)])
+    study = run_phases(run, launcher, [lambda _: unused.pop(0)])
     assert launcher.starts == [("search", 0), ("finalists", 0), ("winner", 0)]
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 2
     assert {worker_of(trial).pid for trial in study.trials} == {os.getpid()}
@@ -345,7 +347,7 @@ def test_a_study_is_searched_its_finalists_fitted_and_its_winner_recorded(
         *[["winner", "trial"]] * 2,
     ]
     assert {observer.calls[-1] for observer in observers} == {"finish"}
-    run_study(run, launcher)
+    run_phases(run, launcher)
     assert len(launcher.starts) == 3, "nothing is left to do"
 
 
@@ -354,9 +356,9 @@ def test_a_time_budget_covers_the_finalists(packed_105: Dataset, in_tmp: Path) -
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), n_finalists=2)
     launcher = RecordingLauncher()
     four_trials = replace(run, n_finalists=0, n_trials=4)
-    study = run_study(four_trials, launcher)
+    study = run_phases(four_trials, launcher)
     seconds = 1.74 * busy_seconds(study)  # three more fits: two finalists and the winner
-    run_study(replace(run, n_trials=99, time_budget=seconds, n_finalist_seeds=1), launcher)
+    run_phases(replace(run, n_trials=99, time_budget=seconds, n_finalist_seeds=1), launcher)
     assert launcher.starts == [("search", 0), ("finalists", 0), ("winner", 0)]
     assert len(study.trials) == 4, "no further trial was started"
     assert winning_trial(study) is not None
@@ -389,7 +391,7 @@ def test_as_many_finalists_are_fitted_as_the_time_budget_allows(run: StudyConfig
 def test_a_study_that_is_paused_has_no_finalists(packed_105: Dataset, in_tmp: Path) -> None:
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), n_finalists=2)
     launcher = FakeLauncher(None)
-    study = run_study(run, launcher)
+    study = run_phases(run, launcher)
     assert launcher.starts == [("search", 0)]
     assert FINALISTS not in study.user_attrs
 

@@ -13,9 +13,10 @@ from tiny import objective, opened, tiny_config, url
 
 from data.errors import InputError
 from data.splits import Split
-from hpo.runtime import worker
+from hpo.runtime import worker_phases
 from hpo.runtime.requeue import record_worker
-from hpo.runtime.worker import WorkerPhase, run_worker, worker_device
+from hpo.runtime.worker import run_worker
+from hpo.runtime.worker_phases import WorkerPhase, worker_device
 from hpo.study.budget import Budget, request_stop
 from hpo.study.storage import open_storage
 
@@ -40,7 +41,7 @@ def run_objective(
         (in_tmp / "files").mkdir()  # the worker deletes all other files there
         storage, files = open_storage(url(in_tmp)), objective(parts, in_tmp / "files").files
         work = WorkerPhase(storage, study, study, test_objective, Budget(3), files)
-        monkeypatch.setitem(worker.PHASES, "search", lambda *_: work)
+        monkeypatch.setitem(worker_phases.PHASES, "search", lambda *_: work)
         run_worker(tiny_config(in_tmp), "search")
 
     return run

@@ -57,7 +57,7 @@ def format_default(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def settings_of(settings_class: type) -> Iterator[Setting]:
+def described_settings(settings_class: type) -> Iterator[Setting]:
     """Yield the settings of a class, described by the ``Args`` section of its docstring."""
     doc = parse_google(settings_class.__doc__ or "")
     descriptions = {p.arg_name: re.sub(r"\s+", " ", p.description or "") for p in doc.params}
@@ -84,7 +84,7 @@ def add_settings(
     """
     group: Any = parser.add_argument_group(title) if title else parser
     for settings_class in classes:
-        for setting in settings_of(settings_class):
+        for setting in described_settings(settings_class):
             group.add_argument(setting.flag, **_arguments(setting, defaults=defaults))
 
 

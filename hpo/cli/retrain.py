@@ -1,41 +1,38 @@
 """The actions of retrain_best.py: refit the best trial, evaluate and export networks."""
 
-import time
+import logging
 from pathlib import Path
-from typing import Any
 
 from data.drawings import FULL_SIZE, Drawings
 from data.errors import InputError
 from data.files import make_folder
-from data.splits import Split
-from hpo.cli.retrain_output import result_table, write_results, write_validation
+from hpo.cli.console import LOGGER
+from hpo.cli.retrain_output import result_table, write_validation
 from hpo.refit.networks import find_result
 from hpo.refit.plan import RetrainPlan, make_plan, require_digest
-from hpo.refit.result import RESULT_FILE, RetrainResult, SeedResult
+from hpo.refit.result import RESULT_FILE, SeedResult
 from hpo.refit.retrain import (
     EvaluatedFit,
-    evaluate_networks,
     fit_networks,
     log_test_evaluation,
     validate_networks,
 )
 from hpo.refit.settings import RetrainConfig
+from hpo.report.retraining.files import compose_result, retrain_and_write, write_results
 from hpo.report.retraining.frames import AVERAGED
 from hpo.settings.study_settings import StudySettings
 from hpo.study.dataset import load_data, split_data, task_settings, validation_episodes
 from model.checkpoint import load_network
 from model.device import choose_compute
-from model.evaluate import wilson_interval
 from model.export import export_network
-from model.metrics import evaluate_baseline, evaluate_network, validation_accuracy
+from model.metrics import evaluate_network, validation_accuracy
 from model.provenance import provenance
 from model.siamese import SiameseNet
-from model.summary import summarize_metrics
 
 REQUIRED_METADATA = ("data", "data_digest", "seed", "train_on")
 
 
-def retrain(request: RetrainConfig) -> list[Path]:
+def retrain_best(request: RetrainConfig) -> list[Path]:
     """Refit the best trial, evaluate the fits, write the results; return the network files.
 
     If the folder contains the results of the same retraining, they are printed, and nothing is
@@ -45,9 +42,9 @@ def retrain(request: RetrainConfig) -> list[Path]:
         InputError: the study, the data or the device cannot be used, a fit has diverged, or a file
             cannot be written.
     """
-    started = time.monotonic()
     plan = make_plan(request)
-    _print_plan(plan)
+    if logging.getLogger(LOGGER).isEnabledFor(logging.INFO):
+        _print_plan(plan)
     if not request.test:
         fit_networks(plan, again=request.again)
         write_validation(plan, validate_networks(plan))
@@ -55,7 +52,10 @@ def retrain(request: RetrainConfig) -> list[Path]:
         print(result_table(found))
         print(f"found    {plan.folder}/{RESULT_FILE}; --again fits and evaluates again")
     else:
-        _fit_and_write(plan, request, started)
+        print(result_table(retrain_and_write(plan, request)))
+        print(
+            f"wrote    {plan.folder}/report.html, {RESULT_FILE}, two tables, one network per seed"
+        )
     return [plan.network(seed) for seed in plan.seeds]
 
 
@@ -112,30 +112,6 @@ def export_networks(networks: list[Path], form: str, folder: Path | None) -> Non
         print("wrote    " + ", ".join(map(str, export_network(network, form, folder))))
 
 
-def compose_result(
-    fits: list[EvaluatedFit], split: Split, full_size: Split, **facts: Any
-) -> RetrainResult:
-    """Return the result of evaluated fits.
-
-    Args:
-        fits: at least one fit.
-        split: data set of the evaluation.
-        full_size: the same data set at 105 pixels, for the 1-NN baseline.
-        facts: further fields of :class:`hpo.refit.result.RetrainResult`.
-    """
-    summary = summarize_metrics([fit.result.metrics for fit in fits])
-    return RetrainResult(
-        data=split.test.name,
-        data_digest=split.test.digest,
-        summary=summary,
-        n_way=split.official.n_way,
-        official_interval=wilson_interval(summary.official.mean, len(split.official)),
-        seeds=[fit.result for fit in fits],
-        baseline=evaluate_baseline(full_size),
-        **facts,
-    )
-
-
 def _print_plan(plan: RetrainPlan) -> None:
     """Print which trial is refitted, and how."""
     origin, seeds = plan.origin, ", ".join(map(str, plan.seeds))
@@ -148,34 +124,6 @@ def _print_plan(plan: RetrainPlan) -> None:
         f"refit    on {origin.train_on}, {epochs} epoch{'s' * (epochs > 1)}, seeds {seeds}",
         flush=True,
     )
-
-
-def _fit_and_write(plan: RetrainPlan, request: RetrainConfig, started: float) -> None:
-    """Fit, evaluate and write the results.
-
-    Args:
-        plan: the plan.
-        request: settings of the retraining.
-        started: time.monotonic() at the start of the retraining.
-    """
-    fit_networks(plan, again=request.again)
-    fits = evaluate_networks(plan)
-    wall_seconds = round(time.monotonic() - started, 1)
-    settings = plan.settings
-    full_size = split_data(settings, load_data(settings, request.data_root, FULL_SIZE))
-    result = compose_result(
-        fits,
-        plan.split,
-        full_size,
-        config=plan.config,
-        provenance=provenance(plan.compute),
-        origin=plan.origin,
-        wall_seconds=wall_seconds,
-        settings=plan.sections,
-    )
-    write_results(plan.folder, result, fits, full_size)
-    print(result_table(result))
-    print(f"wrote    {plan.folder}/report.html, {RESULT_FILE}, two tables, one network per seed")
 
 
 def _print_validation(

@@ -4,11 +4,11 @@ import argparse
 from dataclasses import fields, replace
 
 from data.errors import InputError
-from hpo.cli.study import resolve_data
 from hpo.refit.settings import RETRAIN_SECTIONS, RetrainConfig
 from hpo.settings.config_file import ConfigFile, make_config, read_config_file
 from hpo.settings.config_text import format_config, settings_sections, study_sections
 from hpo.settings.study_settings import SECTIONS, StudyConfig
+from hpo.study.dataset import resolve_data
 
 
 def retrain_config(args: argparse.Namespace) -> RetrainConfig:

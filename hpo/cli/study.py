@@ -6,18 +6,18 @@ from pathlib import Path
 
 from data.drawings import Drawings
 from data.errors import InputError
-from data.load import resolve_dataset_name
 from data.text import text_table
 from hpo.refit.settings import RETRAIN_SECTIONS
 from hpo.runtime.launcher import Launcher, ProcessLauncher
+from hpo.runtime.start import StudyStart
 from hpo.search.winner import winning_trial
 from hpo.settings.base_config import check_settings
 from hpo.settings.config_file import ConfigFile, make_config, read_config_file
 from hpo.settings.config_text import format_config, study_sections
 from hpo.settings.study_settings import SECTIONS, StudyConfig
-from hpo.space.space import Space
+from hpo.space.space import Point, Space
 from hpo.study.budget import request_stop
-from hpo.study.dataset import load_data
+from hpo.study.dataset import load_data, resolve_data
 from hpo.study.open import open_stored_study
 
 
@@ -41,18 +41,6 @@ def study_config(args: argparse.Namespace) -> StudyConfig:
     config: StudyConfig = make_config(StudyConfig, file, flags)
     check_settings(config.settings)
     return config
-
-
-def resolve_data(config: StudyConfig) -> StudyConfig:
-    """Return a configuration with the name of the data set in place of the options of a folder.
-
-    Raises:
-        InputError: the data cannot be found, or options of a folder are given for other data.
-    """
-    name = resolve_dataset_name(
-        config.data, config.data_root, config.split_by, config.colour, config.drop_duplicates
-    )
-    return replace(config, data=name, split_by=None, colour=False, drop_duplicates=False)
 
 
 def load_study_data(config: StudyConfig) -> tuple[StudyConfig, Drawings]:
@@ -129,16 +117,27 @@ def stop_study(config: StudyConfig) -> None:
             print("Its finalists are not fitted. Run the same command again to choose a winner.")
 
 
-def read_point(path: Path) -> ConfigFile:
-    """Return the content of a settings file with a ``[point]`` table.
+def study_start(args: argparse.Namespace, config: StudyConfig) -> StudyStart:
+    """Return what the flags let a study begin with.
 
     Raises:
-        InputError: the file cannot be read, or has no such table.
+        InputError: a file has no point, or its point is not in the space of the study.
     """
+    if args.widen and not config.study_name:
+        raise InputError(
+            "--widen needs the name of the study that is continued. Add --study-name; "
+            "dashboard.py --list prints the names."
+        )
+    points = [_read_point(path, config) for path in args.enqueue]
+    return StudyStart(points, args.warm_start, args.widen)
+
+
+def _read_point(path: Path, config: StudyConfig) -> Point:
+    """Return the point of a settings file, with values for the whole space of a study."""
     file = read_config_file(path, SECTIONS, RETRAIN_SECTIONS)
     if file.point is None:
         raise InputError(
             f"{path} must have a [point] table with the values of a configuration. Write one with "
             "dashboard.py --export-config."
         )
-    return file
+    return config.space.require_point(file.point, config.image_size, str(path))

@@ -118,8 +118,12 @@ def _print_best(study: Study) -> None:
         first, *others = describe_value(study, trial).split("; ")
         lines = [f"{label:8} trial {trial.number}: {first}", *(INDENT + o for o in others)]
         print("\n".join(lines))
-        if rows := [[name, f"{value:.4g}"] for name, value in trial.params.items()]:
+        if rows := [[name, _parameter_text(value)] for name, value in trial.params.items()]:
             print(text_table(rows, INDENT))
+
+
+def _parameter_text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _print_front(study: Study) -> None:

@@ -17,11 +17,14 @@ from optuna.artifacts import FileSystemArtifactStore
 from optuna.storages import RDBStorage
 
 from data.errors import InputError
-from data.text import hide_password
+from data.files import write_atomically
+from data.text import hide_password, make_printable
 from hpo.dashboard.guard import Guard
 from hpo.dashboard.status import status_text
 from hpo.report.html_page import write_page
 from hpo.report.study.page import study_page
+from hpo.search.winner import choose_trial
+from hpo.settings.config_text import format_config, study_sections
 from hpo.study.open import artifact_folder, load_study, open_stored_study, storage_or_reference
 from hpo.study.optuna_internals import study_id_of
 from hpo.study.storage import open_storage, storage_errors
@@ -120,6 +123,26 @@ def export_report(url: str, name: str | None, path: Path) -> None:
         page = study_page(storage, study, url)
     write_page(path, page)
     print(f"wrote    {path}, {path.stat().st_size / 1e6:.1f} MB; it needs no other file")
+
+
+def export_config(url: str, name: str | None, path: Path) -> None:
+    """Write the settings of a study and the parameters of its winner as a settings file.
+
+    Args:
+        url: database address.
+        name: name of the study, or None for the one whose last trial started latest.
+        path: file that is written.
+
+    Raises:
+        InputError: the study does not exist or has no complete trial, or the file cannot be
+            written.
+    """
+    with open_stored_study(storage_or_reference(url), name) as (_, study, settings):
+        trial = choose_trial(study, None)
+        text = format_config(study_sections(settings, trial.params))
+    heading = f"# Study '{make_printable(study.study_name)}', trial {trial.number}.\n"
+    write_atomically(path, lambda temporary: temporary.write_text(heading + text))
+    print(f"wrote    {path}, trial {trial.number} of study '{study.study_name}'")
 
 
 def print_status(url: str, name: str | None) -> None:

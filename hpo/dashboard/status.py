@@ -15,6 +15,7 @@ from hpo.search.winner import winning_trial
 from hpo.study.budget import N_TRIALS
 from hpo.study.goals import front_table, has_one_goal
 from hpo.study.trials import STATES, TrialSummary, best_trials, summarize_trials
+from model.architecture import LAYERS
 
 INDENT = " " * 9
 
@@ -84,11 +85,15 @@ def _running_line(summary: TrialSummary, is_orphaned: bool) -> str:
 
 
 def _parameter_table(summary: TrialSummary) -> str:
-    """Return the parameters of a trial as a table with one row per layer."""
-    layers = list(dict.fromkeys(name.partition(".")[0] for name in summary.params))
-    kinds = list(dict.fromkeys(name.partition(".")[2] for name in summary.params))
+    """Return the parameters of a trial: a table with one row per layer, then all others."""
+    params = summary.params
+    of_layers = [name for name in params if name.partition(".")[0] in LAYERS]
+    layers = list(dict.fromkeys(name.partition(".")[0] for name in of_layers))
+    kinds = list(dict.fromkeys(name.partition(".")[2] for name in of_layers))
     rows = [["", *kinds]]
     for layer in layers:
-        values = (summary.params.get(f"{layer}.{kind}", "–") for kind in kinds)
+        values = (params.get(f"{layer}.{kind}", "–") for kind in kinds)
         rows.append([layer, *map(format_value, values)])
-    return text_table(rows, INDENT)
+    others = [[n, format_value(value)] for n, value in params.items() if n not in of_layers]
+    tables = [*([rows] if layers else []), *([others] if others else [])]
+    return "\n".join(text_table(table, INDENT) for table in tables)

@@ -1,6 +1,10 @@
 """Workers and what runs them: processes, signals, crashes and progress.
 
 worker        takes trials of a study until its budget is spent
+worker_phases what it works on in each phase
+in_process    a worker in the calling process, for Python
+start         what a study begins with: points, trials of a previous generation
+step_costs    the costs of a step, measured for a new study
 phases        the search, then the finalists, then further fits of the winner
 supervisor    starts the workers of a phase, replaces those that crash or hang
 launcher      workers as processes of this host
@@ -11,12 +15,14 @@ progress      what the terminal shows while a study runs; trials without progres
 """
 
 __all__ = [
+    "in_process",
     "launcher",
     "phases",
     "processes",
     "progress",
     "ray_launcher",
     "requeue",
+    "start",
     "supervisor",
     "worker",
 ]

@@ -1,12 +1,7 @@
 """The phases of a study: the search, the fits of the finalists, and further fits of the winner."""
 
 import logging
-import signal
-import warnings
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
@@ -14,15 +9,14 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.study import Study
 
-from data.errors import InputError
 from hpo.runtime.launcher import Launcher
-from hpo.runtime.processes import CONTEXT, GROUP_SIGNALS
 from hpo.runtime.progress import Progress, finalist_label
+from hpo.runtime.start import StudyStart, begin_study, choose_generation
+from hpo.runtime.step_costs import with_measured_cost, with_stored_cost
 from hpo.runtime.supervisor import ObserverFactory, supervise
-from hpo.runtime.worker import open_run
+from hpo.runtime.worker_phases import open_run
 from hpo.search.finalists import finalist_fits, open_finalists
 from hpo.search.winner import record_winner, record_winner_accuracy, winner_fits
-from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import (
     N_TRIALS,
@@ -32,20 +26,19 @@ from hpo.study.budget import (
     count_stop_requests,
     study_budget,
 )
-from hpo.study.identity import settings_from_dict, version_note
+from hpo.study.identity import version_note
 from hpo.study.open import IDENTITY
-from hpo.study.storage import open_storage, storage_errors
-from model.config import REFERENCE_COST, Config, StepCost
-from model.device import choose_compute
-from model.step_cost import measure_step_cost
+from hpo.study.storage import storage_errors
 
 logger = logging.getLogger(__name__)
 
-MAX_PROBE_SIZE = 52  # pixels; larger images take longer to measure, and their costs are similar
 
-
-def run_study(
-    run: StudyConfig, launcher: Launcher, observers: Sequence[ObserverFactory] = ()
+def run_phases(
+    run: StudyConfig,
+    launcher: Launcher,
+    observers: Sequence[ObserverFactory] = (),
+    *,
+    start: StudyStart | None = None,
 ) -> Study:
     """Search until the budget is spent; then, unless a stop was requested, fit the finalists.
 
@@ -55,6 +48,7 @@ def run_study(
         run: configuration of the run.
         launcher: starts the workers.
         observers: functions that return an observer for the study of each phase.
+        start: what the study begins with.
 
     Raises:
         InputError: data, storage, device, study or disk cannot be used.
@@ -62,13 +56,16 @@ def run_study(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # Progress prints the trials instead
     with storage_errors(run.storage):
-        requested_cost, run = run.step_cost, _with_measured_cost(run)
+        start = start or StudyStart()
+        run, previous = choose_generation(run) if start.widen else (run, None)
+        requested_cost, run = run.step_cost, with_measured_cost(run, launcher)
         # One process creates tables and study; the workers only load them.
         storage, study, parts, _ = open_run(run)
-        run = _with_stored_cost(run, study, requested_cost)
+        run = with_stored_cost(run, study, requested_cost)
         run = replace(run, stop_requests=count_stop_requests(study))
         budget = study_budget(run)
         study.set_user_attr(N_TRIALS, run.n_trials)
+        begin_study(run, storage, study, start, previous)
         if note := version_note(study.user_attrs[IDENTITY]):
             logger.info("note     %s", note)
         progress = Progress(
@@ -85,70 +82,6 @@ def run_study(
             if parts.held_out is not None:
                 _fit_winner(run, storage, study, launcher, observers)
         return study
-
-
-def _with_measured_cost(run: StudyConfig) -> StudyConfig:
-    """Return a run with measured costs of a step, if its study does not exist and needs them."""
-    if run.step_cost or run.recipe != "episode" or not run.space.changes_cost:
-        return run
-    with closing(open_storage(run.storage)) as storage:
-        if run.name in optuna.get_all_study_names(storage):
-            return run
-    size = min(run.image_size, MAX_PROBE_SIZE)
-    base = base_config(replace(run.settings, image_size=size))
-    cost = measure_in_process(base, run.device, run.precision)
-    logger.info("steps    measured for this machine; --step-cost %s repeats the study", cost)
-    return replace(run, step_cost=cost)
-
-
-def _with_stored_cost(run: StudyConfig, study: Study, requested: StepCost | None) -> StudyConfig:
-    """Return a run with the step costs of its study, which may have been measured elsewhere.
-
-    Args:
-        run: configuration of the run.
-        study: its study.
-        requested: costs that the user has asked for, or None.
-
-    Raises:
-        InputError: other costs were requested.
-    """
-    stored = settings_from_dict(study.user_attrs[IDENTITY]["settings"]).cost
-    if requested not in (None, stored):
-        raise InputError(
-            f"--step-cost of study '{study.study_name}' must be {stored}, but is "
-            f"{requested}. Remove --step-cost, or choose another --study-name."
-        )
-    return replace(run, step_cost=stored)
-
-
-def measure_in_process(base: Config, device: str, precision: str) -> StepCost:
-    """Return the costs of a step, measured in a process that then releases its memory and its GPU.
-
-    Args:
-        base: configuration of the study.
-        device: see :func:`model.device.choose_compute`; another one if it does not exist here.
-        precision: see :func:`model.device.choose_compute`.
-    """
-    try:
-        with ProcessPoolExecutor(1, CONTEXT, _ignore_signals) as executor:
-            return executor.submit(_measure_on, base, device, precision).result()
-    except BrokenProcessPool:
-        warnings.warn("The step costs could not be measured; the defaults are used.", stacklevel=2)
-        return REFERENCE_COST
-
-
-def _ignore_signals() -> None:
-    """Leave the reaction to a signal to the parent process."""
-    for number in GROUP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _measure_on(base: Config, device: str, precision: str) -> StepCost:
-    try:
-        compute = choose_compute(device, precision)
-    except InputError:  # with Ray, only the workers may have it
-        compute = choose_compute("auto", precision)
-    return measure_step_cost(base, compute)
 
 
 def is_search_over(study: Study, budget: Budget) -> bool:

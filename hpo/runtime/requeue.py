@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import optuna
 import psutil
@@ -114,7 +114,9 @@ def is_orphan(trial: FrozenTrial) -> bool:
     return bool(_created_seconds(worker)) and not is_same_worker(worker, process)
 
 
-def run_one_trial(study: Study, objective: TrialObjective, lock: Path) -> None:
+def run_one_trial(
+    study: Study, objective: TrialObjective, lock: Path, callbacks: Sequence[Any] = ()
+) -> None:
     """Run one trial of a study; its worker is stored before it starts.
 
     Optuna can only create a trial that is already running. If the process were killed before it
@@ -129,6 +131,7 @@ def run_one_trial(study: Study, objective: TrialObjective, lock: Path) -> None:
         study: study of the trial.
         objective: returns the value of a trial, or its values.
         lock: lock file that this user's processes on this host share.
+        callbacks: called with the study and the trial when it has ended.
     """
     file_lock = FileLock(lock)
 
@@ -144,7 +147,7 @@ def run_one_trial(study: Study, objective: TrialObjective, lock: Path) -> None:
 
     with file_lock:
         _reserve_trial(study)
-        study.optimize(run_with_lock, n_trials=1)
+        study.optimize(run_with_lock, n_trials=1, callbacks=list(callbacks))
 
 
 def _reserve_trial(study: Study) -> None:

@@ -8,6 +8,7 @@ from optuna.study import Study
 from optuna.trial import TrialState
 
 from data.errors import InputError
+from hpo.runtime.in_process import InProcessLauncher
 from hpo.runtime.launcher import Launcher, WorkerCrash
 from hpo.runtime.progress import HangDetector, Progress
 from hpo.runtime.requeue import WorkerId, is_same_worker, requeue_orphans
@@ -73,6 +74,8 @@ def supervise(
         requeue_orphans(study, lock, run.max_retries)
         if budget.is_exhausted(study, search_study):
             return
+        if isinstance(launcher, InProcessLauncher):  # its start returns after the last trial
+            launcher.after_trial = progress.update
         try:
             for index in range(run.workers):
                 launcher.start(run, phase, index)

@@ -1,199 +1,43 @@
 """A worker: a process that runs trials of a study until the budget is spent."""
 
 import traceback
-from collections.abc import Callable
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import optuna
-import torch
 from optuna.exceptions import StorageInternalError
-from optuna.storages import RDBStorage
-from optuna.study import Study
 
-from data import cache
-from data.drawings import Drawings
-from data.episodes import Episodes
 from data.errors import InputError, is_interrupt
-from data.splits import Split
 from hpo.runtime.requeue import (
-    TrialObjective,
-    requeue,
     requeue_orphans,
     run_one_trial,
     was_requeued,
 )
-from hpo.search.finalists import (
-    FinalistFit,
-    FinalistObjective,
-    finalist_fits,
-    open_finalists,
-)
-from hpo.search.objective import Objective
-from hpo.search.trial_files import TrialFiles, trial_files
-from hpo.search.winner import winner_fits
+from hpo.runtime.worker_phases import PHASES, with_epoch_callback
+from hpo.search.objective import EpochCallback
 from hpo.settings.study_settings import StudyConfig
-from hpo.study.budget import Budget, study_budget
-from hpo.study.dataset import load_data, split_data, validation_episodes
-from hpo.study.identity import study_identity
-from hpo.study.open import N_EPISODES, open_study, watch_study
-from hpo.study.storage import open_storage, storage_errors
-from model.device import choose_compute
-from model.provenance import provenance
-from model.train import Validation
+from hpo.study.open import watch_study
+from hpo.study.storage import storage_errors
 
 MAX_FAILED_TRIALS = 3  # failed trials in a row that end the study
 
 
-class WorkerPhase(NamedTuple):
-    """What a worker works on.
-
-    Args:
-        storage: storage of both studies.
-        study: study whose trials the worker runs.
-        search_study: study that receives stop requests; the same one in the search phase.
-        objective: returns the value of a trial.
-        budget: budget of the phase.
-        files: files of the trials.
-        held_out: validation drawings that choose nothing, or None.
-    """
-
-    storage: RDBStorage
-    study: Study
-    search_study: Study
-    objective: TrialObjective
-    budget: Budget
-    files: TrialFiles
-    held_out: Drawings | None = None
-
-
-def open_run(run: StudyConfig) -> tuple[RDBStorage, Study, Split, Episodes]:
-    """Open what a run works on; create storage and study if they do not exist.
-
-    Returns:
-        The storage, the study, the drawings by part, and the validation episodes of the study.
-
-    Raises:
-        InputError: data, storage or study cannot be used.
-    """
-    settings = run.settings
-    dataset = cache.read_cache(run.packed) if run.packed else None
-    parts = split_data(settings, dataset or load_data(settings, run.data_root))
-    episodes = validation_episodes(settings, parts.val)
-    storage = open_storage(
-        run.storage,
-        heartbeat=run.heartbeat,
-        on_stale_trial=lambda study, trial: requeue(study, trial.number, run.max_retries),
-    )
-    identity = study_identity(settings, parts.train, parts.val, episodes)
-    study = open_study(storage, run.name, settings, identity)
-    return storage, study, parts, episodes
-
-
-def search_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
-    """Return the phase in which the trials of the study run.
-
-    Args:
-        run: configuration of the run.
-        index: number of the worker; it selects one of several GPUs.
-
-    Raises:
-        InputError: data, storage, device or study cannot be used.
-    """
-    compute = choose_compute(worker_device(run.device, index), run.precision)
-    storage, study, parts, episodes = open_run(run)
-    study.set_user_attr("provenance", provenance(compute))
-    study.set_user_attr(N_EPISODES, episodes.n_distinct)
-    files = trial_files(study, run.var, run.checkpoint_interval, run.n_networks, run.tensorboard)
-    objective = Objective(
-        settings=run.settings,
-        train=parts.train.to(compute.device),
-        validation=Validation(parts.val.to(compute.device), episodes),
-        compute=compute,
-        files=files,
-    )
-    return WorkerPhase(storage, study, study, objective, study_budget(run), files, parts.held_out)
-
-
-def finalist_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
-    """Return the phase in which the finalists of a finished study are fitted.
-
-    Args:
-        run: configuration of the run.
-        index: number of the worker; it selects one of several GPUs.
-
-    Raises:
-        InputError: data, storage, device or study cannot be used.
-    """
-    search = search_phase(run, index)
-    assert isinstance(search.objective, Objective)
-    fits = finalist_fits(search.study, run.n_finalists, run.n_finalist_seeds, run.settings.seed)
-    return _fit_phase(run, search, search.objective.validation.drawings, fits, "finalists")
-
-
-def winner_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
-    """Return the phase in which the winner is fitted again and evaluated on held-out drawings.
-
-    Args:
-        run: configuration of the run.
-        index: number of the worker; it selects one of several GPUs.
-
-    Raises:
-        InputError: data, storage, device or study cannot be used.
-    """
-    search = search_phase(run, index)
-    assert search.held_out is not None
-    fits = winner_fits(search.study, run.n_finalist_seeds, run.settings.seed)
-    return _fit_phase(run, search, search.held_out, fits, "winner")
-
-
-def _fit_phase(
-    run: StudyConfig, search: WorkerPhase, drawings: Drawings, fits: list[FinalistFit], kind: str
-) -> WorkerPhase:
-    """Return the phase of the fits of finalists.
-
-    Args:
-        run: configuration of the run.
-        search: phase of the search.
-        drawings: validation drawings on which the fits are evaluated.
-        fits: the fits.
-        kind: word in the name of the study of the fits.
-    """
-    assert isinstance(search.objective, Objective)
-    study = open_finalists(search.storage, search.study, fits, kind)
-    files = trial_files(study, run.var, run.checkpoint_interval, 0, run.tensorboard)
-    drawings = drawings.to(search.objective.validation.drawings.images_NHW.device)
-    objective = FinalistObjective(
-        replace(search.objective, files=files),
-        search.study,
-        drawings,
-        validation_episodes(run.settings, drawings, seed=1),
-        len(fits),
-    )
-    budget = Budget(len(fits), None, search.budget.stop_requests)
-    return WorkerPhase(search.storage, study, search.study, objective, budget, files)
-
-
-PHASES: dict[str, Callable[[StudyConfig, int], WorkerPhase]] = {
-    "search": search_phase,
-    "finalists": finalist_phase,
-    "winner": winner_phase,
-}
-
-
-def worker_device(device: str, index: int) -> str:
-    """Return the device of a worker; several GPUs are assigned in turn."""
-    n_gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
-    return f"cuda:{index % n_gpus}" if n_gpus > 1 else device
-
-
-def run_worker(run: StudyConfig, phase: str, index: int = 0) -> None:
+def run_worker(
+    run: StudyConfig,
+    phase: str,
+    index: int = 0,
+    *,
+    on_epoch: EpochCallback | None = None,
+    callbacks: Sequence[Any] = (),
+) -> None:
     """Run trials until the budget of the phase is spent.
 
     Args:
         run: configuration of the run.
         phase: key of :data:`PHASES`.
         index: number of the worker.
+        on_epoch: called after every epoch with the trial and its result.
+        callbacks: called after every trial with the study and the trial.
 
     Raises:
         InputError: the storage cannot be used, or the disk is full.
@@ -202,7 +46,7 @@ def run_worker(run: StudyConfig, phase: str, index: int = 0) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # no traceback after Ctrl-C
     n_failed = 0
     with storage_errors(run.storage):
-        work = PHASES[phase](run, index)
+        work = with_epoch_callback(PHASES[phase](run, index), on_epoch)
         with watch_study(work.study) as check_study, watch_study(work.search_study):
             while True:
                 check_study()
@@ -211,7 +55,7 @@ def run_worker(run: StudyConfig, phase: str, index: int = 0) -> None:
                 if work.budget.is_exhausted(work.study, work.search_study):
                     return
                 try:
-                    run_one_trial(work.study, work.objective, work.files.lock)
+                    run_one_trial(work.study, work.objective, work.files.lock, callbacks)
                     n_failed = 0
                 except (InputError, StorageInternalError):
                     raise

@@ -7,6 +7,7 @@ first module that uses the test alphabets.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from model.fit_state import EpochResult, FitState
 from model.tensorboard_log import log_epochs
 from model.train import Validation, data_identity, fit
 
+EpochCallback = Callable[[optuna.Trial, EpochResult], None]
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -38,6 +41,7 @@ class Objective:
         validation: validation drawings and the fixed episodes of the study.
         compute: device and precision.
         files: files of the trials.
+        on_epoch: called after every epoch with the trial and its result; or None.
     """
 
     settings: StudySettings
@@ -45,6 +49,7 @@ class Objective:
     validation: Validation
     compute: ComputeConfig
     files: TrialFiles
+    on_epoch: EpochCallback | None = None
 
     def __call__(self, trial: optuna.Trial) -> float | tuple[float, float]:
         """Return the highest validation accuracy of all epochs, in [0, 1].
@@ -90,7 +95,7 @@ class Objective:
             The fit, and whether the pruner stopped it.
         """
         state = self._resume_or_start(config, seed, path)
-        pruned = False
+        pruned, has_pruner = False, has_one_goal(trial.study)  # Optuna prunes no trial of two goals
         epochs = fit(
             state,
             self.train,
@@ -99,7 +104,10 @@ class Objective:
             checkpoint_interval=self.files.checkpoint_interval,
         )
         for result in log_epochs(epochs, self.files.tensorboard_folder(trial)):
-            if pruned := report_epoch(trial, result):
+            report_accuracy(trial, result.accuracy, result.epoch)
+            if self.on_epoch:
+                self.on_epoch(trial, result)
+            if pruned := has_pruner and not result.stopped and trial.should_prune():
                 break
         record_fit(trial, state)
         return state, pruned
@@ -119,18 +127,6 @@ class Objective:
                 )
                 return FitState(config, seed, self.compute)
         return state
-
-
-def report_epoch(trial: optuna.Trial, result: EpochResult) -> bool:
-    """Report the accuracy of an epoch; return whether the pruner stops the trial.
-
-    Optuna does not prune trials of two goals.
-    """
-    if not has_one_goal(trial.study):
-        report_accuracy(trial, result.accuracy, result.epoch)
-        return False
-    trial.report(result.accuracy, step=result.epoch)
-    return not result.stopped and trial.should_prune()
 
 
 def record_fit(trial: optuna.Trial, state: FitState) -> None:

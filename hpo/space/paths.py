@@ -39,10 +39,9 @@ RECIPE_FIELDS = {
 @cache
 def parameter_types() -> dict[str, type]:
     """Return the type of every parameter by name, in the order in which trials suggest them."""
-    types: dict[str, type] = {
-        f"{layer}.{rate}": float for rate in (*RATES, *FACTORS) for layer in LAYERS
-    }
-    types |= dict.fromkeys(RATES, float) | dict.fromkeys(SIZES, int)
+    types: dict[str, type] = dict.fromkeys(RATES, float)
+    types |= {f"{layer}.{rate}": float for rate in (*RATES, *FACTORS) for layer in LAYERS}
+    types |= dict.fromkeys(SIZES, int)
     for prefix, config in (("model", ModelConfig), ("fit", FitConfig), ("distort", DistortConfig)):
         types |= {f"{prefix}.{name}": kind for name, kind in _field_types(config).items()}
     return types

@@ -107,4 +107,4 @@ class Space:
                     f"{source}: '{name}' must be in {parameter.describe_range(image_size)}, but is "
                     f"{complete[name]}. Correct it, or widen the range of the space."
                 )
-        return {name: complete[name] for name in self.searched}
+        return {name: p.kind(complete[name]) for name, p in self.searched.items()}

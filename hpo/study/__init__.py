@@ -3,10 +3,12 @@
 __all__ = [
     "budget",
     "dataset",
+    "generations",
     "goals",
     "identity",
     "open",
     "optuna_internals",
+    "points",
     "sampler",
     "storage",
     "trials",

@@ -1,16 +1,29 @@
 """The data of a study: loaded, divided and measured as its settings say."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from data.drawings import Drawings
 from data.episodes import VALIDATION_EPISODES, Dataset, Episodes
-from data.load import load_dataset
+from data.load import load_dataset, resolve_dataset_name
 from data.splits import Split, split_dataset
-from hpo.settings.study_settings import StudySettings
+from hpo.settings.study_settings import StudyConfig, StudySettings
 
 TASK = ("train", "val", "test", "n_way", "n_shot")  # settings that say what is measured on what
+
+
+def resolve_data(config: StudyConfig) -> StudyConfig:
+    """Return a configuration with the name of the data set in place of the options of a folder.
+
+    Raises:
+        InputError: the data cannot be found, or options of a folder are given for other data.
+    """
+    name = resolve_dataset_name(
+        config.data, config.data_root, config.split_by, config.colour, config.drop_duplicates
+    )
+    return replace(config, data=name, split_by=None, colour=False, drop_duplicates=False)
 
 
 def load_data(

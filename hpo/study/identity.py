@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from optuna.distributions import distribution_to_json
+from optuna.study import Study
 
 from data.drawings import Drawings
 from data.episodes import Episodes
@@ -52,6 +53,15 @@ def settings_from_dict(values: Mapping[str, Any]) -> StudySettings:
         "step_cost": StepCost(**values["step_cost"]),
     }
     return StudySettings(**values | tuples | stored)
+
+
+def settings_of(study: Study) -> StudySettings:
+    """Return the settings of a study that ``run_study.py`` or ``run_study`` has created.
+
+    Raises:
+        InputError: a later version of the program created it.
+    """
+    return settings_from_dict(upgrade_identity(study.user_attrs["identity"])["settings"])
 
 
 def upgrade_settings(values: Mapping[str, Any]) -> dict[str, Any]:

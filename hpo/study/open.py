@@ -25,7 +25,7 @@ from data.paths import ARTIFACTS, DEFAULT_STORAGE, REFERENCE_STUDY, VAR
 from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space
 from hpo.study.budget import FINISHED
-from hpo.study.identity import identity_differences, settings_from_dict, upgrade_identity
+from hpo.study.identity import identity_differences, settings_of, upgrade_identity
 from hpo.study.sampler import make_pruner, make_sampler
 from hpo.study.storage import open_storage, storage_errors
 
@@ -186,7 +186,7 @@ def load_study(
         )
     studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
     study = max(studies, key=_last_start)
-    return study, settings_from_dict(upgrade_identity(study.user_attrs[IDENTITY])["settings"])
+    return study, settings_of(study)
 
 
 def _image_folder(summary: StudySummary) -> str | None:

@@ -42,14 +42,17 @@ def set_trial_attribute(study: Study, trial: FrozenTrial, name: str, value: Any)
 def report_accuracy(trial: Trial, accuracy: float, epoch: int) -> None:
     """Store the accuracy of an epoch of a running trial.
 
-    Optuna's public API, ``Trial.report``, refuses trials of studies with two goals.
+    Optuna's public API, ``Trial.report``, refuses trials of two goals.
 
     Args:
         trial: running trial.
         accuracy: accuracy of the epoch.
         epoch: number of the epoch, from 1.
     """
-    storage_of(trial.study).set_trial_intermediate_value(trial._trial_id, epoch, accuracy)
+    if len(trial.study.directions) == 1:
+        trial.report(accuracy, step=epoch)
+    else:
+        storage_of(trial.study).set_trial_intermediate_value(trial._trial_id, epoch, accuracy)
 
 
 def enqueued_params(trial: FrozenTrial) -> dict[str, Any]:

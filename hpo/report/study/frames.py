@@ -4,9 +4,11 @@ Accuracies are fractions in [0, 1] and times are in seconds. The column of a par
 of the parameter.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from optuna.study import Study
 
@@ -14,6 +16,7 @@ from hpo.study.budget import union_seconds
 from hpo.study.trials import STATES, TrialSummary, summarize_trials
 
 COLUMNS = ("trial", "state", "value", "n_epochs", "seconds", "n_images", "flops", "start", "end")
+PROGRESS_COLUMNS = ("best", "cost")  # added by progress_frame
 ENDED_STATES = STATES[:5]
 N_LATEST_TRIALS = 10  # from which the rate of a study is estimated
 
@@ -34,7 +37,24 @@ def trial_frame(study: Study) -> pd.DataFrame:
 
 def parameter_names(frame: pd.DataFrame) -> list[str]:
     """Return the names of the parameters in a frame of :func:`trial_frame`."""
-    return [name for name in frame.columns if name not in COLUMNS]
+    return [name for name in frame.columns if name not in (*COLUMNS, *PROGRESS_COLUMNS)]
+
+
+def numeric_parameters(frame: pd.DataFrame, names: Sequence[str] | None = None) -> list[str]:
+    """Return the names of the parameters whose values are numbers; true and false are not.
+
+    Args:
+        frame: frame of :func:`trial_frame`.
+        names: names to choose from; None for all parameters.
+    """
+    names = parameter_names(frame) if names is None else names
+    return [name for name in names if not _is_choice(frame[name])]
+
+
+def _is_choice(values: "pd.Series[Any]") -> bool:
+    """Return whether a parameter has choices such as texts, in place of a range."""
+    given = values.dropna()
+    return any(isinstance(value, bool | str | np.bool_) for value in given)
 
 
 def log_scale_parameters(study: Study) -> set[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from hpo.report import style
-from hpo.report.study.frames import parameter_names
+from hpo.report.study.frames import numeric_parameters, parameter_names
 
 VALUE = "validation accuracy"
 COST = "FLOP per image"
@@ -29,13 +29,18 @@ def trial_hover(frame: pd.DataFrame, state: str = "", with_params: bool = False)
         state: state of these trials.
         with_params: whether their parameters are shown too.
     """
-    names = parameter_names(frame) if with_params else []
+    names = numeric_parameters(frame) if with_params else []
+    choices = [n for n in parameter_names(frame) if n not in names] if with_params else []
     params = [f"{name} %{{customdata[{i}]:.4~g}}" for i, name in enumerate(names, start=2)]
     lines = [", ".join(params[i : i + 3]) for i in range(0, len(params), 3)]
+    rows = frame[choices].to_dict("records")
+    texts = [", ".join(f"{name} {row[name]}" for name in choices) for row in rows]
     first = f"<b>trial %{{customdata[0]:d}}</b> {state} · %{{customdata[1]:.1%}}"
     return {
         "customdata": frame[["trial", "value", *names]].to_numpy("float32"),
-        "hovertemplate": "<br>".join([first, *lines]) + "<extra></extra>",
+        "text": texts if choices else None,
+        "hovertemplate": "<br>".join([first, *lines, *["%{text}"] * bool(choices)])
+        + "<extra></extra>",
     }
 
 

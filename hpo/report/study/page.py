@@ -6,7 +6,13 @@ from optuna.study import Study
 
 from data.labels import data_caveat
 from hpo.report.html_page import Page, Section
-from hpo.report.study import analysis, frames, history_plots, parameter_plots
+from hpo.report.study import (
+    analysis,
+    frames,
+    history_plots,
+    parallel_plots,
+    parameter_plots,
+)
 from hpo.report.study.text import (
     N_BEST_SHOWN,
     best_table,
@@ -121,7 +127,7 @@ def parameter_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
             "Parallel coordinates",
             f"Complete trials and their {min(N_PARALLEL_AXES, len(names))} most important "
             "parameters. Brighter lines are trials with a higher accuracy.",
-            figures=[parameter_plots.parallel_plot(frame, names[:N_PARALLEL_AXES], log)],
+            figures=[parallel_plots.parallel_plot(frame, names[:N_PARALLEL_AXES], log)],
             wide=True,
         ),
         Section(
@@ -137,9 +143,10 @@ def parameter_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
             wide=True,
         ),
     ]
-    return (
-        sections if len(names) < 2 else [*sections, contour_section(frame, names[0], names[1], log)]
-    )
+    numeric = frames.numeric_parameters(frame, names)
+    if len(numeric) < 2:
+        return sections
+    return [*sections, contour_section(frame, numeric[0], numeric[1], log)]
 
 
 def contour_section(frame: pd.DataFrame, x: str, y: str, log: set[str]) -> Section:

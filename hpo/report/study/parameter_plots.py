@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from hpo.report import style
+from hpo.report.study import frames
 from hpo.report.study.history_plots import TOO_FEW, trial_hover
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "fc1", "head")
@@ -38,30 +39,6 @@ def importance_plot(frame: pd.DataFrame, n_trials: int) -> go.Figure:
     return style.apply_style(figure, height=120 + 20 * len(frame), xaxis=axis)
 
 
-def parallel_plot(frame: pd.DataFrame, names: list[str], log: set[str]) -> go.Figure:
-    """Return parallel coordinates: each complete trial is a line through its parameters.
-
-    Args:
-        frame: frame of :func:`hpo.report.study.frames.trial_frame`.
-        names: names of the parameters, from left to right.
-        log: names of the parameters on a log scale.
-    """
-    complete = frame[frame["state"] == "complete"].sort_values("value")
-    if len(complete) < 2 or not names:
-        return style.empty_figure(TOO_FEW)
-    dimensions = [_parallel_axis(complete[name], name, name in log) for name in names]
-    percent = (100 * complete["value"]).astype("float32").to_numpy()
-    dimensions.append({"label": "accuracy (%)", "values": percent})
-    line = {
-        "color": complete["value"].to_numpy(),
-        "colorscale": style.COLOUR_SCALE,
-        "showscale": False,
-    }
-    figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line, labelangle=-20))
-    figure = style.apply_style(figure)
-    return figure.update_layout(margin={"l": 60, "r": 60, "t": 90, "b": 30})
-
-
 def slice_plot(frame: pd.DataFrame, names: list[str], log: set[str]) -> go.Figure:
     """Return one small plot per parameter: the values of the complete trials against it.
 
@@ -73,6 +50,7 @@ def slice_plot(frame: pd.DataFrame, names: list[str], log: set[str]) -> go.Figur
     complete = frame[frame["state"] == "complete"]
     if complete.empty or not names:
         return style.empty_figure(TOO_FEW)
+    numeric = frames.numeric_parameters(complete, names)
     n_rows = math.ceil(len(names) / N_COLUMNS)
     height = 110 + 190 * n_rows
     figure = make_subplots(
@@ -85,16 +63,18 @@ def slice_plot(frame: pd.DataFrame, names: list[str], log: set[str]) -> go.Figur
     for i, name in enumerate(names):
         cell = {"row": i // N_COLUMNS + 1, "col": i % N_COLUMNS + 1}
         figure.add_scatter(
-            x=complete[name].astype("float32"),
+            x=complete[name].astype("float32" if name in numeric else str),
             y=complete["value"].astype("float32"),
             customdata=complete["trial"].astype("int32"),
             mode="markers",
             marker={"color": style.BLUE, "size": 5, "opacity": 0.7},
-            hovertemplate=f"trial %{{customdata}} · {name} %{{x:.4~g}} · %{{y:.1%}}<extra></extra>",
+            hovertemplate=f"trial %{{customdata}} · {name} "
+            f"%{{x{':.4~g' if name in numeric else ''}}} · %{{y:.1%}}<extra></extra>",
             showlegend=False,
             **cell,
         )
         axis = LOG_AXIS | {"dtick": 1} if name in log else {"type": "linear", "nticks": 5}
+        axis = axis if name in numeric else {"type": "category"}
         figure.update_xaxes(title={"text": name, "standoff": 4}, **axis, **cell)
     figure = style.apply_style(figure, height=height)
     figure.update_yaxes(tickformat=".0%")
@@ -188,20 +168,6 @@ def contour_plot(
     )
     xaxis, yaxis = ({"title": {"text": p}, **(LOG_AXIS if p in log else {})} for p in (x, y))
     return style.apply_style(figure, xaxis=xaxis, yaxis=yaxis)
-
-
-def _parallel_axis(values: "pd.Series[float]", name: str, log: bool) -> dict[str, object]:
-    """Return an axis of parallel coordinates; plotly has no log axis here, so we set its ticks."""
-    if not log:
-        return {"label": name, "values": values.astype("float32").to_numpy()}
-    powers = np.log10(values.astype(float))
-    ticks = list(range(math.floor(powers.min()), math.ceil(powers.max()) + 1))
-    return {
-        "label": name,
-        "values": powers.astype("float32").to_numpy(),
-        "tickvals": ticks,
-        "ticktext": [f"1e{tick}" for tick in ticks],
-    }
 
 
 def _value_marker(rows: pd.DataFrame, *, colour_bar: bool) -> dict[str, object]:

@@ -1,0 +1,130 @@
+"""The Python interface: run a study, look at its best configuration, refit it.
+
+``hpo`` exports these names. Nothing is printed; ``logging.basicConfig(level="INFO")`` shows what
+the commands print. A study runs in the calling process. To use more processes, run the same program
+again: they share the study.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from optuna.study import Study
+
+from data.arrays import register_arrays
+from data.errors import InputError
+from hpo.refit.plan import make_plan, refit_config
+from hpo.refit.result import RetrainResult
+from hpo.refit.settings import RetrainConfig
+from hpo.report.retraining.files import retrain_and_write
+from hpo.runtime.in_process import InProcessLauncher, TrialCallback
+from hpo.runtime.phases import run_phases
+from hpo.runtime.start import StudyStart
+from hpo.search.objective import EpochCallback
+from hpo.search.winner import choose_trial
+from hpo.settings.base_config import check_settings
+from hpo.settings.study_settings import StudyConfig
+from hpo.space.files import read_space
+from hpo.space.space import Point
+from hpo.study.dataset import resolve_data
+from hpo.study.identity import settings_of
+from model.config import Config
+
+__all__ = [
+    "BestConfig",
+    "RetrainConfig",
+    "StudyConfig",
+    "StudyStart",
+    "best_config",
+    "read_space",
+    "register_arrays",
+    "retrain",
+    "run_study",
+]
+
+
+@dataclass(frozen=True)
+class BestConfig:
+    """The best configuration of a study.
+
+    Args:
+        trial: number of the trial.
+        params: searched parameters by name.
+        config: configuration of network and fit, as ``retrain`` uses it.
+    """
+
+    trial: int
+    params: Point
+    config: Config
+
+
+def run_study(
+    config: StudyConfig,
+    *,
+    start: StudyStart | None = None,
+    on_epoch: EpochCallback | None = None,
+    on_trial: TrialCallback | None = None,
+) -> Study:
+    """Start or resume a study in this process; return it when its budget is spent.
+
+    Args:
+        config: settings of the study, as in a settings file.
+        start: points to evaluate first, another study to start from, or a wider space.
+        on_epoch: called after every epoch with the trial (``optuna.Trial``) and the result
+            (:class:`model.fit_state.EpochResult`).
+        on_trial: called after every trial with the study and the trial (``optuna.FrozenTrial``).
+
+    Returns:
+        The study, a plain ``optuna.Study``.
+
+    Raises:
+        InputError: settings, data, storage or device cannot be used.
+    """
+    if config.workers > 1 or config.ray is not None:
+        raise InputError(
+            "workers must be 1 and ray None from Python, because a study runs in this process. To "
+            "use more processes, run this program several times: they share the study."
+        )
+    check_settings(config.settings)
+    launcher = InProcessLauncher(on_epoch, on_trial)
+    return run_phases(resolve_data(config), launcher, start=start)
+
+
+def best_config(study: Study, trial: int | None = None) -> BestConfig:
+    """Return the configuration of the winner of a study, or of one of its trials.
+
+    Args:
+        study: study of :func:`run_study`.
+        trial: number of a complete trial; None for the winner, or for the best trial without one.
+
+    Raises:
+        InputError: the study has no complete trial.
+    """
+    chosen = choose_trial(study, trial)
+    config = refit_config(settings_of(study), chosen.params)
+    return BestConfig(chosen.number, dict(chosen.params), config)
+
+
+def retrain(config: StudyConfig | RetrainConfig, **changes: Any) -> RetrainResult:
+    """Refit the best trial of a study over several seeds, evaluate it on the test, write a report.
+
+    Args:
+        config: the study, or all settings of the retraining.
+        changes: settings of :class:`hpo.refit.settings.RetrainConfig`, for example ``n_seeds=1``.
+
+    Returns:
+        The content of ``result.json``.
+
+    Raises:
+        InputError: study, data or device cannot be used, or a fit has diverged.
+    """
+    if isinstance(config, StudyConfig):
+        config = _retrain_config(resolve_data(config))
+    config = replace(config, **changes)
+    return retrain_and_write(make_plan(config), config)
+
+
+def _retrain_config(config: StudyConfig) -> RetrainConfig:
+    """Return the settings of a retraining of a study: its name, storage, folders and device."""
+    names = {f.name for f in fields(RetrainConfig)} & {f.name for f in fields(StudyConfig)}
+    shared = {n: getattr(config, n) for n in names - {"image_size", "max_epochs"}}
+    return RetrainConfig(**shared | {"study_name": config.name})

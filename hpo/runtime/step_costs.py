@@ -1,0 +1,94 @@
+"""The costs of a training step by which a study chooses the number of steps of its trials."""
+
+import logging
+import signal
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import replace
+
+import optuna
+from optuna.study import Study
+
+from data.errors import InputError
+from hpo.runtime.in_process import InProcessLauncher
+from hpo.runtime.launcher import Launcher
+from hpo.runtime.processes import CONTEXT, GROUP_SIGNALS
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudyConfig
+from hpo.study.identity import settings_of
+from hpo.study.storage import open_storage
+from model.config import REFERENCE_COST, Config, StepCost
+from model.device import choose_compute
+from model.step_cost import measure_step_cost
+
+logger = logging.getLogger(__name__)
+
+MAX_PROBE_SIZE = 52  # pixels; larger images take longer to measure, and their costs are similar
+
+
+def with_measured_cost(run: StudyConfig, launcher: Launcher) -> StudyConfig:
+    """Return a run with measured costs of a step, if its study does not exist and needs them."""
+    if run.step_cost or run.recipe != "episode" or not run.space.changes_cost:
+        return run
+    with closing(open_storage(run.storage)) as storage:
+        if run.name in optuna.get_all_study_names(storage):
+            return run
+    size = min(run.image_size, MAX_PROBE_SIZE)
+    base = base_config(replace(run.settings, image_size=size))
+    measure = measure_here if isinstance(launcher, InProcessLauncher) else measure_in_process
+    cost = measure(base, run.device, run.precision)
+    logger.info("steps    measured for this machine; --step-cost %s repeats the study", cost)
+    return replace(run, step_cost=cost)
+
+
+def with_stored_cost(run: StudyConfig, study: Study, requested: StepCost | None) -> StudyConfig:
+    """Return a run with the step costs of its study, which may have been measured elsewhere.
+
+    Args:
+        run: configuration of the run.
+        study: its study.
+        requested: costs that the user has asked for, or None.
+
+    Raises:
+        InputError: other costs were requested.
+    """
+    stored = settings_of(study).cost
+    if requested not in (None, stored):
+        raise InputError(
+            f"--step-cost of study '{study.study_name}' must be {stored}, but is "
+            f"{requested}. Remove --step-cost, or choose another --study-name."
+        )
+    return replace(run, step_cost=stored)
+
+
+def measure_in_process(base: Config, device: str, precision: str) -> StepCost:
+    """Return the costs of a step, measured in a process that then releases its memory and its GPU.
+
+    Args:
+        base: configuration of the study.
+        device: see :func:`model.device.choose_compute`; another one if it does not exist here.
+        precision: see :func:`model.device.choose_compute`.
+    """
+    try:
+        with ProcessPoolExecutor(1, CONTEXT, _ignore_signals) as executor:
+            return executor.submit(measure_here, base, device, precision).result()
+    except BrokenProcessPool:
+        warnings.warn("The step costs could not be measured; the defaults are used.", stacklevel=2)
+        return REFERENCE_COST
+
+
+def _ignore_signals() -> None:
+    """Leave the reaction to a signal to the parent process."""
+    for number in GROUP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def measure_here(base: Config, device: str, precision: str) -> StepCost:
+    """Return the costs of a step, measured in this process; see :func:`measure_in_process`."""
+    try:
+        compute = choose_compute(device, precision)
+    except InputError:  # with Ray, only the workers may have it
+        compute = choose_compute("auto", precision)
+    return measure_step_cost(base, compute)
