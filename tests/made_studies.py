@@ -20,7 +20,8 @@ START = datetime(2026, 1, 1)
 
 def study(name: str = "made", storage: Any = None, **settings: Any) -> optuna.Study:
     """A study without trials, with an identity like those of run_study.py."""
-    new = optuna.create_study(study_name=name, storage=storage, direction="maximize")
+    directions = StudySettings(objective=tuple(settings.get("objective", ["accuracy"]))).directions
+    new = optuna.create_study(study_name=name, storage=storage, directions=directions)
     all_settings: dict[str, Any] = {
         "data": "omniglot",
         "validation": "dense",
@@ -42,12 +43,18 @@ def study(name: str = "made", storage: Any = None, **settings: Any) -> optuna.St
 
 
 def trial(
-    state: str, accuracies: list[float], seed: int = 0, minute: int = 0, **attrs: Any
+    state: str,
+    accuracies: list[float],
+    seed: int = 0,
+    minute: int = 0,
+    *,
+    n_goals: int = 1,
+    **attrs: Any,
 ) -> FrozenTrial:
     """A trial with random parameters; its value is that of the best epoch, its fit took 30 s."""
     rng = np.random.default_rng(seed)
     params = {name: d.to_external_repr(_draw(d, rng)) for name, d in SPACE.items()}
-    cost = {
+    cost: dict[str, Any] = {
         "seconds": 30.0,
         "flops_per_image": 1e6 * (1 + seed),
         "diverged": None,
@@ -56,9 +63,10 @@ def trial(
         "device": "cpu float32",
     }
     has_cost = state in ("COMPLETE", "PRUNED")  # stored when a fit has ended
+    is_complete = state == "COMPLETE"
     new = create_trial(
         state=TrialState[state],
-        value=max(accuracies) if state == "COMPLETE" else None,
+        values=[max(accuracies), cost["flops_per_image"]][:n_goals] if is_complete else None,
         params=params if state != "WAITING" else {},
         distributions=SPACE if state != "WAITING" else {},
         intermediate_values=dict(enumerate(accuracies, start=1)),
@@ -94,6 +102,24 @@ def mixed(name: str = "made", storage: Any = None) -> optuna.Study:
             trial("RUNNING", [0.1], seed=8, minute=8),
         ]
     )
+    return new
+
+
+def two_goals(name: str = "two goals", storage: Any = None) -> optuna.Study:
+    """A study of two goals; the trials 1, 0 and 4, a retry of trial 3, are its Pareto front."""
+    new = study(name, storage, objective=["accuracy", "flops"], pruner="none")
+    states: list[tuple[str, list[float], int, dict[str, Any]]] = [
+        ("COMPLETE", [0.5, 0.7], 3, {}),
+        ("COMPLETE", [0.6], 1, {}),
+        ("COMPLETE", [0.05], 0, {"diverged": "collapsed"}),
+        ("FAIL", [0.3], 5, {}),
+        ("COMPLETE", [0.3, 0.8], 5, {RETRY_OF: 3}),
+        ("COMPLETE", [0.4, 0.65], 4, {}),
+        ("COMPLETE", [0.7, 0.6], 3, {}),
+        ("RUNNING", [0.1], 8, {}),
+    ]
+    for minute, (state, accuracies, seed, attrs) in enumerate(states):
+        new.add_trial(trial(state, accuracies, seed, minute, n_goals=2, **attrs))
     return new
 
 

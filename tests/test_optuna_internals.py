@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 import sqlalchemy
@@ -18,6 +19,7 @@ from hpo.study.optuna_internals import (
     has_optuna_tables,
     heartbeat_ages,
     load_trial_notes,
+    report_accuracy,
     save_trial_note,
     schema_of,
     schema_revisions,
@@ -48,6 +50,19 @@ def test_an_attribute_of_a_waiting_trial_is_still_there_when_it_runs(study: optu
     study.enqueue_trial({"x": 1})
     set_trial_attribute(study, study.trials[0], "owner", ["host", 1, 2.0])
     assert study.ask().user_attrs == {"owner": ["host", 1, 2.0]}
+
+
+@pytest.mark.parametrize("directions", [["maximize"], ["maximize", "minimize"]])
+def test_the_accuracy_of_an_epoch_is_stored_while_a_trial_of_any_goals_runs(
+    storage: Storage, directions: list[str]
+) -> None:
+    study = optuna.create_study(storage=storage, directions=directions)  # type: ignore[arg-type]
+    trial = study.ask()
+    for epoch, accuracy in ((1, 0.25), (2, float("nan"))):
+        report_accuracy(trial, accuracy, epoch)
+    values = study.trials[0].intermediate_values
+    assert (study.trials[0].state, values[1]) == (TrialState.RUNNING, 0.25)
+    assert np.isnan(values[2])
 
 
 def test_enqueued_parameters_are_known_before_they_are_suggested(study: optuna.Study) -> None:

@@ -106,10 +106,14 @@ def stop_study(config: StudyConfig) -> None:
     Raises:
         InputError: there is no such study.
     """
-    with open_stored_study(config.storage, config.study_name, read_only=False) as (_, study, _):
+    with open_stored_study(config.storage, config.study_name, read_only=False) as (
+        _,
+        study,
+        stored,
+    ):
         request_stop(study)
         print(f"Every process of study '{study.study_name}' will exit after its current trial.")
-        if winning_trial(study) is None:
+        if stored.has_one_goal and winning_trial(study) is None:
             print("Its finalists are not fitted. Run the same command again to choose a winner.")
 
 

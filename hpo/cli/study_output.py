@@ -17,10 +17,11 @@ from data.paths import DEFAULT_STORAGE
 from data.text import hide_password, text_table
 from hpo.runtime.requeue import worker_of
 from hpo.search.trial_files import trial_files
-from hpo.search.winner import describe_value, winning_trial
+from hpo.search.winner import TOO_HIGH, describe_value, winning_trial
 from hpo.settings.config_text import settings_texts
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import Budget, count_finished, study_budget
+from hpo.study.goals import front_table
 from hpo.study.storage import storage_errors
 from hpo.study.trials import (
     STATES,
@@ -33,6 +34,10 @@ from hpo.study.trials import (
 NO_WINNER = (
     "No finalists have been fitted yet. Until then, retrain_best.py refits the trial with the "
     "highest value, which is too high on average."
+)
+ANY_POINT = (
+    "`retrain_best.py --trial N` refits any complete trial. Without --trial, it refits the most "
+    "accurate one."
 )
 INDENT = " " * 9  # aligns continuation lines with the text after a label such as "study"
 
@@ -53,7 +58,7 @@ def print_start(run: StudyConfig, drawings: Drawings) -> None:
 
 
 def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
-    """Print the result of a run: trials by state, finalists, winner, files and next commands.
+    """Print the result of a run: trials by state, finalists, winner or front, files, next commands.
 
     Args:
         study: study of the run.
@@ -72,11 +77,10 @@ def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
         )
         if winning_trial(study) is not None:
             _print_finalists(summaries, count_diverged_finalists(study))
-        _print_best(study)
+        _print_best(study) if run.has_one_goal else _print_front(study)
         print(f"files    {trial_files(study, run.var).describe()}")
-        is_incomplete = (
-            winning_trial(study) is None and counts["complete"] > 1 and run.n_finalists > 1
-        )
+        has_finalists = run.has_one_goal and run.n_finalists > 1 and counts["complete"] > 1
+        is_incomplete = has_finalists and winning_trial(study) is None
         if is_incomplete:
             print(f"note     {NO_WINNER}")
         if is_finished and not is_incomplete:
@@ -120,6 +124,14 @@ def _print_best(study: Study) -> None:
 
 def _parameter_text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _print_front(study: Study) -> None:
+    """Print the Pareto front of a study of two goals."""
+    if rows := front_table(study):
+        print(f"Pareto front of accuracy and cost; each accuracy is {TOO_HIGH}:")
+        print(text_table(rows, INDENT))
+        print(f"note     {ANY_POINT}")
 
 
 def _resume_hint(study: Study, budget: Budget) -> str:

@@ -28,7 +28,7 @@ def save_dashboard(study: Study) -> None:
     save_notes(study)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # set_metric_names is experimental
-        study.set_metric_names([history_plots.VALUE])
+        study.set_metric_names([history_plots.VALUE, history_plots.COST][: len(study.directions)])
     for number, (title, figure) in enumerate(dashboard_figures(study).items()):
         title_layout = {"text": title, "font": {"size": 15}}
         figure.update_layout(title=title_layout, height=FRAME_HEIGHT, margin={"t": 96})

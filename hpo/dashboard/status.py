@@ -13,6 +13,7 @@ from hpo.report.study.text import format_value, study_headline
 from hpo.runtime.requeue import is_orphan
 from hpo.search.winner import winning_trial
 from hpo.study.budget import N_TRIALS
+from hpo.study.goals import front_table, has_one_goal
 from hpo.study.trials import STATES, TrialSummary, best_trials, summarize_trials
 from model.architecture import LAYERS
 
@@ -21,6 +22,8 @@ INDENT = " " * 9
 
 def status_text(storage: RDBStorage, study: Study, url: str) -> str:
     """Return the number of trials by state, the running trials, the rate and the best trial.
+
+    A study of two goals has its Pareto front in place of a best trial.
 
     Args:
         storage: storage of the study.
@@ -40,7 +43,9 @@ def status_text(storage: RDBStorage, study: Study, url: str) -> str:
         *(_running_line(s, s.number in orphans) for s in summaries if s.state == "running"),
         study_headline(study),
     ]
-    if best := best_trials(study, 1):
+    if not has_one_goal(study):
+        lines += [text_table(front, INDENT)] if (front := front_table(study)) else []
+    elif best := best_trials(study, 1):
         summary = summaries[(winning_trial(study) or best[0]).number]
         lines += [_parameter_table(summary)] if summary.state != "diverged" else []
     return "\n".join(lines)

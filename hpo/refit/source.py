@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,15 @@ from hpo.search.winner import choose_trial, describe_value
 from hpo.settings.study_settings import StudySettings
 from hpo.study.budget import busy_seconds
 from hpo.study.open import FOLDER, IDENTITY, open_stored_study, storage_or_reference
+from hpo.study.trials import accuracy_of
+
+logger = logging.getLogger(__name__)
+
+
+MOST_ACCURATE = (
+    "A study of two goals has no winner, so its most accurate trial is refitted. --trial N refits "
+    "another one."
+)
 
 
 @dataclass(frozen=True)
@@ -49,12 +59,14 @@ def _source_of_trial(config: RetrainConfig) -> RefitSource:
     folder = image_folder_name(config.data_root)
     with open_stored_study(url, config.study_name, folder=folder) as (storage, study, settings):
         trial = choose_trial(study, config.trial)
+        if config.trial is None and not settings.has_one_goal:
+            logger.info("note     %s", MOST_ACCURATE)
         seconds = busy_seconds(study) + sum(map(busy_seconds, finalist_studies(storage, study)))
         origin = TrialOrigin(
             storage=redact_storage(url),
             study=study.study_name,
             trial=trial.number,
-            study_value=trial.values[0],
+            study_value=accuracy_of(trial),
             study_seconds=round(seconds, 1),
             train_on=config.train_on,
             value_text=describe_value(study, trial),

@@ -42,6 +42,8 @@ def run_phases(
 ) -> Study:
     """Search until the budget is spent; then, unless a stop was requested, fit the finalists.
 
+    A study of two goals has no finalists.
+
     Args:
         run: configuration of the run.
         launcher: starts the workers.
@@ -73,7 +75,7 @@ def run_phases(
             next_phase=describe_finalists(run, evaluate_winner=parts.held_out is not None),
         )
         supervise(run, "search", budget, launcher, progress, observers=observers)
-        if is_search_over(study, budget):
+        if run.has_one_goal and is_search_over(study, budget):
             n_finalists = affordable_finalists(study, run)
             run = replace(run, n_finalists=n_finalists)
             _fit_finalists(run, storage, study, launcher, observers)
@@ -143,11 +145,13 @@ def _run_fits(
 
 
 def describe_finalists(run: StudyConfig, *, evaluate_winner: bool) -> str:
-    """Return how many fits follow the search, as text; empty if there are fewer than two finalists.
+    """Return how many fits follow the search, as text; empty if there are no finalists.
 
     Args:
         run: configuration of the run.
         evaluate_winner: whether the winner is fitted with further seeds.
     """
     n = min(run.n_finalists, run.n_trials)
-    return f"{(n + evaluate_winner) * run.n_finalist_seeds} fits of finalists" if n > 1 else ""
+    if n < 2 or not run.has_one_goal:
+        return ""
+    return f"{(n + evaluate_winner) * run.n_finalist_seeds} fits of finalists"

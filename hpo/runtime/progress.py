@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from hpo.runtime.requeue import WorkerId, worker_of
 from hpo.study.budget import count_finished
+from hpo.study.goals import has_one_goal
 from hpo.study.trials import TrialSummary, best_trials, summarize_trial, summarize_trials
 
 logger = logging.getLogger(__name__)
@@ -117,6 +118,8 @@ class Progress:
             n_epochs = len(summary.accuracies)
             epochs = f"{n_epochs} epoch{'s' * (n_epochs != 1)}"
             parts.append(f"{epochs} in {summary.cost.seconds:.0f} s")
+            if not has_one_goal(self.study):
+                parts.append(f"{summary.cost.flops_per_image / 1e6:.2f} MFLOP")
         return " · ".join([*parts, *self._best_and_time_left()])
 
     def _best_and_time_left(self) -> list[str]:
@@ -125,7 +128,8 @@ class Progress:
             if summary.state == "diverged":  # its value was not measured
                 continue
             label = " ".join(self._label(summary).split())
-            parts.append(f"best {summary.value:.1%} ({label})")
+            word = "best" if has_one_goal(self.study) else "most accurate"
+            parts.append(f"{word} {summary.value:.1%} ({label})")
         n_finished = count_finished(self.study)
         n_new = n_finished - self._n_before
         if n_new > 0 and n_finished < self._n_trials:

@@ -30,7 +30,7 @@ WORKER = "owner"  # user attribute of a trial: the identity of its worker, as a 
 # The reported creation time of a process changes when the system clock is adjusted.
 CLOCK_TOLERANCE_SECONDS = 2.0
 
-TrialObjective = Callable[[Trial], float]
+TrialObjective = Callable[[Trial], float | Sequence[float]]
 
 
 class WorkerId(NamedTuple):
@@ -129,13 +129,13 @@ def run_one_trial(
 
     Args:
         study: study of the trial.
-        objective: returns the value of a trial.
+        objective: returns the value of a trial, or its values.
         lock: lock file that this user's processes on this host share.
         callbacks: called with the study and the trial when it has ended.
     """
     file_lock = FileLock(lock)
 
-    def run_with_lock(trial: Trial) -> float:
+    def run_with_lock(trial: Trial) -> float | Sequence[float]:
         try:
             record_worker(trial)
             file_lock.release()

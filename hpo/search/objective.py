@@ -19,6 +19,8 @@ from hpo.search.trial_files import TrialFiles, attach_images, trial_images
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
+from hpo.study.goals import has_one_goal
+from hpo.study.optuna_internals import report_accuracy
 from model.checkpoint import save_network
 from model.config import Config
 from model.device import ComputeConfig
@@ -49,11 +51,12 @@ class Objective:
     files: TrialFiles
     on_epoch: EpochCallback | None = None
 
-    def __call__(self, trial: optuna.Trial) -> float:
+    def __call__(self, trial: optuna.Trial) -> float | tuple[float, float]:
         """Return the highest validation accuracy of all epochs, in [0, 1].
 
-        If the fit diverged, this is the chance accuracy: the trial is complete, so that every
-        sampler learns to avoid its parameters.
+        With two goals, also return the floating-point operations of one embedding. If the fit
+        diverged, the accuracy is chance: the trial is complete, so that every sampler learns to
+        avoid its parameters.
 
         Raises:
             optuna.TrialPruned: the pruner stopped the trial.
@@ -75,7 +78,7 @@ class Objective:
             attach_images(trial, images, self.files.artifacts)
         if pruned:
             raise optuna.TrialPruned
-        return value
+        return value if self.settings.has_one_goal else (value, float(config.model.flops))
 
     def train_network(
         self, trial: optuna.Trial, config: Config, seed: int, path: Path
@@ -92,7 +95,7 @@ class Objective:
             The fit, and whether the pruner stopped it.
         """
         state = self._resume_or_start(config, seed, path)
-        pruned = False
+        pruned, has_pruner = False, has_one_goal(trial.study)  # Optuna prunes no trial of two goals
         epochs = fit(
             state,
             self.train,
@@ -101,10 +104,10 @@ class Objective:
             checkpoint_interval=self.files.checkpoint_interval,
         )
         for result in log_epochs(epochs, self.files.tensorboard_folder(trial)):
-            trial.report(result.accuracy, step=result.epoch)
+            report_accuracy(trial, result.accuracy, result.epoch)
             if self.on_epoch:
                 self.on_epoch(trial, result)
-            if pruned := not result.stopped and trial.should_prune():
+            if pruned := has_pruner and not result.stopped and trial.should_prune():
                 break
         record_fit(trial, state)
         return state, pruned

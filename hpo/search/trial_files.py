@@ -27,7 +27,7 @@ from data.files import make_folder, short_name, user_id
 from data.paths import ARTIFACTS
 from data.pictures import curve_png, encode_png, stretch_contrast, tile_images
 from hpo.study.open import FOLDER
-from hpo.study.trials import best_trials, original_number
+from hpo.study.trials import accuracy_of, best_trials, original_number
 from model.evaluate import episode_logits
 from model.fit_state import FitState
 from model.siamese import SiameseNet
@@ -80,9 +80,9 @@ class TrialFiles:
         return self.tensorboard and self.tensorboard / name / f"{trial.number:04}"
 
     def is_among_best(self, study: Study, value: float) -> bool:
-        """Return whether a trial of this value would be one of the best trials so far."""
+        """Return whether a trial of this accuracy would be one of the best trials so far."""
         best = best_trials(study, self.n_networks)
-        return sum((trial.value or 0.0) >= value for trial in best) < self.n_networks
+        return sum((accuracy_of(trial) or 0.0) >= value for trial in best) < self.n_networks
 
     def delete_obsolete(self, study: Study) -> None:
         """Delete checkpoints of finished trials and networks that are not among the best.

@@ -16,8 +16,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
 from hpo.search.finalists import CLUSTERS, SEED_OFFSET, FinalistFit
+from hpo.study.goals import describe_point, has_one_goal
 from hpo.study.trials import (
     FINALISTS,
+    accuracy_of,
     best_trials,
     count_diverged_finalists,
     finalist_accuracies,
@@ -46,7 +48,7 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
     accuracies: dict[str, list[float]] = {}
     complete = finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     for trial in complete:
-        accuracies.setdefault(str(trial.params["trial"]), []).append(trial.value or 0.0)
+        accuracies.setdefault(str(trial.params["trial"]), []).append(accuracy_of(trial) or 0.0)
     accuracies = {number: values for number, values in accuracies.items() if len(values) >= n_seeds}
     if not accuracies:
         return None
@@ -75,8 +77,8 @@ def winning_trial(study: Study) -> FrozenTrial | None:
 def choose_trial(study: Study, number: int | None) -> FrozenTrial:
     """Return the trial to refit.
 
-    This is the trial with the given number. If ``number`` is None, it is the winner, or the best
-    trial if there is no winner.
+    This is the trial with the given number. If ``number`` is None, it is the winner, or the most
+    accurate trial if there is no winner.
 
     Raises:
         InputError: no trial is complete, or trial ``number`` is not complete.
@@ -149,18 +151,21 @@ def describe_value(study: Study, trial: FrozenTrial) -> str:
     if reason := trial_attributes(trial).get("diverged"):
         return f"no measured accuracy: the fit did not learn ({reason})"
     winner, values = winning_trial(study), finalist_accuracies(study).get(trial.number)
+    value = accuracy_of(trial)
     if winner is None or values is None:
         best = best_trials(study, 1)[0].number
         bias = f", {TOO_HIGH}" if trial.number == best else ""
-        return f"{trial.value:.1%} of the validation episodes{bias}"
+        if not has_one_goal(study):
+            return f"{describe_point(trial)} per image, on the validation episodes{bias}"
+        return f"{value:.1%} of the validation episodes{bias}"
     as_finalist = f"{fmean(values):.1%} as a finalist"
     if n_diverged := count_diverged_finalists(study)[trial.number]:
         as_finalist = f"{n_diverged} of {len(values)} fits diverged as a finalist"
     if trial.number != winner.number:
-        return f"{as_finalist}, {trial.value:.1%} in the search"
+        return f"{as_finalist}, {value:.1%} in the search"
     if accuracies := winner_accuracy(study):
-        return f"{describe_accuracies(accuracies)}; {as_finalist}, {trial.value:.1%} in the search"
-    return f"{as_finalist}, {TOO_HIGH}; {trial.value:.1%} in the search"
+        return f"{describe_accuracies(accuracies)}; {as_finalist}, {value:.1%} in the search"
+    return f"{as_finalist}, {TOO_HIGH}; {value:.1%} in the search"
 
 
 def describe_accuracies(accuracies: ClusterAccuracies) -> str:

@@ -21,6 +21,8 @@ from hpo.space.files import built_in_space
 
 Recipe = Literal["episode", "paper"]
 Goal = Literal["accuracy", "flops"]
+Direction = Literal["maximize", "minimize"]
+DIRECTIONS: dict[Goal, Direction] = {"accuracy": "maximize", "flops": "minimize"}
 # Epochs of a trial. The paper's recipe has 200; early stopping usually ends the fit earlier.
 DEFAULT_EPOCHS = {"episode": 8, "paper": 200}
 
@@ -108,7 +110,8 @@ class SearchSettings:
     Args:
         space: search space: paper (27 parameters), recipe (those and the training recipe's), or a
             TOML file; see docs/spaces.md.
-        objective: goals of the search. accuracy flops searches a Pareto front, without pruning.
+        objective: goals of the search: accuracy, or accuracy flops for the Pareto front of accuracy
+            and floating-point operations of an embedding, without pruning and without a winner.
         sampler: method that chooses the parameters of a new trial.
         pruner: rule that stops trials early (default: median; none for gp, which cannot use pruned
             trials, and for two goals).
@@ -143,9 +146,9 @@ class RunSettings:
         time_budget: training time of the trials and the finalists, over all runs and hosts, for
             example 90s, 15m or 2h (default: no limit).
         patience_trials: end the search when this many trials in a row have not improved the best
-            value (default: never).
+            accuracy (default: never).
         n_finalists: when all trials have finished, refit this many of the best with new seeds to
-            choose the winner; 0 or 1 refits none.
+            choose the winner; 0 or 1 refits none, and neither does a study of two goals.
         n_finalist_seeds: number of fits of each finalist.
     """
 

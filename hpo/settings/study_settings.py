@@ -19,7 +19,9 @@ from hpo.settings.machine import (
 )
 from hpo.settings.sections import (
     DEFAULT_EPOCHS,
+    DIRECTIONS,
     DataSettings,
+    Direction,
     EvaluationSettings,
     FolderSettings,
     NameSettings,
@@ -63,6 +65,11 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
     def has_one_goal(self) -> bool:
         """Whether only the accuracy is maximised."""
         return len(self.objective) == 1
+
+    @property
+    def directions(self) -> list[Direction]:
+        """Whether each goal is maximised or minimised."""
+        return [DIRECTIONS[goal] for goal in self.objective]
 
 
 @dataclass(frozen=True)

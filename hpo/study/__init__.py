@@ -4,6 +4,7 @@ __all__ = [
     "budget",
     "dataset",
     "generations",
+    "goals",
     "identity",
     "open",
     "optuna_internals",

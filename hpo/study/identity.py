@@ -116,7 +116,7 @@ def study_identity(
         "train_alphabets": list(train.alphabets),
         "val_alphabets": list(val.alphabets),
         "episodes": episode_digest.hexdigest(),
-        "direction": "maximize",
+        "direction": ", ".join(settings.directions),
         "sampler": sampler_arguments(settings.sampler),
         "local": local_arguments(settings.sampler),
         "pruner": pruner_arguments(settings.pruner, settings.max_epochs),

@@ -17,7 +17,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import RDBStorage
-from optuna.study import Study, StudyDirection, StudySummary
+from optuna.study import Study, StudySummary
 
 from data.errors import InputError
 from data.image_folder import parse_dataset_name
@@ -63,12 +63,11 @@ def open_study(
         settings.space.spreads,
     )
     pruner = make_pruner(settings.pruner, settings.max_epochs)
+    arguments: dict[str, Any] = {"storage": storage, "sampler": sampler, "pruner": pruner}
     try:
-        study = optuna.create_study(
-            storage=storage, study_name=name, sampler=sampler, pruner=pruner, direction="maximize"
-        )
+        study = optuna.create_study(study_name=name, directions=settings.directions, **arguments)
     except DuplicatedStudyError:
-        study = optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=pruner)
+        study = optuna.load_study(study_name=name, **arguments)
         _wait_for_creator(study)
         _require_identity(study, identity)
     if IDENTITY not in study.user_attrs:  # a new study, or its creator was killed before this line
@@ -94,13 +93,14 @@ def _wait_for_creator(study: Study) -> None:
 def _require_identity(study: Study, identity: dict[str, Any]) -> None:
     """Raise InputError unless the stored study can be resumed with this identity."""
     stored = study.user_attrs.get(IDENTITY)
-    is_maximized = study.direction == StudyDirection.MAXIMIZE
-    if stored is None and is_maximized and not study.get_trials(deepcopy=False, states=FINISHED):
-        return  # its creator was killed, or has not stored the identity yet
     if stored is None:
+        direction = ", ".join(d.name.lower() for d in study.directions)
+        is_new = not study.get_trials(deepcopy=False, states=FINISHED)
+        if is_new and direction == identity.get("direction"):
+            return  # its creator was killed, or has not stored the identity yet
         raise InputError(
             f"Study '{study.study_name}' was not created by run_study.py (direction: "
-            f"{study.direction.name.lower()}). Choose another --study-name."
+            f"{direction}). Choose another --study-name."
         )
     lines = identity_differences(upgrade_identity(stored), upgrade_identity(identity))
     # Other differences mostly follow from the settings: list them only if the settings are equal.

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 VERSION_TABLE = "version_info"  # table that Optuna creates in every database
 FIXED_PARAMS = "fixed_params"  # system attribute in which Optuna stores enqueued parameters
@@ -37,6 +37,22 @@ def set_trial_attribute(study: Study, trial: FrozenTrial, name: str, value: Any)
     Optuna's public API offers this only to the process that runs the trial.
     """
     storage_of(study).set_trial_user_attr(trial._trial_id, name, value)
+
+
+def report_accuracy(trial: Trial, accuracy: float, epoch: int) -> None:
+    """Store the accuracy of an epoch of a running trial.
+
+    Optuna's public API, ``Trial.report``, refuses trials of two goals.
+
+    Args:
+        trial: running trial.
+        accuracy: accuracy of the epoch.
+        epoch: number of the epoch, from 1.
+    """
+    if len(trial.study.directions) == 1:
+        trial.report(accuracy, step=epoch)
+    else:
+        storage_of(trial.study).set_trial_intermediate_value(trial._trial_id, epoch, accuracy)
 
 
 def enqueued_params(trial: FrozenTrial) -> dict[str, Any]:

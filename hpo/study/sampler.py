@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.space.distributions import sample_near
 from hpo.space.space import Point
+from hpo.study.goals import has_one_goal, pareto_front
 from hpo.study.trials import best_trials, position_in_study
 
 N_STARTUP_TRIALS = 10
@@ -41,10 +42,10 @@ class PerTrialSampler(BaseSampler):
     The first trials of a study are the starting points. Later trials, if they are *local*, change
     some parameters of a good trial and keep the others, because a network whose parameters are all
     new hardly learns in a space of many dimensions. Until the start-up phase ends, a local trial
-    changes a starting point, with random values; then it changes one of the best trials so far,
-    with values that the sampler's model of all trials proposes. In the start-up phase, a parameter
-    with a confidence gets a value near that of the starting point in place of one from its whole
-    range.
+    changes a starting point, with random values; then it changes one of the best trials so far (of
+    two goals: one of the Pareto front), with values that the sampler's model of all trials
+    proposes. In the start-up phase, a parameter with a confidence gets a value near that of the
+    starting point in place of one from its whole range.
 
     Args:
         factory: returns a sampler for a seed.
@@ -97,7 +98,7 @@ class PerTrialSampler(BaseSampler):
         if not self._starting_points or not self._n_startup_trials:
             return {}
         center: dict[str, Any] = self._starting_points[position % len(self._starting_points)]
-        best = best_trials(study, N_BEST)
+        best = best_trials(study, N_BEST) if has_one_goal(study) else pareto_front(study)
         if position >= self._n_startup_trials and best:
             center = best[rng.integers(len(best))].params
         fixed = {name: value for name, value in center.items() if rng.random() >= CHANGED_SHARE}

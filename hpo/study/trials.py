@@ -111,7 +111,7 @@ def summarize_trial(
     attributes = trial_attributes(trial)
     accuracies = dict(sorted(trial.intermediate_values.items()))
     state = state_of(trial, retries)
-    value = trial.value
+    value = accuracy_of(trial)
     if state == "pruned" and value is None and accuracies:
         value = list(accuracies.values())[-1]
     reason = REASONS[state].format(why=attributes.get("diverged"))
@@ -153,10 +153,15 @@ def state_of(trial: FrozenTrial, retries: dict[int, int]) -> str:
     return trial.state.name.lower()
 
 
+def accuracy_of(trial: FrozenTrial) -> float | None:
+    """Return the accuracy of a trial of one or two goals; None if it has no value."""
+    return trial.values[0] if trial.values else None
+
+
 def best_trials(study: Study, n: int) -> list[FrozenTrial]:
-    """Return the ``n`` complete trials with the highest values; if equal, the earlier one first."""
+    """Return the ``n`` most accurate complete trials; if equal, the earlier one first."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return sorted(complete, key=lambda trial: -(trial.value or 0.0))[:n]
+    return sorted(complete, key=lambda trial: -(accuracy_of(trial) or 0.0))[:n]
 
 
 def finalist_accuracies(study: Study) -> dict[int, list[float]]:

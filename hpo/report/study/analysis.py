@@ -1,5 +1,6 @@
 """Analyses of the trials of a study: parameter importance, random search, interpolation."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,14 @@ import pandas as pd
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.storages import RDBStorage
 from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from scipy.interpolate import griddata
 from scipy.spatial import QhullError
 
 from hpo.report.study import frames
+from hpo.study.goals import has_one_goal
 from hpo.study.open import IDENTITY
+from hpo.study.trials import accuracy_of
 from model.schema import upgrade
 
 MIN_TRIALS = 4  # complete trials; with fewer, nothing is computed
@@ -23,18 +26,28 @@ N_GRID_POINTS = 24  # along each axis of the interpolation
 def importance_frame(study: Study) -> pd.DataFrame:
     """Return ``parameter`` and ``importance`` (sum 1), the highest importance first.
 
-    The frame has no rows if fewer than :data:`MIN_TRIALS` trials are complete or all have the same
-    value.
+    They are the importances for the accuracy. The frame has no rows if fewer than
+    :data:`MIN_TRIALS` trials are complete or all have the same accuracy.
 
     Source: Watanabe, Bansal & Hutter (2023), PED-ANOVA: Efficiently Quantifying Hyperparameter
     Importance in Arbitrary Subspaces; it compares the best trials with all trials.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < MIN_TRIALS or len({trial.value for trial in complete}) == 1:
+    if len(complete) < MIN_TRIALS or len({accuracy_of(t) for t in complete}) == 1:
         return pd.DataFrame({"parameter": [], "importance": []})
-    importances = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+    target = None if has_one_goal(study) else _negative_accuracy
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* low `target` values", category=UserWarning)
+        importances = get_param_importances(
+            study, evaluator=PedAnovaImportanceEvaluator(), target=target
+        )
     frame = pd.DataFrame(importances.items(), columns=["parameter", "importance"])
     return frame.sort_values("importance", ascending=False, ignore_index=True)
+
+
+def _negative_accuracy(trial: FrozenTrial) -> float:
+    """Return what PED-ANOVA minimises in a study of two goals; it ignores their cost."""
+    return -(accuracy_of(trial) or 0.0)
 
 
 def random_search_studies(storage: RDBStorage, study: Study) -> list[Study]:

@@ -12,6 +12,7 @@ from hpo.report import style
 from hpo.report.study.frames import numeric_parameters, parameter_names
 
 VALUE = "validation accuracy"
+COST = "FLOP per image"
 MAX_EPOCHS_DRAWN = 40
 LOG_TICKS = [m * 10.0**k for k in range(-3, 6) for m in (1, 2, 5)]  # MFLOP
 NO_TRIALS = "No trial has ended yet."
@@ -193,7 +194,7 @@ def pareto_plot(frame: pd.DataFrame) -> go.Figure:
         name="Pareto front",
         line={"color": style.ORANGE, "shape": "hv"},
         marker={"size": 10, "symbol": "circle-open"},
-        **trial_hover(front),
+        **trial_hover(front, with_params=True),
     )
     xaxis = {
         "title": {"text": "cost of embedding an image (MFLOP)"},

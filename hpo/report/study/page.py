@@ -23,8 +23,14 @@ from hpo.report.study.text import (
 from hpo.search.finalists import finalist_studies
 from hpo.settings.config_text import format_config, study_sections
 from hpo.settings.study_settings import StudySettings
+from hpo.study.goals import front_table, has_one_goal
 
 N_PARALLEL_AXES = 8
+FRONT_NOTE = (
+    "Complete trials. A trial is on the Pareto front if all other trials of the same or a lower "
+    "cost are worse."
+)
+FINALISTS_NOTE = " Finalists are the best trials, refitted with new seeds."
 MAX_SMALL_PLOT_TRIALS = 400  # trials in each of many small plots
 
 
@@ -49,7 +55,7 @@ def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
         Section("What was run", facts=study_facts(study, frame, costs["seconds"].sum(), url)),
         *history_sections(storage, study, frame, costs),
         *parameter_sections(study, frame),
-        *best_trial_sections(study, frame),
+        *(best_trial_sections if has_one_goal(study) else front_sections)(study, frame),
     ]
     if settings:
         sections.append(settings_section(settings))
@@ -90,13 +96,13 @@ def history_sections(
             figures=[by_trial, by_cost],
         ),
         Section(
-            "Pruning",
+            "Pruning" if has_one_goal(study) else "Learning curves",
             "Learning curve of every trial. The marker at its end shows how the trial ended.",
             figures=[history_plots.learning_curve_plot(frames.curve_frame(study))],
         ),
         Section(
             "Training time",
-            "By state of the trials. Finalists are the best trials, refitted with new seeds.",
+            "By state of the trials." + (FINALISTS_NOTE if has_one_goal(study) else ""),
             figures=[history_plots.cost_plot(costs)],
         ),
     ]
@@ -164,11 +170,23 @@ def best_trial_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
     return [
         Section(
             "Accuracy against cost",
-            "Complete trials. A trial is on the Pareto front if all other trials of the same or a "
-            "lower cost are worse.",
+            FRONT_NOTE,
             figures=[pareto],
         ),
         Section(f"The best {N_BEST_SHOWN} trials", note, table=best_table(study, frame)),
+    ]
+
+
+def front_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
+    """Return the sections on the Pareto front and the most accurate trials of two goals."""
+    note = (
+        f"{FRONT_NOTE} The accuracies on the front are too high on average, because they are the "
+        "highest of many noisy values. `uv run retrain_best.py --trial N` refits a trial."
+    )
+    pareto = history_plots.pareto_plot(frames.pareto_frame(frame))
+    return [
+        Section("Pareto front", note, figures=[pareto], table=front_table(study)),
+        Section(f"The {N_BEST_SHOWN} most accurate trials", table=best_table(study, frame)),
     ]
 
 

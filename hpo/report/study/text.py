@@ -10,6 +10,7 @@ from hpo.report.study import frames
 from hpo.search.winner import describe_accuracies, format_fits, winner_accuracy, winning_trial
 from hpo.settings.config_text import settings_texts
 from hpo.settings.study_settings import StudySettings
+from hpo.study.goals import describe_point, has_one_goal, pareto_front
 from hpo.study.identity import settings_from_dict
 from hpo.study.open import IDENTITY, N_EPISODES
 from hpo.study.trials import best_trials, count_diverged_finalists, summarize_trials
@@ -24,13 +25,15 @@ def stored_settings(study: Study) -> StudySettings | None:
 
 
 def study_headline(study: Study) -> str:
-    """Return the accuracy of the winner with its interval, or of the best trial so far."""
+    """Return the accuracy of the winner with its interval, or of the best trials so far."""
     best, winner = best_trials(study, 1), winning_trial(study)
     if not best:
         return "No trial is complete yet."
     summary = summarize_trials(study)[(winner or best[0]).number]
     if summary.state == "diverged":
         return "No fit has learned anything yet: all complete trials have diverged."
+    if not has_one_goal(study):
+        return front_headline(study)
     if winner is None or summary.finalist_value is None:
         return (
             f"Best so far: trial {summary.number} with {summary.value:.1%} validation accuracy. "
@@ -42,6 +45,19 @@ def study_headline(study: Study) -> str:
         f"Winner: trial {summary.number} with {summary.finalist_value:.1%} as a finalist, "
         f"{format_fits(len(summary.finalist_values))}. This is too high on average: it is the "
         "highest of several means. No unbiased accuracy was measured."
+    )
+
+
+def front_headline(study: Study) -> str:
+    """Return the ends of the Pareto front of a study of two goals with at least one trial on it."""
+    front = pareto_front(study)
+    ends = [f"trial {trial.number} with {describe_point(trial)}" for trial in (front[0], front[-1])]
+    shown = (
+        f"has {len(front)} trials, from {' to '.join(ends)}" if len(front) > 1 else f"is {ends[0]}"
+    )
+    return (
+        f"The study has two goals. Its Pareto front so far {shown} per image. These accuracies are "
+        "too high on average: they are the highest of many noisy values."
     )
 
 
@@ -106,10 +122,11 @@ def best_table(study: Study, frame: pd.DataFrame) -> list[list[str]]:
         else f"{row.mean:.1%} ({row.lowest:.1%}–{row.highest:.1%})"
         for row in frames.finalist_frame(study).itertuples()
     }
+    finalists = ["as a finalist", *(as_finalist.get(number, "–") for number in best["trial"])]
     rows = [
         ["trial", *map(str, best["trial"])],
         ["value", *(f"{value:.1%}" for value in best["value"])],
-        ["as a finalist", *(as_finalist.get(number, "–") for number in best["trial"])],
+        *([finalists] if has_one_goal(study) else []),
         ["epochs", *map(str, best["n_epochs"])],
         ["training (s)", *(f"{seconds:.0f}" for seconds in best["seconds"])],
         ["embedding an image (MFLOP)", *(f"{flops / 1e6:.1f}" for flops in best["flops"])],
