@@ -5,6 +5,7 @@ Run the same command again to resume the study. See README.md.
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from hpo.cli.console import print_log
@@ -122,6 +123,7 @@ def main() -> None:
         return
     del drawings  # the workers load the data themselves
     study = run_phases(config, launcher, [DashboardUpdates], start=study_start(args, config))
+    config = replace(config, study_name=study.study_name)  # --widen may have chosen another
     print_summary(study, config, time.monotonic() - start_time)
 
 

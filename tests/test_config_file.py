@@ -81,6 +81,7 @@ def test_every_setting_has_one_section_and_one_description() -> None:
 @pytest.mark.parametrize("space", [built_in_space("recipe"), part_of_paper("lr", "units")])
 def test_the_printed_settings_give_the_same_configuration(space: Any, tmp_path: Path) -> None:
     config = replace(StudyConfig.from_settings(TINY), space=space, time_budget=90.0, seed=3)
+    config = replace(config, n_finalists=0, n_networks=0, checkpoint_interval=0.0)
     text = format_config(study_sections(config, machine=True))
     again = config_of(text, tmp_path)
     assert again == config
@@ -180,3 +181,15 @@ def test_run_study_prints_settings_and_space_without_data(
     assert run_in_process(tmp_path, monkeypatch, "run_study.py", *flags, "--print-config") is None
     assert tomllib.loads(capsys.readouterr().out)["data"]["image_size"] == 52
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_printed_settings_of_a_retraining_give_the_same_retraining(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--no-test", "--no-mirrors", "--n-seeds", "2", "--device", "cpu"]
+    script = ["retrain_best.py", *flags, "--print-config"]
+    assert run_in_process(tmp_path, monkeypatch, *script) is None
+    (tmp_path / "retrain.toml").write_text(capsys.readouterr().out)
+    file = read_config_file(tmp_path / "retrain.toml", RETRAIN_SECTIONS, SECTIONS)
+    config = make_config(RetrainConfig, file)
+    assert config == RetrainConfig(test=False, mirrors=False, n_seeds=2, device="cpu")

@@ -162,6 +162,8 @@ def test_a_study_whose_creator_was_killed_is_completed(
 
 def test_a_study_name_contains_what_distinguishes_it() -> None:
     assert StudySettings().default_name == "omniglot-35-episode"
+    two_goals = StudySettings(objective=("accuracy", "flops"))
+    assert two_goals.default_name == "omniglot-35-episode-flops"
     settings = StudySettings(
         data="glyphs", image_size=20, recipe="paper", space=part_of_paper("lr", "l2")
     )

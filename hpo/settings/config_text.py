@@ -47,7 +47,7 @@ def settings_sections(config: Any, sections: Sections) -> dict[str, Any]:
 def _values(config: Any, classes: Iterable[type]) -> dict[str, Any]:
     names = [f.name for c in classes for f in fields(c) if hasattr(config, f.name)]
     plain = {name: _plain(name, getattr(config, name)) for name in names}
-    return {name: value for name, value in plain.items() if value not in (None, [], False)}
+    return {name: value for name, value in plain.items() if value is not None and value != []}
 
 
 def _plain(name: str, value: Any) -> Any:

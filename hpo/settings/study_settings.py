@@ -57,9 +57,10 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
 
     @property
     def default_name(self) -> str:
-        """Name of a study: data, image size, recipe and, unless it is the paper's, the space."""
+        """Name of a study: data, image size, recipe; other goals and another space than usual."""
         space = [] if self.space.name == "paper" else [self.space.name]
-        return "-".join([self.data, str(self.image_size), self.recipe, *space])
+        parts = [self.data, str(self.image_size), self.recipe, *self.objective[1:], *space]
+        return "-".join(parts)
 
     @property
     def has_one_goal(self) -> bool:
