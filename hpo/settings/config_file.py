@@ -16,6 +16,7 @@ from data.errors import InputError
 from data.text import hide_password
 from hpo.space.files import BUILT_IN
 from hpo.space.space import Point
+from hpo.space.tables import flatten
 
 POINT, SPACE = "point", "space"
 Sections = Mapping[str, tuple[type, ...]]
@@ -68,7 +69,7 @@ def read_config_file(path: Path, sections: Sections, others: Sections | None = N
         raise InputError(
             f"{path}: machine.storage must not contain a password. Remove it, and set PGPASSWORD."
         )
-    return ConfigFile(str(path), values, dict(_flat(point)) if point is not None else None)
+    return ConfigFile(str(path), values, dict(flatten(point)) if point is not None else None)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -141,12 +142,3 @@ def _message(error: Any, file: ConfigFile, flags: Mapping[str, Any]) -> str:
     text = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
     text = text.replace("must be a valid", "must be a").replace("a integer", "an integer")
     return f"{where} {text}, but is {hide_password(str(error['input']))}. Correct it."
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Yield name and value of all values of nested tables."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

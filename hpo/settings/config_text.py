@@ -13,6 +13,7 @@ from hpo.settings.config_file import POINT, SPACE, Sections
 from hpo.settings.study_settings import SECTIONS, StudyConfig, StudySettings
 from hpo.space.files import BUILT_IN, built_in_space
 from hpo.space.space import Point, Space
+from hpo.space.tables import nest
 from model.config import StepCost
 
 
@@ -76,22 +77,10 @@ def without_password(address: str) -> str:
 def format_config(sections: Mapping[str, Any]) -> str:
     """Return sections as the text of a TOML file; parameters are tables of their own."""
     nested = {
-        name: _nest(values) if name in (SPACE, POINT) else values
+        name: nest(values) if name in (SPACE, POINT) else values
         for name, values in sections.items()
     }
     return tomli_w.dumps(nested)
-
-
-def _nest(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return tables by path as nested tables: ``conv1.lr`` becomes ``lr`` of ``conv1``."""
-    nested: dict[str, Any] = {}
-    for path, value in values.items():
-        *parents, last = path.split(".")
-        inner = nested
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-        inner[last] = [_nest(start) for start in value] if path == "start" else value
-    return nested
 
 
 def settings_texts(settings: StudySettings) -> dict[str, str]:

@@ -8,4 +8,5 @@ __all__ = [
     "parameter",
     "paths",
     "space",
+    "tables",
 ]

@@ -17,6 +17,7 @@ from data.errors import InputError
 from hpo.space.parameter import Parameter
 from hpo.space.paths import OWN_PREFIX, parameter_types, require_known
 from hpo.space.space import Point, Space
+from hpo.space.tables import flatten
 
 BUILT_IN = ("paper", "recipe")
 FOLDER = Path(__file__).parent / "spaces"
@@ -182,7 +183,7 @@ def _starts(starts: Any, space: Space, source: str) -> Iterator[Point]:
     if not isinstance(starts, list) or not all(isinstance(start, Mapping) for start in starts):
         raise InputError(f"{source}: start must be [[start]] tables. Write two brackets.")
     for start in starts:
-        point = dict(_flat(start))
+        point = dict(flatten(start))
         for name, value in point.items():
             parameter = space.searched.get(name)
             if parameter is None:
@@ -197,15 +198,6 @@ def _starts(starts: Any, space: Space, source: str) -> Iterator[Point]:
 def _require_start(name: str, value: Any, parameter: Parameter, source: str) -> None:
     """Raise InputError unless a value of a starting point is one of the parameter's values."""
     _parameter(name, parameter.to_dict() | {"default": value}, f"{source}: start")
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield name and value of all values of nested tables."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def own_parameters(space: Space) -> list[str]:
