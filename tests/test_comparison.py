@@ -31,7 +31,8 @@ from model.comparison_output import (
 from model.device import ComputeConfig
 from model.evaluate import episode_logits
 from model.image_inputs import image_reader, split_inputs, support_classes
-from model.siamese import SiameseNet, build_net
+from model.networks import build_net
+from model.siamese import SiameseNet
 from model.similarity import class_logits, embed_images, similarity
 
 CPU = ComputeConfig(torch.device("cpu"))

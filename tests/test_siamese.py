@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from model.architecture import LAYERS, DenseConfig, ModelConfig
-from model.siamese import DenseNet, SiameseNet, build_net
+from model.networks import build_net
+from model.siamese import DenseNet, SiameseNet
 
 SMALL = ModelConfig(filters=(16, 16, 16, 32), units=64)
 

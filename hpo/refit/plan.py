@@ -197,7 +197,7 @@ def refit_config(
     config = suggest_config(FixedTrial(dict(params)), base_config(settings), settings.space)
     epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]
     if image_size:
-        config = replace(config, model=resize_model(config.conv, image_size))
+        config = replace(config, model=resize_model(config.model, image_size))
     if mirrors is None:
         is_searched = "fit.mirrors" in settings.space.parameters
         mirrors = config.fit.mirrors if is_searched else True

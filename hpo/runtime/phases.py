@@ -37,6 +37,8 @@ from hpo.study.open import IDENTITY
 from hpo.study.storage import open_storage, storage_errors
 from model.config import REFERENCE_COST, Config, StepCost
 from model.device import choose_compute
+from model.own_module import check_network
+from model.own_network import OwnConfig
 from model.step_cost import measure_step_cost
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,8 @@ def run_study(
         InputError: data, storage, device, study or disk cannot be used.
         WorkerError: several trials in a row failed with an unexpected exception.
     """
+    if isinstance(network := base_config(run.settings).model, OwnConfig):
+        check_network(network)
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # Progress prints the trials instead
     with storage_errors(run.storage):
         requested_cost, run = run.step_cost, _with_measured_cost(run)
@@ -87,7 +91,7 @@ def run_study(
 
 def _with_measured_cost(run: StudyConfig) -> StudyConfig:
     """Return a run with measured costs of a step, if its study does not exist and needs them."""
-    if run.step_cost or run.recipe != "episode" or not run.space.changes_cost:
+    if run.step_cost or run.recipe != "episode" or not run.space.changes_cost or run.network:
         return run
     with closing(open_storage(run.storage)) as storage:
         if run.name in optuna.get_all_study_names(storage):

@@ -14,10 +14,9 @@ import optuna
 
 from data.drawings import Drawings
 from data.errors import InputError
+from hpo.search.configuration import trial_config
 from hpo.search.trial_files import TrialFiles, attach_images, trial_images
-from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudySettings
-from hpo.space.distributions import suggest_config
 from model.checkpoint import save_network
 from model.config import Config
 from model.device import ComputeConfig
@@ -56,7 +55,7 @@ class Objective:
         Source: Koch 2015 §3.2 "Hyperparameter optimization": the best epoch determines the value.
         """
         path = self.files.checkpoint(trial)
-        config = suggest_config(trial, base_config(self.settings), self.settings.space)
+        config = trial_config(trial, self.settings, self.compute)
         state, pruned = self.train_network(trial, config, self.settings.seed, path)
         best = state.best
         assert best is not None

@@ -55,9 +55,10 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
 
     @property
     def default_name(self) -> str:
-        """Name of a study: data, image size, recipe and, unless it is the paper's, the space."""
+        """Name of a study: data, image size, recipe, own network, and the space if not the paper's."""
+        network = [self.network.replace(":", ".")] if self.network else []
         space = [] if self.space.name == "paper" else [self.space.name]
-        return "-".join([self.data, str(self.image_size), self.recipe, *space])
+        return "-".join([self.data, str(self.image_size), self.recipe, *network, *space])
 
     @property
     def has_one_goal(self) -> bool:
