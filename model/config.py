@@ -12,6 +12,7 @@ from model.architecture import DenseConfig, ModelConfig
 from model.own_network import OwnConfig
 from model.schema import REFERENCE_STEP_COST, upgrade
 
+Architecture = ModelConfig | DenseConfig | OwnConfig
 RECIPES = ("episode", "paper")
 SCHEDULES = ("cosine", "exponential", "constant")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -147,7 +148,7 @@ class Config:
             are neither compared nor stored with the configuration.
     """
 
-    model: ModelConfig | DenseConfig | OwnConfig
+    model: Architecture
     fit: FitConfig
     step_cost: StepCost = field(default=REFERENCE_COST, compare=False, repr=False)
 

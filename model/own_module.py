@@ -25,7 +25,7 @@ def seeded_random_state(device: torch.device, seed: int) -> Iterator[None]:
     """
     is_cuda = device.type == "cuda"
     with torch.random.fork_rng([device] if is_cuda else []):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         if is_cuda:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)

@@ -156,8 +156,8 @@ def _place(error: Exception) -> str:
     if isinstance(error, SyntaxError):
         return f" in {Path(error.filename or '').name}, line {error.lineno}"
     here = Path(__file__).parent
-    frames = traceback.extract_tb(error.__traceback__)
-    frames = [f for f in frames if not _is_library(f.filename) and Path(f.filename).parent != here]
+    stack = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in stack if not _is_library(f.filename) and Path(f.filename).parent != here]
     return f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
 
 

@@ -277,4 +277,4 @@ def test_an_input_error_is_one_line_and_status_2(
 def test_the_python_example_of_the_readme() -> None:
     net, config, _ = load_network(PRETRAINED)
     images = torch.zeros(2, config.model.image_size, config.model.image_size, dtype=torch.uint8)
-    assert embed_images(net, images).shape == (2, config.model.units)
+    assert embed_images(net, images).shape == (2, config.conv.units)

@@ -55,7 +55,7 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
 
     @property
     def default_name(self) -> str:
-        """Name of a study: data, image size, recipe, own network, and the space if not the paper's."""
+        """Name of a study: data, image size and recipe, then its own network and its own space."""
         network = [self.network.replace(":", ".")] if self.network else []
         space = [] if self.space.name == "paper" else [self.space.name]
         return "-".join([self.data, str(self.image_size), self.recipe, *network, *space])

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from data.errors import require
-from model.architecture import CONVS, DenseConfig, ModelConfig
-from model.own_network import OwnConfig
+from model.architecture import CONVS, ModelConfig
 
 MIN_IMAGE_SIZE = 16  # pixels
 
@@ -30,12 +29,8 @@ def clip_kernels(image_size: int, kernels: tuple[int, ...]) -> tuple[int, int, i
     return clipped[0], clipped[1], clipped[2], clipped[3]
 
 
-def resize_model(
-    model: ModelConfig | DenseConfig | OwnConfig, image_size: int
-) -> ModelConfig | DenseConfig | OwnConfig:
+def resize_model(model: ModelConfig, image_size: int) -> ModelConfig:
     """Return the architecture for another image size; kernels are scaled, rounded and clipped."""
-    if not isinstance(model, ModelConfig):
-        return replace(model, image_size=image_size)
     scale = image_size / model.image_size
     kernels = tuple(max(1, round(kernel * scale)) for kernel in model.kernels)
     return replace(model, image_size=image_size, kernels=clip_kernels(image_size, kernels))
