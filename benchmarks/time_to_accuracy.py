@@ -62,7 +62,7 @@ def plain(config: Config, limit: float, full: Drawings, parts: Split) -> tuple[l
     """
     torch.manual_seed(1)
     random.seed(1)
-    net, ruler = PlainNet(config.conv), SiameseNet(config.model)
+    net, ruler = PlainNet(config.conv), SiameseNet(config.conv)
     pairs = PlainPairs(full, config.model.image_size, EVALUATE_EVERY * BATCH)
     episodes, clock, n_images = dense_validation(parts.val), 0.0, 0
     curve: list[Point] = []

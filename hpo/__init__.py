@@ -36,6 +36,7 @@ __all__ = [
     "best_config",
     "read_space",
     "register_arrays",
+    "register_network",
     "retrain",
     "run_study",
 ]

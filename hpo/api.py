@@ -28,6 +28,7 @@ from hpo.space.space import Point
 from hpo.study.dataset import resolve_data
 from hpo.study.identity import settings_of
 from model.config import Config
+from model.own_network import register_network
 
 __all__ = [
     "BestConfig",
@@ -37,6 +38,7 @@ __all__ = [
     "best_config",
     "read_space",
     "register_arrays",
+    "register_network",
     "retrain",
     "run_study",
 ]

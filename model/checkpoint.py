@@ -12,8 +12,10 @@ from data.errors import InputError
 from data.files import file_repair, write_atomically
 from data.text import first_line
 from model.config import Config
+from model.networks import build_net
+from model.own_network import OwnConfig, OwnNetworkError, explain_errors
 from model.schema import SCHEMA, upgrade
-from model.siamese import SiameseNet, build_net
+from model.siamese import SiameseNet
 
 NETWORK_FORMAT = "siamese-network-1"
 # Exceptions that a file with the correct format, but not written by this program, may cause.
@@ -100,15 +102,25 @@ def load_network(path: Path) -> tuple[SiameseNet, Config, dict[str, Any]]:
     try:
         about = upgrade("network", json.loads(content["about"]))
         config, metadata = Config.from_dict(about["config"]), dict(about["metadata"])
-        net = build_net(config.model)
+        net = _build(config)
         net.load_state_dict(content["net"])
         _require_valid(net, metadata)
+    except OwnNetworkError:
+        raise
     except CONTENT_ERRORS as error:
         raise InputError(
             f"Checkpoint {path} does not fit this version of the program ({first_line(error)}). "
             "Choose another file."
         ) from error
     return net.eval(), config, metadata
+
+
+def _build(config: Config) -> SiameseNet:
+    """Return a network; an error of the user's own code becomes one line."""
+    if isinstance(config.model, OwnConfig):
+        with explain_errors(config.model.network, "it"):
+            return build_net(config.model)
+    return build_net(config.model)
 
 
 def _require_valid(net: nn.Module, metadata: dict[str, Any]) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 from data.distortions import PAPER_DISTORTIONS, DistortConfig
 from data.errors import require
 from model.architecture import DenseConfig, ModelConfig
+from model.own_network import OwnConfig
 from model.schema import REFERENCE_STEP_COST, upgrade
 
+Architecture = ModelConfig | DenseConfig | OwnConfig
 RECIPES = ("episode", "paper")
 SCHEDULES = ("cosine", "exponential", "constant")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -146,7 +148,7 @@ class Config:
             are neither compared nor stored with the configuration.
     """
 
-    model: ModelConfig | DenseConfig
+    model: Architecture
     fit: FitConfig
     step_cost: StepCost = field(default=REFERENCE_COST, compare=False, repr=False)
 
@@ -163,7 +165,11 @@ class Config:
 
     @property
     def work(self) -> dict[str, int]:
-        """Number of FLOPs, activations, comparisons and weights of a step of the episode recipe."""
+        """Number of FLOPs, activations, comparisons and weights of a step of the episode recipe.
+
+        They are not known of a network of the user's own, whose cost is measured.
+        """
+        assert not isinstance(self.model, OwnConfig)
         n_images = self.fit.n_drawings * self.fit.n_characters
         n_comparisons = math.comb(self.fit.n_drawings, 2) * self.fit.n_characters**2
         return {
@@ -197,6 +203,8 @@ class Config:
         model, fit = dict(values["model"]), dict(values["fit"])
         fit["rates"] = tuple(LayerRates(**rates) for rates in fit["rates"])
         fit["distort"] = DistortConfig(**fit["distort"])
+        if "network" in model:
+            return cls(OwnConfig(**model), FitConfig(**fit))
         if "hidden" in model:
             return cls(DenseConfig(**model), FitConfig(**fit))
         model |= {name: tuple(model[name]) for name in ("filters", "kernels")}

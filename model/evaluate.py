@@ -44,7 +44,7 @@ def embed_drawings(
             drawings.
     """
     device = drawings.images_NHW.device
-    h_NE = torch.zeros(len(drawings), net.config.units, device=device)
+    h_NE = torch.zeros(len(drawings), net.head.in_features, device=device)
     for position_B in position_M.to(device).unique().split(EMBED_BATCH):
         x = to_input(drawings.images_NHW[position_B])
         if generator is not None:

@@ -42,7 +42,7 @@ def require_export_libraries(format_name: str) -> None:
 
 def export_graphs(net: SiameseNet) -> dict[str, ExportedProgram]:
     """Return the graphs ``embed`` and ``compare`` of a float32 network on the CPU."""
-    size, units, batch = net.config.image_size, net.config.units, {0: Dim("batch", min=1)}
+    size, units, batch = net.config.image_size, net.head.in_features, {0: Dim("batch", min=1)}
     images = torch.zeros(2, net.config.channels, size, size)
     pair = torch.zeros(2, units), torch.ones(2, units)  # equal tensors would become one input
     return {

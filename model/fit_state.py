@@ -13,10 +13,11 @@ from data.errors import InputError
 from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import Config
 from model.device import ComputeConfig
+from model.networks import build_net
 from model.optim import build_optimizer
 from model.schema import SCHEMA, upgrade
 from model.seeds import derive_seed
-from model.siamese import SiameseNet, build_net
+from model.siamese import SiameseNet
 
 TRAINING_VERSION = 2  # incremented when equal configurations train differently
 FIT_FORMAT = f"siamese-fit-{TRAINING_VERSION}"
@@ -113,7 +114,7 @@ class FitState:
             "n_images": last.n_images,
             "seconds": round(sum(result.seconds for result in self.history), 3),
             "n_parameters": sum(p.numel() for p in self.net.parameters()),
-            "flops_per_image": self.config.model.flops,
+            "flops_per_image": self.net.flops,
             "device": f"{self.compute.device.type} {self.compute.precision}",
         }
 

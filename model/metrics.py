@@ -24,7 +24,7 @@ from model.evaluate import (
 from model.intervals import ClusterAccuracies, episode_clusters
 from model.n_way import AccuracyByWay, n_way_accuracies, n_way_episodes
 from model.predictions import OfficialAccuracy, Scorer, official_accuracy, official_predictions
-from model.siamese import DenseNet, SiameseNet
+from model.siamese import SiameseNet
 from model.verification import VerificationMetrics, verification_metrics
 
 REPORTED_WAYS = (2, 5, 10, 15, 20)
@@ -213,6 +213,5 @@ def _by_alphabet(accuracies: pd.DataFrame) -> dict[str, AccuracyByWay]:
 
 
 def _first_filters(net: SiameseNet) -> Tensor | None:
-    if isinstance(net, DenseNet):
-        return None
-    return net.conv1.weight.mean(1).detach().cpu()
+    filters_NHW = net.first_filters()
+    return None if filters_NHW is None else filters_NHW.cpu()

@@ -5,7 +5,6 @@ import math
 import torch
 
 from model.config import FitConfig
-from model.normalisation import norm_name
 from model.siamese import SiameseNet
 
 FIRST_MOMENTUM = 0.5
@@ -57,11 +56,7 @@ def build_optimizer(net: SiameseNet, fit: FitConfig) -> torch.optim.SGD:
     groups = [
         {
             "name": layer,
-            "params": [
-                parameter
-                for name, parameter in net.named_parameters()
-                if name.split(".")[0] in (layer, norm_name(layer))
-            ],
+            "params": net.layer_parameters(layer),
             "lr": rates.lr,
             "weight_decay": 2 * rates.l2_penalty,
         }

@@ -4,7 +4,6 @@ Tensor suffixes: B images or pairs, R blocks, Q queries, S support, C channels, 
 E embedding.
 """
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -13,7 +12,9 @@ from torch import Tensor, nn
 
 from model.architecture import CONVS, DenseConfig, ModelConfig
 from model.device import autocast
+from model.initial_weights import initialise
 from model.normalisation import apply_norm, convolution_norm, norm_name, to_unit_length
+from model.own_network import OwnConfig
 from model.torch_internals import UninitialisedConv2d, UninitialisedLinear
 from model.weighted_l1 import weighted_l1
 
@@ -39,12 +40,12 @@ class SiameseNet(nn.Module):
     ) -> None:
         """Create the layers of the twin and the head."""
         super().__init__()
-        self.config = config
+        self.config: ModelConfig | DenseConfig | OwnConfig = config
         self.precision = precision
         self._create_layers()
         self.head: nn.Linear = UninitialisedLinear(config.units, 1)
         if generator is not None:
-            initialise(self, generator=generator)
+            initialise(self, config, generator=generator)
         self.to(memory_format=torch.channels_last)
 
     def _create_layers(self) -> None:
@@ -79,10 +80,30 @@ class SiameseNet(nn.Module):
         """
         torch.compiler.reset()  # graphs of other architectures would count towards the limit
         mode = "reduce-overhead" if self.head.weight.is_cuda else "default"
-        for name in ("embed", "compare"):
-            original = getattr(self, name)
+        for owner, name in ((self._embedder, "embed"), (self, "compare")):
+            original = getattr(owner, name)
             compiled = torch.compile(original, mode=mode)
-            setattr(self, name, _compiled_with_gradients(compiled, original))
+            setattr(owner, name, _compiled_with_gradients(compiled, original))
+
+    @property
+    def _embedder(self) -> nn.Module:
+        """The module whose ``embed`` is compiled."""
+        return self
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations for the embedding of one image; a multiply-add counts as 2."""
+        assert not isinstance(self.config, OwnConfig)
+        return self.config.flops
+
+    def layer_parameters(self, layer: str) -> list[nn.Parameter]:
+        """Return the parameters of a layer and of the normalisation that follows it."""
+        modules = (layer, norm_name(layer))
+        return [p for name, p in self.named_parameters() if name.split(".")[0] in modules]
+
+    def first_filters(self) -> Tensor | None:
+        """Return the float32 N×H×W filters of conv1, averaged over the channels; None without."""
+        return self.conv1.weight.mean(1).detach()
 
     def embed(self, x_B1HW: Tensor) -> Tensor:
         """Return the embeddings h.
@@ -148,52 +169,8 @@ class DenseNet(SiameseNet):
             x = F.relu_(self.fc1(x_B1HW.flatten(1)))
             return torch.sigmoid(self.fc2(x).float())
 
-
-def build_net(
-    config: ModelConfig | DenseConfig,
-    *,
-    generator: torch.Generator | None = None,
-    precision: str = "float32",
-) -> SiameseNet:
-    """Return a network of the class that an architecture needs.
-
-    Args:
-        config: architecture of the network.
-        generator: see :class:`SiameseNet`.
-        precision: see :class:`SiameseNet`.
-    """
-    net_class = DenseNet if isinstance(config, DenseConfig) else SiameseNet
-    return net_class(config, generator=generator, precision=precision)
-
-
-def initialise(net: SiameseNet, *, generator: torch.Generator) -> None:
-    """Draw the initial weights, in the order of the layers; normalisations keep theirs.
-
-    ``paper``: weights of convolutions N(0, 0.01), of fully connected layers N(0, 0.2), biases
-    N(0.5, 0.01), where the second number is the standard deviation.
-    ``scaled`` (Deviation D10): He's standard deviation before a ReLU, Xavier's before the sigmoid,
-    biases 0. The head starts as a negative distance with equal weights, so that pairs at a shorter
-    distance are more likely the same character.
-
-    Source: Koch 2015 §3.2 "Weight initialization".
-    """
-    with torch.no_grad():
-        for name, layer in net.named_children():
-            if not isinstance(layer, nn.Conv2d | nn.Linear):
-                continue
-            assert layer.bias is not None
-            n_inputs = layer.weight[0].numel()
-            if net.config.init == "paper":
-                std = 0.01 if name in CONVS else 0.2
-                layer.weight.normal_(0.0, std, generator=generator)
-                layer.bias.normal_(0.5, 0.01, generator=generator)
-            elif name == "head":
-                layer.weight.fill_(-4.0 / math.sqrt(n_inputs))
-                layer.bias.zero_()
-            else:
-                gain = 2.0 if name in net.config.relu_layers else 1.0
-                layer.weight.normal_(0.0, math.sqrt(gain / n_inputs), generator=generator)
-                layer.bias.zero_()
+    def first_filters(self) -> None:
+        """Return None: there is no convolution."""
 
 
 def _compiled_with_gradients(

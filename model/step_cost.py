@@ -38,16 +38,36 @@ def measure_step_cost(base: Config, compute: ComputeConfig) -> StepCost:
         base: configuration of a study; its image size and channels are used.
         compute: device and precision.
     """
+    configs = probe_configs(base)
+    work = np.array([[*config.work.values(), 1] for config in configs], dtype=float)
+    return StepCost(*fit_costs(work, 1e9 * np.array(shortest_seconds(configs, compute))))
+
+
+def relative_step_cost(config: Config, base: Config, compute: ComputeConfig) -> float:
+    """Return how many times longer a step takes than one of the base configuration.
+
+    Both are timed in turn, so that the ratio hardly depends on the machine and on other programs.
+
+    Args:
+        config: configuration of the episode recipe.
+        base: configuration to which it is compared.
+        compute: device and precision.
+    """
+    seconds, base_seconds = shortest_seconds([config, base], compute)
+    return seconds / base_seconds
+
+
+def shortest_seconds(configs: list[Config], compute: ComputeConfig) -> list[float]:
+    """Return the shortest time of a step of each configuration; one thread of a CPU computes."""
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _measure(probe_configs(base), compute)
+        return _time_in_turn(configs, compute)
     finally:
         torch.set_num_threads(n_threads)
 
 
-def _measure(configs: list[Config], compute: ComputeConfig) -> StepCost:
-    """Return the costs that fit the shortest times of a step of each configuration best."""
+def _time_in_turn(configs: list[Config], compute: ComputeConfig) -> list[float]:
     steps = [_step_of(config, compute) for config in configs]
     for step in steps:
         step()  # warm-up: memory and kernels
@@ -58,8 +78,7 @@ def _measure(configs: list[Config], compute: ComputeConfig) -> StepCost:
             break
         for step, times in zip(steps, seconds, strict=True):
             times.append(_seconds(step, compute.device))
-    work = np.array([[*config.work.values(), 1] for config in configs], dtype=float)
-    return StepCost(*fit_costs(work, 1e9 * np.array([min(times) for times in seconds])))
+    return [min(times) for times in seconds]
 
 
 def probe_configs(base: Config) -> list[Config]:
@@ -74,7 +93,7 @@ def probe_configs(base: Config) -> list[Config]:
             max(1, int(share * f)) for share, f in zip(shares, model.filters, strict=True)
         )
         changed = replace(model, filters=(f1, f2, f3, f4), units=max(1, units))
-        fit = replace(base.fit, n_characters=max(2, characters), steps_per_epoch=10**9)
+        fit = replace(base.fit, n_characters=max(2, characters))
         return replace(base, model=changed, fit=fit)
 
     return [
@@ -131,14 +150,16 @@ def _non_negative_solution(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _step_of(config: Config, compute: ComputeConfig) -> Callable[[], None]:
     """Return a function that trains for one step on blank drawings."""
+    endless = replace(config.fit, steps_per_epoch=10**9)
     state = FitState(config, 0, compute)
-    drawings = _blank_drawings(config.conv, config.fit.n_characters).to(compute.device)
-    losses = LOSSES["episode"](state.net, drawings, config.fit, generator=state.generator)
+    drawings = _blank_drawings(config, config.fit.n_characters).to(compute.device)
+    losses = LOSSES["episode"](state.net, drawings, endless, generator=state.generator)
     return lambda: train_step(state, next(losses))
 
 
-def _blank_drawings(model: ModelConfig, n_characters: int) -> Drawings:
+def _blank_drawings(config: Config, n_characters: int) -> Drawings:
     """Return two blank drawings of each character of one alphabet."""
+    model = config.model
     n, channels = 2 * n_characters, (model.channels,) if model.channels > 1 else ()
     shape = (n, *channels, model.image_size, model.image_size)
     return Drawings(

@@ -51,6 +51,7 @@ from hpo.api import (  # noqa: E402
     best_config,
     read_space,
     register_arrays,
+    register_network,
     retrain,
     run_study,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "load_network",
     "read_space",
     "register_arrays",
+    "register_network",
     "retrain",
     "run_study",
 ]

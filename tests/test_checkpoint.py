@@ -9,7 +9,8 @@ from tiny import config
 
 from data.errors import InputError
 from model.checkpoint import load_checkpoint, load_network, save_checkpoint, save_network
-from model.siamese import SiameseNet, build_net
+from model.networks import build_net
+from model.siamese import SiameseNet
 
 
 def zero_net() -> SiameseNet:

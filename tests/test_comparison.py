@@ -31,7 +31,8 @@ from model.comparison_output import (
 from model.device import ComputeConfig
 from model.evaluate import episode_logits
 from model.image_inputs import image_reader, split_inputs, support_classes
-from model.siamese import SiameseNet, build_net
+from model.networks import build_net
+from model.siamese import SiameseNet
 from model.similarity import class_logits, embed_images, similarity
 
 CPU = ComputeConfig(torch.device("cpu"))
@@ -276,4 +277,4 @@ def test_an_input_error_is_one_line_and_status_2(
 def test_the_python_example_of_the_readme() -> None:
     net, config, _ = load_network(PRETRAINED)
     images = torch.zeros(2, config.model.image_size, config.model.image_size, dtype=torch.uint8)
-    assert embed_images(net, images).shape == (2, config.model.units)
+    assert embed_images(net, images).shape == (2, config.conv.units)

@@ -12,7 +12,8 @@ from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudySettings
 from model.architecture import DenseConfig, ModelConfig
 from model.config import Config, FitConfig, LayerRates
-from model.siamese import DenseNet, SiameseNet, build_net
+from model.networks import build_net
+from model.siamese import DenseNet, SiameseNet
 
 RATES = LayerRates(0.1, 0.9, 0.0)
 

@@ -170,7 +170,7 @@ def test_the_distortions_of_the_test_do_not_depend_on_the_device(
         generator: torch.Generator | None = None,
     ) -> Tensor:
         generators.append(generator)
-        return torch.zeros(len(drawings), net.config.units)
+        return torch.zeros(len(drawings), net.head.in_features)
 
     monkeypatch.setattr(evaluate, "embed_drawings", record)
     averaged_logits(net, on_another_device(parts.test), parts.official, n_copies=2)

@@ -16,7 +16,7 @@ from model.architecture import DenseConfig, ModelConfig
 from model.checkpoint import load_network, save_network
 from model.config import Config
 from model.export import export_network
-from model.siamese import build_net
+from model.networks import build_net
 
 BASE = base_config(StudySettings(image_size=20))
 CONVOLUTIONAL = Config(

@@ -9,7 +9,8 @@ import torch
 from data.splits import Split
 from model.architecture import DenseConfig, ModelConfig
 from model.metrics import REPORTED_WAYS, NetworkEvaluation, evaluate_baseline, evaluate_network
-from model.siamese import SiameseNet, build_net
+from model.networks import build_net
+from model.siamese import SiameseNet
 from model.verification import RocCurve, RocPoint, roc_curve
 
 

@@ -59,9 +59,9 @@ def test_a_trial_reports_every_epoch_and_records_its_cost(trained: TrainedStudy)
         assert attributes["config_digest"] == config.digest
         assert attributes["epochs"] == 2
         assert attributes["n_images"] == 2 * config.fit.steps_per_epoch * 128
-        others = sum(config.conv.filters) + 2 * config.model.units + 1  # biases, and the head
-        assert attributes["n_parameters"] == config.model.n_weights + others
-        assert attributes["flops_per_image"] == config.model.flops
+        others = sum(config.conv.filters) + 2 * config.conv.units + 1  # biases, and the head
+        assert attributes["n_parameters"] == config.conv.n_weights + others
+        assert attributes["flops_per_image"] == config.conv.flops
         assert attributes["seconds"] > 0
         assert (attributes["stopped"], attributes["diverged"]) == ("all epochs done", None)
 

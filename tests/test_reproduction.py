@@ -40,7 +40,8 @@ from model.device import ComputeConfig
 from model.fit_state import EpochResult
 from model.intervals import ClusterAccuracies
 from model.network_cache import NetworkCache
-from model.siamese import SiameseNet, build_net
+from model.networks import build_net
+from model.siamese import SiameseNet
 
 SMOKE = replace(SCALES["smoke"], narrowed=16, hidden=16, n_seeds=2)
 CPU = ComputeConfig(torch.device("cpu"))

@@ -27,8 +27,8 @@ from model.checkpoint import load_network, save_network
 from model.config import Config
 from model.device import ComputeConfig
 from model.fit_state import FIT_FORMAT, TRAINING_VERSION, EpochResult, FitState
+from model.networks import build_net
 from model.schema import SCHEMA, upgrade
-from model.siamese import build_net
 
 OLD_SETTINGS: dict[str, Any] = {
     "data": "glyphs",

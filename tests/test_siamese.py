@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from model.architecture import LAYERS, DenseConfig, ModelConfig
-from model.siamese import DenseNet, SiameseNet, build_net
+from model.networks import build_net
+from model.siamese import DenseNet, SiameseNet
 
 SMALL = ModelConfig(filters=(16, 16, 16, 32), units=64)
 
@@ -124,7 +125,7 @@ def test_the_net_without_convolutions_has_two_layers_before_its_head() -> None:
     assert [name for name, _ in dense.named_children()] == ["fc1", "fc2", "head"]
     n_parameters = 35 * 35 * 64 + 64 + 64 * 32 + 32 + 32 + 1
     assert sum(p.numel() for p in dense.parameters()) == n_parameters
-    assert dense.config.flops == 2 * (35 * 35 * 64 + 64 * 32)
+    assert dense.flops == 2 * (35 * 35 * 64 + 64 * 32)
     h = dense.embed(drawings(5))
     assert h.shape == (5, 32)
     assert ((h > 0) & (h < 1)).all()

@@ -77,7 +77,7 @@ def test_every_searched_value_reaches_the_configuration(size: int) -> None:
         assert config.conv.filters[i] == trial.params[f"{layer}.filters"]
     kernels = tuple(trial.params[f"{layer}.kernel"] for layer in LAYERS[:4])
     assert config.conv.kernels == clip_kernels(size, kernels)
-    assert config.model.units == trial.params["fc1.units"]
+    assert config.conv.units == trial.params["fc1.units"]
     assert suggest_config(FixedTrial(trial.params), base, PAPER) == config
 
 

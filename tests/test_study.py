@@ -38,7 +38,7 @@ def run_trials(study: optuna.Study, settings: StudySettings, n: int) -> None:
 
     def value(trial: optuna.Trial) -> float:
         config = suggest_config(trial, base, settings.space)
-        return sum(rates.lr for rates in config.fit.rates) - config.model.units / 10_000
+        return sum(rates.lr for rates in config.fit.rates) - config.conv.units / 10_000
 
     study.optimize(value, n_trials=n)
 

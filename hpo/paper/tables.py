@@ -174,7 +174,7 @@ def _row(
 def _scale_network(scale: Scale, base: Config, *, dense: bool) -> Config:
     """Return a configuration with the network of the scale and the fit of ``base``."""
     if dense:
-        model = DenseConfig(base.model.image_size, scale.hidden, scale.hidden, base.model.init)
+        model = DenseConfig(base.model.image_size, scale.hidden, scale.hidden, base.conv.init)
         # As many rates as layers; all rates of the base are equal.
         return Config(model, replace(base.fit, rates=base.fit.rates[-len(model.layers) :]))
     f1, f2, f3, f4 = (n // scale.narrowed for n in base.conv.filters)

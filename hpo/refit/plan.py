@@ -25,7 +25,8 @@ from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
 from hpo.space.kernels import resize_model
 from hpo.study.dataset import load_data, split_data, validation_episodes
-from model.config import Config
+from model.architecture import ModelConfig
+from model.config import Architecture, Config
 from model.device import ComputeConfig, choose_compute
 from model.train import Validation
 
@@ -175,6 +176,13 @@ def require_digest(digest: str, expected: str) -> None:
         )
 
 
+def _resized(model: Architecture, image_size: int) -> Architecture:
+    """Return an architecture for another image size, in pixels."""
+    if isinstance(model, ModelConfig):
+        return resize_model(model, image_size)
+    return replace(model, image_size=image_size)
+
+
 def refit_config(
     settings: StudySettings,
     params: Mapping[str, Any],
@@ -197,7 +205,7 @@ def refit_config(
     config = suggest_config(FixedTrial(dict(params)), base_config(settings), settings.space)
     epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]
     if image_size:
-        config = replace(config, model=resize_model(config.conv, image_size))
+        config = replace(config, model=_resized(config.model, image_size))
     if mirrors is None:
         is_searched = "fit.mirrors" in settings.space.parameters
         mirrors = config.fit.mirrors if is_searched else True

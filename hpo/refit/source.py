@@ -10,6 +10,7 @@ from data.load import image_folder_name
 from data.text import redact_storage
 from hpo.refit.result import TrialOrigin
 from hpo.refit.settings import RetrainConfig
+from hpo.search.configuration import settings_of_trial
 from hpo.search.finalists import finalist_studies
 from hpo.search.winner import choose_trial, describe_value
 from hpo.settings.study_settings import StudySettings
@@ -72,7 +73,7 @@ def _source_of_trial(config: RetrainConfig) -> RefitSource:
             value_text=describe_value(study, trial),
         )
         return RefitSource(
-            settings=settings,
+            settings=settings_of_trial(settings, trial),
             params=trial.params,
             data_digest=study.user_attrs[IDENTITY]["data_digest"],
             origin=origin,

@@ -17,6 +17,7 @@ from hpo.runtime.supervisor import ObserverFactory, supervise
 from hpo.runtime.worker_phases import open_run
 from hpo.search.finalists import finalist_fits, open_finalists
 from hpo.search.winner import record_winner, record_winner_accuracy, winner_fits
+from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import (
     N_TRIALS,
@@ -29,6 +30,8 @@ from hpo.study.budget import (
 from hpo.study.identity import version_note
 from hpo.study.open import IDENTITY
 from hpo.study.storage import storage_errors
+from model.own_module import check_network
+from model.own_network import OwnConfig
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,8 @@ def run_phases(
         InputError: data, storage, device, study or disk cannot be used.
         WorkerError: several trials in a row failed with an unexpected exception.
     """
+    if isinstance(network := base_config(run.settings).model, OwnConfig):
+        check_network(network)
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # Progress prints the trials instead
     with storage_errors(run.storage):
         start = start or StudyStart()

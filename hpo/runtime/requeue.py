@@ -23,7 +23,7 @@ from data.errors import InputError, is_interrupt
 from data.files import user_id
 from hpo.runtime.processes import host_name
 from hpo.study.optuna_internals import enqueued_params, set_trial_attribute
-from hpo.study.trials import CRASHED, RETRY_OF, count_crashes, retry_numbers
+from hpo.study.trials import CRASHED, RETRY_OF, STEPS, count_crashes, retry_numbers
 
 WORKER = "owner"  # user attribute of a trial: the identity of its worker, as a JSON list
 
@@ -177,6 +177,8 @@ def requeue(study: Study, number: int, max_retries: int | None = None) -> None:
     trial = trials[number]
     params = {**enqueued_params(trial), **trial.params}
     attributes = {RETRY_OF: number, CRASHED: int(crashed), WORKER: own_id()}
+    if STEPS in trial.user_attrs:  # a checkpoint belongs to this number of steps
+        attributes[STEPS] = trial.user_attrs[STEPS]
     study.enqueue_trial(params, user_attrs=attributes)
 
 

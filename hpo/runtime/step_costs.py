@@ -30,7 +30,7 @@ MAX_PROBE_SIZE = 52  # pixels; larger images take longer to measure, and their c
 
 def with_measured_cost(run: StudyConfig, launcher: Launcher) -> StudyConfig:
     """Return a run with measured costs of a step, if its study does not exist and needs them."""
-    if run.step_cost or run.recipe != "episode" or not run.space.changes_cost:
+    if run.step_cost or run.recipe != "episode" or not run.space.changes_cost or run.network:
         return run
     with closing(open_storage(run.storage)) as storage:
         if run.name in optuna.get_all_study_names(storage):

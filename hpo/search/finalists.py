@@ -18,6 +18,7 @@ from optuna.trial import FixedTrial
 
 from data.drawings import Drawings
 from data.episodes import Episodes
+from hpo.search.configuration import settings_of_trial
 from hpo.search.objective import Objective
 from hpo.settings.base_config import base_config
 from hpo.space.distributions import suggest_config
@@ -139,8 +140,9 @@ class FinalistObjective:
             raise optuna.TrialPruned
         number = trial.suggest_int("trial", 0, MAX_NUMBER)
         seed = trial.suggest_int("seed", 0, MAX_NUMBER)
-        params = FixedTrial(self.study.get_trials(deepcopy=False)[number].params)
-        settings = self.objective.settings
+        fitted = self.study.get_trials(deepcopy=False)[number]
+        settings = settings_of_trial(self.objective.settings, fitted)
+        params = FixedTrial(fitted.params)
         config = suggest_config(params, base_config(settings), settings.space)
         path = self.objective.files.checkpoint(trial)
         state, _ = self.objective.train_network(trial, config, seed, path)

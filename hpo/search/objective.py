@@ -15,10 +15,9 @@ import optuna
 
 from data.drawings import Drawings
 from data.errors import InputError
+from hpo.search.configuration import trial_config
 from hpo.search.trial_files import TrialFiles, attach_images, trial_images
-from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudySettings
-from hpo.space.distributions import suggest_config
 from hpo.study.goals import has_one_goal
 from hpo.study.optuna_internals import report_accuracy
 from model.checkpoint import save_network
@@ -64,7 +63,7 @@ class Objective:
         Source: Koch 2015 §3.2 "Hyperparameter optimization": the best epoch determines the value.
         """
         path = self.files.checkpoint(trial)
-        config = suggest_config(trial, base_config(self.settings), self.settings.space)
+        config = trial_config(trial, self.settings, self.compute)
         state, pruned = self.train_network(trial, config, self.settings.seed, path)
         best = state.best
         assert best is not None
@@ -78,7 +77,7 @@ class Objective:
             attach_images(trial, images, self.files.artifacts)
         if pruned:
             raise optuna.TrialPruned
-        return value if self.settings.has_one_goal else (value, float(config.model.flops))
+        return value if self.settings.has_one_goal else (value, float(state.net.flops))
 
     def train_network(
         self, trial: optuna.Trial, config: Config, seed: int, path: Path

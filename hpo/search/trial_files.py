@@ -163,12 +163,11 @@ def trial_images(state: FitState, validation: Validation, *, pruned: bool) -> di
     """
     accuracies = [r.accuracy for r in state.history if not math.isnan(r.accuracy)]
     net = state.best_net()
-    filters_NHW = stretch_contrast(net.conv1.weight.mean(1))
-    n_columns = math.ceil(math.sqrt(2 * len(filters_NHW)))
-    images = {
-        "curve.png": curve_png(accuracies, "validation accuracy"),
-        "filters.png": encode_png(tile_images(filters_NHW, n_columns, zoom=FILTER_ZOOM)),
-    }
+    images = {"curve.png": curve_png(accuracies, "validation accuracy")}
+    if (filters_NHW := net.first_filters()) is not None:
+        n_columns = math.ceil(math.sqrt(2 * len(filters_NHW)))
+        sheet = tile_images(stretch_contrast(filters_NHW), n_columns, zoom=FILTER_ZOOM)
+        images["filters.png"] = encode_png(sheet)
     if not pruned and not state.history[-1].diverged:
         errors_K3 = most_confident_errors(net, validation)
         images_NHW = validation.drawings.images_NHW[errors_K3.flatten()]

@@ -6,23 +6,47 @@ from data.errors import InputError, require
 from data.image_folder import parse_dataset_name
 from hpo.settings.study_settings import StudySettings
 from hpo.space.configuration import build_config, require_possible
-from hpo.space.files import built_in_space
+from hpo.space.files import BUILT_IN, built_in_space
 from hpo.space.kernels import require_image_size
-from hpo.space.paths import require_effective
+from hpo.space.paths import OWN_PREFIX, require_effective, require_of_network
 from model.architecture import LAYERS, ModelConfig
 from model.config import Config, FitConfig, LayerRates
+from model.own_network import OwnConfig, find_factory
+
+# Rates of a network of the user's own whose space does not contain them: as in the paper's space.
+OWN_RATES = LayerRates(lr=0.03, momentum=0.9, l2_penalty=0.0)
 
 
 def base_config(settings: StudySettings) -> Config:
     """Return the base configuration of a study: the defaults of the paper's space.
 
     Its architecture is the best architecture of the paper. The paper does not report its learning
-    rates; ours were chosen by hand on the validation alphabets.
+    rates; ours were chosen by hand on the validation alphabets. A network of the user's own has its
+    parameters from the starting point of the study's space.
     """
+    image_folder = parse_dataset_name(settings.data)
+    channels = image_folder.channels if image_folder else 1
+    if settings.network is not None:
+        values = settings.space.resolve(settings.space.starting_points(settings.image_size)[0])
+        own = {n.removeprefix(OWN_PREFIX): v for n, v in values.items() if n.startswith(OWN_PREFIX)}
+        network = OwnConfig(settings.network, own, channels, settings.image_size)
+        return Config(network, _base_fit(settings, (OWN_RATES,)), settings.cost)
     require_image_size(settings.image_size)
+    rates = (LayerRates(lr=1.0, momentum=0.0, l2_penalty=0.0),) * len(LAYERS)
+    # The smallest network, of which build_config replaces every size.
+    model = ModelConfig(settings.image_size, (1, 1, 1, 1), (1, 1, 1, 1), 1, settings.init, channels)
+    paper = built_in_space("paper")
+    values = paper.resolve(paper.starting_points(settings.image_size)[0])
+    config = build_config(Config(model, _base_fit(settings, rates), settings.cost), values)
+    steps = replace(config.fit, steps_per_epoch=settings.steps_per_epoch)
+    return replace(config, fit=steps)
+
+
+def _base_fit(settings: StudySettings, rates: tuple[LayerRates, ...]) -> FitConfig:
+    """Return the base configuration of the fit."""
     fit = FitConfig(
         recipe=settings.recipe,
-        rates=(LayerRates(lr=1.0, momentum=0.0, l2_penalty=0.0),) * len(LAYERS),
+        rates=rates,
         max_epochs=settings.max_epochs,
         steps_per_epoch=settings.steps_per_epoch,
         n_pairs=settings.n_pairs,
@@ -31,15 +55,7 @@ def base_config(settings: StudySettings) -> Config:
         fit = replace(
             fit, schedule="exponential", ramp_epochs=10, nesterov=False, turns=False, ema=0.0
         )
-    image_folder = parse_dataset_name(settings.data)
-    channels = image_folder.channels if image_folder else 1
-    # The smallest network, of which build_config replaces every size.
-    model = ModelConfig(settings.image_size, (1, 1, 1, 1), (1, 1, 1, 1), 1, settings.init, channels)
-    paper = built_in_space("paper")
-    values = paper.resolve(paper.starting_points(settings.image_size)[0])
-    config = build_config(Config(model, fit, settings.cost), values)
-    steps = replace(config.fit, steps_per_epoch=settings.steps_per_epoch)
-    return replace(config, fit=steps)
+    return fit
 
 
 def check_settings(settings: StudySettings) -> None:
@@ -62,6 +78,29 @@ def check_settings(settings: StudySettings) -> None:
         )
     base, space = base_config(settings), settings.space
     source = f"Space '{space.name}'"
+    if settings.network is not None:
+        _check_network(settings)
+    require_of_network(list(space.parameters), settings.network, source)
     require_effective(list(space.parameters), settings.recipe, source)
     require_possible(space, base, source)
     _ = settings.division  # raises InputError if a part has no group
+
+
+def _check_network(settings: StudySettings) -> None:
+    """Raise InputError unless the function of the user's own network exists and can be searched.
+
+    Raises:
+        InputError: there is no such function, or another setting does not fit.
+    """
+    assert settings.network is not None
+    if settings.space.name in BUILT_IN:
+        raise InputError(
+            f"--network {settings.network} needs a space of its own, but --space is "
+            f"{settings.space.name}. Give --space FILE; docs/networks.md shows one."
+        )
+    if settings.init != "scaled":
+        raise InputError(
+            f"--init {settings.init} has no effect on the network {settings.network}. Remove "
+            "--init."
+        )
+    find_factory(settings.network)

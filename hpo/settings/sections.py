@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hpo.settings.value_types import (
+    NetworkName,
     NonNegativeInt,
     Pixels,
     PositiveDuration,
@@ -75,15 +76,19 @@ class TrainingSettings:
         steps_per_epoch: steps per epoch of the episode recipe for the default network; a slower
             network takes fewer steps.
         n_pairs: pairs per epoch of the paper recipe.
-        init: distribution of the initial weights.
+        network: network of your own in place of the built-in one, as module:function, for example
+            my_net:make; see docs/networks.md.
+        init: distribution of the initial weights of the built-in network.
         step_cost: costs of a step, by which a slower network takes fewer steps: reference, or five
-            numbers as printed by a new study (default: a new study measures them).
+            numbers as printed by a new study (default: a new study measures them). Every trial of a
+            network of your own measures its cost.
     """
 
     recipe: Recipe = "episode"
     max_epochs: PositiveInt = None  # type: ignore[assignment]  # StudySettings chooses it
     steps_per_epoch: PositiveInt = 50
     n_pairs: PositiveInt = 30_000
+    network: NetworkName | None = None
     init: Literal["scaled", "paper"] = "scaled"
     step_cost: StepCostSetting | None = None
 

@@ -57,9 +57,17 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
 
     @property
     def default_name(self) -> str:
-        """Name of a study: data, image size, recipe; other goals and another space than usual."""
+        """Name of a study: data, image size and recipe; its own network, goals and space."""
+        network = [self.network.replace(":", ".")] if self.network else []
         space = [] if self.space.name == "paper" else [self.space.name]
-        parts = [self.data, str(self.image_size), self.recipe, *self.objective[1:], *space]
+        parts = [
+            self.data,
+            str(self.image_size),
+            self.recipe,
+            *network,
+            *self.objective[1:],
+            *space,
+        ]
         return "-".join(parts)
 
     @property

@@ -16,6 +16,7 @@ from data.errors import InputError
 from hpo.space.files import parse_space, read_space
 from hpo.space.space import Space
 from model.config import REFERENCE_COST, StepCost
+from model.own_network import check_network_name
 
 # Optuna's databases allow 512; the rest is for what the names of the finalists' studies add.
 MAX_STUDY_NAME_LENGTH = 400
@@ -133,6 +134,16 @@ def parse_space_setting(value: Any) -> Space:
     return read_space(value)
 
 
+def parse_network(value: Any) -> str:
+    """Return the name of a network of the user's own, ``"module:function"``.
+
+    Raises:
+        InputError: the value has another form.
+    """
+    check_network_name(value)
+    return str(value)
+
+
 def parse_path(value: Any) -> Path:
     """Return a path.
 
@@ -154,6 +165,7 @@ PositiveDuration = Annotated[float, Parsed(parse_positive_duration, "DURATION")]
 WholeSeconds = Annotated[int, Parsed(parse_whole_seconds, "DURATION")]
 StudyName = Annotated[str, Parsed(parse_study_name, "NAME")]
 StorageAddress = Annotated[str, Parsed(parse_storage, "URL")]
+NetworkName = Annotated[str, Parsed(parse_network, "MODULE:FUNCTION")]
 FolderPath = Annotated[Path, Parsed(parse_path, "DIR")]
 FilePath = Annotated[Path, Parsed(parse_path, "FILE")]
 StepCostSetting = Annotated[StepCost, Parsed(parse_step_cost, "NS")]

@@ -9,9 +9,11 @@ from typing import Any
 
 from data.errors import InputError
 from hpo.space.kernels import clip_kernels
+from hpo.space.paths import OWN_PREFIX
 from hpo.space.space import Space
 from model.architecture import CONVS, ModelConfig
 from model.config import Config, LayerRates
+from model.own_network import OwnConfig
 
 MAX_STEPS_FACTOR = 4.0
 
@@ -23,6 +25,9 @@ def build_config(base: Config, values: Mapping[str, Any]) -> Config:
     the steps of the base network, but at most :data:`MAX_STEPS_FACTOR` times as many. All trials
     thus take about the same time, and a large network is chosen only if its size improves the
     accuracy.
+
+    The cost of a network of the user's own is not estimated: it gets the steps of the base, which
+    :func:`with_relative_cost` changes.
 
     Args:
         base: configuration of the study.
@@ -38,11 +43,24 @@ def build_config(base: Config, values: Mapping[str, Any]) -> Config:
         distort=replace(base.fit.distort, **_fields(values, "distort")),
         **_fields(values, "fit"),
     )
+    if isinstance(base.model, OwnConfig):
+        params = {**base.model.params, **_fields(values, OWN_PREFIX.removesuffix("."))}
+        return replace(base, model=replace(base.model, params=params), fit=fit)
     model = _model(base.model, values) if isinstance(base.model, ModelConfig) else base.model
     config = replace(base, model=model, fit=fit)
-    factor = min(MAX_STEPS_FACTOR, base.cost / config.cost)
-    steps = max(1, round(base.fit.steps_per_epoch * factor))
-    return replace(config, fit=replace(fit, steps_per_epoch=steps))
+    return with_relative_cost(config, config.cost / base.cost)
+
+
+def with_relative_cost(config: Config, relative_cost: float) -> Config:
+    """Return a configuration with a number of steps that depends on the cost of a step.
+
+    Args:
+        config: configuration with the number of steps of the base network.
+        relative_cost: cost of a step, as a multiple of that of the base network.
+    """
+    factor = min(MAX_STEPS_FACTOR, 1 / relative_cost)
+    steps = max(1, round(config.fit.steps_per_epoch * factor))
+    return replace(config, fit=replace(config.fit, steps_per_epoch=steps))
 
 
 def _fields(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

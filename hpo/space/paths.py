@@ -73,6 +73,31 @@ def require_known(name: str, source: str) -> None:
     )
 
 
+def require_of_network(names: list[str], network: str | None, source: str) -> None:
+    """Raise InputError if a parameter belongs to another network than the one that is trained.
+
+    Args:
+        names: names of parameters.
+        network: name of a network of the user's own, or None.
+        source: description of the space, for the error message.
+
+    Raises:
+        InputError: a parameter of the user's own network, but no such network, or vice versa.
+    """
+    prefixes = ("fit.", "distort.", OWN_PREFIX)
+    for name in names:
+        if network is None and name.startswith(OWN_PREFIX):
+            raise InputError(
+                f"{source}: '{name}' needs a network of your own. Add --network MODULE:FUNCTION, "
+                "or remove it."
+            )
+        if network is not None and name not in RATES and not name.startswith(prefixes):
+            raise InputError(
+                f"{source}: '{name}' is not a parameter of the network {network}. Remove it; lr, "
+                "momentum, l2, fit.*, distort.* and net.* can be searched."
+            )
+
+
 def require_effective(names: list[str], recipe: str, source: str) -> None:
     """Raise InputError if a parameter has no effect on the training of a recipe.
 

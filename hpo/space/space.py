@@ -6,7 +6,7 @@ from typing import Any
 
 from data.errors import InputError
 from hpo.space.parameter import CONFIDENCES, Parameter
-from hpo.space.paths import COST_PARAMETERS
+from hpo.space.paths import COST_PARAMETERS, OWN_PREFIX
 
 Point = dict[str, Any]  # value by parameter name
 
@@ -34,7 +34,7 @@ class Space:
     @property
     def changes_cost(self) -> bool:
         """Whether a searched parameter changes what a training step costs."""
-        return not COST_PARAMETERS.isdisjoint(self.searched)
+        return any(n in COST_PARAMETERS or n.startswith(OWN_PREFIX) for n in self.searched)
 
     def starting_points(self, image_size: int) -> list[Point]:
         """Return the searched parameters of the first trials; no two are equal.

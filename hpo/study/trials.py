@@ -26,6 +26,7 @@ NOT_STARTED = "It was not needed: all fits of the finalists were already assigne
 
 # User attributes of a trial.
 RETRY_OF = "retry_of"  # number of the interrupted trial that it continues
+STEPS = "steps_per_epoch"  # of a network of the user's own, whose cost the trial has measured
 CRASHED = "died_before"  # 1 if the process of that trial crashed, 0 if it was asked to stop
 # User attribute of a study, from hpo.search.finalists.record_winner.
 FINALISTS = "finalists"

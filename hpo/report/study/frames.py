@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from optuna.study import Study
 
+from hpo.space.paths import OWN_PREFIX
 from hpo.study.budget import union_seconds
 from hpo.study.trials import STATES, TrialSummary, summarize_trials
 
@@ -144,7 +145,8 @@ def layer_rate_frame(frame: pd.DataFrame) -> pd.DataFrame:
     A layer is left out unless its learning rate and its momentum were searched.
     """
     complete = frame[frame["state"] == "complete"]
-    layers = [name[:-3] for name in parameter_names(frame) if name.endswith(".lr")]
+    names = [name for name in parameter_names(frame) if not name.startswith(OWN_PREFIX)]
+    layers = [name[:-3] for name in names if name.endswith(".lr")]
     layers = [layer for layer in layers if f"{layer}.momentum" in frame.columns]
     parts = [
         complete[["trial", "value", f"{layer}.lr", f"{layer}.momentum"]]
