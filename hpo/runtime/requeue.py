@@ -81,8 +81,7 @@ def is_same_worker(first: WorkerId, second: WorkerId) -> bool:
     """Return whether two identities belong to the same process."""
     if first[:2] != second[:2]:
         return False
-    difference = _created_seconds(first) - _created_seconds(second)
-    return abs(difference) <= CLOCK_TOLERANCE_SECONDS
+    return abs(_created_seconds(first) - _created_seconds(second)) <= CLOCK_TOLERANCE_SECONDS
 
 
 def _created_seconds(worker: WorkerId) -> float:
@@ -176,9 +175,8 @@ def requeue(study: Study, number: int, max_retries: int | None = None) -> None:
         return
     trial = trials[number]
     params = {**enqueued_params(trial), **trial.params}
-    attributes = {RETRY_OF: number, CRASHED: int(crashed), WORKER: own_id()}
-    if STEPS in trial.user_attrs:  # a checkpoint belongs to this number of steps
-        attributes[STEPS] = trial.user_attrs[STEPS]
+    kept = {n: v for n, v in trial.user_attrs.items() if n == STEPS}  # its checkpoint has them
+    attributes = {RETRY_OF: number, CRASHED: int(crashed), WORKER: own_id(), **kept}
     study.enqueue_trial(params, user_attrs=attributes)
 
 
