@@ -230,7 +230,7 @@ def test_a_study_of_two_goals_is_stopped_resumed_and_refitted(
     assert end is not None
     assert end.code == 130
     assert run_in_process(home, monkeypatch, "run_study.py", *flags) is None
-    first, retry, last = trials(home)
+    first, retry, last = trials(home, "glyphs-20-episode-flops")
     assert [first.state, retry.state, last.state] == [
         TrialState.FAIL,
         TrialState.COMPLETE,
