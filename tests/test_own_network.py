@@ -2,6 +2,8 @@
 
 import copy
 import json
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import own_networks
 import pytest
 import torch
+from commands import ROOT, run_in_process, trials
 from tiny import config as tiny_config
 
 from data.episodes import dense_validation
@@ -230,3 +233,21 @@ def test_a_registered_function_needs_no_import(monkeypatch: pytest.MonkeyPatch) 
     assert "<locals>" in name
     assert find_factory(name) is make_here
     assert network(model=replace(MODEL, network=name)).embed(torch.rand(2, 1, 20, 20)).shape
+
+
+def test_the_example_of_the_documentation_is_tuned_and_refitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.path", copy.copy(sys.path))
+    for name in ("my_net.py", "my_net.toml"):
+        shutil.copy(ROOT / "docs" / "examples" / name, tmp_path)
+    flags = ["--data", "glyphs", "--image-size", "20", "--n-trials", "2", "--max-epochs", "1"]
+    flags += ["--steps-per-epoch", "1", "--n-finalists", "0", "--precision", "float32"]
+    own = ["--network", "my_net:make", "--space", "my_net.toml"]
+    assert run_in_process(tmp_path, monkeypatch, "run_study.py", *flags, *own) is None
+    assert [set(t.params) for t in trials(tmp_path, "glyphs-20-episode-my_net.make-my_net")] == [
+        {"net.width", "lr", "distort.rotation"}
+    ] * 2
+    refit = ["--n-seeds", "1", "--max-epochs", "1", "--precision", "float32", "--out", "out"]
+    assert run_in_process(tmp_path, monkeypatch, "retrain_best.py", *refit) is None
+    assert run_in_process(tmp_path, monkeypatch, "dashboard.py", "--export", "r.html") is None
