@@ -11,6 +11,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,7 @@ from torch.export import Dim, ExportedProgram
 from data.errors import InputError
 from data.files import write_atomically
 from model.checkpoint import load_network
+from model.own_network import OwnConfig, explain_errors
 from model.siamese import SiameseNet
 
 OUTPUT_NAMES = {"embed": "embedding", "compare": "logit"}
@@ -70,11 +72,20 @@ def export_network(network: Path, format_name: str, folder: Path | None = None) 
     net = load_network(network)[0].to(memory_format=torch.contiguous_format)
     suffix, save = EXPORT_FORMATS[format_name]
     paths = []
-    for name, program in export_graphs(net).items():
+    with _explain_export(net):
+        graphs = export_graphs(net)
+    for name, program in graphs.items():
         path = (folder or network.parent) / f"{network.stem}.{name}.{suffix}"
         write_atomically(path, partial(save, program, OUTPUT_NAMES[name]))
         paths.append(path)
     return paths
+
+
+def _explain_export(net: SiameseNet) -> AbstractContextManager[None]:
+    """Return a context in which an error of the user's own network becomes one line."""
+    if isinstance(net.config, OwnConfig):
+        return explain_errors(net.config.network, "the export")
+    return contextlib.nullcontext()
 
 
 class _Embed(nn.Module):

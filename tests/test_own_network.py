@@ -72,7 +72,6 @@ def test_it_has_our_head_and_embeds_in_float32() -> None:
     assert net.compare(h[None], h[None]).shape == (1, 3, 3)
     net.precision = "bfloat16"
     assert net.embed(x).dtype == torch.float32
-    assert net.first_filters() is None
     # Two convolutions of 3×3: 1 → 4 channels at 20 pixels, 4 → 4 at 10; then 100 → 16.
     assert net.flops == 2 * (9 * 4 * 400 + 9 * 16 * 100 + 100 * 16)
 
@@ -129,6 +128,13 @@ def test_a_network_file_is_loaded_and_exported(parts_20: Split, tmp_path: Path) 
     (embed, _) = export_network(path, "torch")
     graph = torch.export.load(embed).module()
     torch.testing.assert_close(graph(x), net.embed(x))
+
+
+def test_a_network_that_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
+    model = replace(MODEL, network="own_networks:fixed_batch")
+    save_network(tmp_path / "net.pt", network(model=model), own_config(model), {})
+    with pytest.raises(InputError, match=r"the export raised .*batch"):
+        export_network(tmp_path / "net.pt", "torch")
 
 
 def test_a_network_file_without_its_code_names_the_module(tmp_path: Path) -> None:
@@ -210,8 +216,8 @@ def test_a_module_is_imported_from_the_current_folder(
     in_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.path", copy.copy(__import__("sys").path))
-    (in_tmp / "net_of_folder.py").write_text("class Nets:\n    make = staticmethod(len)\n")
-    assert find_factory("net_of_folder:Nets.make") is len
+    (in_tmp / "net_of_folder.py").write_text("class Nets:\n    make = staticmethod(lambda *a: a)\n")
+    assert find_factory("net_of_folder:Nets.make")({}, 1, 20) == ({}, 1, 20)
 
 
 def test_a_registered_function_needs_no_import(monkeypatch: pytest.MonkeyPatch) -> None:
