@@ -28,6 +28,8 @@ def flags() -> argparse.ArgumentParser:
     add_verbosity(parser)
     for section, classes in RETRAIN_SECTIONS.items():
         add_settings(parser, section, classes)
+    name = parser._option_string_actions["--study-name"]
+    name.help = "name of the study (default: the study whose last trial started latest)"
     return parser
 
 

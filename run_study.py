@@ -111,6 +111,7 @@ def main() -> None:
     if args.stop:
         stop_study(config)
         return
+    start = study_start(args, config)
     config, drawings = load_study_data(config)
     launcher = None if args.dry_run else make_launcher(config)
     if not args.quiet:
@@ -122,7 +123,7 @@ def main() -> None:
         print("Nothing was trained. Run the same command without --dry-run to start.")
         return
     del drawings  # the workers load the data themselves
-    study = run_phases(config, launcher, [DashboardUpdates], start=study_start(args, config))
+    study = run_phases(config, launcher, [DashboardUpdates], start=start)
     config = replace(config, study_name=study.study_name)  # --widen may have chosen another
     print_summary(study, config, time.monotonic() - start_time)
 

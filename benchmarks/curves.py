@@ -1,9 +1,9 @@
 """Learning curves of many configurations at the length of a refit, under several schedules.
 
-Which schedule lets a short fit predict a long one, how far rungs rank alike, and how much noise a
-seed makes: these are read from this table. Every fit is stored when it ends; the same command goes
-on with the next one. Accuracies are recorded by alphabet, so that alphabets which choose nothing
-can be held out later. The test alphabets are not used.
+The table shows which schedule of a short fit predicts a long fit, how similarly two lengths rank
+configurations, and how large the noise between seeds is. Finished fits are stored; run the same
+command again to resume. Accuracies are recorded by alphabet, so that some alphabets can be held
+out from all choices. The test alphabets are not used.
 """
 
 import json
@@ -25,7 +25,7 @@ from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudySettings
 from hpo.settings.value_types import parse_step_cost
 from hpo.space.configuration import build_config
-from hpo.space.distributions import sample_near, search_space
+from hpo.space.distributions import sample_near, sample_uniform, search_space
 from hpo.space.files import built_in_space
 from hpo.space.space import Point
 from model.config import Config
@@ -44,7 +44,7 @@ N_CONFIGURATIONS = 60
 CHANGED_SHARE = 0.2  # share of the parameters in which a neighbour differs from a start
 UNKNOWN_SPREAD = 0.25  # of parameters without a confidence
 SEED = 2015
-KINDS = ("start", "neighbour", "recipe", "neighbour", "paper", "neighbour")  # by turns
+KINDS = ("neighbour", "neighbour", "recipe", "neighbour", "paper", "neighbour")  # by turns
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,12 @@ def configurations(n: int, image_size: int) -> Iterator[tuple[str, Point]]:
     yield from (("start", start) for start in starts)
     for number in range(len(starts), n):
         rng = np.random.default_rng([SEED, number])
-        kind = KINDS[number % len(KINDS)].replace("start", "neighbour")
-        centre, point = starts[number % 2], dict(starts[number % 2])
+        kind, centre = KINDS[number % len(KINDS)], starts[number % len(starts)]
+        point = dict(centre)
         for name, distribution in distributions.items():
             is_random = kind == "recipe" or (kind == "paper" and name in paper.parameters)
             if is_random:
-                point[name] = sample_near(distribution, centre[name], 10.0, rng)
+                point[name] = sample_uniform(distribution, rng)
             elif kind == "neighbour" and rng.random() < CHANGED_SHARE:
                 spread = recipe.spreads.get(name, UNKNOWN_SPREAD)
                 point[name] = sample_near(distribution, centre[name], spread, rng)

@@ -24,6 +24,7 @@ from data.text import composed
 LEAVE_OUT = "leave out copies"
 MIN_SIZE = 16  # pixels; enough to check images
 REGISTERED: dict[str, "ArrayImages"] = {}  # by name of the data set
+_digests: dict[str, str] = {}  # of the registered data sets
 
 
 class ArrayImages(NamedTuple):
@@ -41,14 +42,18 @@ def register_arrays(images: Any, labels: Any, groups: Any = None, name: str = "a
         images: see :func:`dataset_from_arrays`.
         labels: class of each image.
         groups: group of each image, or None.
-        name: name of the data set, without options.
+        name: name of the data set, without options; each data set needs its own.
 
     Raises:
-        InputError: the images cannot be used.
+        InputError: the images cannot be used, or others are registered under the name.
     """
-    dataset = dataset_from_arrays(images, labels, groups, image_size=MIN_SIZE, name=name)
-    REGISTERED[dataset.drawings.name] = ArrayImages(images, labels, groups)
-    return dataset.drawings.name
+    drawings = dataset_from_arrays(images, labels, groups, image_size=MIN_SIZE, name=name).drawings
+    if _digests.setdefault(drawings.name, drawings.digest) != drawings.digest:
+        raise InputError(
+            f"Other images are registered under the name '{name}'. Give each data set its own name."
+        )
+    REGISTERED[drawings.name] = ArrayImages(images, labels, groups)
+    return drawings.name
 
 
 def dataset_from_arrays(

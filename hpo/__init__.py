@@ -30,10 +30,12 @@ from typing import Any
 
 __all__ = [
     "BestConfig",
+    "InputError",
     "RetrainConfig",
     "StudyConfig",
     "StudyStart",
     "best_config",
+    "read_config",
     "read_space",
     "register_arrays",
     "register_network",

@@ -1,12 +1,13 @@
 """The Python interface: run a study, look at its best configuration, refit it.
 
-``hpo`` exports these names. Nothing is printed; ``logging.basicConfig(level="INFO")`` shows what
-the commands print. A study runs in the calling process. To use more processes, run the same program
+``hpo`` exports these names. Nothing is printed; the logger ``hpo`` gets what the commands print. A
+study runs in the calling process. To use more processes, run the same program
 again: they share the study.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from optuna.study import Study
 
@@ -14,7 +15,7 @@ from data.arrays import register_arrays
 from data.errors import InputError
 from hpo.refit.plan import make_plan, refit_config
 from hpo.refit.result import RetrainResult
-from hpo.refit.settings import RetrainConfig
+from hpo.refit.settings import RETRAIN_SECTIONS, RetrainConfig
 from hpo.report.retraining.files import retrain_and_write
 from hpo.runtime.in_process import InProcessLauncher, TrialCallback
 from hpo.runtime.phases import run_phases
@@ -22,7 +23,8 @@ from hpo.runtime.start import StudyStart
 from hpo.search.objective import EpochCallback
 from hpo.search.winner import choose_trial
 from hpo.settings.base_config import check_settings
-from hpo.settings.study_settings import StudyConfig
+from hpo.settings.config_file import ConfigFile, make_config, read_config_file
+from hpo.settings.study_settings import SECTIONS, StudyConfig
 from hpo.space.files import read_space
 from hpo.space.space import Point
 from hpo.study.dataset import resolve_data
@@ -32,16 +34,20 @@ from model.own_network import register_network
 
 __all__ = [
     "BestConfig",
+    "InputError",
     "RetrainConfig",
     "StudyConfig",
     "StudyStart",
     "best_config",
+    "read_config",
     "read_space",
     "register_arrays",
     "register_network",
     "retrain",
     "run_study",
 ]
+
+T = TypeVar("T", StudyConfig, RetrainConfig)
 
 
 @dataclass(frozen=True)
@@ -86,9 +92,31 @@ def run_study(
             "workers must be 1 and ray None from Python, because a study runs in this process. To "
             "use more processes, run this program several times: they share the study."
         )
+    config = _validated(config)
     check_settings(config.settings)
     launcher = InProcessLauncher(on_epoch, on_trial)
     return run_phases(resolve_data(config), launcher, start=start)
+
+
+def _validated(config: T) -> T:
+    """Return a configuration whose values were checked and converted, as those of a file are."""
+    values = {f.name: getattr(config, f.name) for f in fields(config)}
+    validated: T = make_config(type(config), ConfigFile(type(config).__name__, values))
+    return validated
+
+
+def read_config(path: str | Path) -> StudyConfig:
+    """Return the settings of a study from a settings file.
+
+    Args:
+        path: TOML file, as ``run_study.py --print-config`` prints it.
+
+    Raises:
+        InputError: the file cannot be read, or a setting is wrong.
+    """
+    file = read_config_file(Path(path), SECTIONS, RETRAIN_SECTIONS)
+    config: StudyConfig = make_config(StudyConfig, file)
+    return config
 
 
 def best_config(study: Study, trial: int | None = None) -> BestConfig:
@@ -111,7 +139,8 @@ def retrain(config: StudyConfig | RetrainConfig, **changes: Any) -> RetrainResul
 
     Args:
         config: the study, or all settings of the retraining.
-        changes: settings of :class:`hpo.refit.settings.RetrainConfig`, for example ``n_seeds=1``.
+        changes: settings of :class:`hpo.refit.settings.RetrainConfig`, for example ``n_seeds=1``,
+            or ``study_name=study.study_name`` for the study that ``run_study`` returned.
 
     Returns:
         The content of ``result.json``.
@@ -120,13 +149,13 @@ def retrain(config: StudyConfig | RetrainConfig, **changes: Any) -> RetrainResul
         InputError: study, data or device cannot be used, or a fit has diverged.
     """
     if isinstance(config, StudyConfig):
-        config = _retrain_config(resolve_data(config))
-    config = replace(config, **changes)
+        config = _retrain_config(resolve_data(_validated(config)))
+    config = _validated(replace(config, **changes))
     return retrain_and_write(make_plan(config), config)
 
 
 def _retrain_config(config: StudyConfig) -> RetrainConfig:
     """Return the settings of a retraining of a study: its name, storage, folders and device."""
     names = {f.name for f in fields(RetrainConfig)} & {f.name for f in fields(StudyConfig)}
-    shared = {n: getattr(config, n) for n in names - {"image_size", "max_epochs"}}
+    shared = {n: getattr(config, n) for n in names - {"image_size", "max_epochs", "test"}}
     return RetrainConfig(**shared | {"study_name": config.name})

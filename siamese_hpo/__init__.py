@@ -45,10 +45,12 @@ import_packages()
 from data.paths import PRETRAINED  # noqa: E402 - its package is known only now
 from hpo.api import (  # noqa: E402
     BestConfig,
+    InputError,
     RetrainConfig,
     StudyConfig,
     StudyStart,
     best_config,
+    read_config,
     read_space,
     register_arrays,
     register_network,
@@ -60,11 +62,13 @@ from model.checkpoint import load_network  # noqa: E402
 __all__ = [
     "PRETRAINED",
     "BestConfig",
+    "InputError",
     "RetrainConfig",
     "StudyConfig",
     "StudyStart",
     "best_config",
     "load_network",
+    "read_config",
     "read_space",
     "register_arrays",
     "register_network",

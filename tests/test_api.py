@@ -125,6 +125,9 @@ def test_images_may_be_arrays() -> None:
     assert result.data == data
     with pytest.raises(InputError, match="labels"):
         hpo.register_arrays(images, labels[:5])
+    with pytest.raises(InputError, match="Other images are registered"):
+        hpo.register_arrays(255 - images, labels, groups)
+    assert hpo.register_arrays(images, labels, groups) == data
 
 
 def test_what_cannot_run_in_one_process_is_refused() -> None:
@@ -132,6 +135,13 @@ def test_what_cannot_run_in_one_process_is_refused() -> None:
         hpo.run_study(hpo.StudyConfig(**TINY, workers=2))
     with pytest.raises(InputError, match="image_size >= 16"):
         hpo.run_study(hpo.StudyConfig(**TINY | {"image_size": 8}))
+    for wrong in ({"n_trials": 0}, {"sampler": "xyz"}, {"storage": "postgres://x"}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            hpo.run_study(hpo.StudyConfig(**TINY | wrong))
+    with pytest.raises(InputError, match="'nonsense' is not a parameter"):
+        hpo.run_study(hpo.StudyConfig(**TINY), start=StudyStart(points=[{"nonsense": 1.0}]))
+    with pytest.raises(InputError, match="--study-name"):
+        hpo.run_study(hpo.StudyConfig(**TINY), start=StudyStart(widen=True))
     with pytest.raises(AttributeError, match="no attribute 'tune'"):
         hpo.tune  # noqa: B018
 

@@ -109,9 +109,11 @@ def test_a_file_may_contain_the_space_and_name_a_file_beside_it(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[trainings]\n", r"section: 'trainings' is not a name.*training"),
-        ("[training]\nmax_epoch = 3\n", r"training: 'max_epoch' is not a name.*max_epochs"),
-        ("[training]\nseed = 3\n", r"training: 'seed' is not a name"),
+        ("[trainings]\n", r"\[trainings\] is not a section.*\[training\]"),
+        ("[space.lr]\nlow=0.1\nhigh=1.0\n[search]\nspace='paper'\n", r"space must be given once"),
+        ("[space.rl]\nlow=0.1\n", r"study\.toml: space: 'rl' is not a parameter"),
+        ("[training]\nmax_epoch = 3\n", r"training\.max_epoch is not a setting.*max_epochs"),
+        ("[training]\nseed = 3\n", r"training\.seed is not a setting"),
         ("[training]\nmax_epochs = 'x'\n", r"study\.toml: max_epochs must be an integer"),
         ("[training]\nrecipe = 'fast'\n", r"study\.toml: recipe must be 'episode' or 'paper'"),
         ("[run]\ntime_budget = '2 days'\n", r"time_budget must be a duration .* 2 days"),
@@ -150,7 +152,7 @@ def test_a_result_is_a_settings_file(tmp_path: Path) -> None:
     assert file.point == {"fc1.units": 128}
     assert make_config(StudyConfig, file).settings == TINY
     path.write_text("{}")
-    with pytest.raises(InputError, match=r"result\.json is not a settings file"):
+    with pytest.raises(InputError, match=r"result\.json contains no settings"):
         read_config_file(path, SECTIONS)
 
 

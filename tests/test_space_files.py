@@ -14,7 +14,12 @@ from data.errors import InputError
 from hpo.settings.base_config import base_config, check_settings
 from hpo.settings.study_settings import StudySettings
 from hpo.space.configuration import build_config
-from hpo.space.distributions import sample_near, search_space, suggest_config
+from hpo.space.distributions import (
+    sample_near,
+    sample_uniform,
+    search_space,
+    suggest_config,
+)
 from hpo.space.files import BUILT_IN, built_in_space, parse_space, read_space
 from hpo.space.parameter import Parameter
 from hpo.space.paths import parameter_types
@@ -77,8 +82,10 @@ def test_the_space_of_the_recipe_contains_the_papers() -> None:
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_examples_of_the_documentation_are_read(path: Path) -> None:
-    if "[space" not in path.read_text():
-        check_settings(StudySettings(space=read_space(path)))
+    if "[space" in path.read_text():
+        return  # a settings file
+    network = "own_networks:make" if "[net." in path.read_text() else None
+    check_settings(StudySettings(space=read_space(path), network=network))
 
 
 def test_every_parameter_reaches_the_configuration() -> None:
@@ -241,3 +248,15 @@ def test_a_parameter_describes_its_values() -> None:
     assert Parameter(str, choices=("a", "b")).describe_range(35) == "a, b"
     assert Parameter(float, fixed=1.0).describe_range(35) == "fixed"
     assert re.match("2 … 7", Parameter(int, 3, 20, at_image_size=105).describe_range(35))
+
+
+def test_uniform_values_cover_the_whole_range() -> None:
+    rng = np.random.default_rng(0)
+    log = [sample_uniform(FloatDistribution(1e-4, 1e-1, log=True), rng) for _ in range(600)]
+    assert np.median(log) == pytest.approx(10**-2.5, rel=0.4)
+    assert {sample_uniform(CategoricalDistribution([True, False]), rng) for _ in range(30)} == {
+        True,
+        False,
+    }
+    steps = {sample_uniform(IntDistribution(16, 64, step=16), rng) for _ in range(99)}
+    assert steps == {16, 32, 48, 64}

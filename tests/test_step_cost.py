@@ -134,7 +134,7 @@ def test_a_new_study_measures_the_costs_and_keeps_them(
     run = tiny_run(in_tmp, packed, settings=SEARCH)
     monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: OTHER_COST)
     study = run_phases(run, FakeLauncher(None))
-    assert f"--step-cost {OTHER_COST} " in caplog.text
+    assert f"--step-cost {OTHER_COST}\n" in caplog.text
     assert study.user_attrs[IDENTITY]["settings"]["step_cost"] == asdict(OTHER_COST)
     assert load_study(open_storage(run.storage), "s")[1].step_cost == OTHER_COST
     facts = study_facts(study, trial_frame(study), 0.0, run.storage)

@@ -42,7 +42,7 @@ class Setting(NamedTuple):
     @property
     def help_text(self) -> str:
         """Description with the default."""
-        if self.default in (None, ()) or "default" in self.help.lower():
+        if self.default in (None, ()) or "(default:" in self.help:
             return self.help
         default = getattr(self.default, "name", self.default)
         if isinstance(default, tuple):

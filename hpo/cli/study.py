@@ -118,16 +118,11 @@ def stop_study(config: StudyConfig) -> None:
 
 
 def study_start(args: argparse.Namespace, config: StudyConfig) -> StudyStart:
-    """Return what the flags let a study begin with.
+    """Return the points and studies that the flags name, with which a study begins.
 
     Raises:
         InputError: a file has no point, or its point is not in the space of the study.
     """
-    if args.widen and not config.study_name:
-        raise InputError(
-            "--widen needs the name of the study that is continued. Add --study-name; "
-            "dashboard.py --list prints the names."
-        )
     points = [_read_point(path, config) for path in args.enqueue]
     return StudyStart(points, args.warm_start, args.widen)
 

@@ -1,4 +1,4 @@
-"""What a study begins with: points to evaluate, and the trials of a previous generation."""
+"""Adds the first trials of a study: points to evaluate, and trials of a previous generation."""
 
 import logging
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.study import Study
 
+from data.errors import InputError
 from hpo.settings.study_settings import StudyConfig
 from hpo.space.space import Point
 from hpo.study.budget import count_finished
@@ -40,7 +41,15 @@ def choose_generation(run: StudyConfig) -> tuple[StudyConfig, str | None]:
     """Return a run of the generation that has its space, and the one to copy trials from.
 
     A new generation has the step costs of the previous one.
+
+    Raises:
+        InputError: the study has no name.
     """
+    if run.study_name is None:
+        raise InputError(
+            "--widen needs the name of the study that is continued. Add --study-name; "
+            "dashboard.py --list prints the names."
+        )
     with closing(open_storage(run.storage)) as storage:
         name, previous = next_generation(storage, run.name, run.settings)
         if previous is None:

@@ -39,7 +39,9 @@ def with_measured_cost(run: StudyConfig, launcher: Launcher) -> StudyConfig:
     base = base_config(replace(run.settings, image_size=size))
     measure = measure_here if isinstance(launcher, InProcessLauncher) else measure_in_process
     cost = measure(base, run.device, run.precision)
-    logger.info("steps    measured for this machine; --step-cost %s repeats the study", cost)
+    logger.info(
+        "steps    costs measured on this machine; to repeat this study, add --step-cost %s", cost
+    )
     return replace(run, step_cost=cost)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from data.addresses import passwords_in
 from data.errors import InputError
 from data.text import hide_password
-from hpo.space.files import BUILT_IN
+from hpo.space.files import BUILT_IN, parse_space
 from hpo.space.space import Point
 from hpo.space.tables import flatten
 
@@ -51,20 +51,26 @@ def read_config_file(path: Path, sections: Sections, others: Sections | None = N
     content = _read(path)
     values: dict[str, Any] = {}
     point = content.pop(POINT, None)
-    if space := content.pop(SPACE, None):
-        values[SPACE] = space
+    space = content.pop(SPACE, None)
     for section, settings in content.items():
         known = {**(others or {}), **sections}
-        _require_name(section, [*known, SPACE, POINT], f"{path}: section")
+        if section not in known:
+            sections_text = ", ".join(f"[{name}]" for name in [*known, SPACE, POINT])
+            raise InputError(f"{path}: [{section}] is not a section. Use one of {sections_text}.")
         own = _names(sections.get(section, ()))
         both = own | _names((others or {}).get(section, ()))
         if not isinstance(settings, Mapping):
             raise InputError(f"{path}: '{section}' must be a section. Write [{section}].")
         for name, value in settings.items():
-            _require_name(name, both, f"{path}: {section}")
+            _require_setting(name, both, f"{path}: {section}")
             if name in own:
                 values[name] = value
-    _resolve_space(values, path)
+    if space is not None and SPACE in values:
+        raise InputError(
+            f"{path}: the space must be given once, but [space] and search.space are both there. "
+            "Remove one of them."
+        )
+    _resolve_space(values, space, path)
     if passwords_in(str(values.get("storage", ""))):
         raise InputError(
             f"{path}: machine.storage must not contain a password. Remove it, and set PGPASSWORD."
@@ -75,11 +81,19 @@ def read_config_file(path: Path, sections: Sections, others: Sections | None = N
 def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text)["settings"] if path.suffix == ".json" else tomllib.loads(text)
-        return dict(content)
+        if path.suffix != ".json":
+            return tomllib.loads(text)
+        if "settings" not in (content := json.loads(text)):
+            raise InputError(
+                f"{path} contains no settings; an earlier version wrote it. Use --trial with its "
+                "study, or another file."
+            )
+        return dict(content["settings"])
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error}). Correct the path.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except InputError:
+        raise
+    except (ValueError, TypeError) as error:
         raise InputError(
             f"{path} is not a settings file in TOML ({error}). Correct it, or write one with "
             "--print-config."
@@ -90,22 +104,28 @@ def _names(classes: Iterable[type]) -> set[str]:
     return {f.name for settings_class in classes for f in fields(settings_class)}
 
 
-def _require_name(name: str, names: Iterable[str], source: str) -> None:
-    """Raise InputError unless a name is one of ``names``."""
+def _require_setting(name: str, names: Iterable[str], source: str) -> None:
+    """Raise InputError unless a name is that of a setting of a section."""
     if name not in names:
         nearest = get_close_matches(name, names, n=2, cutoff=0.4) or sorted(names)
         raise InputError(
-            f"{source}: '{name}' is not a name. Use another one, for example {', '.join(nearest)}."
+            f"{source}.{name} is not a setting. Use another name, for example {', '.join(nearest)}."
         )
 
 
-def _resolve_space(values: dict[str, Any], path: Path) -> None:
-    """Make the path of a space file relative to the settings file that names it."""
-    space = values.get(SPACE)
-    if isinstance(space, str) and space not in BUILT_IN:
-        values[SPACE] = str(path.parent / space)
-    elif isinstance(space, Mapping):
-        values[SPACE] = {"name": path.stem, **space}
+def _resolve_space(values: dict[str, Any], table: Any, path: Path) -> None:
+    """Read the space of the table ``[space]``; a path in the file is relative to its folder.
+
+    Raises:
+        InputError: the table is not a space.
+    """
+    named = values.get(SPACE)
+    if isinstance(named, str) and named not in BUILT_IN:
+        values[SPACE] = str(path.parent / named)
+    if table is not None:
+        content = dict(table) if isinstance(table, Mapping) else {SPACE: table}
+        name = str(content.pop("name", path.stem))
+        values[SPACE] = parse_space(content, name, f"{path}: space", path.parent)
 
 
 def make_config(
@@ -141,4 +161,5 @@ def _message(error: Any, file: ConfigFile, flags: Mapping[str, Any]) -> str:
     where = flag if name in flags or not file.values else f"{file.source}: {name}"
     text = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
     text = text.replace("must be a valid", "must be a").replace("a integer", "an integer")
-    return f"{where} {text}, but is {hide_password(str(error['input']))}. Correct it."
+    text = text.partition(", unable")[0]
+    return f"{where} {text}, but is {hide_password(str(error['input'])) or 'empty'}. Correct it."

@@ -1,6 +1,6 @@
 """The settings that belong to a machine: storage, folders, device and worker processes.
 
-Reports and results do not contain them.
+The settings files in reports and results do not contain them.
 """
 
 from dataclasses import dataclass

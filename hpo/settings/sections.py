@@ -37,9 +37,9 @@ class DataSettings:
             a study prints it. With omniglot, a data root that contains other images is read as an
             image folder.
         image_size: height and width of the input in pixels; 105 in the paper.
-        train: names of the groups (alphabets) that train. Default: the division of the data set.
-        val: names of the groups that validate; needed with train.
-        test: names of the groups that test; needed with train.
+        train: groups (alphabets) for training (default: as the data set divides them).
+        val: groups for validation; required with train.
+        test: groups for the test; required with train.
     """
 
     data: str = "omniglot"
@@ -73,15 +73,15 @@ class TrainingSettings:
     Args:
         recipe: episode trains on the one-shot task itself, paper trains on independent pairs.
         max_epochs: maximum number of epochs of a trial (default: 8 for episode, 200 for paper).
-        steps_per_epoch: steps per epoch of the episode recipe for the default network; a slower
-            network takes fewer steps.
+        steps_per_epoch: steps per epoch of the episode recipe for the base network; a slower
+            network takes fewer.
         n_pairs: pairs per epoch of the paper recipe.
         network: network of your own in place of the built-in one, as module:function, for example
             my_net:make; see docs/networks.md.
         init: distribution of the initial weights of the built-in network.
-        step_cost: costs of a step, by which a slower network takes fewer steps: reference, or five
-            numbers as printed by a new study (default: a new study measures them). Every trial of a
-            network of your own measures its cost.
+        step_cost: costs from which the number of steps of each network is computed: reference, or
+            the five numbers (ns) that a new study prints (default: a new study measures them).
+            Every trial of a network of your own measures its cost.
     """
 
     recipe: Recipe = "episode"
@@ -113,7 +113,7 @@ class SearchSettings:
     """What is searched, and how.
 
     Args:
-        space: search space: paper (27 parameters), recipe (those and the training recipe's), or a
+        space: search space: paper (27 parameters), recipe (17 more, of training and network), or a
             TOML file; see docs/spaces.md.
         objective: goals of the search: accuracy, or accuracy flops for the Pareto front of accuracy
             and floating-point operations of an embedding, without pruning and without a winner.
@@ -133,10 +133,11 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class NameSettings:
-    """Which study.
+    """The name of a study.
 
     Args:
-        study_name: name of the study (default: made from data, image size, recipe and space).
+        study_name: name of the study (default: made from data, image size, recipe, goals and
+            space).
     """
 
     study_name: StudyName | None = None

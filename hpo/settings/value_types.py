@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Le
 
 from data.addresses import check_address
 from data.errors import InputError
-from hpo.space.files import parse_space, read_space
+from hpo.space.files import read_space
 from hpo.space.space import Space
 from model.config import REFERENCE_COST, StepCost
 from model.own_network import check_network_name
@@ -121,16 +121,15 @@ def parse_step_cost(value: Any) -> StepCost:
 
 
 def parse_space_setting(value: Any) -> Space:
-    """Return the space for its name, the path of its file, or the content of such a file.
+    """Return the space for its name or the path of its file.
 
     Raises:
         InputError: there is no such file, or it does not contain a space.
     """
     if isinstance(value, Space):
         return value
-    if isinstance(value, Mapping):
-        content = dict(value)
-        return parse_space(content, str(content.pop("name", "own")), "The space")
+    if not isinstance(value, str | Path):
+        raise ValueError("must be a space: paper, recipe, or the path of a file")
     return read_space(value)
 
 

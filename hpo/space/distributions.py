@@ -59,9 +59,10 @@ def sample_near(
         distribution: distribution of the parameter.
         centre: value of the distribution.
         spread: standard deviation as a share of the range, on the scale of the distribution; for
-            choices, the probability of another choice.
+            choices, the probability of another choice. In (0, 1].
         rng: source of random numbers.
     """
+    assert 0 < spread <= 1
     d: Any = distribution
     if isinstance(distribution, CategoricalDistribution):
         others = [choice for choice in d.choices if choice != centre]
@@ -75,6 +76,18 @@ def sample_near(
         return min(max(unscale(value), d.low), d.high)
     n_steps = round((unscale(value) - d.low) / d.step)
     return min(d.low + n_steps * d.step, d.high)
+
+
+def sample_uniform(distribution: BaseDistribution, rng: np.random.Generator) -> Any:
+    """Return a random value of a distribution, on its scale."""
+    d: Any = distribution
+    if isinstance(distribution, CategoricalDistribution):
+        return d.choices[rng.integers(len(d.choices))]
+    scale, unscale = (math.log, math.exp) if d.log else (float, float)
+    value = unscale(rng.uniform(scale(d.low), scale(d.high)))
+    if d.step is None:
+        return min(max(value, d.low), d.high)
+    return min(d.low + round((value - d.low) / d.step) * d.step, d.high)
 
 
 def suggest_config(trial: BaseTrial, base: Config, space: Space) -> Config:

@@ -110,9 +110,8 @@ class Parameter:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         low, high = self.bounds(image_size)
-        step = self.step or (1 if self.kind is int else None)
-        n_steps = (value - low) / (step or 1)
-        is_on_step = step is None or math.isclose(n_steps, round(n_steps), abs_tol=1e-9)
+        n_steps = (value - low) / (self.grid or 1)
+        is_on_step = self.grid is None or math.isclose(n_steps, round(n_steps), abs_tol=1e-9)
         return low <= value <= high and is_on_step
 
     def describe_range(self, image_size: int) -> str:
@@ -146,11 +145,20 @@ class Parameter:
         if self.choices is not None:
             return self.choices[0]
         low, high = self.bounds(image_size)
-        centre = math.sqrt(low * high) if self.log else (low + high) / 2
-        step = self.step or (1 if self.kind is int else None)
-        if step is not None:
-            centre = low + round((centre - low) / step) * step
-        return int(centre) if self.kind is int else float(centre)
+        return self.nearest(math.sqrt(low * high) if self.log else (low + high) / 2, image_size)
+
+    @property
+    def grid(self) -> float | None:
+        """Distance between two values of a range; None if all numbers are values."""
+        return self.step or (1 if self.kind is int else None)
+
+    def nearest(self, value: float, image_size: int) -> float | int:
+        """Return the value of a range that is nearest to a number."""
+        low, high = self.bounds(image_size)
+        value = min(max(value, low), high)
+        if self.grid is not None:
+            value = low + round((value - low) / self.grid) * self.grid
+        return int(value) if self.kind is int else float(value)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the keys of the table that describes this parameter."""

@@ -23,7 +23,7 @@ from model.fit_state import TRAINING_VERSION
 from model.schema import SCHEMA, upgrade
 
 DISTRIBUTION = "siamese-hpo"  # name of this program's package
-# Fields of an identity that may differ; hpo.runtime.phases keeps the step costs of a stored study.
+# Fields of an identity that may differ; hpo.runtime.step_costs keeps the costs of a stored study.
 NOT_COMPARED = ("version", "settings.step_cost", "settings.space.name")
 # Groups of parameters that versions before 0.6 searched → last part of the parameters' names.
 FORMER_GROUPS = {

@@ -1,4 +1,4 @@
-"""Points that a study shall evaluate: from settings files, and from the best trials of another."""
+"""Points to evaluate in a study, from settings files or from the best trials of another study."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,10 +21,14 @@ def enqueue_points(study: Study, settings: StudySettings, points: Sequence[Point
     Args:
         study: study that was opened with the settings.
         settings: settings of the study.
-        points: values of all searched parameters, as :meth:`hpo.space.space.Space.require_point`
-            returns them.
+        points: values of searched parameters; missing ones have their defaults.
+
+    Raises:
+        InputError: a name is unknown, or a value is outside its range.
     """
-    starts = settings.space.starting_points(settings.image_size) if points else []
+    size = settings.image_size
+    points = [settings.space.require_point(point, size, "point") for point in points]
+    starts = settings.space.starting_points(size) if points else []
     n_trials = len(study.get_trials(deepcopy=False))
     for point in [*starts[n_trials:], *points]:
         study.enqueue_trial(point, skip_if_exists=True)
@@ -71,10 +75,4 @@ def _nearest(parameter: Parameter, value: Any, size: int, ratio: float) -> Any:
     """Return the value of a parameter that is nearest to another one."""
     if parameter.choices is not None or not isinstance(value, int | float):
         return value if parameter.contains(value, size) else parameter.start(size)
-    low, high = parameter.bounds(size)
-    scaled = value * ratio if parameter.at_image_size else value
-    step = parameter.step or (1 if parameter.kind is int else None)
-    clipped = min(max(scaled, low), high)
-    if step is not None:
-        clipped = low + round((clipped - low) / step) * step
-    return parameter.kind(clipped)
+    return parameter.nearest(value * ratio if parameter.at_image_size else value, size)
