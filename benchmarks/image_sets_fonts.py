@@ -1,4 +1,4 @@
-"""The image set ``fonts``: characters of 16 scripts as the fonts of Debian packages draw them.
+"""The image set ``fonts``: characters of 17 scripts as the fonts of Debian packages draw them.
 
 A group is a script, a class is a character, and there is one image per design of a font, at most
 20 designs. Fonts with the same first two words in their names (``Noto Sans``, ``Noto Sans Thai``)
@@ -7,7 +7,8 @@ different designers, with few exceptions (fonts that began as copies of another)
 
 Characters are left out that look like one of another group: Greek ``Α``, Cyrillic ``Г``, the small
 letters that are smaller capital letters. Otherwise train and test would have classes in common. A
-glyph is left out if the font does not have it, if it is empty, or if it equals an earlier image.
+glyph is left out if the font does not have it, if it is empty, if the font draws the same for
+another character of the script (a box, as a rule), or if it equals an earlier image.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ SIZE, INK_SIZE = 64, 48  # pixels of an image, and of the longer side of its ink
 DRAWN_SIZE = 192  # pixels per em at which a glyph is drawn before it is made smaller
 MAX_FONTS, MIN_FONTS, MIN_CLASSES = 20, 4, 10
 REGULAR = ("regular", "book", "roman", "normal", "medium", "")
+UNUSABLE = ("Keyboard", "Initials", "DedaEna Block")  # letters in a frame or between lines
 NOT_CHARACTERS = ("\uffff", "\U0010fffe")  # every font draws its sign for a missing glyph
 
 
@@ -53,7 +55,8 @@ def regular_fonts(files: list[Path]) -> list[Design]:
     for file in files:
         if file.suffix.lower() in (".ttf", ".otf", ".ttc"):
             family, style = open_font(file).getname()
-            if family and (style or "").lower() in REGULAR:
+            usable = family and not any(words in family for words in UNUSABLE)
+            if family and usable and (style or "").lower() in REGULAR:
                 name = "-".join(family.split()[:2])
                 designs.append(Design("".join(c for c in name if c.isalnum()), family, file))
     return sorted(designs, key=_order)
@@ -74,9 +77,8 @@ def missing_glyphs(file: Path) -> set[str]:
 def draw_ink(file: Path, character: str) -> Image.Image | None:
     """Return a character in black on white, cropped to its ink; None if it has no ink."""
     font = open_font(file)
-    left, top, right, bottom = font.getbbox(character)
     mask = font.getmask(character)
-    if right <= left or bottom <= top or not mask.getbbox():
+    if not mask.getbbox():
         return None
     ink = Image.frombytes("L", mask.size, bytes(mask)).crop(mask.getbbox())
     return ImageOps.invert(ink)
@@ -100,16 +102,25 @@ def draw_all(fonts: list[Design], scripts: dict[str, str]) -> Iterator[ClassImag
     """
     seen: set[str] = set()
     for script, characters in scripts.items():
+        images: dict[str, ClassImage] = {}  # by digest
+        boxes: set[str] = set()  # digests of what a font draws for several characters
         for character in characters:
             used: set[str] = set()
             for font in fonts:
                 if font.name in used or len(used) == MAX_FONTS:
                     continue
                 image = draw_glyph(font.file, character)
-                if image and (digest := pixels_digest(image)) not in seen:
+                if image is None:
+                    continue
+                digest = pixels_digest(image)
+                if digest not in seen:
                     seen.add(digest)
                     used.add(font.name)
-                    yield ClassImage(script, f"u{ord(character):04x}", font.name, image)
+                    label = f"u{ord(character):04x}"
+                    images[digest] = ClassImage(script, label, font.name, image)
+                elif digest in images and images[digest].origin == font.name:
+                    boxes.add(digest)
+        yield from (each for digest, each in images.items() if digest not in boxes)
 
 
 def fonts() -> list[ClassImage]:
@@ -124,4 +135,4 @@ def versions() -> dict[str, str]:
     return package_versions(FONT_PACKAGES) | {"pillow": version("pillow"), "freetype": freetype}
 
 
-FONTS = ImageSet("characters of 16 scripts in up to 20 fonts, 64 pixels", False, fonts, versions)
+FONTS = ImageSet("characters of 17 scripts in up to 20 fonts, 64 pixels", False, fonts, versions)

@@ -36,6 +36,7 @@ CONTEXTS = (
     *("actions", "apps", "categories", "devices", "emblems"),
     *("emotes", "mimetypes", "places", "status"),
 )
+LOGOS = ("distributor-logo", "start-here")  # each theme shows another logo
 SIZE, SIZE_FOLDERS = 48, ("48", "48x48")
 MIN_IMAGES, MIN_CLASSES = 4, 10
 
@@ -58,7 +59,8 @@ def icon_files(files: list[Path]) -> tuple[Icons, dict[str, str]]:
         theme = next((name for name in THEMES.values() if name in folders), None)
         if theme and file.suffix == ".png" and {*SIZE_FOLDERS} & {*folders}:
             icons[file.stem].setdefault(theme, file)
-            contexts[file.stem].update({*CONTEXTS} & {"mimetypes" if f == "mimes" else f for f in folders})
+            named = {"mimetypes" if folder == "mimes" else folder for folder in folders}
+            contexts[file.stem].update({*CONTEXTS} & named)
     context = {name: min(n, key=lambda c: (-n[c], c)) for name, n in contexts.items() if n}
     return icons, context
 
@@ -75,7 +77,8 @@ def read_icon(file: Path) -> Image.Image | None:
 def all_icons() -> Iterator[ClassImage]:
     """Yield the icons whose name at least four themes have, without aliases."""
     icons, context = icon_files(package_files([*THEMES]))
-    names = [name for name in icons if len(icons[name]) >= MIN_IMAGES and name in context]
+    n_themes = {name: len(icons[name]) for name in context if name not in LOGOS}
+    names = [name for name, n in n_themes.items() if n >= MIN_IMAGES]
     seen: set[str] = set()
     for name in sorted(names, key=lambda name: (-len(icons[name]), name)):
         drawn = {theme: read_icon(file) for theme, file in sorted(icons[name].items())}

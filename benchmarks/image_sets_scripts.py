@@ -49,5 +49,5 @@ FONT_PACKAGES = (
     *("fonts-tlwg-purisa-ttf", "fonts-tlwg-sawasdee-ttf", "fonts-tlwg-typewriter-ttf"),
     *("fonts-tlwg-typist-ttf", "fonts-tlwg-typo-ttf", "fonts-tlwg-umpush-ttf"),
     *("fonts-tlwg-waree-ttf", "fonts-unfonts-core", "fonts-unfonts-extra", "fonts-urw-base35"),
-    *("fonts-beng-extra", "fonts-vlgothic"),
+    *("fonts-beng-extra", "fonts-deva-extra", "fonts-vlgothic"),
 )
