@@ -7,6 +7,7 @@ the digest of every set is printed and compared with ``benchmarks/results/image_
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from image_sets_digits import DIGITS
 from image_sets_folder import SetSummary, write_set
@@ -32,12 +33,12 @@ def flags() -> argparse.ArgumentParser:
     return parser
 
 
-def committed(path: Path = COMMITTED) -> dict[str, dict[str, object]]:
+def committed(path: Path = COMMITTED) -> dict[str, dict[str, Any]]:
     """Return the committed summary of every set by its name."""
     return {each["name"]: each for each in json.loads(path.read_text())} if path.exists() else {}
 
 
-def comparison(summary: SetSummary, expected: dict[str, object] | None) -> str:
+def comparison(summary: SetSummary, expected: dict[str, Any] | None) -> str:
     """Return in words whether a set is the one whose summary is committed.
 
     Args:
@@ -48,10 +49,8 @@ def comparison(summary: SetSummary, expected: dict[str, object] | None) -> str:
         return "not in the committed results"
     if summary.digest == expected["digest"]:
         return "as committed"
-    theirs = dict(expected["made_from"])  # type: ignore[call-overload]
-    names = sorted(
-        name for name, value in summary.made_from.items() if theirs.get(name) != value
-    )
+    theirs = expected["made_from"]
+    names = sorted(name for name, value in summary.made_from.items() if theirs.get(name) != value)
     return f"NOT as committed; other versions: {', '.join(names) or 'none'}"
 
 

@@ -90,7 +90,9 @@ def draw_glyph(file: Path, character: str) -> Image.Image | None:
     if ink is None or pixels_digest(ink) in missing_glyphs(file):
         return None
     ink = ImageOps.contain(ink, (INK_SIZE, INK_SIZE), Image.Resampling.BOX)
-    return ImageOps.pad(ink, (INK_SIZE, INK_SIZE), color=255)
+    image = Image.new("L", (SIZE, SIZE), 255)
+    image.paste(ink, ((SIZE - ink.width) // 2, (SIZE - ink.height) // 2))
+    return image
 
 
 def draw_all(fonts: list[Design], scripts: dict[str, str]) -> Iterator[ClassImage]:

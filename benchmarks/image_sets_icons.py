@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from image_sets_debian import package_files, package_versions
 from image_sets_folder import ClassImage, ImageSet, distinct, large_enough, pixels_digest
 from PIL import Image
@@ -39,6 +40,7 @@ CONTEXTS = (
 LOGOS = ("distributor-logo", "start-here")  # each theme shows another logo
 SIZE, SIZE_FOLDERS = 48, ("48", "48x48")
 MIN_IMAGES, MIN_CLASSES = 4, 10
+MIN_CONTRAST = 64  # range of the grey levels, of 255; below, an icon shows nothing on white
 
 Icons = dict[str, dict[str, Path]]  # name → theme → file
 
@@ -70,8 +72,8 @@ def read_icon(file: Path) -> Image.Image | None:
     image = Image.open(file).convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
     flat = Image.alpha_composite(white, image).convert("RGB")
-    low, high = flat.convert("L").getextrema()
-    return flat if flat.size == (SIZE, SIZE) and high - low > 64 else None
+    grey = np.asarray(flat.convert("L"))
+    return flat if flat.size == (SIZE, SIZE) and np.ptp(grey) > MIN_CONTRAST else None
 
 
 def all_icons() -> Iterator[ClassImage]:

@@ -8,8 +8,9 @@ all classes of their group have.
 
 The photographs are those that scikit-image and scikit-learn contain. Left out are pictures that a
 program drew, photographs that look the same everywhere (``brick``, ``grass``, ``gravel``,
-``hubble_deep_field``, ``moon``, ``cell``), whose regions nobody could tell apart, the second picture of a stereo pair (``motorcycle_right``), and
-photographs that are too small, or too flat, for enough regions.
+``hubble_deep_field``, ``moon``, ``cell``, ``coins``), whose regions nobody could tell apart, the
+second picture of a stereo pair (``motorcycle_right``), and photographs that are too small, or too
+flat, for enough regions.
 """
 
 import importlib.metadata
@@ -28,7 +29,7 @@ SOURCES = (
     (
         *("skimage", "scikit-image", "data"),
         (
-            *("astronaut.png", "camera.png", "chelsea.png", "coffee.png", "coins.png"),
+            *("astronaut.png", "camera.png", "chelsea.png", "coffee.png"),
             *("ihc.png", "motorcycle_left.png", "retina.jpg"),
         ),
     ),

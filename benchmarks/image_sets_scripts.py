@@ -22,9 +22,12 @@ SCRIPTS = {
     "bengali": letters("ক", "হ", without="\u09a9\u09b1\u09b3\u09b4\u09b5"),
     "malayalam": letters("ക", "ഹ", without="\u0d29"),
     "thai": letters("ก", "ฮ", without="ฤฦ"),
-    "hiragana": "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふほまみむめもやゆよらるれろわをん",
-    "katakana": "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフホマミムメモヤユヨラルレロワヲン",
-    "hangul": "가나다라마바사아자차카타파하고노도로모보소오조초강난달람밥삿앙장찬칼탑한국글말문물밤별산손",
+    "hiragana": "あいうえおかきくけこさしすせそたちつてとなにぬねの"
+    "はひふほまみむめもやゆよらるれろわをん",
+    "katakana": "アイウエオカキクケコサシスセソタチツテトナニヌネノ"
+    "ハヒフホマミムメモヤユヨラルレロワヲン",
+    "hangul": "가나다라마바사아자차카타파하고노도로모보소오조초강"
+    "난달람밥삿앙장찬칼탑한국글말문물밤별산손",
 }
 FONT_PACKAGES = (
     *("culmus", "fonts-baekmuk", "fonts-bpg-georgian", "fonts-cabin", "fonts-cmu"),

@@ -10,7 +10,6 @@ import image_sets_debian
 import image_sets_digits
 import image_sets_fonts
 import image_sets_icons
-import image_sets_photos
 import numpy as np
 import pytest
 import torch
@@ -57,7 +56,9 @@ def test_a_set_is_deterministic_and_its_digest_depends_on_names_and_pixels(tmp_p
     assert first == again
     files = [sorted((tmp_path / name).rglob("*.png")) for name in "ab"]
     assert [f.read_bytes() for f in files[0]] == [f.read_bytes() for f in files[1]]
-    for i, changed in enumerate((images[0]._replace(label="c9"), images[0]._replace(image=noise(99)))):
+    for i, changed in enumerate(
+        (images[0]._replace(label="c9"), images[0]._replace(image=noise(99)))
+    ):
         other = write_set(tmp_path / str(i), "noise", image_set([changed, *images[1:]]))
         assert other.digest != first.digest
 
@@ -185,14 +186,14 @@ def test_a_region_is_nine_tiles_that_do_not_overlap() -> None:
 
 
 def missing_photos(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_sets_photos.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
 
 def missing_dpkg(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(words: list[str], **_: object) -> None:
         raise FileNotFoundError(words[0])
 
-    monkeypatch.setattr(image_sets_debian.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
 
 
 def missing_packages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +227,7 @@ def test_versions_are_those_of_the_packages(monkeypatch: pytest.MonkeyPatch) -> 
     def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(words, 0, "ii \ta\t1.0-2\nii \tb\t3\n", "")
 
-    monkeypatch.setattr(image_sets_debian.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     assert package_versions(["a"]) == {"a": "1.0-2"}
 
 
@@ -236,11 +237,13 @@ def test_the_committed_results_describe_every_set(tmp_path: Path) -> None:
     for row in rows:
         assert row["real"] == SETS[row["name"]].real
         assert row["source"] == SETS[row["name"]].source
-        assert f"| {row['groups']} | {row['classes']} | {row['images']:,} |" in (
-            COMMITTED.parents[2] / "docs/image-sets.md"
-        ).read_text()
+        assert (
+            f"| {row['groups']} | {row['classes']} | {row['images']:,} |"
+            in (COMMITTED.parents[2] / "docs/image-sets.md").read_text()
+        )
     summary = write_set(tmp_path, "noise", image_set(made()))
-    same, other = ({"digest": d, "made_from": {"numpy": "1"}} for d in (summary.digest, ""))
+    versions: dict[str, object] = {"made_from": {"numpy": "1"}}
+    same, other = (versions | {"digest": digest} for digest in (summary.digest, ""))
     assert comparison(summary, same) == "as committed"
     assert "NOT as committed" in comparison(summary, other)
     assert "numpy" in comparison(summary, other)
