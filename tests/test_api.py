@@ -163,12 +163,9 @@ def test_the_example_logs_to_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
     [example] = [code for code in CODE if "mlflow" in code]
     exec(compile(example, "MLflow", "exec"), names)
     names["tune"](hpo.StudyConfig(**TINY | {"n_trials": 1}))
-    assert logged[:3] == [
-        "glyphs-20-episode-paper-lr",
-        ("accuracy of trial 0", 1),
-        ("accuracy of trial 0", 2),
-    ]
-    assert logged[3] == "trial 0"
+    name = "glyphs-20-episode-paper-lr"
+    trial = f"{name}, trial 0"
+    assert logged[:4] == [name, (trial, 1), (trial, 2), trial]
     assert logged[5] == ("accuracy", None)
 
 
