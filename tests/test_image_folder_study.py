@@ -36,6 +36,7 @@ def test_one_file_and_one_command_search_eight_parameters_on_a_folder(
     }
 
 
+@pytest.mark.slow
 def test_a_study_of_other_episodes_and_parts_is_refitted_on_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -235,6 +235,7 @@ def test_a_registered_function_needs_no_import(monkeypatch: pytest.MonkeyPatch) 
     assert network(model=replace(MODEL, network=name)).embed(torch.rand(2, 1, 20, 20)).shape
 
 
+@pytest.mark.slow
 def test_the_example_of_the_documentation_is_tuned_and_refitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def relative_cost(config: Config, base: Config, compute: Any) -> float:
     return float(config.model.params["width"] / base.model.params["width"])
 
 
+@pytest.mark.slow
 def test_a_study_is_run_resumed_refitted_evaluated_and_exported(
     in_tmp: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
