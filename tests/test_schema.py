@@ -9,15 +9,18 @@ from typing import Any
 import optuna
 import pytest
 import torch
+from commands import SPACES
 from tiny import TINY, config, identity_of, url
 
 from data.errors import InputError
 from data.splits import Split
+from hpo.space.files import read_space
 from hpo.study.identity import (
     identity_differences,
     settings_from_dict,
     settings_to_dict,
     upgrade_identity,
+    upgrade_settings,
     version_note,
 )
 from hpo.study.open import IDENTITY, load_study, open_study
@@ -93,6 +96,17 @@ def old_identity(parts: Split, version: str = "0.5.0") -> dict[str, Any]:
 def test_old_settings_are_read() -> None:
     assert settings_from_dict(OLD_SETTINGS) == TINY
     assert settings_from_dict(settings_to_dict(TINY)) == TINY
+
+
+def test_a_group_that_was_searched_equals_the_same_parameters_in_a_file() -> None:
+    old = upgrade_settings(OLD_SETTINGS | {"search": ["lr"]})
+    file = read_space(SPACES / "lr.toml")
+    assert old["space"] == {"name": "paper-lr", **file.to_dict()}
+    old = upgrade_settings(OLD_SETTINGS | {"search": ["lr", "units"]})
+    assert old["space"] == {
+        "name": "paper-lr-units",
+        **read_space(SPACES / "lr_units.toml").to_dict(),
+    }
 
 
 def test_an_old_configuration_is_read() -> None:

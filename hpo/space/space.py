@@ -76,8 +76,9 @@ class Space:
         For example, ``only(["lr"])`` of the paper's space has ``conv1.lr`` … ``head.lr``.
         """
         parameters = {n: p for n, p in self.parameters.items() if n.split(".")[-1] in rates}
-        starts = tuple({n: v for n, v in s.items() if n in parameters} for s in self.starts)
-        return Space("-".join([self.name, *rates]), parameters, starts)
+        starts = [{n: v for n, v in s.items() if n in parameters} for s in self.starts]
+        kept = tuple(starts) if any(starts) else ()  # equal starting points count once
+        return Space("-".join([self.name, *rates]), parameters, kept)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of a space file, with a table per parameter by its whole name."""
