@@ -28,26 +28,12 @@ Where to look first:
 
 from typing import Any
 
-__all__ = [
-    "BestConfig",
-    "InputError",
-    "RetrainConfig",
-    "StudyConfig",
-    "StudyStart",
-    "best_config",
-    "read_config",
-    "read_space",
-    "register_arrays",
-    "register_network",
-    "retrain",
-    "run_study",
-]
-
 
 def __getattr__(name: str) -> Any:
     """Import the names of :mod:`hpo.api` when they are used: torch and Optuna take seconds."""
-    if name in __all__:
+    if not name.startswith("_"):
         from hpo import api
 
-        return getattr(api, name)
+        if name in api.__all__:
+            return getattr(api, name)
     raise AttributeError(f"module 'hpo' has no attribute '{name}'")
