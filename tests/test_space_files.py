@@ -188,6 +188,10 @@ def test_a_file_may_extend_another_one(tmp_path: Path) -> None:
         (FORM + "[[start]]\nfit.ema = 0.9\n", r"start: 'fit.ema' is not a searched parameter"),
         (FORM + "[[start]]\nconv1.lr = 2.0\n", r"start: conv1.lr: default must be one of"),
         ("extends = 'none.toml'\n", r"none\.toml cannot be read"),
+        ("extends = 'mine.toml'\n", r"mine\.toml must not extend itself"),
+        ("[lr]\nlow = 0.1\nhigh = inf\n", r"low < high must hold"),
+        ("[lr]\nlow = nan\nhigh = 1.0\n", r"low < high must hold"),
+        ("[lr]\nlow = 0.1\nhigh = 1.0\nat_image_size = 105\n", r"at_image_size must be"),
         ("[lr\n", r"is not TOML"),
     ],
 )

@@ -42,8 +42,10 @@ def built_in_space(name: str) -> Space:
     return _read(FOLDER / f"{name}.toml")
 
 
-def _read(path: str | Path) -> Space:
+def _read(path: str | Path, ancestors: tuple[Path, ...] = ()) -> Space:
     path = Path(path)
+    if path.resolve() in ancestors:
+        raise InputError(f"Space {path} must not extend itself, but does. Correct extends.")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -53,10 +55,16 @@ def _read(path: str | Path) -> Space:
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"Space {path} is not TOML ({error}). Correct the file.") from error
-    return parse_space(content, path.stem, str(path), path.parent)
+    return parse_space(content, path.stem, str(path), path.parent, (*ancestors, path.resolve()))
 
 
-def parse_space(content: Mapping[str, Any], name: str, source: str, folder: Path = Path()) -> Space:
+def parse_space(
+    content: Mapping[str, Any],
+    name: str,
+    source: str,
+    folder: Path = Path(),
+    ancestors: tuple[Path, ...] = (),
+) -> Space:
     """Return the space that the content of a file describes.
 
     Args:
@@ -64,13 +72,14 @@ def parse_space(content: Mapping[str, Any], name: str, source: str, folder: Path
         name: name of the space.
         source: description of the file, for error messages.
         folder: folder to which the path of ``extends`` refers.
+        ancestors: files that extend this one.
 
     Raises:
         InputError: a name, a key or a value is wrong; the message names it and how to correct it.
     """
     content = dict(content)
     starts, base = content.pop("start", None), content.pop("extends", None)
-    inherited = _base_space(base, folder) if base is not None else Space(name, {})
+    inherited = Space(name, {}) if base is None else _base_space(base, folder, ancestors)
     tables = {n: p.to_dict() for n, p in inherited.parameters.items()}
     for parameter, table in _tables(content, source):
         require_known(parameter, source)
@@ -85,10 +94,11 @@ def parse_space(content: Mapping[str, Any], name: str, source: str, folder: Path
     return Space(name, space.parameters, own_starts)
 
 
-def _base_space(name_or_path: Any, folder: Path) -> Space:
+def _base_space(name_or_path: Any, folder: Path, ancestors: tuple[Path, ...]) -> Space:
     """Return the space that a file extends; a path is relative to the folder of the file."""
-    is_name = name_or_path in BUILT_IN
-    return read_space(str(name_or_path) if is_name else folder / str(name_or_path))
+    if name_or_path in BUILT_IN:
+        return built_in_space(str(name_or_path))
+    return _read(folder / str(name_or_path), ancestors)
 
 
 def _tables(

@@ -68,14 +68,19 @@ class Parameter:
     def _check_range(self) -> None:
         if self.kind not in (int, float):
             raise InputError("must have choices, because its values are not numbers")
-        if self.low is None or self.high is None or not self.low < self.high:
+        is_range = self.low is not None and self.high is not None
+        if not is_range or not -math.inf < self.low < self.high < math.inf:  # type: ignore[operator]
             raise InputError(f"low < high must hold, but low is {self.low} and high is {self.high}")
+        assert self.low is not None
+        assert self.high is not None
         if self.log and self.low <= 0:
             raise InputError(f"low > 0 must hold with log, but low is {self.low}")
         if self.log and self.step is not None:
             raise InputError("log and step exclude each other")
         if self.step is not None and self.step <= 0:
             raise InputError(f"step > 0 must hold, but step is {self.step}")
+        if self.at_image_size is not None and (self.kind is not int or self.at_image_size < 1):
+            raise InputError("at_image_size must be a size in pixels of a parameter in pixels")
         n_steps = (self.high - self.low) / (self.step or 1)
         if self.step is not None and not math.isclose(n_steps, round(n_steps)):
             raise InputError(
