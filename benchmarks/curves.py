@@ -37,14 +37,20 @@ from model.train import Validation, fit
 
 RESULTS = Path(__file__).parent / "results" / "curves.json"
 LENGTH = 48  # epochs of a refit of the default study
-# Epochs and schedule of each fit of a configuration; a rung is read from a longer fit.
-FITS = ((LENGTH, "constant"), (LENGTH, "cosine"), (8, "cosine"), (16, "cosine"))
-RUNGS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 40, 48)  # epochs at which alphabets are told apart
+FIT = (LENGTH, "cosine")  # epochs and schedule of a fit of every configuration
+# Further fits of the first configurations. The first 36 epochs of a trapezoid are those of a
+# constant schedule.
+SCHEDULES = ((LENGTH, "trapezoid"), (8, "cosine"), (16, "cosine"))
+N_SCHEDULED = 8  # configurations that are fitted under all schedules
+RUNGS = (1, 2, 4, 5, 6, 8, 12, 16, 24, 32, 36, 40, 48)  # epochs at which alphabets are told apart
 N_CONFIGURATIONS = 60
-CHANGED_SHARE = 0.2  # share of the parameters in which a neighbour differs from a start
-UNKNOWN_SPREAD = 0.25  # of parameters without a confidence
+N_FIRST = 20  # configurations that are fitted before other schedules and seeds
+N_REPEATED = 4  # configurations that are fitted with further seeds
+CHANGED_SHARE = 0.25  # share of the parameters in which a neighbour differs from a start
 SEED = 2015
-KINDS = ("neighbour", "neighbour", "recipe", "neighbour", "paper", "neighbour")  # by turns
+# Where configurations come from, by turns: neighbours of the default of the space "standard", or
+# random points of a space.
+KINDS = (*["neighbour"] * 3, "standard", "recipe", *["neighbour"] * 3, "standard", "paper")
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,8 @@ class Plan:
     Args:
         kind: where the point comes from.
         number: number of the configuration.
-        point: values of all parameters of the recipe's space.
+        space: space of the point.
+        point: values of all searched parameters of the space.
         seed: seed of the fit.
         epochs: length of the fit.
         schedule: schedule of the learning rate.
@@ -62,6 +69,7 @@ class Plan:
 
     kind: str
     number: int
+    space: str
     point: Point
     seed: int
     epochs: int
@@ -73,43 +81,54 @@ class Plan:
         return self.number, self.seed, self.epochs, self.schedule
 
 
-def configurations(n: int, image_size: int) -> Iterator[tuple[str, Point]]:
-    """Yield starts, their neighbours, and random points of the paper's and the recipe's space.
+def configurations(n: int, image_size: int) -> Iterator[tuple[str, str, Point]]:
+    """Yield kind, space and point of starts, neighbours of the default, and random points.
 
     Args:
         n: number of configurations; the first ones do not depend on it.
         image_size: height and width of the images in pixels.
     """
-    recipe, paper = built_in_space("recipe"), built_in_space("paper")
-    starts, distributions = recipe.starting_points(image_size), search_space(recipe, image_size)
-    yield from (("start", start) for start in starts)
-    for number in range(len(starts), n):
+    standard = built_in_space("standard")
+    default = standard.starting_points(image_size)[0]
+    yield "start", "standard", default
+    yield "start", "standard", default | {"width": 1.0}
+    for number in range(2, n):
         rng = np.random.default_rng([SEED, number])
-        kind, centre = KINDS[number % len(KINDS)], starts[number % len(starts)]
-        point = dict(centre)
-        for name, distribution in distributions.items():
-            is_random = kind == "recipe" or (kind == "paper" and name in paper.parameters)
-            if is_random:
-                point[name] = sample_uniform(distribution, rng)
-            elif kind == "neighbour" and rng.random() < CHANGED_SHARE:
-                spread = recipe.spreads.get(name, UNKNOWN_SPREAD)
-                point[name] = sample_near(distribution, centre[name], spread, rng)
-        yield kind, point
+        kind = KINDS[number % len(KINDS)]
+        name = "standard" if kind == "neighbour" else kind
+        distributions = search_space(built_in_space(name), image_size)
+        point = {p: sample_uniform(distribution, rng) for p, distribution in distributions.items()}
+        if kind == "neighbour":
+            point = {
+                p: sample_near(distribution, default[p], standard.spreads[p], rng)
+                if rng.random() < CHANGED_SHARE
+                else default[p]
+                for p, distribution in distributions.items()
+            }
+        yield kind, name, point
 
 
 def plans(n: int, n_seeds: int, image_size: int) -> Iterator[Plan]:
-    """Yield all fits, those of one configuration after the other; further seeds come last."""
+    """Yield all fits in an order in which a part of them is useful."""
     points = list(configurations(n, image_size))
-    for seed in range(n_seeds):
-        for number, (kind, point) in enumerate(points):
-            for epochs, schedule in FITS:
-                yield Plan(kind, number, point, seed, epochs, schedule)
+
+    def plan(number: int, seed: int, epochs: int, schedule: str) -> Plan:
+        kind, space, point = points[number]
+        return Plan(kind, number, space, point, seed, epochs, schedule)
+
+    first = min(n, N_FIRST)
+    yield from (plan(number, 0, *FIT) for number in range(first))
+    for number in range(min(n, N_SCHEDULED)):
+        yield from (plan(number, 0, *schedule) for schedule in SCHEDULES)
+    for seed in range(1, n_seeds):
+        yield from (plan(number, seed, *FIT) for number in range(min(n, N_REPEATED)))
+    yield from (plan(number, 0, *FIT) for number in range(first, n))
 
 
 def config_of(plan: Plan, settings: StudySettings) -> Config:
     """Return the configuration of a fit: its schedule is that of the plan, not of the point."""
     base = base_config(replace(settings, max_epochs=plan.epochs))
-    config = build_config(base, built_in_space("recipe").resolve(plan.point))
+    config = build_config(base, built_in_space(plan.space).resolve(plan.point))
     return replace(config, fit=replace(config.fit, schedule=plan.schedule, patience=10**6))
 
 
@@ -183,7 +202,7 @@ def main() -> None:
     """Make the fits that are missing, and print the rank correlations."""
     flags = parser(__doc__ or "")
     flags.add_argument("--n-configurations", type=int, default=N_CONFIGURATIONS)
-    flags.add_argument("--n-seeds", type=int, default=1, help="further seeds come last")
+    flags.add_argument("--n-seeds", type=int, default=3, help="of the first configurations")
     flags.add_argument("--step-cost", type=parse_step_cost, default="reference")
     args = flags.parse_args()
     path, compute = args.json or RESULTS, compute_from(args)
@@ -195,11 +214,11 @@ def main() -> None:
     content = json.loads(path.read_text()) if path.exists() else {"fits": []}
     content |= {"provenance": provenance(compute), "step_cost": str(settings.cost)}
     points = configurations(args.n_configurations, settings.image_size)
-    content["configurations"] = [{"kind": kind, "point": point} for kind, point in points]
+    content["configurations"] = [{"kind": k, "space": s, "point": point} for k, s, point in points]
     names = ("number", "seed", "epochs", "schedule")
     done = {tuple(entry[name] for name in names) for entry in content["fits"]}
     for plan in plans(args.n_configurations, args.n_seeds, settings.image_size):
-        if plan.key in done or (args.quick and plan.epochs > RUNGS[4]):
+        if plan.key in done or (args.quick and plan.epochs > 8):
             continue
         entry = run_fit(plan, settings, parts, compute)
         content["fits"].append(entry)

@@ -14,7 +14,7 @@ from model.schema import REFERENCE_STEP_COST, upgrade
 
 Architecture = ModelConfig | DenseConfig | OwnConfig
 RECIPES = ("episode", "paper")
-SCHEDULES = ("cosine", "exponential", "constant")
+SCHEDULES = ("cosine", "exponential", "constant", "trapezoid")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -86,15 +86,16 @@ class FitConfig:
             support set).
         rates: one entry per layer of the network, in the order of the layers.
         max_epochs: maximum number of epochs; the cosine schedule ends there.
-        patience: number of epochs without improvement before an early stop. A fit with a cosine
-            schedule does not stop early, because it improves most at its end.
+        patience: number of epochs without improvement before an early stop. A fit whose
+            schedule falls to 0 does not stop early, because it improves most at its end.
         steps_per_epoch: optimiser steps per epoch (episode recipe).
         n_characters: characters per step (episode recipe).
         n_drawings: drawings of each character per step, at least 2 (episode recipe).
         n_pairs: pairs per epoch (paper recipe).
         batch_size: pairs per step (paper recipe).
-        schedule: ``"exponential"`` (1 % less per epoch, the paper), ``"cosine"`` (falls to 0), or
-            ``"constant"``, which needs ``ema`` for weights that do not fluctuate.
+        schedule: ``"exponential"`` (1 % less per epoch, the paper), ``"cosine"`` (falls to 0),
+            ``"trapezoid"`` (falls to 0 in the last quarter), or ``"constant"``, which needs ``ema``
+            for weights that do not fluctuate.
         warmup_epochs: epochs in which the learning rate rises linearly to its full value.
         ramp_epochs: epochs over which momentum rises from 0.5 to μ (Deviation D5).
         nesterov: whether to use Nesterov momentum.

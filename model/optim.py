@@ -8,14 +8,15 @@ from model.config import FitConfig
 from model.siamese import SiameseNet
 
 FIRST_MOMENTUM = 0.5
+COOLDOWN_SHARE = 0.25  # share of the epochs in which a trapezoid falls
 
 
 def lr_factor(fit: FitConfig, epoch: int) -> float:
     """Return the factor of all learning rates in an epoch.
 
     ``exponential`` is ``0.99 ** epoch``; ``cosine`` falls from 1 to 0 at ``max_epochs``;
-    ``constant`` is 1. During the warm-up of ``n`` epochs, the factor is multiplied by
-    ``(epoch + 1) / (n + 1)``.
+    ``trapezoid`` is 1 and falls linearly to 0 in the last quarter; ``constant`` is 1. During the
+    warm-up of ``n`` epochs, the factor is multiplied by ``(epoch + 1) / (n + 1)``.
 
     Args:
         fit: configuration of the fit.
@@ -28,6 +29,8 @@ def lr_factor(fit: FitConfig, epoch: int) -> float:
         return warmup
     if fit.schedule == "exponential":
         return float(warmup * 0.99**epoch)
+    if fit.schedule == "trapezoid":
+        return warmup * min(1.0, (1 - epoch / fit.max_epochs) / COOLDOWN_SHARE)
     return warmup * 0.5 * (1 + math.cos(math.pi * min(epoch / fit.max_epochs, 1.0)))
 
 

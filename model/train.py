@@ -195,9 +195,9 @@ def _epoch_result(
 def _is_out_of_patience(state: FitState, epoch: int, accuracy: float) -> bool:
     """Return whether the accuracy has not improved for ``patience`` epochs.
 
-    Always False with a cosine schedule.
+    Always False with a schedule that falls to 0: the accuracy improves most at its end.
     """
     config, best = state.config.fit, state.best
-    if config.schedule == "cosine" or best is None:
+    if config.schedule in ("cosine", "trapezoid") or best is None:
         return False
     return accuracy <= best.accuracy and epoch - best.epoch >= config.patience

@@ -9,7 +9,7 @@ from typing import Any
 
 from data.errors import InputError
 from hpo.space.kernels import clip_kernels
-from hpo.space.paths import OWN_PREFIX
+from hpo.space.paths import OWN_PREFIX, WIDTH
 from hpo.space.space import Space
 from model.architecture import CONVS, ModelConfig
 from model.config import Config, LayerRates
@@ -85,13 +85,18 @@ def _layer_rates(rates: LayerRates, layer: str, values: Mapping[str, Any]) -> La
 
 def _model(base: ModelConfig, values: Mapping[str, Any]) -> ModelConfig:
     """Return an architecture with the sizes of its layers, and kernels that fit the image."""
-    f1, f2, f3, f4 = (int(values.get(f"{c}.filters", base.filters[i])) for i, c in enumerate(CONVS))
+    width = float(values.get(WIDTH, 1.0))
+
+    def size(name: str, base: int) -> int:
+        return max(1, round(width * int(values.get(name, base))))
+
+    f1, f2, f3, f4 = (size(f"{c}.filters", base.filters[i]) for i, c in enumerate(CONVS))
     kernels = tuple(int(values.get(f"{c}.kernel", base.kernels[i])) for i, c in enumerate(CONVS))
     return replace(
         base,
         filters=(f1, f2, f3, f4),
         kernels=clip_kernels(base.image_size, kernels),
-        units=int(values.get("fc1.units", base.units)),
+        units=size("fc1.units", base.units),
         **_fields(values, "model"),
     )
 

@@ -19,7 +19,7 @@ from hpo.space.paths import OWN_PREFIX, parameter_types, require_known
 from hpo.space.space import Point, Space
 from hpo.space.tables import flatten
 
-BUILT_IN = ("paper", "recipe")
+BUILT_IN = ("paper", "recipe", "standard")
 FOLDER = Path(__file__).parent / "spaces"
 KEYS = tuple(field.name for field in fields(Parameter) if field.name != "kind")
 

@@ -5,6 +5,7 @@ A name is a path into the configuration:
 - ``conv1.lr``, ``conv1.momentum``, ``conv1.l2``: rates of one layer
 - ``lr``, ``momentum``, ``l2``: rates of all layers
 - ``conv1.lr_factor``, ``conv1.l2_factor``: factor of one layer, multiplied by its rate
+- ``width``: factor of all numbers of filters and units
 - ``conv1.filters``, ``conv1.kernel``, ``fc1.units``: sizes of the network
 - ``model.…``, ``fit.…``, ``distort.…``: fields of :class:`model.architecture.ModelConfig`,
   :class:`model.config.FitConfig` and :class:`data.distortions.DistortConfig`
@@ -24,10 +25,11 @@ from model.config import FitConfig
 OWN_PREFIX = "net."  # of the parameters of a network of the user's own
 RATES = ("lr", "momentum", "l2")
 FACTORS = ("lr_factor", "l2_factor")
+WIDTH = "width"
 SIZES = (*(f"{conv}.filters" for conv in CONVS), *(f"{conv}.kernel" for conv in CONVS), "fc1.units")
 MODEL_FIELDS = ("init", "conv_norm", "head_norm")
 # Parameters that change what a training step costs.
-COST_PARAMETERS = {*SIZES, "fit.n_characters", "fit.n_drawings"}
+COST_PARAMETERS = {WIDTH, *SIZES, "fit.n_characters", "fit.n_drawings"}
 # Fields that may not vary within a study: what is trained, how long, and what has its own names.
 FIXED_FIELDS = ("recipe", "rates", "max_epochs", "steps_per_epoch", "distort")
 RECIPE_FIELDS = {
@@ -41,7 +43,7 @@ def parameter_types() -> dict[str, type]:
     """Return the type of every parameter by name, in the order in which trials suggest them."""
     types: dict[str, type] = dict.fromkeys(RATES, float)
     types |= {f"{layer}.{rate}": float for rate in (*RATES, *FACTORS) for layer in LAYERS}
-    types |= dict.fromkeys(SIZES, int)
+    types |= {WIDTH: float} | dict.fromkeys(SIZES, int)
     for prefix, config in (("model", ModelConfig), ("fit", FitConfig), ("distort", DistortConfig)):
         types |= {f"{prefix}.{name}": kind for name, kind in _field_types(config).items()}
     return types
