@@ -42,7 +42,8 @@ FIT = (LENGTH, "cosine")  # epochs and schedule of a fit of every configuration
 # constant schedule.
 SCHEDULES = ((LENGTH, "trapezoid"), (4, "cosine"), (12, "cosine"))
 N_SCHEDULED = 6  # configurations that are fitted under all schedules
-RUNGS = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 27, 32, 36)  # epochs at which alphabets are told apart
+# Epochs at which alphabets are told apart.
+RUNGS = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 27, 32, 36)
 N_CONFIGURATIONS = 60
 N_FIRST = 20  # configurations that are fitted before other schedules and seeds
 N_REPEATED = 4  # configurations that are fitted with further seeds

@@ -21,7 +21,6 @@ from data.episodes import dense_validation
 from data.load import load_dataset
 from data.splits import Split, split_dataset
 from hpo.cli.entry_point import run_command
-from hpo.refit.plan import EPOCHS_FACTOR
 from hpo.refit.retrain import log_test_evaluation
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudySettings
@@ -139,7 +138,7 @@ def main() -> None:
     args = flags.parse_args()
     compute = compute_from(args)
     settings = StudySettings(image_size=args.image_size)
-    epochs = args.epochs or (8 if args.quick else settings.max_epochs * EPOCHS_FACTOR["episode"])
+    epochs = args.epochs or (8 if args.quick else settings.max_epochs)
     base = base_config(settings)
     params = settings.space.starting_points(settings.image_size)[-1]
     config = suggest_config(FixedTrial(params), base, settings.space)

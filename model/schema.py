@@ -40,6 +40,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "step_cost": REFERENCE_STEP_COST,
         **{"train": [], "val": [], "test": [], "n_way": 20, "n_shot": 1, "objective": ["accuracy"]},
         "network": None,
+        "trial_seeds": "shared",
     },
     "fit": {"mirrors": False, "n_drawings": 2, "warmup_epochs": 0},
     "study_model": {"channels": 1, "conv_norm": "none", "head_norm": "none"},

@@ -5,6 +5,7 @@ the network differs between machines: without AMX, for example, arithmetic takes
 of a step. Therefore a study measures its own costs when it is created.
 """
 
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import astuple, replace
@@ -24,6 +25,8 @@ from model.train import train_step
 
 MAX_SECONDS = 1.0  # after which no further round is timed
 MIN_ROUNDS, MAX_ROUNDS = 3, 20
+EPOCH_STEPS = 10  # steps from which the time of an epoch is estimated
+VALIDATION_SHARE = 0.1  # time of the validation of an epoch, as a share of its training
 N_CHARACTERS, REFERENCE_SIZE = 32, 35  # characters per step, at this image size
 PRIOR_WEIGHT = 0.02  # weight of the relative change of a cost against that of a measured time
 
@@ -55,6 +58,22 @@ def relative_step_cost(config: Config, base: Config, compute: ComputeConfig) -> 
     """
     seconds, base_seconds = shortest_seconds([config, base], compute)
     return seconds / base_seconds
+
+
+def measure_epoch_seconds(config: Config, compute: ComputeConfig) -> float:
+    """Return the wall time of an epoch, validation included, estimated from a few steps.
+
+    Args:
+        config: configuration of a fit.
+        compute: device and precision.
+    """
+    step = _step_of(config, compute)
+    step()  # warm-up: memory and kernels
+    seconds = [_seconds(step, compute.device) for _ in range(EPOCH_STEPS)]
+    n_steps = config.fit.steps_per_epoch
+    if config.fit.recipe == "paper":
+        n_steps = round(config.fit.n_pairs / config.fit.n_characters)
+    return n_steps * statistics.median(seconds) * (1 + VALIDATION_SHARE)
 
 
 def shortest_seconds(configs: list[Config], compute: ComputeConfig) -> list[float]:

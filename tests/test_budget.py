@@ -5,6 +5,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from hpo.study.budget import Budget, busy_seconds, count_finished, count_started, request_stop
+from hpo.study.plan import reserved_epochs, spent_epochs
 from hpo.study.trials import RETRY_OF
 
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
@@ -38,8 +39,17 @@ def test_training_time_counts_overlaps_once_and_no_pauses(
     assert busy_seconds(study_of(spans)) == seconds
 
 
-def test_a_budget_is_exhausted_by_trials_time_or_a_stop_request() -> None:
-    study = study_of([(0, 10, COMPLETE), (20, 25, PRUNED)])
+def trained(*n_epochs: int) -> optuna.Study:
+    """A study of complete trials with these numbers of epochs."""
+    study = optuna.create_study(direction="maximize")
+    for n in n_epochs:
+        values = dict.fromkeys(range(1, n + 1), 0.5)
+        study.add_trial(create_trial(value=0.5, intermediate_values=values))
+    return study
+
+
+def test_a_budget_is_exhausted_by_trials_epochs_or_a_stop_request() -> None:
+    study = trained(10, 5)
     assert not Budget(3, 16).is_exhausted(study)
     assert Budget(2).is_exhausted(study)
     assert Budget(3, 15).is_exhausted(study)
@@ -51,24 +61,34 @@ def test_a_budget_is_exhausted_by_trials_time_or_a_stop_request() -> None:
     assert Budget(3).is_exhausted(finalists, search_study=study), "finalists stop with the search"
 
 
-def test_a_time_budget_reserves_the_time_of_the_finalists() -> None:
-    study = study_of([(0, 10, COMPLETE), (10, 20, COMPLETE), (20, 21, PRUNED)])
-    assert Budget(99, 100, n_fits=4).reserved_seconds(study) == 40
-    assert Budget(99, 100, n_fits=4, workers=2).reserved_seconds(study) == 20
-    assert Budget(99, 100, n_fits=12).reserved_seconds(study) == 50, "at most half"
-    assert Budget(99, 42, n_fits=4).is_time_spent(study), "half of 42 is reserved"
-    assert not Budget(99, 62, n_fits=4).is_time_spent(study)
-    assert not Budget(99, 62, n_fits=4).is_exhausted(study)
+def test_a_time_budget_reserves_the_epochs_of_the_finalists() -> None:
+    study = trained(10, 10, 1)
+    assert reserved_epochs(100, 4, 10) == 40
+    assert reserved_epochs(100, 12, 10) == 50, "at most half"
+    assert Budget(99, 42, n_fits=4, max_epochs=10).is_time_spent(study), "half of 42 is reserved"
+    assert not Budget(99, 62, n_fits=4, max_epochs=10).is_time_spent(study)
+    assert not Budget(99, 62, n_fits=4, max_epochs=10).is_exhausted(study)
     assert not Budget(99).is_time_spent(study)
 
 
 def test_fewer_fits_are_affordable_if_time_is_short() -> None:
-    study = study_of([(0, 10, COMPLETE), (10, 20, COMPLETE)])
-    assert Budget(99, 100, n_fits=4).affordable_fits(study) == 4
-    assert Budget(99, 100, n_fits=12).affordable_fits(study) == 8, "80 seconds are left"
-    assert Budget(99, 22, n_fits=12).affordable_fits(study) == 1, "half of the budget"
-    assert Budget(99, n_fits=12).affordable_fits(study) == 12
-    assert Budget(99, 1, n_fits=12).affordable_fits(study_of([])) == 12, "nothing is known"
+    study = trained(10, 10)
+    assert Budget(99, 100, n_fits=4, max_epochs=10).affordable_fits(study) == 4
+    assert Budget(99, 100, n_fits=12, max_epochs=10).affordable_fits(study) == 8, "80 are left"
+    assert Budget(99, 22, n_fits=12, max_epochs=10).affordable_fits(study) == 1, "half of them"
+    assert Budget(99, n_fits=12, max_epochs=10).affordable_fits(study) == 12
+
+
+def test_the_epochs_of_a_trial_that_was_queued_again_count_once() -> None:
+    study = optuna.create_study(direction="maximize")
+    interrupted = create_trial(state=FAIL, intermediate_values={1: 0.1, 2: 0.2})
+    study.add_trial(interrupted)
+    assert spent_epochs(study) == 2
+    retry = create_trial(
+        value=0.3, intermediate_values={1: 0.1, 2: 0.2, 3: 0.3}, user_attrs={RETRY_OF: 0}
+    )
+    study.add_trial(retry)
+    assert spent_epochs(study) == 3
 
 
 def test_a_trial_that_was_queued_again_counts_once() -> None:

@@ -58,7 +58,7 @@ def test_patience_counts_from_the_most_accurate_trial() -> None:
 
 def test_no_time_is_reserved_for_finalists() -> None:
     run = StudyConfig.from_settings(TINY_TWO, study_name="s", time_budget=60.0)
-    assert study_budget(run).n_fits == 0
+    assert study_budget(run, made_studies.two_goals()).n_fits == 0
 
 
 def test_a_refit_without_a_number_is_of_the_most_accurate_trial() -> None:

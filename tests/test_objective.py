@@ -92,7 +92,7 @@ def test_a_refit_builds_the_configuration_of_the_search(trained: TrainedStudy) -
     trial = trained.study.trials[2]
     config = refit_config(settings, trial.params, max_epochs=2, mirrors=False)
     assert config.digest == trial.user_attrs["config_digest"]
-    assert refit_config(settings, trial.params, None).fit.max_epochs == 12
+    assert refit_config(settings, trial.params, None).fit.max_epochs == 2
     assert refit_config(settings, trial.params, mirrors=True).fit.mirrors
 
 

@@ -23,7 +23,7 @@ from hpo.cli.retrain import evaluate_checkpoint, export_networks, retrain_best
 from hpo.cli.retrain_output import result_table
 from hpo.refit import networks
 from hpo.refit import retrain as refit
-from hpo.refit.plan import EPOCHS_FACTOR, make_plan, refit_config, require_digest
+from hpo.refit.plan import make_plan, refit_config, require_digest
 from hpo.refit.result import RetrainResult
 from hpo.refit.retrain import TEST_LOG, describe_plan, fit_seeds, log_test_evaluation
 from hpo.refit.settings import RetrainConfig
@@ -266,7 +266,7 @@ def test_a_plan_follows_the_request(here: Refitted, tmp_path: Path) -> None:
     new = make_plan(request)
     assert new.validation is None
     assert len(new.train.alphabets) == 6
-    assert new.config.fit.max_epochs == SETTINGS.max_epochs * EPOCHS_FACTOR["episode"]
+    assert new.config.fit.max_epochs == SETTINGS.max_epochs
     assert not new.config.fit.mirrors
     assert new.split.test.image_size == new.config.model.image_size == 30
     old = here.result.config.conv.kernels

@@ -22,6 +22,7 @@ from hpo.settings.study_settings import StudyConfig
 from hpo.space.files import built_in_space
 from hpo.study.budget import STOP_REQUESTS, Budget, busy_seconds, study_budget
 from hpo.study.open import FOLDER
+from hpo.study.plan import EPOCH_SECONDS
 from hpo.study.trials import FINALISTS
 
 RUN = StudyConfig.from_settings(TINY, study_name=TINY.default_name)
@@ -53,9 +54,11 @@ def test_the_flags_become_a_run_configuration() -> None:
     assert run.settings.data == "glyphs"
     assert run.settings.space == built_in_space("recipe")
     assert run.settings.pruner == "none", "the Gaussian process cannot use pruned trials"
-    assert run.settings.max_epochs == 8
+    assert run.settings.max_epochs == 36
     assert run.name == "glyphs-20-episode-recipe"
-    assert study_budget(run) == Budget(4, 7200.0, n_fits=6, workers=3)
+    study = optuna.create_study()
+    study.set_user_attr(EPOCH_SECONDS, 7.2)
+    assert study_budget(run, study) == Budget(4, 1000, n_fits=6, max_epochs=36)
     assert (run.heartbeat, run.epoch_timeout, run.checkpoint_interval) == (90, 3600.0, 0.0)
     assert (run.n_finalists, run.n_networks, run.workers) == (2, 7, 3)
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,8 +31,9 @@ from hpo.runtime.requeue import WORKER, WorkerId, worker_id, worker_of
 from hpo.runtime.supervisor import supervise
 from hpo.search.winner import winner_accuracy, winning_trial
 from hpo.settings.study_settings import StudyConfig
-from hpo.study.budget import N_TRIALS, Budget, busy_seconds, request_stop, study_budget
+from hpo.study.budget import N_TRIALS, Budget, request_stop, study_budget
 from hpo.study.open import IDENTITY, N_EPISODES
+from hpo.study.plan import EPOCH_SECONDS
 from hpo.study.trials import FINALISTS
 
 pytestmark = pytest.mark.usefixtures("console")
@@ -104,7 +104,7 @@ def run(in_tmp: Path) -> StudyConfig:
 
 
 def supervise_search(run: StudyConfig, study: optuna.Study, launcher: Launcher, *more: Any) -> None:
-    supervise(run, "search", study_budget(run), launcher, Progress(study, 3, 2), *more)
+    supervise(run, "search", study_budget(run, study), launcher, Progress(study, 3, 2), *more)
 
 
 def ask_as(study: optuna.Study, worker: WorkerId) -> optuna.Trial:
@@ -357,7 +357,8 @@ def test_a_time_budget_covers_the_finalists(packed_105: Dataset, in_tmp: Path) -
     launcher = RecordingLauncher()
     four_trials = replace(run, n_finalists=0, n_trials=4)
     study = run_phases(four_trials, launcher)
-    seconds = 1.74 * busy_seconds(study)  # three more fits: two finalists and the winner
+    study.set_user_attr(EPOCH_SECONDS, 1.0)
+    seconds = (4 + 3) * 2.0  # three more fits of two epochs: two finalists and the winner
     run_phases(replace(run, n_trials=99, time_budget=seconds, n_finalist_seeds=1), launcher)
     assert launcher.starts == [("search", 0), ("finalists", 0), ("winner", 0)]
     assert len(study.trials) == 4, "no further trial was started"
@@ -369,21 +370,17 @@ def test_finalists_are_fitted_once_no_trial_runs_or_may_start() -> None:
     study.tell(study.ask(), 0.5)
     assert is_search_over(study, Budget(1))
     assert not is_search_over(study, Budget(2))
-    assert is_search_over(study, Budget(2, seconds=0.0))
+    assert is_search_over(study, Budget(2, n_epochs=0))
     study.ask()
-    assert not is_search_over(study, Budget(3, seconds=0.0)), "another process runs a trial"
+    assert not is_search_over(study, Budget(3, n_epochs=0)), "another process runs a trial"
 
 
 def test_as_many_finalists_are_fitted_as_the_time_budget_allows(run: StudyConfig) -> None:
     study = optuna.create_study(direction="maximize")
-    start = datetime(2026, 1, 1)
-    for i in range(2):
-        trial = create_trial(value=0.5)
-        trial.datetime_start = start + timedelta(seconds=10 * i)
-        trial.datetime_complete = start + timedelta(seconds=10 * (i + 1))
-        study.add_trial(trial)
+    study.add_trials([create_trial(value=0.5, intermediate_values={1: 0.4, 2: 0.5})] * 2)
+    study.set_user_attr(EPOCH_SECONDS, 1.0)
     run = replace(run, n_finalists=5, n_finalist_seeds=2)
-    for seconds, expected in ((None, 5), (1000, 5), (100, 3), (20, 0)):
+    for seconds, expected in ((None, 5), (100, 5), (20, 3), (8, 0)):
         config = replace(run, n_trials=9, time_budget=seconds)
         assert affordable_finalists(study, config) == expected
 

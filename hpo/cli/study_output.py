@@ -70,9 +70,10 @@ def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
         counts = Counter(summary.state for summary in summaries)
         states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
         n_finished = count_finished(study)
-        is_finished = n_finished >= run.n_trials
+        budget = study_budget(run, study)
+        is_finished = n_finished >= budget.n_trials
         print(
-            f"{'finished' if is_finished else 'paused'}: {n_finished} of {run.n_trials} "
+            f"{'finished' if is_finished else 'paused'}: {n_finished} of {budget.n_trials} "
             f"trials ({states}), {seconds / 60:.1f} min in this run"
         )
         if winning_trial(study) is not None:
@@ -87,7 +88,7 @@ def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
             print("The study is finished. To continue it, raise --n-trials.")
         else:
             _print_running(study)
-            print(_resume_hint(study, study_budget(run)))
+            print(_resume_hint(study, budget))
         print(f"next     {' · '.join(next_commands(run))}")
 
 

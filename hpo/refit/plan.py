@@ -31,8 +31,6 @@ from model.device import ComputeConfig, choose_compute
 from model.train import Validation
 
 RETRAIN_FOLDER = VAR / "retrain"
-# The trials of a search are short so that many fit into its budget; a refit is longer.
-EPOCHS_FACTOR = {"episode": 6, "paper": 1}
 
 
 @dataclass(frozen=True)
@@ -190,7 +188,7 @@ def refit_config(
     image_size: int | None = None,
     mirrors: bool | None = None,
 ) -> Config:
-    """Return the configuration of a trial, built as in the search, but with a longer fit.
+    """Return the configuration of a trial, built as in the search.
 
     Args:
         settings: settings of the study.
@@ -203,7 +201,7 @@ def refit_config(
             than the noise (docs/results.md).
     """
     config = suggest_config(FixedTrial(dict(params)), base_config(settings), settings.space)
-    epochs = max_epochs or settings.max_epochs * EPOCHS_FACTOR[settings.recipe]
+    epochs = max_epochs or settings.max_epochs
     if image_size:
         config = replace(config, model=_resized(config.model, image_size))
     if mirrors is None:

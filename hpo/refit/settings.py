@@ -18,8 +18,7 @@ class RefitSettings:
         trial: number of the trial (default: winner of the finalists, otherwise the best trial).
         image_size: size of the images in pixels; kernels scale with it (default: as in the study).
         n_seeds: number of fits.
-        max_epochs: maximum number of epochs of a fit (default: as in the study, times 6 with the
-            episode recipe).
+        max_epochs: maximum number of epochs of a fit (default: as in the study).
         train_on: train+val also trains on the validation alphabets, and always for the maximum
             number of epochs.
         mirrors: add mirrored alphabets to the training alphabets; episode recipe only (default:

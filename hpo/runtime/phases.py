@@ -12,7 +12,7 @@ from optuna.study import Study
 from hpo.runtime.launcher import Launcher
 from hpo.runtime.progress import Progress, finalist_label
 from hpo.runtime.start import StudyStart, begin_study, choose_generation
-from hpo.runtime.step_costs import with_measured_cost, with_stored_cost
+from hpo.runtime.step_costs import measure_epoch, with_measured_cost, with_stored_cost
 from hpo.runtime.supervisor import ObserverFactory, supervise
 from hpo.runtime.worker_phases import open_run
 from hpo.search.finalists import finalist_fits, open_finalists
@@ -29,6 +29,7 @@ from hpo.study.budget import (
 )
 from hpo.study.identity import version_note
 from hpo.study.open import IDENTITY
+from hpo.study.plan import rungs
 from hpo.study.storage import storage_errors
 from model.own_module import check_network
 from model.own_network import OwnConfig
@@ -68,7 +69,10 @@ def run_phases(
         storage, study, parts, _ = open_run(run)
         run = with_stored_cost(run, study, requested_cost)
         run = replace(run, stop_requests=count_stop_requests(study))
-        budget = study_budget(run)
+        measure_epoch(run, study, launcher)
+        budget = study_budget(run, study)
+        log_plan(run, budget)
+        run = replace(run, n_trials=budget.n_trials)
         study.set_user_attr(N_TRIALS, run.n_trials)
         begin_study(run, storage, study, start, previous)
         if note := version_note(study.user_attrs[IDENTITY]):
@@ -96,11 +100,24 @@ def is_search_over(study: Study, budget: Budget) -> bool:
     return count_finished(study) >= budget.n_trials or (is_idle and is_spent)
 
 
+def log_plan(run: StudyConfig, budget: Budget) -> None:
+    """Log what the time budget allows, if there is one."""
+    if budget.n_epochs is None:
+        return
+    steps = f"up to {run.max_epochs} epochs"
+    if run.pruner == "halving":
+        steps = f"{', '.join(map(str, rungs(run.max_epochs)))} epochs"
+    logger.info(
+        "plan     %s epochs: about %s trials of %s, %s fits of finalists",
+        *(budget.n_epochs, budget.n_trials, steps, budget.n_fits),
+    )
+
+
 def affordable_finalists(study: Study, run: StudyConfig) -> int:
     """Return how many finalists the time budget allows, with the further fits of the winner."""
     if run.time_budget is None:
         return run.n_finalists
-    n = study_budget(run).affordable_fits(study) // run.n_finalist_seeds - 1
+    n = study_budget(run, study).affordable_fits(study) // run.n_finalist_seeds - 1
     return min(run.n_finalists, max(n, 0))
 
 
@@ -112,7 +129,7 @@ def _fit_finalists(
     observers: Sequence[ObserverFactory],
 ) -> None:
     """Fit the finalists of a finished study, if there are at least two, and record the winner."""
-    fits = finalist_fits(study, run.n_finalists, run.n_finalist_seeds, run.settings.seed)
+    fits = finalist_fits(study, run.n_finalists, run.n_finalist_seeds, run.settings)
     finalists = open_finalists(storage, study, fits) if fits else None
     if finalists and _run_fits(run, "finalists", study, finalists, len(fits), launcher, observers):
         record_winner(study, finalists, run.n_finalist_seeds)

@@ -3,10 +3,13 @@
 import logging
 import signal
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 import optuna
 from optuna.study import Study
@@ -18,12 +21,15 @@ from hpo.runtime.processes import CONTEXT, GROUP_SIGNALS
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.identity import settings_of
+from hpo.study.plan import EPOCH_SECONDS
 from hpo.study.storage import open_storage
 from model.config import REFERENCE_COST, Config, StepCost
-from model.device import choose_compute
-from model.step_cost import measure_step_cost
+from model.device import ComputeConfig, choose_compute
+from model.step_cost import measure_epoch_seconds, measure_step_cost
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 MAX_PROBE_SIZE = 52  # pixels; larger images take longer to measure, and their costs are similar
 
@@ -65,20 +71,42 @@ def with_stored_cost(run: StudyConfig, study: Study, requested: StepCost | None)
     return replace(run, step_cost=stored)
 
 
+def measure_epoch(run: StudyConfig, study: Study, launcher: Launcher) -> None:
+    """Store in a study how long an epoch takes, if it has a time budget and has not stored it."""
+    if run.time_budget is None or EPOCH_SECONDS in study.user_attrs:
+        return
+    base = base_config(run.settings)
+    is_local = isinstance(launcher, InProcessLauncher)
+    measure = measure_epoch_here if is_local else partial(in_process, measure_epoch_here)
+    seconds = measure(base, run.device, run.precision)
+    study.set_user_attr(EPOCH_SECONDS, seconds)
+
+
 def measure_in_process(base: Config, device: str, precision: str) -> StepCost:
-    """Return the costs of a step, measured in a process that then releases its memory and its GPU.
+    """Return the costs of a step, or the defaults if they cannot be measured.
+
+    See :func:`in_process`.
+    """
+    try:
+        return in_process(measure_here, base, device, precision)
+    except BrokenProcessPool:
+        warnings.warn("The step costs could not be measured; the defaults are used.", stacklevel=2)
+        return REFERENCE_COST
+
+
+def in_process(
+    measure: Callable[[Config, str, str], T], base: Config, device: str, precision: str
+) -> T:
+    """Return what a function measures, in a process that then releases its memory and its GPU.
 
     Args:
+        measure: the function.
         base: configuration of the study.
         device: see :func:`model.device.choose_compute`; another one if it does not exist here.
         precision: see :func:`model.device.choose_compute`.
     """
-    try:
-        with ProcessPoolExecutor(1, CONTEXT, _ignore_signals) as executor:
-            return executor.submit(measure_here, base, device, precision).result()
-    except BrokenProcessPool:
-        warnings.warn("The step costs could not be measured; the defaults are used.", stacklevel=2)
-        return REFERENCE_COST
+    with ProcessPoolExecutor(1, CONTEXT, _ignore_signals) as executor:
+        return executor.submit(measure, base, device, precision).result()
 
 
 def _ignore_signals() -> None:
@@ -88,9 +116,17 @@ def _ignore_signals() -> None:
 
 
 def measure_here(base: Config, device: str, precision: str) -> StepCost:
-    """Return the costs of a step, measured in this process; see :func:`measure_in_process`."""
+    """Return the costs of a step, measured in this process; see :func:`in_process`."""
+    return measure_step_cost(base, _compute(device, precision))
+
+
+def measure_epoch_here(base: Config, device: str, precision: str) -> float:
+    """Return the seconds of an epoch, measured in this process; see :func:`in_process`."""
+    return measure_epoch_seconds(base, _compute(device, precision))
+
+
+def _compute(device: str, precision: str) -> ComputeConfig:
     try:
-        compute = choose_compute(device, precision)
+        return choose_compute(device, precision)
     except InputError:  # with Ray, only the workers may have it
-        compute = choose_compute("auto", precision)
-    return measure_step_cost(base, compute)
+        return choose_compute("auto", precision)

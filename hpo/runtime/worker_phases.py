@@ -103,7 +103,9 @@ def search_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
         compute=compute,
         files=files,
     )
-    return WorkerPhase(storage, study, study, objective, study_budget(run), files, parts.held_out)
+    return WorkerPhase(
+        storage, study, study, objective, study_budget(run, study), files, parts.held_out
+    )
 
 
 def finalist_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
@@ -118,7 +120,7 @@ def finalist_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
     """
     search = search_phase(run, index)
     assert isinstance(search.objective, Objective)
-    fits = finalist_fits(search.study, run.n_finalists, run.n_finalist_seeds, run.settings.seed)
+    fits = finalist_fits(search.study, run.n_finalists, run.n_finalist_seeds, run.settings)
     return _fit_phase(run, search, search.objective.validation.drawings, fits, "finalists")
 
 

@@ -1,7 +1,7 @@
-"""The finalists: the best trials of a study, refitted with new seeds. The best mean wins.
+"""The finalists: the best trials of a study and its default, refitted with new seeds.
 
-The highest of many noisy values is optimistically biased. Therefore the finalists, the best trials
-of a study, are fitted with new seeds and evaluated on new validation episodes. These fits are the
+The highest of many noisy values is optimistically biased. Therefore the finalists are fitted with
+new seeds and evaluated on new validation episodes; the best mean wins. These fits are the
 trials of a separate study, so that several workers can share them and an interrupted fit can be
 resumed.
 """
@@ -14,13 +14,14 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.pruners import NopPruner
 from optuna.storages import RDBStorage
 from optuna.study import Study
-from optuna.trial import FixedTrial
+from optuna.trial import FixedTrial, FrozenTrial
 
 from data.drawings import Drawings
 from data.episodes import Episodes
 from hpo.search.configuration import settings_of_trial
 from hpo.search.objective import Objective
 from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
 from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
@@ -40,18 +41,32 @@ CLUSTERS = "clusters"  # user attribute of a fit: its ClusterAccuracies; missing
 FinalistFit = dict[str, float | int]  # parameters of a fit: number of the trial, and seed
 
 
-def finalist_fits(study: Study, n_finalists: int, n_seeds: int, seed: int) -> list[FinalistFit]:
+def finalist_fits(
+    study: Study, n_finalists: int, n_seeds: int, settings: StudySettings
+) -> list[FinalistFit]:
     """Return which trials are fitted with which seeds; empty if fewer than two are complete.
 
     Args:
         study: finished study.
-        n_finalists: number of best trials that are fitted.
+        n_finalists: number of finalists: the best trials. The best starting point is always one of
+            them, so that the winner is worse than the default only by chance.
         n_seeds: number of fits of each finalist.
-        seed: seed of the study.
+        settings: settings of the study.
     """
     best = best_trials(study, n_finalists)
-    seeds = [seed + SEED_OFFSET + i for i in range(n_seeds)]
+    start = best_starting_point(study, settings)
+    if start and start.number not in [trial.number for trial in best]:
+        best = [*best[:-1], start]
+    seeds = [settings.seed + SEED_OFFSET + i for i in range(n_seeds)]
     return [{"trial": t.number, "seed": s} for t in best for s in seeds] if len(best) > 1 else []
+
+
+def best_starting_point(study: Study, settings: StudySettings) -> FrozenTrial | None:
+    """Return the most accurate complete trial of a starting point of the space, or None."""
+    n_starts = len(settings.space.starting_points(settings.image_size))
+    trials = study.get_trials(deepcopy=False)
+    complete = best_trials(study, len(trials))
+    return next((t for t in complete if position_in_study(trials, t.number) < n_starts), None)
 
 
 def open_finalists(

@@ -20,10 +20,12 @@ from hpo.search.trial_files import TrialFiles, attach_images, trial_images
 from hpo.settings.study_settings import StudySettings
 from hpo.study.goals import has_one_goal
 from hpo.study.optuna_internals import report_accuracy
+from hpo.study.trials import position_in_study
 from model.checkpoint import save_network
 from model.config import Config
 from model.device import ComputeConfig
 from model.fit_state import EpochResult, FitState
+from model.seeds import derive_seed
 from model.tensorboard_log import log_epochs
 from model.train import Validation, data_identity, fit
 
@@ -64,7 +66,7 @@ class Objective:
         """
         path = self.files.checkpoint(trial)
         config = trial_config(trial, self.settings, self.compute)
-        state, pruned = self.train_network(trial, config, self.settings.seed, path)
+        state, pruned = self.train_network(trial, config, self.seed_of(trial), path)
         best = state.best
         assert best is not None
         value = self.validation.chance if state.history[-1].diverged else best.accuracy
@@ -106,10 +108,26 @@ class Objective:
             report_accuracy(trial, result.accuracy, result.epoch)
             if self.on_epoch:
                 self.on_epoch(trial, result)
-            if pruned := has_pruner and not result.stopped and trial.should_prune():
+            if pruned := has_pruner and not result.stopped and self._should_prune(trial):
                 break
         record_fit(trial, state)
         return state, pruned
+
+    def seed_of(self, trial: optuna.Trial) -> int:
+        """Return the seed of the fit of a trial; a retry has that of its original trial."""
+        if self.settings.trial_seeds == "shared":
+            return self.settings.seed
+        return derive_seed(self.settings.seed, self._position(trial))
+
+    def _should_prune(self, trial: optuna.Trial) -> bool:
+        """Return whether a trial ends now. A starting point never does: the others must beat it."""
+        space, size = self.settings.space, self.settings.image_size
+        is_behind = trial.should_prune()  # also asked for a starting point, to compare later trials
+        return is_behind and self._position(trial) >= len(space.starting_points(size))
+
+    @staticmethod
+    def _position(trial: optuna.Trial) -> int:
+        return position_in_study(trial.study.get_trials(deepcopy=False), trial.number)
 
     def _resume_or_start(self, config: Config, seed: int, path: Path) -> FitState:
         """Return the fit of the checkpoint, or a new fit if there is no usable checkpoint."""

@@ -24,8 +24,9 @@ Recipe = Literal["episode", "paper"]
 Goal = Literal["accuracy", "flops"]
 Direction = Literal["maximize", "minimize"]
 DIRECTIONS: dict[Goal, Direction] = {"accuracy": "maximize", "flops": "minimize"}
-# Epochs of a trial. The paper's recipe has 200; early stopping usually ends the fit earlier.
-DEFAULT_EPOCHS = {"episode": 8, "paper": 200}
+# Epochs of a fit. The paper's recipe has 200; early stopping usually ends the fit earlier.
+DEFAULT_EPOCHS = {"episode": 36, "paper": 200}
+DEFAULT_TRIALS = 30  # of a study without a time budget
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class TrainingSettings:
 
     Args:
         recipe: episode trains on the one-shot task itself, paper trains on independent pairs.
-        max_epochs: maximum number of epochs of a trial (default: 8 for episode, 200 for paper).
+        max_epochs: maximum number of epochs of a fit, in the search and in a refit (default: 36 for
+            episode, 200 for paper).
         steps_per_epoch: steps per epoch of the episode recipe for the base network; a slower
             network takes fewer.
         n_pairs: pairs per epoch of the paper recipe.
@@ -113,22 +115,26 @@ class SearchSettings:
     """What is searched, and how.
 
     Args:
-        space: search space: paper (27 parameters), recipe (17 more, of training and network), or a
-            TOML file; see docs/spaces.md.
+        space: search space: standard (rates shared by the layers, and factors of each layer), paper
+            (27 parameters), recipe (17 more, of training and network), or a TOML file; see
+            docs/spaces.md.
         objective: goals of the search: accuracy, or accuracy flops for the Pareto front of accuracy
             and floating-point operations of an embedding, without pruning and without a winner.
         sampler: method that chooses the parameters of a new trial.
-        pruner: rule that stops trials early (default: median; none for gp, which cannot use pruned
-            trials, and for two goals).
-        seed: seed of the study and of the fits of all trials, so that trials differ only in their
-            parameters.
+        pruner: rule that stops trials early (default: halving; none for gp, which cannot use pruned
+            trials, and for two goals). halving ends two of three trials after a ninth of the
+            epochs, and two of three others after a third.
+        seed: seed of the study.
+        trial_seeds: seeds of the fits of the trials: own, so that no configuration is chosen for
+            the luck of one seed, or shared, the seed of the study.
     """
 
-    space: SpaceSetting = field(default_factory=lambda: built_in_space("paper"))
+    space: SpaceSetting = field(default_factory=lambda: built_in_space("standard"))
     objective: tuple[Goal, ...] = ("accuracy",)
     sampler: Literal["tpe", "gp", "random"] = "tpe"
-    pruner: Literal["median", "hyperband", "none"] = None  # type: ignore[assignment]
+    pruner: Literal["halving", "median", "hyperband", "none"] = None  # type: ignore[assignment]
     seed: Seed = 0
+    trial_seeds: Literal["own", "shared"] = "own"
 
 
 @dataclass(frozen=True)
@@ -148,9 +154,11 @@ class RunSettings:
     """How long a study runs, and how its winner is chosen.
 
     Args:
-        n_trials: number of trials of the study, over all runs and hosts.
+        n_trials: number of trials of the study, over all runs and hosts (default: 30, or as many
+            as the time budget allows).
         time_budget: training time of the trials and the finalists, over all runs and hosts, for
-            example 90s, 15m or 2h (default: no limit).
+            example 90s, 15m or 2h (default: no limit). The study measures how long an epoch takes
+            when it begins; from then on epochs are counted.
         patience_trials: end the search when this many trials in a row have not improved the best
             accuracy (default: never).
         n_finalists: when all trials have finished, refit this many of the best with new seeds to
@@ -158,7 +166,7 @@ class RunSettings:
         n_finalist_seeds: number of fits of each finalist.
     """
 
-    n_trials: PositiveInt = 30
+    n_trials: PositiveInt = None  # type: ignore[assignment]  # StudyConfig chooses it
     time_budget: PositiveDuration | None = None
     patience_trials: PositiveInt | None = None
     n_finalists: NonNegativeInt = 5

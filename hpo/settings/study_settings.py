@@ -19,6 +19,7 @@ from hpo.settings.machine import (
 )
 from hpo.settings.sections import (
     DEFAULT_EPOCHS,
+    DEFAULT_TRIALS,
     DIRECTIONS,
     DataSettings,
     Direction,
@@ -42,7 +43,7 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
             object.__setattr__(self, "max_epochs", DEFAULT_EPOCHS[self.recipe])
         if self.pruner is None:
             has_none = self.sampler == "gp" or len(self.objective) > 1
-            object.__setattr__(self, "pruner", "none" if has_none else "median")
+            object.__setattr__(self, "pruner", "none" if has_none else "halving")
 
     @property
     def cost(self) -> StepCost:
@@ -59,7 +60,7 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
     def default_name(self) -> str:
         """Name of a study: data, image size and recipe; its own network, goals and space."""
         network = [self.network.replace(":", ".")] if self.network else []
-        space = [] if self.space.name == "paper" else [self.space.name]
+        space = [] if self.space.name == "standard" else [self.space.name]
         parts = [
             self.data,
             str(self.image_size),
@@ -94,6 +95,12 @@ class StudyConfig(MachineSettings, RunSettings, NameSettings, FolderSettings, St
     var: Path = VAR
     packed: Path | None = None
     stop_requests: int = 0
+
+    def __post_init__(self) -> None:
+        """Choose the defaults that depend on other settings."""
+        super().__post_init__()
+        if self.n_trials is None and self.time_budget is None:
+            object.__setattr__(self, "n_trials", DEFAULT_TRIALS)
 
     @classmethod
     def from_settings(cls, settings: StudySettings, **values: Any) -> "StudyConfig":

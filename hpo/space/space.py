@@ -16,7 +16,7 @@ class Space:
     """What a study searches; :func:`hpo.space.files.read_space` reads it from a file.
 
     Args:
-        name: ``"paper"``, ``"recipe"``, or the name of the file without its suffix.
+        name: name of a built-in space, or the name of the file without its suffix.
         parameters: parameter by name, in the order in which trials suggest them.
         starts: values of each starting point that differ from the defaults; empty for one starting
             point with all defaults.

@@ -1,15 +1,21 @@
 """The budget of a study, shared by all its workers on all hosts."""
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from statistics import fmean
 
 from optuna.study import Study
 from optuna.trial import TrialState
 
 from hpo.settings.study_settings import StudyConfig
+from hpo.study.plan import (
+    EPOCH_SECONDS,
+    Plan,
+    plan_budget,
+    reserved_epochs,
+    rungs,
+    spent_epochs,
+)
 from hpo.study.trials import best_trials, retry_numbers
 
 STOP_REQUESTS = "stop_requests"  # user attribute: how often the study was asked to stop
@@ -17,8 +23,6 @@ N_TRIALS = "n_trials"  # user attribute: the latest --n-trials, for the progress
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 # A crashed trial is marked as failed only when another process notices it, so its duration is
 # meaningless.
-# Largest share of a time budget that is kept for the fits of the finalists.
-RESERVED_SHARE = 0.5
 TIMED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
@@ -28,20 +32,19 @@ class Budget:
 
     Args:
         n_trials: number of trials of the study, at least 1.
-        seconds: training time of the study and its finalists, see :func:`busy_seconds`; None for no
-            limit.
+        n_epochs: epochs of all fits, those of the finalists included; None for no limit.
         stop_requests: number of stop requests when this run began; one more stops it.
-        n_fits: number of fits of finalists, for which time is reserved.
-        workers: number of trials that run at the same time.
+        n_fits: number of fits of finalists, for which epochs are reserved.
+        max_epochs: epochs of such a fit.
         patience: number of trials in a row without improvement that ends the search; None for no
             such limit.
     """
 
     n_trials: int
-    seconds: float | None = None
+    n_epochs: int | None = None
     stop_requests: int = 0
     n_fits: int = 0
-    workers: int = 1
+    max_epochs: int = 0
     patience: int | None = None
 
     def is_exhausted(self, study: Study, search_study: Study | None = None) -> bool:
@@ -63,38 +66,59 @@ class Budget:
         return self.patience is not None and trials_since_best(study) >= self.patience
 
     def is_time_spent(self, study: Study) -> bool:
-        """Return whether only the reserved time is left."""
-        if self.seconds is None:
+        """Return whether only the reserved epochs are left."""
+        if self.n_epochs is None:
             return False
-        return busy_seconds(study) + self.reserved_seconds(study) >= self.seconds
-
-    def reserved_seconds(self, study: Study) -> float:
-        """Return the time that is reserved for the fits: their estimate, at most half the budget.
-
-        A fit takes as long as the mean complete trial.
-        """
-        estimate = self.n_fits * mean_seconds(study) / self.workers
-        return min(estimate, RESERVED_SHARE * (self.seconds or 0.0))
+        reserved = reserved_epochs(self.n_epochs, self.n_fits, self.max_epochs)
+        return spent_epochs(study) + reserved >= self.n_epochs
 
     def affordable_fits(self, study: Study) -> int:
-        """Return how many fits the time allows that is left, at least the reserved time."""
-        if self.seconds is None or not mean_seconds(study):
+        """Return how many fits the epochs allow that are left, at least the reserved ones."""
+        if self.n_epochs is None:
             return self.n_fits
-        left = max(self.seconds - busy_seconds(study), self.reserved_seconds(study))
-        return min(self.n_fits, math.floor(left * self.workers / mean_seconds(study) + 1e-9))
+        reserved = reserved_epochs(self.n_epochs, self.n_fits, self.max_epochs)
+        left = max(self.n_epochs - spent_epochs(study), reserved)
+        return min(self.n_fits, left // self.max_epochs)
 
 
-def study_budget(config: StudyConfig) -> Budget:
-    """Return the budget of the search of a study; a single finalist is not fitted."""
-    n_fits = (config.n_finalists + 1) * config.n_finalist_seeds if config.n_finalists > 1 else 0
+def study_budget(config: StudyConfig, study: Study) -> Budget:
+    """Return the budget of the search of a study.
+
+    Args:
+        config: configuration of the run.
+        study: its study, which stores how long an epoch takes if there is a time budget.
+    """
+    plan = study_plan(config, study.user_attrs.get(EPOCH_SECONDS))
     return Budget(
-        config.n_trials,
-        config.time_budget,
+        plan.n_trials if plan else config.n_trials,
+        plan.n_epochs if plan else None,
         config.stop_requests,
-        n_fits=n_fits if config.has_one_goal else 0,
-        workers=config.workers,
+        n_fits=n_finalist_fits(config),
+        max_epochs=config.max_epochs,
         patience=config.patience_trials,
     )
+
+
+def study_plan(config: StudyConfig, epoch_seconds: float | None) -> Plan | None:
+    """Return what the time budget of a run allows; None without a time budget.
+
+    Args:
+        config: configuration of the run.
+        epoch_seconds: how long an epoch took at the start of the study.
+    """
+    if config.time_budget is None or epoch_seconds is None:
+        return None
+    steps = rungs(config.max_epochs) if config.pruner == "halving" else [config.max_epochs]
+    n_starts = len(config.space.starting_points(config.image_size))
+    plan = plan_budget(config.time_budget, epoch_seconds, steps, n_starts, n_finalist_fits(config))
+    return plan if config.n_trials is None else replace(plan, n_trials=config.n_trials)
+
+
+def n_finalist_fits(config: StudyConfig) -> int:
+    """Return the number of fits after the search; a single finalist is not fitted."""
+    if config.n_finalists < 2 or not config.has_one_goal:
+        return 0
+    return (config.n_finalists + 1) * config.n_finalist_seeds
 
 
 def trials_since_best(study: Study) -> int:
@@ -102,13 +126,6 @@ def trials_since_best(study: Study) -> int:
     best = best_trials(study, 1)
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     return sum(trial.number > best[0].number for trial in finished) if best else 0
-
-
-def mean_seconds(study: Study) -> float:
-    """Return the mean wall time of the complete trials in seconds; 0 without a complete trial."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    times = [t.duration.total_seconds() for t in complete if t.duration]
-    return fmean(times) if times else 0.0
 
 
 def count_stop_requests(study: Study) -> int:

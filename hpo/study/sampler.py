@@ -5,7 +5,13 @@ from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.pruners import (
+    BasePruner,
+    HyperbandPruner,
+    MedianPruner,
+    NopPruner,
+    SuccessiveHalvingPruner,
+)
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -13,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpo.space.distributions import sample_near
 from hpo.space.space import Point
 from hpo.study.goals import has_one_goal, pareto_front
+from hpo.study.plan import REDUCTION_FACTOR, rungs
 from hpo.study.trials import best_trials, position_in_study
 
 N_STARTUP_TRIALS = 10
@@ -25,6 +32,7 @@ SAMPLERS: dict[str, type[TPESampler] | type[GPSampler] | type[RandomSampler]] = 
     "random": RandomSampler,
 }
 PRUNERS: dict[str, type[BasePruner]] = {
+    "halving": SuccessiveHalvingPruner,
     "median": MedianPruner,
     "hyperband": HyperbandPruner,
     "none": NopPruner,
@@ -201,5 +209,7 @@ def make_pruner(name: str, max_epochs: int) -> BasePruner:
 def pruner_arguments(name: str, max_epochs: int) -> dict[str, Any]:
     """Return name and arguments of a pruner; a step is an epoch, counted from 1."""
     median = {"n_startup_trials": 5, "n_warmup_steps": max(1, max_epochs // 4), "n_min_trials": 3}
+    halving = {"min_resource": rungs(max_epochs)[0], "reduction_factor": REDUCTION_FACTOR}
     hyperband = {"min_resource": 1, "max_resource": max_epochs, "reduction_factor": 3}
-    return {"name": name, **{"median": median, "hyperband": hyperband, "none": {}}[name]}
+    arguments = {"halving": halving, "median": median, "hyperband": hyperband, "none": {}}
+    return {"name": name, **arguments[name]}

@@ -1,0 +1,100 @@
+"""The plan of a study: the rungs of its trials, and what a time budget allows.
+
+A time budget becomes a number of epochs when it is first given. From then on epochs are counted,
+so that an interrupted study ends with the same trials as an uninterrupted one, and a slow hour of
+the machine changes nothing. All epochs of a study take about the same time, because a more
+expensive network has fewer steps.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from optuna.study import Study
+
+from hpo.study.trials import retry_numbers
+
+REDUCTION_FACTOR = 3  # of the epochs from one rung to the one below; one of three trials goes on
+N_LOWER_RUNGS = 2  # below the maximum number of epochs
+MIN_RUNG = 2  # epochs of the lowest rung: after one epoch, accuracies say little
+# Largest share of a time budget that is kept for the fits of the finalists.
+RESERVED_SHARE = 0.5
+EPOCH_SECONDS = "epoch_seconds"  # user attribute of a study: how long an epoch took at its start
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a time budget allows.
+
+    Args:
+        n_epochs: epochs of all fits of the study together, those of the finalists included.
+        n_trials: expected number of trials.
+    """
+
+    n_epochs: int
+    n_trials: int
+
+
+def rungs(max_epochs: int) -> list[int]:
+    """Return the epochs after which the pruner ``halving`` decides, and the last one.
+
+    For example, 4, 12 and 36.
+
+    Args:
+        max_epochs: maximum number of epochs of a trial.
+    """
+    lowest = max_epochs
+    for n_lower in range(1, N_LOWER_RUNGS + 1):
+        rung = math.ceil(max_epochs / REDUCTION_FACTOR**n_lower)
+        if rung >= MIN_RUNG:
+            lowest = rung
+    lower = [lowest * REDUCTION_FACTOR**i for i in range(N_LOWER_RUNGS)]
+    return [*(rung for rung in lower if rung < max_epochs), max_epochs]
+
+
+def epochs_per_trial(steps: list[int]) -> float:
+    """Return the mean number of epochs of a trial if one of three goes on at every rung.
+
+    Args:
+        steps: from :func:`rungs`; only the last one if no trial is pruned.
+    """
+    spans = [after - before for before, after in pairwise([0, *steps])]
+    return float(sum(span / REDUCTION_FACTOR**i for i, span in enumerate(spans)))
+
+
+def plan_budget(
+    seconds: float, epoch_seconds: float, steps: list[int], n_starts: int, n_fits: int
+) -> Plan:
+    """Return what a time budget allows.
+
+    Args:
+        seconds: time budget.
+        epoch_seconds: seconds of an epoch.
+        steps: see :func:`epochs_per_trial`.
+        n_starts: number of starting points, which are never pruned.
+        n_fits: number of fits of finalists.
+    """
+    n_epochs = max(1, math.floor(seconds / epoch_seconds))
+    left = n_epochs - reserved_epochs(n_epochs, n_fits, steps[-1]) - n_starts * steps[-1]
+    return Plan(n_epochs, n_starts + max(0, math.floor(left / epochs_per_trial(steps))))
+
+
+def reserved_epochs(n_epochs: int, n_fits: int, max_epochs: int) -> int:
+    """Return the epochs that are kept for the fits of the finalists: at most half of all.
+
+    Args:
+        n_epochs: epochs of all fits of the study.
+        n_fits: number of fits of finalists.
+        max_epochs: epochs of a fit.
+    """
+    return min(n_fits * max_epochs, math.floor(RESERVED_SHARE * n_epochs))
+
+
+def spent_epochs(study: Study) -> int:
+    """Return the number of epochs that the trials of a study have trained.
+
+    An interrupted trial that was queued again does not count: its retry has its epochs.
+    """
+    retried = retry_numbers(study)
+    trials = study.get_trials(deepcopy=False)
+    return sum(len(t.intermediate_values) for t in trials if t.number not in retried)

@@ -1,0 +1,32 @@
+"""The rungs of a study, and what a time budget allows."""
+
+import pytest
+
+from hpo.study.plan import Plan, epochs_per_trial, plan_budget, rungs
+
+
+@pytest.mark.parametrize(
+    ("max_epochs", "expected"),
+    [
+        (36, [4, 12, 36]),
+        (48, [6, 18, 48]),
+        (200, [23, 69, 200]),
+        (8, [3, 8]),
+        (4, [2, 4]),
+        (3, [3]),
+        (1, [1]),
+    ],
+)
+def test_a_rung_is_a_third_of_the_next_one(max_epochs: int, expected: list[int]) -> None:
+    assert rungs(max_epochs) == expected
+
+
+def test_a_third_of_the_trials_goes_on_at_every_rung() -> None:
+    assert epochs_per_trial([4, 12, 36]) == pytest.approx(4 + 8 / 3 + 24 / 9)
+    assert epochs_per_trial([36]) == 36
+
+
+def test_a_time_budget_becomes_epochs_and_trials() -> None:
+    assert plan_budget(80, 2.0, [4], n_starts=1, n_fits=2) == Plan(40, 1 + (40 - 8 - 4) // 4)
+    assert plan_budget(80, 2.0, [4], n_starts=1, n_fits=9) == Plan(40, 1 + (40 - 20 - 4) // 4)
+    assert plan_budget(2, 4.0, [4], n_starts=1, n_fits=0) == Plan(1, 1), "the default is fitted"
