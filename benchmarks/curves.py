@@ -179,6 +179,17 @@ def store(path: Path, content: dict[str, Any]) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text.replace("NaN", "null")))
 
 
+def key_of(entry: dict[str, Any]) -> tuple[int, int, int, str]:
+    """Return what identifies a stored fit, as :attr:`Plan.key` does."""
+    return entry["number"], entry["seed"], entry["epochs"], entry["schedule"]
+
+
+def merged(fits: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the fits of two tables, each once, by number of the configuration."""
+    every = {key_of(entry): entry for entry in [*fits, *others]}
+    return sorted(every.values(), key=key_of)
+
+
 def rank_correlations(fits: list[dict[str, Any]]) -> pd.DataFrame:
     """Return Spearman's correlation of each rung and schedule with the end of the cosine fit."""
     rows: dict[str, dict[int, float]] = {}
@@ -204,6 +215,10 @@ def main() -> None:
     flags = parser(__doc__ or "")
     flags.add_argument("--n-configurations", type=int, default=N_CONFIGURATIONS)
     flags.add_argument("--n-seeds", type=int, default=3, help="of the first configurations")
+    flags.add_argument(
+        "--part", type=int, nargs=2, default=(0, 1), metavar=("K", "N"), help="every Nth fit from K"
+    )
+    flags.add_argument("--merge", type=Path, nargs="+", default=(), help="tables to add")
     flags.add_argument("--step-cost", type=parse_step_cost, default="reference")
     args = flags.parse_args()
     path, compute = args.json or RESULTS, compute_from(args)
@@ -216,9 +231,13 @@ def main() -> None:
     content |= {"provenance": provenance(compute), "step_cost": str(settings.cost)}
     points = configurations(args.n_configurations, settings.image_size)
     content["configurations"] = [{"kind": k, "space": s, "point": point} for k, s, point in points]
-    names = ("number", "seed", "epochs", "schedule")
-    done = {tuple(entry[name] for name in names) for entry in content["fits"]}
-    for plan in plans(args.n_configurations, args.n_seeds, settings.image_size):
+    for table in args.merge:
+        content["fits"] = merged(content["fits"], json.loads(table.read_text())["fits"])
+    done = {key_of(entry) for entry in content["fits"]}
+    part, n_parts = args.part
+    for i, plan in enumerate(plans(args.n_configurations, args.n_seeds, settings.image_size)):
+        if i % n_parts != part:
+            continue
         if plan.key in done or (args.quick and plan.epochs == LENGTH):
             continue
         entry = run_fit(plan, settings, parts, compute)

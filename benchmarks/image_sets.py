@@ -19,6 +19,7 @@ from data.paths import PROJECT
 from hpo.cli.entry_point import run_command
 
 SETS = {"fonts": FONTS, "digits": DIGITS, "icons": ICONS, "photos": PHOTOS}
+COLOUR = ("icons", "photos")  # sets that are read with --colour
 COMMITTED = PROJECT / "benchmarks/results/image_sets.json"
 
 

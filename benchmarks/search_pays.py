@@ -1,134 +1,123 @@
-"""Compare the winner of a study with configurations that were not searched, at equal compute.
+"""Whether a search pays: its winner against defaults that were not searched, over several studies.
 
-Every configuration is refitted over several seeds, for the number of steps that has the same cost.
-Validation chooses the epoch of a fit only; every network is evaluated once on the official test.
+A study searches with the defaults of ``run_study.py``. Its winner is refitted with fresh seeds, and
+so are three rivals: the hand-set start of version 0.5.0 for as many images as the winner, the same
+for all images of study and refit together, and the default of the space ``standard``. They are
+evaluated on drawings that choose neither epoch nor configuration: of Omniglot, those of three
+validation alphabets (``benchmarks/held_out.py``); of another set, its test part. The official test
+is not used. Studies and fits are stored; run the same command again to resume.
 """
 
-from dataclasses import replace
-from functools import partial
+import argparse
+import json
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pandas as pd
-from harness import add_no_test, compute_from, finish, parser
-from optuna.trial import FixedTrial
+from harness import compute_from, parser
+from image_sets import SETS
+from scipy.stats import t as student
+from search_pays_fits import Fits
+from search_pays_studies import OMNIGLOT, Searched, rivals, search
 
-from data.episodes import dense_validation
-from data.load import load_dataset
-from data.splits import Split, split_dataset
+from data.files import make_folder, write_atomically
 from hpo.cli.entry_point import run_command
-from hpo.cli.flags import add_storage
-from hpo.refit.plan import refit_config
-from hpo.refit.retrain import log_test_evaluation
 from hpo.search.winner import choose_trial
-from hpo.settings.base_config import base_config
-from hpo.settings.study_settings import StudySettings
-from hpo.space.distributions import suggest_config
-from hpo.space.files import built_in_space
-from hpo.study.open import open_stored_study, storage_or_reference
-from model.config import Config
-from model.evaluate import episode_logits, wilson_interval
-from model.metrics import scorer_accuracy
-from model.network_cache import NetworkCache
-from model.summary import format_mean, mean_and_sd
+from model.provenance import provenance
 
-EPOCHS_FACTOR = 4  # epochs of a refit per epoch of a trial
-PAPER_RECIPE = "paper's recipe on its architecture, as many drawings"
+RESULTS = Path(__file__).parent / "results" / "search_pays.json"
+FIRST_SEED = 100  # of the fits of study 0; no seed of a study or of its own fits
 
 
-def fixed_rates(settings: StudySettings, epochs: int, which: int) -> Config:
-    """Return a starting point: the paper's architecture (0) or half its width, hand-set rates."""
-    base = base_config(replace(settings, max_epochs=epochs))
-    space = built_in_space("paper")
-    point = space.starting_points(base.model.image_size)[which]
-    return suggest_config(FixedTrial(point), base, space)
+def record(searched: Searched, fits: Fits, rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return the entry of a study in the results.
 
-
-def paper_recipe(settings: StudySettings, like: Config) -> Config:
-    """Return the paper's recipe with as many drawings per epoch as another fit."""
-    base = base_config(replace(settings, recipe="paper", max_epochs=like.fit.max_epochs))
-    n_pairs = like.fit.steps_per_epoch * like.fit.n_characters
-    return replace(base, fit=replace(base.fit, n_pairs=n_pairs))
-
-
-def contenders(url: str, name: str | None, rival: str | None, quick: bool) -> dict[str, Config]:
-    """Return the configurations by name: the winners of one or two studies and the fixed ones."""
-    with open_stored_study(url, name) as (_, study, settings):
-        epochs = 1 if quick else EPOCHS_FACTOR * settings.max_epochs
-        found = {
-            f"winner of {study.study_name}": refit_config(
-                settings, choose_trial(study, None).params, epochs
-            )
-        }
-    if rival is not None:
-        with open_stored_study(url, rival) as (_, study, theirs):
-            winner = refit_config(theirs, choose_trial(study, None).params, epochs)
-            found[f"winner of {rival}, random search"] = winner
-    found["paper's architecture, rates set by hand"] = fixed_rates(settings, epochs, 0)
-    found["half its width, rates set by hand"] = fixed_rates(settings, epochs, 1)
-    found[PAPER_RECIPE] = paper_recipe(settings, fixed_rates(settings, epochs, 0))
-    return merge_equal(found)
-
-
-def merge_equal(configs: dict[str, Config]) -> dict[str, Config]:
-    """Return each configuration once; a configuration with several names has all of them."""
-    names: dict[str, list[str]] = {}
-    for name, config in configs.items():
-        names.setdefault(config.digest, []).append(name)
-    return {", also ".join(each): configs[each[0]] for each in names.values()}
-
-
-def fit_and_evaluate(
-    config: Config, fits: NetworkCache, n_seeds: int, *, test: bool
-) -> dict[str, list[float]]:
-    """Fit a configuration over the seeds; evaluate each network, on the test too if ``test``."""
-    parts = fits.split
-    episodes = {"validation": (parts.val, dense_validation(parts.val))}
-    if test:
-        episodes["official"] = (parts.test, parts.official)
-    scorers = [partial(episode_logits, net) for net in fits.networks(config, n_seeds)]
-    return {
-        name: [scorer_accuracy(scorer, *asked) for scorer in scorers]
-        for name, asked in episodes.items()
+    Args:
+        searched: the study.
+        fits: its fits.
+        rows: fits of the winner and of each rival.
+    """
+    winner = choose_trial(searched.study, None)
+    entry: dict[str, Any] = {
+        "set": searched.name,
+        "seed": searched.config.seed,
+        "minutes": round(searched.seconds / 60, 1),
+        "embedded_images": searched.n_images,
+        "machine": provenance(fits.compute)["cpu"],
+        "precision": fits.compute.precision,
+        "trial": winner.number,
+        "point": winner.params,
     }
+    for name, each in rows.items():
+        accuracies = [result["accuracy"] for result in each]
+        entry |= {name: round(fmean(accuracies), 5), f"{name}_fits": accuracies}
+    return entry
 
 
-def line(name: str, found: dict[str, list[float]], n_official: int) -> dict[str, object]:
-    """Return the row of a configuration."""
-    row: dict[str, object] = {"": name, "seeds": len(found["validation"])}
-    row |= {part: format_mean(mean_and_sd(values)) for part, values in found.items()}
-    if "official" in found:
-        low, high = wilson_interval(fmean(found["official"]), n_official)
-        row["official, 95 % Wilson interval of one network"] = f"{low:.1%}–{high:.1%}"
-    return row
+def run(name: str, seed: int, args: argparse.Namespace, fits: dict[str, Any]) -> dict[str, Any]:
+    """Run a study, fit its winner and the rivals, and return the entry of the results."""
+    searched, compute = search(name, seed, args), compute_from(args)
+    make_folder(args.work / "fits")
+    mine = Fits(searched.parts.to(compute.device), compute, args.work / "fits", fits)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row, config, n_fits in rivals(searched):
+        seeds = range(FIRST_SEED * (seed + 1), FIRST_SEED * (seed + 1) + n_fits)
+        rows[row] = [mine.evaluate(config, fit_seed) for fit_seed in seeds]
+        print(f"{name} {seed} {row}: {[r['accuracy'] for r in rows[row]]}", flush=True)
+        _store_fits(args.work / "fits.json", fits)
+    return record(searched, mine, rows)
+
+
+def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the mean gain of the winners over each rival, by set, with a paired 95 % interval."""
+    table = []
+    for name in dict.fromkeys(study["set"] for study in studies):
+        mine = [study for study in studies if study["set"] == name]
+        for rival in ("default", "new_default", "default_all_images"):
+            gains = pd.Series([study["winner"] - study[rival] for study in mine])
+            row = {"set": name, "rival": rival, "studies": len(gains), "gain": gains.mean()}
+            if len(gains) > 1:
+                error, free = gains.sem(), len(gains) - 1
+                half = error * student.ppf(0.975, free)
+                row |= {"low": gains.mean() - half, "high": gains.mean() + half}
+                row |= {"p": student.sf(gains.mean() / error, free), "worst": gains.min()}
+            table.append(row)
+    return pd.DataFrame(table)
+
+
+def _store_fits(path: Path, fits: dict[str, Any]) -> None:
+    write_atomically(path, lambda temporary: temporary.write_text(json.dumps(fits, indent=1)))
+
+
+def flags() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    flags = parser(__doc__ or "")
+    flags.add_argument("--set", nargs="+", choices=[OMNIGLOT, *SETS], default=[OMNIGLOT])
+    flags.add_argument("--sets", type=Path, metavar="FOLDER", help="made by image_sets.py")
+    flags.add_argument("--seeds", type=int, nargs="+", default=[*range(6)], help="of the studies")
+    flags.add_argument("--work", type=Path, default=Path("var/search_pays"), metavar="FOLDER")
+    return flags
 
 
 def main() -> None:
-    """Refit every configuration; print and write the table."""
-    flags = parser(__doc__)
-    add_storage(flags)
-    flags.add_argument("--rival", metavar="STUDY", help="random search in the same storage")
-    flags.add_argument(
-        "--n-seeds", type=int, default=3, help="number of fits of each row; quick: 1"
-    )
-    add_no_test(flags)
-    args = flags.parse_args()
-    compute, n_seeds = compute_from(args), 1 if args.quick else args.n_seeds
-    url = storage_or_reference(args.storage)
-    configs = contenders(url, args.study_name, args.rival, args.quick)
-    size = next(iter(configs.values())).model.image_size
-    parts: Split = split_dataset(load_dataset("omniglot", args.data_root, size)).to(compute.device)
-    fits = NetworkCache(parts, compute, Path("var/search_pays"))
-    each: dict[str, dict[str, list[float]]] = {}
-    for name, config in configs.items():
-        n_fits = 1 if name == PAPER_RECIPE else n_seeds
-        each[name] = fit_and_evaluate(config, fits, n_fits, test=args.test)
-        if args.test:
-            log_test_evaluation(f"benchmarks/search_pays.py, {name}", each[name]["official"])
-        print(line(name, each[name], len(parts.official)), flush=True)
-    table = pd.DataFrame([line(name, found, len(parts.official)) for name, found in each.items()])
-    finish(args, compute, {"Refitted at equal compute": table}, each=each)
+    """Run the studies and the fits that are missing; print and write the gains."""
+    args = flags().parse_args()
+    make_folder(args.work)
+    path = args.json or RESULTS
+    stored = args.work / "fits.json"
+    fits = json.loads(stored.read_text()) if stored.exists() else {}
+    content = json.loads(path.read_text()) if path.exists() else {"studies": []}
+    for name in args.set:
+        for seed in args.seeds:
+            entry = run(name, seed, args, fits)
+            kept = [s for s in content["studies"] if (s["set"], s["seed"]) != (name, seed)]
+            content["studies"] = [*kept, entry]
+            content["gains"] = differences(content["studies"]).to_dict("records")
+            content["provenance"] = provenance(compute_from(args))
+            path.write_text(json.dumps(content, indent=1) + "\n")
+    print(differences(content["studies"]).to_string(index=False))
 
 
 if __name__ == "__main__":
-    run_command(main, "Finished fits are saved; run the same command again to resume.")
+    run_command(main, "Studies and fits are stored; run the same command again.")
