@@ -22,11 +22,12 @@ from search_pays_fits import Fits
 from search_pays_studies import OMNIGLOT, Searched, rivals, search
 
 from data.files import make_folder, write_atomically
+from data.paths import PROJECT
 from hpo.cli.entry_point import run_command
 from hpo.search.winner import choose_trial
 from model.provenance import provenance
 
-RESULTS = Path(__file__).parent / "results" / "search_pays.json"
+RESULTS = PROJECT / "results/search_pays.json"
 FIRST_SEED = 100  # of the fits of study 0; no seed of a study or of its own fits
 
 
@@ -107,7 +108,8 @@ def main() -> None:
     path = args.json or RESULTS
     stored = args.work / "fits.json"
     fits = json.loads(stored.read_text()) if stored.exists() else {}
-    content = json.loads(path.read_text()) if path.exists() else {"studies": []}
+    content = json.loads(path.read_text()) if path.exists() else {}
+    content = content if "studies" in content else {"studies": []}
     for name in args.set:
         for seed in args.seeds:
             entry = run(name, seed, args, fits)

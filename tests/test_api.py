@@ -92,7 +92,7 @@ def test_a_study_resumes_and_calls_back(caplog: pytest.LogCaptureFixture) -> Non
     assert len(study.trials) == 3
     best = hpo.best_config(study)
     assert best.params == study.best_params
-    assert best.config.fit.max_epochs == 12, "as retrain uses it"
+    assert best.config.fit.max_epochs == 2, "as retrain uses it"
     point = {f"{layer}.lr": 0.02 for layer in ("conv1", "conv2", "conv3", "conv4", "fc1", "head")}
     config = hpo.StudyConfig(**TINY | {"n_trials": 4})
     study = hpo.run_study(config, start=StudyStart(points=[point]))

@@ -6,10 +6,12 @@ import made_studies
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 import torch
 from ablation import ROWS as ABLATION
 from ablation import equal_compute, one_rate
 from ablation import table as ablation_table
+from held_out import HELD_OUT, division_without_held_out
 from learnt import by_cost, values_of_the_good
 from made_studies import SETTINGS
 from mutations import Mutation, load_mutations
@@ -17,7 +19,8 @@ from plain_loop import PlainNet, PlainPairs, plain_epochs
 from preparation import dark_on_light, photograph, prepared
 from rows import ROWS, Job
 from scaling import TERMS, line_through
-from search_pays import PAPER_RECIPE, contenders
+from search_pays import differences
+from search_pays_fits import with_images
 from summary import results, sampler_lines, table
 from time_to_accuracy import first_time, levels
 
@@ -28,7 +31,6 @@ from data.splits import split_dataset
 from hpo.report.study import frames
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudySettings
-from hpo.study.storage import open_storage
 from model.architecture import ModelConfig
 from model.config import (
     REFERENCE_COST,
@@ -170,20 +172,34 @@ def test_one_rate_is_the_mean_of_the_layers() -> None:
     assert shared[0].momentum == pytest.approx(0.5)
 
 
-def test_the_winner_meets_fixed_rates_at_equal_compute(in_tmp: Path) -> None:
-    study = made_studies.study("found", open_storage("sqlite:///study.db"))
-    study.add_trials([made_studies.trial("COMPLETE", [0.5, 0.7], seed=s) for s in (0, 1)])
-    configs = contenders("sqlite:///study.db", "found", None, quick=False)
-    assert next(iter(configs)) == "winner of found"
-    base = base_config(SETTINGS)
-    paper = configs["paper's architecture, rates set by hand"]
-    assert paper.conv == base.conv
-    for config in configs.values():
-        assert config.fit.max_epochs == 4 * SETTINGS.max_epochs
-        if config.fit.recipe == "episode":
-            spent = config.fit.steps_per_epoch * config.cost
-            assert spent <= 1.01 * base.fit.steps_per_epoch * base.cost
-    assert images_per_epoch(configs[PAPER_RECIPE].fit) == images_per_epoch(paper.fit)
+def test_the_default_trains_for_as_many_images_as_the_winner() -> None:
+    config = base_config(SETTINGS)
+    longer = with_images(config, 5 * images_per_epoch(config.fit, 1000), n_characters=1000)
+    assert longer.fit.max_epochs == 5
+    fewer = with_images(config, 5 * images_per_epoch(config.fit, 10), n_characters=10)
+    assert fewer.fit.max_epochs == 5
+
+
+def test_the_gain_of_a_winner_has_a_paired_interval() -> None:
+    studies = [
+        {"set": "s", "winner": 0.80 + x, "default": 0.79 + 0.9 * x, "new_default": 0.8}
+        | {"default_all_images": 0.9}
+        for x in (0.0, 0.01, 0.02)
+    ]
+    gains = differences(studies).set_index("rival")
+    expected = scipy.stats.ttest_rel([0.80, 0.81, 0.82], [0.79, 0.799, 0.808])
+    assert gains.loc["default", "p"] == pytest.approx(expected.pvalue / 2)
+    low, high = expected.confidence_interval()
+    assert gains.loc["default", ["low", "high"]].tolist() == pytest.approx([low, high])
+    assert gains.loc["default_all_images", "gain"] == pytest.approx(-0.09)
+    assert gains.loc["default_all_images", "worst"] == pytest.approx(-0.10)
+
+
+def test_held_out_alphabets_choose_nothing(packed: Dataset) -> None:
+    parts = split_dataset(packed)
+    renamed = replace(parts.val, alphabets=(*HELD_OUT, "another"))
+    division = division_without_held_out(replace(parts, val=renamed))
+    assert (division.val, division.test) == (("another",), HELD_OUT)
 
 
 def test_what_a_study_learnt_is_counted_over_its_complete_trials() -> None:

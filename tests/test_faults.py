@@ -46,8 +46,10 @@ from data.episodes import Dataset
 from data.errors import InputError
 from hpo.runtime.requeue import worker_of
 from hpo.runtime.worker import run_worker
+from hpo.runtime.worker_phases import open_run
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import request_stop
+from hpo.study.plan import EPOCH_SECONDS
 from hpo.study.storage import GRACE_HEARTBEATS, open_storage
 from hpo.study.trials import RETRY_OF
 
@@ -124,6 +126,7 @@ def test_sessions_and_a_full_disk_change_no_result(
 
 def test_a_time_budget_counts_the_work_of_all_runs(make_run: MakeRun) -> None:
     run = replace(make_run("timed", 0), n_trials=999, time_budget=0.01)
+    open_run(run)[1].set_user_attr(EPOCH_SECONDS, 0.01)
     run_worker(run, "search")
     n_trials = len(trials_of(run))
     run_worker(run, "search")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import optuna
 import pytest
@@ -66,12 +66,20 @@ def test_a_trial_reports_every_epoch_and_records_its_cost(trained: TrainedStudy)
         assert (attributes["stopped"], attributes["diverged"]) == ("all epochs done", None)
 
 
-def test_the_same_parameters_give_the_same_value(trained: TrainedStudy, tmp_path: Path) -> None:
-    study = optuna.create_study(direction="maximize")
-    study.enqueue_trial(trained.study.trials[2].params)
-    files = replace(trained.objective.files, folder=tmp_path)
-    study.optimize(replace(trained.objective, files=files), n_trials=1)
-    assert study.trials[0].value == trained.study.trials[2].value
+def test_only_trials_with_a_shared_seed_have_equal_values(
+    trained: TrainedStudy, tmp_path: Path
+) -> None:
+    params = trained.study.trials[0].params
+    cases: list[tuple[Literal["own", "shared"], int]] = [("own", 2), ("shared", 1)]
+    for seeds, n_values in cases:
+        study = optuna.create_study(direction="maximize")
+        study.enqueue_trial(params)
+        study.enqueue_trial(params)
+        files = replace(trained.objective.files, folder=tmp_path / seeds)
+        files.folder.mkdir()
+        settings = replace(TINY_20, trial_seeds=seeds)
+        study.optimize(replace(trained.objective, files=files, settings=settings), n_trials=2)
+        assert len({trial.value for trial in study.trials}) == n_values
 
 
 def test_only_the_networks_of_the_best_trials_remain(
@@ -127,11 +135,14 @@ def _fake_fit(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_fake_fit")
 def test_a_pruned_trial_records_its_cost(tmp_path: Path, parts_20: Split) -> None:
     study = optuna.create_study(direction="maximize", pruner=ThresholdPruner(lower=0.5))
-    study.optimize(objective(parts_20, tmp_path, n_networks=1, settings=TINY_20), n_trials=1)
-    assert study.trials[0].state == TrialState.PRUNED
-    assert study.trials[0].intermediate_values == {1: 0.3}
-    assert study.trials[0].user_attrs["epochs"] == 1
-    assert list(tmp_path.glob("*.pt")) == []
+    n_starts = len(TINY_20.space.starting_points(20))
+    fake_objective = objective(parts_20, tmp_path, settings=TINY_20)
+    study.optimize(fake_objective, n_trials=n_starts + 1)
+    *starts, last = study.trials
+    assert [trial.state for trial in starts] == [TrialState.COMPLETE] * n_starts, "never pruned"
+    assert last.state == TrialState.PRUNED
+    assert last.intermediate_values == {1: 0.3}
+    assert last.user_attrs["epochs"] == 1
 
 
 @pytest.mark.usefixtures("_fake_fit")

@@ -33,6 +33,8 @@ from model.fit_state import FIT_FORMAT, TRAINING_VERSION, EpochResult, FitState
 from model.networks import build_net
 from model.schema import SCHEMA, upgrade
 
+# TINY with what earlier versions did without a setting.
+FORMER = replace(TINY, pruner="median", trial_seeds="shared")
 OLD_SETTINGS: dict[str, Any] = {
     "data": "glyphs",
     "image_size": 35,
@@ -83,8 +85,8 @@ def as_old(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def old_identity(parts: Split, version: str = "0.5.0") -> dict[str, Any]:
-    """The identity of TINY as a version stored it before schema 2."""
-    identity = identity_of(TINY, parts)
+    """The identity of FORMER as a version stored it before schema 2."""
+    identity = identity_of(FORMER, parts)
     del identity["schema"], identity["training_version"]
     model, fit = dict(OLD_MODEL), dict(OLD_FIT)
     if version == "0.3.0":
@@ -94,8 +96,8 @@ def old_identity(parts: Split, version: str = "0.5.0") -> dict[str, Any]:
 
 
 def test_old_settings_are_read() -> None:
-    assert settings_from_dict(OLD_SETTINGS) == TINY
-    assert settings_from_dict(settings_to_dict(TINY)) == TINY
+    assert settings_from_dict(OLD_SETTINGS) == FORMER
+    assert settings_from_dict(settings_to_dict(FORMER)) == FORMER
 
 
 def test_a_group_that_was_searched_equals_the_same_parameters_in_a_file() -> None:
@@ -117,7 +119,7 @@ def test_an_old_configuration_is_read() -> None:
 
 @pytest.mark.parametrize("version", ["0.3.0", "0.5.0"])
 def test_an_old_identity_equals_todays(version: str, parts: Split) -> None:
-    old, new = old_identity(parts, version), identity_of(TINY, parts)
+    old, new = old_identity(parts, version), identity_of(FORMER, parts)
     assert new["schema"] == SCHEMA
     assert identity_differences(old, new) != []
     assert identity_differences(upgrade_identity(old), upgrade_identity(new)) == []
@@ -127,11 +129,11 @@ def test_a_study_of_an_earlier_version_is_resumed_and_other_settings_are_refused
     tmp_path: Path, parts: Split
 ) -> None:
     storage = open_storage(url(tmp_path))
-    study = open_study(storage, "s", TINY, identity_of(TINY, parts))
+    study = open_study(storage, "s", FORMER, identity_of(FORMER, parts))
     study.set_user_attr(IDENTITY, old_identity(parts, "0.3.0"))
-    assert open_study(storage, "s", TINY, identity_of(TINY, parts)).study_name == "s"
-    assert load_study(storage, None)[1] == TINY
-    changed = replace(TINY, steps_per_epoch=3)
+    assert open_study(storage, "s", FORMER, identity_of(FORMER, parts)).study_name == "s"
+    assert load_study(storage, None)[1] == FORMER
+    changed = replace(FORMER, steps_per_epoch=3)
     with pytest.raises(InputError, match=r"settings\.steps_per_epoch: 2 → 3"):
         open_study(storage, "s", changed, identity_of(changed, parts))
 
@@ -139,28 +141,28 @@ def test_a_study_of_an_earlier_version_is_resumed_and_other_settings_are_refused
 def test_the_version_of_the_program_is_stored_but_not_compared(
     tmp_path: Path, parts: Split
 ) -> None:
-    identity = identity_of(TINY, parts)
+    identity = identity_of(FORMER, parts)
     assert identity["version"] == version("siamese-hpo")
     storage = open_storage(url(tmp_path))
-    open_study(storage, "s", TINY, identity | {"version": "0.0.1"})
-    study = open_study(storage, "s", TINY, identity)
+    open_study(storage, "s", FORMER, identity | {"version": "0.0.1"})
+    study = open_study(storage, "s", FORMER, identity)
     assert study.user_attrs[IDENTITY]["version"] == "0.0.1"
     assert "created with version 0.0.1;" in version_note(study.user_attrs[IDENTITY])
     assert version_note(identity) == ""
 
 
 def test_a_study_that_was_trained_differently_is_refused(tmp_path: Path, parts: Split) -> None:
-    storage, identity = open_storage(url(tmp_path)), identity_of(TINY, parts)
+    storage, identity = open_storage(url(tmp_path)), identity_of(FORMER, parts)
     assert identity["training_version"] == TRAINING_VERSION
     assert str(TRAINING_VERSION) in FIT_FORMAT
-    open_study(storage, "s", TINY, identity)
+    open_study(storage, "s", FORMER, identity)
     newer = identity | {"training_version": TRAINING_VERSION + 1}
     with pytest.raises(InputError, match=rf"training_version: {TRAINING_VERSION} → "):
-        open_study(storage, "s", TINY, newer)
-    study = open_study(storage, "s", TINY, identity)
+        open_study(storage, "s", FORMER, newer)
+    study = open_study(storage, "s", FORMER, identity)
     study.set_user_attr(IDENTITY, old_identity(parts))
     with pytest.raises(InputError, match=r"training_version: 2 → "):
-        open_study(storage, "s", TINY, newer)
+        open_study(storage, "s", FORMER, newer)
 
 
 def test_the_diverged_trials_of_an_earlier_version_are_recognised(tmp_path: Path) -> None:
@@ -213,7 +215,7 @@ def test_an_old_result_has_todays_names_and_twenty_way_episodes() -> None:
 
 
 def test_an_upgrade_changes_no_value_of_today(parts: Split) -> None:
-    identity = identity_of(TINY, parts)
+    identity = identity_of(FORMER, parts)
     copy = json.loads(json.dumps(identity))
     assert upgrade("identity", identity) | {"schema": SCHEMA} == identity == copy
 
@@ -222,7 +224,7 @@ def test_data_of_a_later_version_is_refused(parts: Split, tmp_path: Path) -> Non
     with pytest.raises(InputError, match=rf"schema <= {SCHEMA}.*identity.*{SCHEMA + 1}.*Update"):
         upgrade("identity", {"schema": SCHEMA + 1})
     storage = open_storage(url(tmp_path))
-    study = open_study(storage, "s", TINY, identity_of(TINY, parts))
-    study.set_user_attr(IDENTITY, identity_of(TINY, parts) | {"schema": SCHEMA + 1})
+    study = open_study(storage, "s", FORMER, identity_of(FORMER, parts))
+    study.set_user_attr(IDENTITY, identity_of(FORMER, parts) | {"schema": SCHEMA + 1})
     with pytest.raises(InputError, match="Update"):
         load_study(storage, None)

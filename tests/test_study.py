@@ -14,6 +14,7 @@ from data.splits import Split
 from hpo.settings.base_config import base_config, check_settings
 from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
+from hpo.space.files import built_in_space
 from hpo.study.identity import identity_differences
 from hpo.study.open import (
     FOLDER,
@@ -44,7 +45,7 @@ def run_trials(study: optuna.Study, settings: StudySettings, n: int) -> None:
 
 
 def test_a_study_begins_with_the_starting_points(tmp_path: Path, parts: Split) -> None:
-    settings = StudySettings(data="glyphs")
+    settings = StudySettings(data="glyphs", space=built_in_space("paper"))
     study = opened(tmp_path, parts, settings)
     run_trials(study, settings, 3)
     points = settings.space.starting_points(settings.image_size)
@@ -71,7 +72,7 @@ def test_a_study_in_sessions_equals_the_uninterrupted_one(tmp_path: Path, parts:
         ({"recipe": "paper"}, r"settings\.recipe: episode → paper"),
         ({"image_size": 28}, r"settings\.image_size: 35 → 28"),
         ({"space": part_of_paper("lr")}, r"space\.fc1\.units"),
-        ({"pruner": "none"}, r"pruner\.name: median → none"),
+        ({"pruner": "none"}, r"pruner\.name: halving → none"),
         ({"sampler": "gp"}, r"sampler\.name: tpe → gp"),
     ],
 )

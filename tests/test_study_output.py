@@ -20,7 +20,7 @@ from hpo.runtime import ray_launcher
 from hpo.runtime.launcher import ProcessLauncher
 from hpo.settings.study_settings import StudyConfig
 from hpo.space.files import built_in_space
-from hpo.study.budget import STOP_REQUESTS, Budget, busy_seconds, study_budget
+from hpo.study.budget import STOP_REQUESTS, Budget, study_budget
 from hpo.study.open import FOLDER
 from hpo.study.plan import EPOCH_SECONDS
 from hpo.study.trials import FINALISTS
@@ -138,12 +138,13 @@ def test_a_study_whose_time_budget_is_spent_asks_for_a_larger_budget(
     study = made_study()
     study.set_user_attr(FOLDER, "folder")
     study.add_trial(trial("COMPLETE", [0.5]))
-    seconds, run = busy_seconds(study), replace(RUN, n_finalists=0, var=tmp_path)
+    study.set_user_attr(EPOCH_SECONDS, 2.0)
+    seconds, run = 2.0, replace(RUN, n_finalists=0, var=tmp_path)
     print_summary(study, replace(run, time_budget=seconds), 6.0)
     text = capsys.readouterr().out
     assert "--time-budget" in text
     assert "same command" not in text
-    print_summary(study, replace(run, time_budget=seconds + 1), 6.0)
+    print_summary(study, replace(run, time_budget=2 * seconds), 6.0)
     text = capsys.readouterr().out
     assert "same command" in text
     assert "--time-budget" not in text
@@ -162,6 +163,7 @@ def test_a_study_is_not_finished_before_its_finalists_are_fitted(
 ) -> None:
     study = made_study()
     study.set_user_attr(FOLDER, "folder")
+    study.set_user_attr(EPOCH_SECONDS, 60.0)
     study.add_trials([trial("COMPLETE", [0.5]), trial("COMPLETE", [0.6], minute=1)])
     run = replace(RUN, n_trials=2, time_budget=seconds, n_finalists=n_finalists, var=tmp_path)
     print_summary(study, run, 6.0)

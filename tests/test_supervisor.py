@@ -358,7 +358,7 @@ def test_a_time_budget_covers_the_finalists(packed_105: Dataset, in_tmp: Path) -
     four_trials = replace(run, n_finalists=0, n_trials=4)
     study = run_phases(four_trials, launcher)
     study.set_user_attr(EPOCH_SECONDS, 1.0)
-    seconds = (4 + 3) * 2.0  # three more fits of two epochs: two finalists and the winner
+    seconds = 4.0 + 3.0  # three more fits of one epoch: two finalists and the winner
     run_phases(replace(run, n_trials=99, time_budget=seconds, n_finalist_seeds=1), launcher)
     assert launcher.starts == [("search", 0), ("finalists", 0), ("winner", 0)]
     assert len(study.trials) == 4, "no further trial was started"

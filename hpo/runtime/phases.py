@@ -104,12 +104,11 @@ def log_plan(run: StudyConfig, budget: Budget) -> None:
     """Log what the time budget allows, if there is one."""
     if budget.n_epochs is None:
         return
-    steps = f"up to {run.max_epochs} epochs"
-    if run.pruner == "halving":
-        steps = f"{', '.join(map(str, rungs(run.max_epochs)))} epochs"
+    steps = rungs(run.max_epochs) if run.pruner == "halving" else [run.max_epochs]
+    lengths = " or ".join(map(str, steps))
     logger.info(
-        "plan     %s epochs: about %s trials of %s, %s fits of finalists",
-        *(budget.n_epochs, budget.n_trials, steps, budget.n_fits),
+        "plan     %s epochs: about %s trials of %s epochs, %s fits of finalists",
+        *(budget.n_epochs, budget.n_trials, lengths, budget.n_fits),
     )
 
 

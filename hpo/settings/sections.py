@@ -4,7 +4,7 @@ Each setting is a field of one of these classes and described once, in the docst
 command line, settings file, help, reference page and validation are made from it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from hpo.settings.value_types import (
@@ -18,7 +18,6 @@ from hpo.settings.value_types import (
     StepCostSetting,
     StudyName,
 )
-from hpo.space.files import built_in_space
 
 Recipe = Literal["episode", "paper"]
 Goal = Literal["accuracy", "flops"]
@@ -26,6 +25,7 @@ Direction = Literal["maximize", "minimize"]
 DIRECTIONS: dict[Goal, Direction] = {"accuracy": "maximize", "flops": "minimize"}
 # Epochs of a fit. The paper's recipe has 200; early stopping usually ends the fit earlier.
 DEFAULT_EPOCHS = {"episode": 36, "paper": 200}
+DEFAULT_SPACE = {"episode": "standard", "paper": "paper"}
 DEFAULT_TRIALS = 30  # of a study without a time budget
 
 
@@ -117,7 +117,7 @@ class SearchSettings:
     Args:
         space: search space: standard (rates shared by the layers, and factors of each layer), paper
             (27 parameters), recipe (17 more, of training and network), or a TOML file; see
-            docs/spaces.md.
+            docs/spaces.md (default: standard for the episode recipe, paper for the paper recipe).
         objective: goals of the search: accuracy, or accuracy flops for the Pareto front of accuracy
             and floating-point operations of an embedding, without pruning and without a winner.
         sampler: method that chooses the parameters of a new trial.
@@ -129,7 +129,7 @@ class SearchSettings:
             the luck of one seed, or shared, the seed of the study.
     """
 
-    space: SpaceSetting = field(default_factory=lambda: built_in_space("standard"))
+    space: SpaceSetting = None  # type: ignore[assignment]  # StudySettings chooses it
     objective: tuple[Goal, ...] = ("accuracy",)
     sampler: Literal["tpe", "gp", "random"] = "tpe"
     pruner: Literal["halving", "median", "hyperband", "none"] = None  # type: ignore[assignment]

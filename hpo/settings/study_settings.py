@@ -19,6 +19,7 @@ from hpo.settings.machine import (
 )
 from hpo.settings.sections import (
     DEFAULT_EPOCHS,
+    DEFAULT_SPACE,
     DEFAULT_TRIALS,
     DIRECTIONS,
     DataSettings,
@@ -30,6 +31,7 @@ from hpo.settings.sections import (
     SearchSettings,
     TrainingSettings,
 )
+from hpo.space.files import built_in_space
 from model.config import REFERENCE_COST, StepCost
 
 
@@ -41,6 +43,8 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
         """Choose the defaults that depend on other settings."""
         if self.max_epochs is None:
             object.__setattr__(self, "max_epochs", DEFAULT_EPOCHS[self.recipe])
+        if self.space is None:
+            object.__setattr__(self, "space", built_in_space(DEFAULT_SPACE[self.recipe]))
         if self.pruner is None:
             has_none = self.sampler == "gp" or len(self.objective) > 1
             object.__setattr__(self, "pruner", "none" if has_none else "halving")
@@ -60,7 +64,7 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
     def default_name(self) -> str:
         """Name of a study: data, image size and recipe; its own network, goals and space."""
         network = [self.network.replace(":", ".")] if self.network else []
-        space = [] if self.space.name == "standard" else [self.space.name]
+        space = [] if self.space.name == DEFAULT_SPACE[self.recipe] else [self.space.name]
         parts = [
             self.data,
             str(self.image_size),

@@ -8,6 +8,7 @@ __all__ = [
     "identity",
     "open",
     "optuna_internals",
+    "plan",
     "points",
     "sampler",
     "storage",
