@@ -7,6 +7,7 @@ The other modules of this package do not import Optuna, so that a script reads i
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -112,8 +113,17 @@ def suggest_values(space: Space, trial: BaseTrial, image_size: int) -> Point:
         trial: Optuna trial; ``FixedTrial`` for the parameters of a finished one.
         image_size: height and width of the images in pixels.
     """
-    distributions = search_space(space, image_size)
-    return space.resolve({name: _suggest(trial, name, d) for name, d in distributions.items()})
+    return space.resolve(suggest_point(trial, search_space(space, image_size)))
+
+
+def suggest_point(trial: BaseTrial, distributions: Mapping[str, BaseDistribution]) -> Point:
+    """Return the values that a trial suggests for parameters.
+
+    Args:
+        trial: Optuna trial.
+        distributions: distribution by parameter name.
+    """
+    return {name: _suggest(trial, name, d) for name, d in distributions.items()}
 
 
 def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
