@@ -146,6 +146,12 @@ def ours(seed: int) -> BaseSampler:
     return make_sampler("tpe", seed, DISTRIBUTIONS, [START], SPACE.spreads)
 
 
+def seeded(sampler: type[Any], seed: int) -> BaseSampler:
+    """Return a sampler of Optuna with its default arguments."""
+    made: BaseSampler = sampler(seed=seed)
+    return made
+
+
 def searches(longest: int) -> Iterator[tuple[str, Search]]:
     """Yield the searches by name, that of this program first.
 
@@ -179,7 +185,7 @@ def searches(longest: int) -> Iterator[tuple[str, Search]]:
             name,
             partial(
                 optuna_search,
-                sampler=lambda seed, sampler=sampler: sampler(seed=seed),
+                sampler=partial(seeded, sampler),
                 pruner=pruner,
             ),
         )
