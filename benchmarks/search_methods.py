@@ -6,8 +6,7 @@ fit, as the gain over the default, and the paired difference from the search of 
 NePS takes part if it is installed (``uv pip install neural-pipeline-search``).
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -17,178 +16,16 @@ import numpy as np
 import optuna
 import pandas as pd
 from harness import parser
-from optuna.pruners import (
-    BasePruner,
-    HyperbandPruner,
-    MedianPruner,
-    NopPruner,
-    SuccessiveHalvingPruner,
-)
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.trial import TrialState
 from scipy.stats import t as student
+from search_methods_optuna import Search, searches
 from surrogate import Surrogate, leave_one_out
-from surrogate_table import DISTRIBUTIONS, SPACE, START, read_surrogate
+from surrogate_table import read_surrogate
 
 from hpo.cli.entry_point import run_command
-from hpo.space.distributions import suggest_point
-from hpo.space.space import Point
 from hpo.study.plan import rungs
-from hpo.study.sampler import make_pruner, make_sampler
 
 RESULTS = Path(__file__).parent / "results"
 N_EPOCHS = 340  # of a default study
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a search ended.
-
-    Args:
-        gain: expected accuracy of the chosen configuration minus that of the default.
-        n_trials: number of configurations.
-        n_full: number of configurations that were fitted to the end.
-    """
-
-    gain: float
-    n_trials: int
-    n_full: int
-
-
-@dataclass(frozen=True)
-class Finalists:
-    """The choice among the best trials by further fits.
-
-    Args:
-        n: number of finalists, the default among them; 0 chooses the best trial.
-        n_fits: number of further fits of each.
-        pooled: whether the fit of the search counts, too.
-    """
-
-    n: int = 0
-    n_fits: int = 0
-    pooled: bool = False
-
-
-Search = Callable[[Surrogate, int, int], Outcome]
-
-
-def optuna_search(
-    surrogate: Surrogate,
-    n_epochs: int,
-    seed: int,
-    *,
-    sampler: Callable[[int], BaseSampler],
-    pruner: Callable[[], BasePruner],
-    finalists: Finalists = Finalists(),
-    keeps_default: bool = False,
-) -> Outcome:
-    """Run a study of a sampler and a pruner on the surrogate.
-
-    Args:
-        surrogate: answers for the fits.
-        n_epochs: epochs of all fits together.
-        seed: seed of the search and of the noise.
-        sampler: returns the sampler for a seed.
-        pruner: returns the pruner.
-        finalists: how the winner is chosen.
-        keeps_default: whether the default is never pruned.
-    """
-    rng = np.random.default_rng([seed, 1])
-    study = optuna.create_study(direction="maximize", sampler=sampler(seed), pruner=pruner())
-    study.enqueue_trial(START)
-    longest = surrogate.epochs[-1]
-    spent, reserved = 0, finalists.n * finalists.n_fits * longest
-    complete: list[tuple[float, int, Point]] = []
-    while spent + reserved < n_epochs:
-        trial = study.ask()
-        point = suggest_point(trial, DISTRIBUTIONS)
-        curve_E, is_kept = surrogate.curve(point, rng), keeps_default and trial.number == 0
-        is_pruned, epoch = False, 0
-        for epoch, accuracy in zip(surrogate.epochs, curve_E, strict=True):
-            trial.report(accuracy, epoch)
-            is_behind = epoch < longest and trial.should_prune()
-            if is_pruned := is_behind and not is_kept:
-                break
-        spent += epoch
-        if is_pruned:
-            study.tell(trial, state=TrialState.PRUNED)
-        else:
-            study.tell(trial, curve_E[-1])
-            complete.append((float(curve_E[-1]), trial.number, point))
-    point = choose(complete, finalists, surrogate, rng)
-    gain = surrogate.expected_curve(point)[-1] - surrogate.expected_curve(START)[-1]
-    return Outcome(float(gain), len(study.trials), len(complete))
-
-
-def choose(
-    complete: list[tuple[float, int, Point]],
-    finalists: Finalists,
-    surrogate: Surrogate,
-    rng: np.random.Generator,
-) -> Point:
-    """Return the winner: the best trial, or the finalist with the best mean of further fits."""
-    ranked = sorted(complete, key=lambda trial: -trial[0])
-    if not finalists.n:
-        return ranked[0][2]
-    chosen = ranked[: finalists.n]
-    if all(number for _, number, _ in chosen):
-        chosen = [*chosen[:-1], *(trial for trial in ranked if trial[1] == 0)]
-    means = []
-    for value, _, point in chosen:
-        fits = [surrogate.curve(point, rng)[-1] for _ in range(finalists.n_fits)]
-        means.append(np.mean([*fits, value] if finalists.pooled else fits))
-    return chosen[int(np.argmax(means))][2]
-
-
-def ours(seed: int) -> BaseSampler:
-    """Return the sampler of this program."""
-    return make_sampler("tpe", seed, DISTRIBUTIONS, [START], SPACE.spreads)
-
-
-def seeded(sampler: type[Any], seed: int) -> BaseSampler:
-    """Return a sampler of Optuna with its default arguments."""
-    made: BaseSampler = sampler(seed=seed)
-    return made
-
-
-def searches(longest: int) -> Iterator[tuple[str, Search]]:
-    """Yield the searches by name, that of this program first.
-
-    Args:
-        longest: epochs of the longest fit.
-    """
-    lowest = rungs(longest)[0]
-    halving = partial(SuccessiveHalvingPruner, min_resource=lowest, reduction_factor=3)
-    hyperband = partial(
-        HyperbandPruner, min_resource=lowest, max_resource=longest, reduction_factor=3
-    )
-    yield (
-        "ours",
-        partial(
-            optuna_search,
-            sampler=ours,
-            pruner=partial(make_pruner, "halving", longest),
-            finalists=Finalists(3, 1, pooled=True),
-            keeps_default=True,
-        ),
-    )
-    peers: dict[str, tuple[Any, Any]] = {
-        "random": (RandomSampler, NopPruner),
-        "random + ASHA": (RandomSampler, halving),
-        "TPE + MedianPruner": (TPESampler, MedianPruner),
-        "TPE + Hyperband": (TPESampler, hyperband),
-        "GPSampler": (GPSampler, NopPruner),
-    }
-    for name, (sampler, pruner) in peers.items():
-        yield (
-            name,
-            partial(
-                optuna_search,
-                sampler=partial(seeded, sampler),
-                pruner=pruner,
-            ),
-        )
 
 
 def neps_searches(longest: int) -> Iterator[tuple[str, Search]]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from neps.optimizers import algorithms
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-from search_methods import Outcome
+from search_methods_optuna import Outcome
 from surrogate import Surrogate
 from surrogate_table import DISTRIBUTIONS, SPACE, START
 

@@ -10,7 +10,8 @@ pytest.importorskip("sklearn", reason="the group 'sets' is not installed")
 from curves_plan import FIT, LENGTH, RUNGS
 from held_out import HELD_OUT
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from search_methods import Finalists, Outcome, choose, compare, searches
+from search_methods import compare
+from search_methods_optuna import Finalists, Outcome, choose, searches
 from surrogate import LOWEST, Noise, Surrogate, features, leave_one_out, to_logit
 from surrogate_table import START, curve_of, measured_noise
 
