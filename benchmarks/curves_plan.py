@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from optuna.distributions import FloatDistribution
 
 from hpo.space.distributions import sample_near, sample_uniform, search_space
 from hpo.space.files import built_in_space
@@ -14,17 +15,25 @@ FIT = (LENGTH, "cosine")  # epochs and schedule of a fit of every configuration
 # Further fits of the first configurations. The first 27 epochs of a trapezoid are those of a
 # constant schedule.
 SCHEDULES = ((LENGTH, "trapezoid"), (4, "cosine"), (12, "cosine"))
-N_SCHEDULED = 6  # configurations that are fitted under all schedules
+N_SCHEDULED = 4  # configurations that are fitted under all schedules
 # Epochs at which alphabets are told apart.
 RUNGS = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 27, 32, 36)
 N_CONFIGURATIONS = 60
 N_FIRST = 20  # configurations that are fitted before other schedules and seeds
-N_REPEATED = 4  # configurations that are fitted with further seeds
+REPEATED = (0, 6, 11)  # configurations that are fitted with further seeds: good and similar ones
 CHANGED_SHARE = 0.25  # share of the parameters in which a neighbour differs from a start
+# The first twenty configurations hardly ever had another choice, and mostly no penalty. Later ones
+# change these parameters and the learning rate more often, and all others less often.
+LATER_SHARE, KEY_SHARE = 0.08, 0.4
+KEY_PARAMETERS = ("lr", "l2", "fit.n_drawings", "fit.mirrors", "model.conv_norm", "model.head_norm")
+RATE_SPREAD = 0.15  # standard deviation of the rate of later neighbours, as a share of its range
+PENALTIES = FloatDistribution(3e-5, 1e-3, log=True)  # of later neighbours
 SEED = 2015
 # Where configurations come from, by turns: neighbours of the default of the space "standard", or
 # random points of a space.
 KINDS = (*["neighbour"] * 3, "standard", "recipe", *["neighbour"] * 3, "standard", "paper")
+LATER_KINDS = (*["neighbour"] * 4, "standard", *["neighbour"] * 4, "recipe")
+LATER_KINDS += (*LATER_KINDS[:-1], "paper")
 
 
 @dataclass(frozen=True)
@@ -62,24 +71,45 @@ def configurations(n: int, image_size: int) -> Iterator[tuple[str, str, Point]]:
         n: number of configurations; the first ones do not depend on it.
         image_size: height and width of the images in pixels.
     """
-    standard = built_in_space("standard")
-    default = standard.starting_points(image_size)[0]
+    default = built_in_space("standard").starting_points(image_size)[0]
     yield "start", "standard", default
     yield "start", "standard", default | {"width": 1.0}
     for number in range(2, n):
         rng = np.random.default_rng([SEED, number])
-        kind = KINDS[number % len(KINDS)]
+        kinds = KINDS if number < N_FIRST else LATER_KINDS
+        kind = kinds[number % len(kinds)]
         name = "standard" if kind == "neighbour" else kind
         distributions = search_space(built_in_space(name), image_size)
         point = {p: sample_uniform(distribution, rng) for p, distribution in distributions.items()}
         if kind == "neighbour":
-            point = {
-                p: sample_near(distribution, default[p], standard.spreads[p], rng)
-                if rng.random() < CHANGED_SHARE
-                else default[p]
-                for p, distribution in distributions.items()
-            }
+            point = neighbour(rng, image_size, is_first=number < N_FIRST)
         yield kind, name, point
+
+
+def neighbour(rng: np.random.Generator, image_size: int, *, is_first: bool) -> Point:
+    """Return a random neighbour of the default of the space ``standard``.
+
+    Args:
+        rng: source of random numbers.
+        image_size: height and width of the images in pixels.
+        is_first: whether it is one of the first :data:`N_FIRST` configurations.
+    """
+    space = built_in_space("standard")
+    point = space.starting_points(image_size)[0]
+    for name, distribution in search_space(space, image_size).items():
+        share, is_key = (CHANGED_SHARE if is_first else LATER_SHARE), name in KEY_PARAMETERS
+        if not is_first and is_key:
+            share = KEY_SHARE
+        if rng.random() >= share:
+            continue
+        if is_first or not is_key:
+            point[name] = sample_near(distribution, point[name], space.spreads[name], rng)
+        elif name == "l2":
+            point[name] = sample_uniform(PENALTIES, rng)
+        else:  # a choice is always another one
+            spread = RATE_SPREAD if name == "lr" else 1.0
+            point[name] = sample_near(distribution, point[name], spread, rng)
+    return point
 
 
 def plans(n: int, n_seeds: int, image_size: int) -> Iterator[Plan]:
@@ -92,8 +122,8 @@ def plans(n: int, n_seeds: int, image_size: int) -> Iterator[Plan]:
 
     first = min(n, N_FIRST)
     yield from (plan(number, 0, *FIT) for number in range(first))
+    for seed in range(1, n_seeds):
+        yield from (plan(number, seed, *FIT) for number in REPEATED if number < n)
+    yield from (plan(number, 0, *FIT) for number in range(first, n))
     for number in range(min(n, N_SCHEDULED)):
         yield from (plan(number, 0, *schedule) for schedule in SCHEDULES)
-    for seed in range(1, n_seeds):
-        yield from (plan(number, seed, *FIT) for number in range(min(n, N_REPEATED)))
-    yield from (plan(number, 0, *FIT) for number in range(first, n))
