@@ -9,11 +9,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space
+from hpo.space.files import built_in_space
 from hpo.study.open import IDENTITY
 from hpo.study.sampler import local_arguments
 from hpo.study.trials import RETRY_OF
 
-SETTINGS = StudySettings()
+SETTINGS = StudySettings(space=built_in_space("paper"))
 SPACE = search_space(SETTINGS.space, SETTINGS.image_size)
 START = datetime(2026, 1, 1)
 

@@ -1,5 +1,6 @@
 """Finalists and the winner. The trials of the study are written by hand: nothing is trained."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -67,18 +68,26 @@ def value_of(accuracies: dict[int, list[float]]) -> optuna.study.study.Objective
 
 
 def test_the_best_trials_are_fitted_with_new_seeds(study: optuna.Study) -> None:
-    fits = finalist_fits(study, n_finalists=2, n_seeds=2, seed=7)
+    fits = finalist_fits(study, n_finalists=2, n_seeds=2, settings=replace(TINY_20, seed=7))
     assert fits == [{"trial": t, "seed": s} for t in (1, 2) for s in (1007, 1008)]
+
+
+def test_the_best_starting_point_is_a_finalist_in_place_of_the_last_one(
+    study: optuna.Study,
+) -> None:
+    add_trials(study, [0.8, 0.9])  # trials 3 and 4; trials 0 and 1 are starting points
+    fits = finalist_fits(study, n_finalists=2, n_seeds=1, settings=TINY_20)
+    assert [fit["trial"] for fit in fits] == [4, 1]
 
 
 def test_a_study_of_one_trial_has_no_finalists(tmp_path: Path, parts_20: Split) -> None:
     study = opened(tmp_path, parts_20, TINY_20)
     add_trials(study, [0.5])
-    assert finalist_fits(study, 5, 2, 0) == []
+    assert finalist_fits(study, 5, 2, TINY_20) == []
 
 
 def test_the_finalist_with_the_highest_mean_wins(study: optuna.Study, storage: Storage) -> None:
-    fits = finalist_fits(study, 2, 2, 0)
+    fits = finalist_fits(study, 2, 2, TINY_20)
     finalists = open_finalists(storage, study, fits)
     finalists.optimize(value_of({1: [0.5, 0.6], 2: [0.65, 0.55]}), n_trials=4)
     assert [trial.params for trial in finalists.trials] == fits
@@ -96,7 +105,7 @@ def test_the_finalist_with_the_highest_mean_wins(study: optuna.Study, storage: S
 def test_the_study_of_the_finalists_is_not_taken_for_the_study(
     study: optuna.Study, storage: Storage
 ) -> None:
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 2, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 2, TINY_20))
     finalists.tell(finalists.ask(), 0.5)
     assert load_study(storage, None)[0].study_name == "s"
     assert [s.study_name for s in finalist_studies(storage, study)] == ["s finalists 1-2 x2"]
@@ -106,19 +115,19 @@ def test_the_study_of_the_finalists_is_not_taken_for_the_study(
 def test_finalists_are_resumed_and_other_finalists_get_another_study(
     study: optuna.Study, storage: Storage
 ) -> None:
-    fits = finalist_fits(study, 2, 1, 0)
+    fits = finalist_fits(study, 2, 1, TINY_20)
     open_finalists(storage, study, fits).optimize(value_of({1: [0.5]}), n_trials=1)
     resumed = open_finalists(storage, study, fits)
     resumed.optimize(value_of({2: [0.5]}), n_trials=1)
     assert [trial.params for trial in resumed.trials] == fits
-    assert open_finalists(storage, study, finalist_fits(study, 3, 1, 0)).trials == []
-    assert open_finalists(storage, study, finalist_fits(study, 2, 2, 0)).trials == []
+    assert open_finalists(storage, study, finalist_fits(study, 3, 1, TINY_20)).trials == []
+    assert open_finalists(storage, study, finalist_fits(study, 2, 2, TINY_20)).trials == []
 
 
 def test_a_new_study_does_not_adopt_the_finalists_of_a_deleted_one_of_its_name(
     study: optuna.Study, storage: Storage, tmp_path: Path, parts_20: Split
 ) -> None:
-    fits = finalist_fits(study, 2, 1, 0)
+    fits = finalist_fits(study, 2, 1, TINY_20)
     old = open_finalists(storage, study, fits)
     old.optimize(value_of({1: [0.5], 2: [0.9]}), n_trials=2)
     optuna.delete_study(study_name="s", storage=storage)
@@ -138,7 +147,7 @@ def test_finalists_whose_creator_was_killed_are_completed(
     study: optuna.Study, storage: Storage
 ) -> None:
     optuna.create_study(storage=storage, study_name="s finalists 1-2 x1", direction="maximize")
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
     assert finalists.study_name == "s finalists 1-2 x1"
     assert finalists.user_attrs[FOLDER] == f"{study.user_attrs[FOLDER]}-1-2"
 
@@ -152,7 +161,7 @@ def test_the_finalists_of_the_reference_study_are_found() -> None:
 
 
 def test_a_finalist_without_all_its_fits_cannot_win(study: optuna.Study, storage: Storage) -> None:
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
     finalists.tell(finalists.ask(), state=TrialState.FAIL)
     finalists.optimize(value_of({2: [0.4]}), n_trials=1)
     assert record_winner(study, finalists, n_seeds=2) is None
@@ -164,7 +173,7 @@ def test_a_finalist_without_all_its_fits_cannot_win(study: optuna.Study, storage
 def test_a_fit_that_diverged_has_no_measured_accuracy(
     study: optuna.Study, storage: Storage
 ) -> None:
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
 
     def diverge(trial: optuna.Trial) -> float:
         trial.suggest_int("seed", 0, 2**33)
@@ -209,7 +218,7 @@ def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_new_episodes(
     search = objective(parts_20, tmp_path, settings=TINY_20)
     episodes = validation_episodes(TINY_20, parts_20.val, seed=1)
     assert not torch.equal(episodes.query_RQ, search.validation.episodes.query_RQ)
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
     finalists.optimize(FinalistObjective(search, study, parts_20.val, episodes, 2), n_trials=1)
     trial = finalists.trials[0]
     state = FitState(config_of(study.trials[1]), 1000, search.compute)
@@ -231,7 +240,7 @@ def test_a_diverged_finalist_has_chance_level_and_a_surplus_fit_no_value(
     state = FitState(config_of(study.trials[1]), 1000, search.compute)
     state.history = [EpochResult(1, float("nan"), 0.3, 10, 0.1, "non-finite loss")]
     monkeypatch.setattr(type(search), "train_network", lambda *_: (state, False))
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
     episodes = validation_episodes(TINY_20, parts_20.val, seed=1)
     finalists.optimize(FinalistObjective(search, study, parts_20.val, episodes, 2), n_trials=3)
     states = [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED]
