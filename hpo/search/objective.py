@@ -16,7 +16,8 @@ import optuna
 from data.drawings import Drawings
 from data.errors import InputError
 from hpo.search.configuration import trial_config
-from hpo.search.trial_files import TrialFiles, attach_images, trial_images
+from hpo.search.trial_files import TrialFiles
+from hpo.search.trial_images import attach_images, trial_images
 from hpo.settings.study_settings import StudySettings
 from hpo.study.goals import has_one_goal
 from hpo.study.optuna_internals import report_accuracy
