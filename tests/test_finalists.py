@@ -21,10 +21,11 @@ from hpo.search.finalists import (
 from hpo.search.winner import TOO_HIGH, choose_trial, describe_value, record_winner, winning_trial
 from hpo.settings.base_config import base_config
 from hpo.space.distributions import search_space, suggest_config
-from hpo.study.dataset import validation_episodes
+from hpo.study.dataset import task_settings, validation_episodes
 from hpo.study.open import FOLDER, load_study, open_stored_study
 from hpo.study.storage import Storage, open_storage
 from hpo.study.trials import count_diverged_finalists
+from model.checkpoint import load_network
 from model.config import Config
 from model.evaluate import one_shot_accuracy
 from model.fit_state import EpochResult, FitState
@@ -227,6 +228,17 @@ def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_new_episodes(
     assert trial.value == one_shot_accuracy(state.best_net(), parts_20.val, episodes)
     assert trial.user_attrs["seed"] == 1000
     assert list(trial.intermediate_values) == [1, 2]
+    net, config, metadata = load_network(search.files.network(trial.number))
+    assert one_shot_accuracy(net, parts_20.val, episodes) == trial.value
+    assert config == state.config
+    assert {name: metadata[name] for name in ("trial", "seed", "train_on", "epochs")} == {
+        **{"trial": 1, "seed": 1000, "train_on": "train", "epochs": 2}
+    }
+    assert metadata["data_digest"] == parts_20.train.digest
+    assert task_settings(metadata).n_way == TINY_20.n_way
+    assert [epoch["accuracy"] for epoch in metadata["history"]] == [
+        result.accuracy for result in state.history
+    ]
 
 
 def test_a_diverged_finalist_has_chance_level_and_a_surplus_fit_no_value(
@@ -246,3 +258,4 @@ def test_a_diverged_finalist_has_chance_level_and_a_surplus_fit_no_value(
     states = [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED]
     assert [trial.state for trial in finalists.trials] == states
     assert finalists.trials[0].value == 1 / 20
+    assert list(tmp_path.glob("*.network.pt")) == [], "a fit that diverged is not kept"

@@ -14,12 +14,14 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.pruners import NopPruner
 from optuna.storages import RDBStorage
 from optuna.study import Study
-from optuna.trial import FixedTrial, FrozenTrial
+from optuna.trial import FixedTrial
 
 from data.drawings import Drawings
 from data.episodes import Episodes
 from hpo.search.configuration import settings_of_trial
+from hpo.search.networks import save_trial_network
 from hpo.search.objective import Objective
+from hpo.search.trial_files import best_starting_point
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
@@ -54,19 +56,11 @@ def finalist_fits(
         settings: settings of the study.
     """
     best = best_trials(study, n_finalists)
-    start = best_starting_point(study, settings)
+    start = best_starting_point(study, len(settings.space.starting_points(settings.image_size)))
     if start and start.number not in [trial.number for trial in best]:
         best = [*best[:-1], start]
     seeds = [settings.seed + SEED_OFFSET + i for i in range(n_seeds)]
     return [{"trial": t.number, "seed": s} for t in best for s in seeds] if len(best) > 1 else []
-
-
-def best_starting_point(study: Study, settings: StudySettings) -> FrozenTrial | None:
-    """Return the most accurate complete trial of a starting point of the space, or None."""
-    n_starts = len(settings.space.starting_points(settings.image_size))
-    trials = study.get_trials(deepcopy=False)
-    complete = best_trials(study, len(trials))
-    return next((t for t in complete if position_in_study(trials, t.number) < n_starts), None)
 
 
 def open_finalists(
@@ -144,7 +138,7 @@ class FinalistObjective:
     n_fits: int
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Return the accuracy on the new episodes, in [0, 1].
+        """Return the accuracy on the new episodes, in [0, 1], and save the network.
 
         The best epoch is chosen on the episodes of the search.
 
@@ -163,7 +157,9 @@ class FinalistObjective:
         state, _ = self.objective.train_network(trial, config, seed, path)
         if state.history[-1].diverged:
             return self.objective.validation.chance
-        scorer = partial(episode_logits, state.best_net())
+        net, file = state.best_net(), self.objective.files.network(trial.number)
+        save_trial_network(file, net, state, self.objective.train, settings, trial=number)
+        scorer = partial(episode_logits, net)
         clusters = scorer_clusters(scorer, self.drawings, self.episodes)
         trial.set_user_attr(CLUSTERS, asdict(clusters))
         return clusters.mean

@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.study import Study
-from optuna.trial import Trial
+from optuna.trial import FrozenTrial, Trial
 
 from data.errors import InputError
 from data.files import make_folder, short_name, user_id
 from data.paths import ARTIFACTS
 from hpo.study.open import FOLDER
-from hpo.study.trials import accuracy_of, best_trials, original_number
+from hpo.study.trials import (
+    RETRY_OF,
+    accuracy_of,
+    best_trials,
+    original_number,
+    position_in_study,
+)
 
 CHECKPOINT_SUFFIX, NETWORK_SUFFIX = ".fit.pt", ".network.pt"
 PARTIAL_FILE_SECONDS = 600  # a temporary file of this age was left by a killed process
@@ -31,6 +37,7 @@ class TrialFiles:
             the same name gets another folder.
         checkpoint_interval: seconds between two checkpoints; writing one takes 0.1 s or more.
         n_networks: number of best trials whose networks are kept.
+        n_starts: number of starting points, of which the network of the best one is kept, too.
         artifacts: folder of the images for the dashboard, or None for no images.
         tensorboard: folder of the TensorBoard logs, or None for no logs.
     """
@@ -40,6 +47,7 @@ class TrialFiles:
     n_networks: int = 0
     artifacts: Path | None = None
     tensorboard: Path | None = None
+    n_starts: int = 0
 
     @property
     def lock(self) -> Path:
@@ -61,19 +69,35 @@ class TrialFiles:
         name = short_name(trial.study.study_name)
         return self.tensorboard and self.tensorboard / name / f"{trial.number:04}"
 
+    def needs_network(self, trial: Trial, value: float) -> bool:
+        """Return whether the network of a running trial that ends with this accuracy is kept."""
+        return self.is_among_best(trial.study, value) or self._is_best_start(trial, value)
+
+    def _is_best_start(self, trial: Trial, value: float) -> bool:
+        """Return whether a running trial is a starting point, and the best one so far."""
+        trials = trial.study.get_trials(deepcopy=False)
+        if position_in_study(trials, trial.number) >= self.n_starts:
+            return False
+        best = best_starting_point(trial.study, self.n_starts)
+        return best is None or value >= (accuracy_of(best) or 0.0)
+
     def is_among_best(self, study: Study, value: float) -> bool:
         """Return whether a trial of this accuracy would be one of the best trials so far."""
         best = best_trials(study, self.n_networks)
         return sum((accuracy_of(trial) or 0.0) >= value for trial in best) < self.n_networks
 
     def delete_obsolete(self, study: Study) -> None:
-        """Delete checkpoints of finished trials and networks that are not among the best.
+        """Delete checkpoints of finished trials and networks that are not needed.
+
+        Networks of the best trials and of the best starting point are needed.
 
         Raises:
             InputError: a file cannot be deleted.
         """
         trials = study.get_trials(deepcopy=False)
-        needed = {self.network(trial.number) for trial in best_trials(study, self.n_networks)}
+        start = best_starting_point(study, self.n_starts)
+        kept = [*best_trials(study, self.n_networks), *([start] if start else [])]
+        needed = {self.network(trial.number) for trial in kept}
         for trial in trials:
             if not trial.state.is_finished():
                 original = original_number(trials, trial.number)
@@ -88,9 +112,12 @@ class TrialFiles:
                 delete_file(path)
 
     def describe(self) -> str:
-        """Return number, size and folder of the files, as text."""
-        sizes = [path.stat().st_size for path in self.folder.glob("*.pt") if path.exists()]
-        return f"{len(sizes)} networks and checkpoints, {sum(sizes) / 1e6:.0f} MB in {self.folder}"
+        """Return number, size and folders of the files, those of the finalists too, as text."""
+        folders = f"{self.folder.name}*"
+        paths = self.folder.parent.glob(f"{folders}/*.pt")
+        sizes = [path.stat().st_size for path in paths if path.exists()]
+        where = self.folder.parent / folders
+        return f"{len(sizes)} networks and checkpoints, {sum(sizes) / 1e6:.0f} MB in {where}"
 
 
 def trial_files(
@@ -99,6 +126,7 @@ def trial_files(
     checkpoint_interval: float = 10.0,
     n_networks: int = 0,
     tensorboard: Path | None = None,
+    n_starts: int = 0,
 ) -> TrialFiles:
     """Return the files of the trials of a study under ``var``; create their folder.
 
@@ -107,12 +135,26 @@ def trial_files(
     """
     folder = trials_folder(study, var)
     make_folder(folder)
-    return TrialFiles(folder, checkpoint_interval, n_networks, var / ARTIFACTS, tensorboard)
+    images = var / ARTIFACTS
+    return TrialFiles(folder, checkpoint_interval, n_networks, images, tensorboard, n_starts)
 
 
 def trials_folder(study: Study, var: Path) -> Path:
     """Return the folder of the checkpoints and networks of a study under ``var``."""
     return var / "trials" / str(study.user_attrs[FOLDER])
+
+
+def best_starting_point(study: Study, n_starts: int) -> FrozenTrial | None:
+    """Return the most accurate complete trial of a starting point, or None.
+
+    Args:
+        study: study that begins with its starting points.
+        n_starts: number of starting points.
+    """
+    trials = study.get_trials(deepcopy=False)
+    starts = [t.number for t in trials if RETRY_OF not in t.user_attrs][:n_starts]
+    complete = best_trials(study, len(trials)) if starts else []
+    return next((t for t in complete if original_number(trials, t.number) in starts), None)
 
 
 def _age_seconds(path: Path) -> float:
