@@ -93,7 +93,7 @@ def study(tmp_path: Path, parts_20: Split) -> optuna.Study:
 
 def test_the_fits_of_the_winner_have_seeds_that_chose_nothing(study: optuna.Study) -> None:
     fits = winner_fits(study, 2, seed=7)
-    assert fits == [{"trial": 1, "seed": 2007}, {"trial": 1, "seed": 2008}]
+    assert fits == [{"trial": 1, "seed": 8}, {"trial": 1, "seed": 9}]
     finalist_seeds = {fit["seed"] for fit in finalist_fits(study, 2, 2, replace(TINY_20, seed=7))}
     assert not finalist_seeds & {fit["seed"] for fit in fits}
     study.set_user_attr(FINALISTS, {"accuracies": {"1": [0.6]}, "winner": 1, "first": 0})

@@ -19,6 +19,7 @@ from data.splits import Split, merge_train_and_val
 from hpo.refit.result import TrialOrigin
 from hpo.refit.settings import RefitSettings, RetrainConfig
 from hpo.refit.source import RefitSource, refit_source
+from hpo.search.winner import fresh_seeds
 from hpo.settings.base_config import base_config
 from hpo.settings.config_text import study_sections
 from hpo.settings.study_settings import StudySettings
@@ -94,8 +95,8 @@ def make_plan(request: RetrainConfig) -> RetrainPlan:
         require_digest(dataset.drawings.digest, source.data_digest)
     split = split_data(settings, dataset).to(compute.device)
     train_on_val = request.train_on == "train+val"
-    # Not the seed of the study, with which the accuracy of the best trial is too high on average.
-    seeds = [settings.seed + 1 + i for i in range(request.n_seeds)]
+    # Not the seeds of the search, with which the accuracy of its best trial is too high on average.
+    seeds = fresh_seeds(settings.seed, request.n_seeds)
     name = folder_name(source.origin, request, compute.precision, seeds)
     return RetrainPlan(
         config=config,
