@@ -1,7 +1,8 @@
-"""Finalists and the winner. The trials of the study are written by hand: nothing is trained."""
+"""Finalists and the winner. The trials of the study are written by hand; few are trained."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -12,12 +13,15 @@ from tiny import TINY_20, objective, opened, small_params, url
 from data.errors import InputError
 from data.paths import REFERENCE_STUDY
 from data.splits import Split
+from hpo.search.finalist_objective import FinalistObjective
 from hpo.search.finalists import (
-    FinalistObjective,
+    CLUSTERS,
     finalist_fits,
     finalist_studies,
     open_finalists,
 )
+from hpo.search.objective import Objective
+from hpo.search.trial_files import TrialFiles, trials_folder
 from hpo.search.winner import TOO_HIGH, choose_trial, describe_value, record_winner, winning_trial
 from hpo.settings.base_config import base_config
 from hpo.space.distributions import search_space, suggest_config
@@ -25,7 +29,7 @@ from hpo.study.dataset import task_settings, validation_episodes
 from hpo.study.open import FOLDER, load_study, open_stored_study
 from hpo.study.storage import Storage, open_storage
 from hpo.study.trials import count_diverged_finalists
-from model.checkpoint import load_network
+from model.checkpoint import load_network, save_network
 from model.config import Config
 from model.evaluate import one_shot_accuracy
 from model.fit_state import EpochResult, FitState
@@ -239,6 +243,72 @@ def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_new_episodes(
     assert [epoch["accuracy"] for epoch in metadata["history"]] == [
         result.accuracy for result in state.history
     ]
+
+
+def fit_next(study: optuna.Study, finalists: optuna.Study, parts: Split, var: Path) -> None:
+    """Fit the next finalist, with the files that a worker has."""
+    folder = trials_folder(finalists, var)
+    folder.mkdir(parents=True, exist_ok=True)
+    search = objective(parts, folder, settings=TINY_20)
+    episodes = validation_episodes(TINY_20, parts.val, seed=1)
+    value = FinalistObjective(search, study, parts.val, episodes, 9, var)
+    finalists.optimize(value, n_trials=1)
+
+
+def network_of(finalists: optuna.Study, var: Path) -> Path:
+    """The file of the network of the first fit."""
+    return TrialFiles(trials_folder(finalists, var)).network(0)
+
+
+def test_a_finalist_that_was_one_before_is_not_fitted_again(
+    study: optuna.Study,
+    storage: Storage,
+    tmp_path: Path,
+    parts_20: Split,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
+    fit_next(study, first, parts_20, tmp_path)
+    add_trials(study, [0.65])
+    second = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
+    assert second.study_name == "s finalists 1-3 x1"
+    with monkeypatch.context() as patch:
+        patch.setattr(Objective, "train_network", lambda *_: pytest.fail("it is fitted"))
+        fit_next(study, second, parts_20, tmp_path)
+    [old], [new] = first.trials, second.trials
+    assert new.params == old.params == {"trial": 1, "seed": 1000}
+    assert (new.value, new.user_attrs[CLUSTERS]) == (old.value, old.user_attrs[CLUSTERS])
+    assert "seconds" not in new.user_attrs, "its cost is counted once"
+    networks = [load_network(network_of(s, tmp_path)) for s in (first, second)]
+    assert networks[0][1:] == networks[1][1:], "configuration and metadata"
+    fit_next(study, second, parts_20, tmp_path)
+    assert second.trials[1].params["trial"] == 3
+    assert "seconds" in second.trials[1].user_attrs, "it was no finalist before"
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 7}, {"trial": 2}, {"device": "cpu bfloat16"}, {"fit_format": ""}, None]
+)
+def test_the_network_of_another_fit_is_not_used_for_a_finalist(
+    change: dict[str, Any] | None,
+    study: optuna.Study,
+    storage: Storage,
+    tmp_path: Path,
+    parts_20: Split,
+) -> None:
+    first = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
+    fit_next(study, first, parts_20, tmp_path)
+    path = network_of(first, tmp_path)
+    net, config, metadata = load_network(path)
+    if change is None:
+        path.write_bytes(b"truncated")
+    else:
+        save_network(path, net, config, metadata | change)
+    add_trials(study, [0.65])
+    second = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
+    fit_next(study, second, parts_20, tmp_path)
+    assert "seconds" in second.trials[0].user_attrs, "it was fitted"
+    assert second.trials[0].value == first.trials[0].value
 
 
 def test_a_diverged_finalist_has_chance_level_and_a_surplus_fit_no_value(

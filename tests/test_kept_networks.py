@@ -46,7 +46,7 @@ def add_networks(study: optuna.Study, var: Path) -> list[Path]:
 
 
 def kept(study: optuna.Study, number: int, var: Path) -> KeptNetworks:
-    return kept_networks(storage_of(study), study, study.trials[number], var)  # type: ignore[arg-type]
+    return kept_networks(storage_of(study), study, study.trials[number], var)
 
 
 def test_the_fits_that_chose_and_the_fresh_ones_are_told_apart(tmp_path: Path) -> None:
@@ -83,6 +83,6 @@ def test_only_the_networks_of_former_finalists_are_deleted(tmp_path: Path) -> No
     needed = [path for s in (study, other, *current) for path in add_networks(s, tmp_path)]
     checkpoint = trials_folder(former, tmp_path) / "1.fit.pt"
     checkpoint.touch()
-    delete_former_networks(storage_of(study), study, current, tmp_path)  # type: ignore[arg-type]
+    delete_former_networks(storage_of(study), study, current, tmp_path)
     assert not any(path.exists() for path in deleted)
     assert all(path.exists() for path in [*needed, checkpoint])

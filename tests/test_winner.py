@@ -13,11 +13,11 @@ from tiny import TINY_20, objective, opened, small_params
 from data.drawings import Drawings
 from data.episodes import Dataset
 from data.splits import Split, split_dataset
+from hpo.search.finalist_objective import FinalistObjective
 from hpo.search.finalists import (
     CLUSTERS,
     SPACE,
     FinalistFit,
-    FinalistObjective,
     finalist_fits,
     open_finalists,
 )

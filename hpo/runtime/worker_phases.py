@@ -16,12 +16,8 @@ from hpo.runtime.requeue import (
     TrialObjective,
     requeue,
 )
-from hpo.search.finalists import (
-    FinalistFit,
-    FinalistObjective,
-    finalist_fits,
-    open_finalists,
-)
+from hpo.search.finalist_objective import FinalistObjective
+from hpo.search.finalists import FinalistFit, finalist_fits, open_finalists
 from hpo.search.objective import EpochCallback, Objective
 from hpo.search.trial_files import TrialFiles, trial_files
 from hpo.search.winner import winner_fits
@@ -180,6 +176,7 @@ def _fit_phase(
         drawings,
         validation_episodes(run.settings, drawings, seed=1),
         len(fits),
+        run.var,
     )
     budget = Budget(len(fits), None, search.budget.stop_requests)
     return WorkerPhase(search.storage, study, search.study, objective, budget, files)

@@ -2,6 +2,7 @@
 
 __all__ = [
     "configuration",
+    "finalist_objective",
     "finalists",
     "kept_networks",
     "networks",

@@ -6,30 +6,17 @@ trials of a separate study, so that several workers can share them and an interr
 resumed.
 """
 
-from dataclasses import asdict, dataclass
-from functools import partial
-
 import optuna
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.pruners import NopPruner
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study
-from optuna.trial import FixedTrial
 
-from data.drawings import Drawings
-from data.episodes import Episodes
-from hpo.search.configuration import settings_of_trial
-from hpo.search.networks import save_trial_network
-from hpo.search.objective import Objective
 from hpo.search.trial_files import best_starting_point
-from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudySettings
-from hpo.space.distributions import suggest_config
 from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
-from hpo.study.trials import best_trials, position_in_study
-from model.evaluate import episode_logits
-from model.metrics import scorer_clusters
+from hpo.study.trials import best_trials
 
 # Added to the study's seed: no fit of the search or of retrain_best.py has such a seed.
 SEED_OFFSET = 1000
@@ -97,7 +84,7 @@ def open_finalists(
     return finalists
 
 
-def finalist_studies(storage: RDBStorage, study: Study) -> list[Study]:
+def finalist_studies(storage: BaseStorage, study: Study) -> list[Study]:
     """Return the studies of the finalists of a study; empty if no finalist has been fitted.
 
     They are found by the folder of the study, whose name is random: a deleted study of the same
@@ -111,55 +98,14 @@ def finalist_studies(storage: RDBStorage, study: Study) -> list[Study]:
     return [optuna.load_study(study_name=name, storage=storage) for name in names]
 
 
+def is_of_winner(study: Study, fits: Study) -> bool:
+    """Return whether fits are further fits of the winner of a study, not those of its finalists."""
+    return str(fits.user_attrs[FOLDER]).startswith(f"{study.user_attrs[FOLDER]}-winner-")
+
+
 def _folder_of(storage: RDBStorage, name: str) -> str | None:
     """Return the folder of a stored study; None if it has no folder or does not exist."""
     for summary in optuna.get_all_study_summaries(storage, include_best_trial=False):
         if summary.study_name == name:
             return summary.user_attrs.get(FOLDER)
     return None
-
-
-@dataclass(frozen=True)
-class FinalistObjective:
-    """Fits a finalist as the search did, but with another seed, and evaluates it on new episodes.
-
-    Args:
-        objective: objective of the search.
-        study: study of the search.
-        drawings: validation drawings to which the new episodes refer.
-        episodes: new episodes, with another seed than those of the search.
-        n_fits: total number of fits, over all finalists.
-    """
-
-    objective: Objective
-    study: Study
-    drawings: Drawings
-    episodes: Episodes
-    n_fits: int
-
-    def __call__(self, trial: optuna.Trial) -> float:
-        """Return the accuracy on the new episodes, in [0, 1], and save the network.
-
-        The best epoch is chosen on the episodes of the search.
-
-        Raises:
-            optuna.TrialPruned: all fits are assigned; two workers may have asked for the last one.
-        """
-        if position_in_study(trial.study.get_trials(deepcopy=False), trial.number) >= self.n_fits:
-            raise optuna.TrialPruned
-        number = trial.suggest_int("trial", 0, MAX_NUMBER)
-        seed = trial.suggest_int("seed", 0, MAX_NUMBER)
-        fitted = self.study.get_trials(deepcopy=False)[number]
-        settings = settings_of_trial(self.objective.settings, fitted)
-        params = FixedTrial(fitted.params)
-        config = suggest_config(params, base_config(settings), settings.space)
-        path = self.objective.files.checkpoint(trial)
-        state, _ = self.objective.train_network(trial, config, seed, path)
-        if state.history[-1].diverged:
-            return self.objective.validation.chance
-        net, file = state.best_net(), self.objective.files.network(trial.number)
-        save_trial_network(file, net, state, self.objective.train, settings, trial=number)
-        scorer = partial(episode_logits, net)
-        clusters = scorer_clusters(scorer, self.drawings, self.episodes)
-        trial.set_user_attr(CLUSTERS, asdict(clusters))
-        return clusters.mean

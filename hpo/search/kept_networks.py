@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.finalists import finalist_studies
+from hpo.search.finalists import finalist_studies, is_of_winner
 from hpo.search.trial_files import NETWORK_SUFFIX, TrialFiles, delete_file, trials_folder
 from hpo.study.goals import has_one_goal
 from hpo.study.open import FOLDER
@@ -27,7 +27,9 @@ class KeptNetworks:
     fresh: dict[int, Path] = field(default_factory=dict)
 
 
-def kept_networks(storage: RDBStorage, study: Study, trial: FrozenTrial, var: Path) -> KeptNetworks:
+def kept_networks(
+    storage: BaseStorage, study: Study, trial: FrozenTrial, var: Path
+) -> KeptNetworks:
     """Return the networks that a study has kept of a trial on this host.
 
     A study of two goals has no winner, so its networks chose none.
@@ -45,7 +47,7 @@ def kept_networks(storage: RDBStorage, study: Study, trial: FrozenTrial, var: Pa
     if "seed" in trial.user_attrs:
         chosen[int(trial.user_attrs["seed"])] = _network(study, trial, var)
     for fits in finalist_studies(storage, study):
-        networks = fresh if _is_of_winner(study, fits) else chosen
+        networks = fresh if is_of_winner(study, fits) else chosen
         for fit in fits.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             if fit.params["trial"] == trial.number:
                 networks[int(fit.params["seed"])] = _network(fits, fit, var)
@@ -53,7 +55,7 @@ def kept_networks(storage: RDBStorage, study: Study, trial: FrozenTrial, var: Pa
 
 
 def delete_former_networks(
-    storage: RDBStorage, study: Study, current: Iterable[Study], var: Path
+    storage: BaseStorage, study: Study, current: Iterable[Study], var: Path
 ) -> None:
     """Delete the networks of former finalists and of a former winner on this host.
 
@@ -70,12 +72,6 @@ def delete_former_networks(
     for folder in {trials_folder(fits, var) for fits in finalist_studies(storage, study)} - needed:
         for path in folder.glob(f"*{NETWORK_SUFFIX}"):
             delete_file(path)
-
-
-def _is_of_winner(study: Study, fits: Study) -> bool:
-    """Return whether fits are further fits of the winner of a study, not those of its finalists."""
-    prefix = f"{study.user_attrs[FOLDER]}-winner-"
-    return str(fits.user_attrs[FOLDER]).startswith(prefix)
 
 
 def _network(study: Study, trial: FrozenTrial, var: Path) -> Path:
