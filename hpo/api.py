@@ -13,10 +13,12 @@ from optuna.study import Study
 
 from data.arrays import register_arrays
 from data.errors import InputError
+from hpo.refit.networks import find_result
 from hpo.refit.plan import make_plan, refit_config
 from hpo.refit.result import RetrainResult
+from hpo.refit.run import run_retraining
 from hpo.refit.settings import RETRAIN_SECTIONS, RetrainConfig
-from hpo.report.retraining.files import retrain_and_write
+from hpo.report.retraining.files import write_results
 from hpo.runtime.in_process import InProcessLauncher, TrialCallback
 from hpo.runtime.phases import run_phases
 from hpo.runtime.start import StudyStart
@@ -151,7 +153,12 @@ def retrain(config: StudyConfig | RetrainConfig, **changes: Any) -> RetrainResul
     if isinstance(config, StudyConfig):
         config = _retrain_config(resolve_data(_validated(config)))
     config = _validated(replace(config, **changes))
-    return retrain_and_write(make_plan(config), config)
+    plan = make_plan(config)
+    if not config.again and (found := find_result(plan)):
+        return found
+    retraining = run_retraining(plan, config)
+    write_results(plan.folder, *retraining)
+    return retraining.result
 
 
 def _retrain_config(config: StudyConfig) -> RetrainConfig:

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
+import hpo.study.dataset
 from data import cache, glyphs, load
 from data.episodes import Dataset
 from data.splits import Split, split_dataset
 from hpo.cli.console import LOGGER, print_log
+from hpo.report import html_page
+from model import n_way, verification
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -60,6 +63,24 @@ def parts_20(packed_105: Dataset) -> Split:
     return split_dataset(
         Dataset(cache.resize_drawings(packed_105.drawings, 20), packed_105.official)
     )
+
+
+@pytest.fixture(scope="module")
+def small_data(packed_105: Dataset) -> Iterator[None]:
+    """Retraining loads few glyphs, evaluates on few episodes, and leaves plotly.js out."""
+
+    def load(name: str, root: Path | None, size: int, **_: object) -> Dataset:
+        assert name == "glyphs"
+        size = min(size, 35)  # of the pictures and the baseline, too
+        return Dataset(cache.resize_drawings(packed_105.drawings, size), packed_105.official)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hpo.study.dataset, "load_dataset", load)
+        patch.setattr(html_page, "get_plotlyjs", lambda: "")
+        patch.setattr(n_way, "N_WAYS", (2, 5, 20))
+        patch.setattr(n_way, "N_BLOCKS", 2)
+        patch.setattr(verification, "N_PAIRS", 400)
+        yield
 
 
 @pytest.fixture

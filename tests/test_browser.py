@@ -17,7 +17,7 @@ from hpo.dashboard.server import make_dashboard_server
 from hpo.report.html_page import write_page
 from hpo.report.studies.page import studies_page
 from hpo.report.study.page import study_page
-from hpo.search.trial_files import attach_images
+from hpo.search.trial_images import attach_images
 from hpo.study.storage import open_storage
 
 pytestmark = pytest.mark.slow

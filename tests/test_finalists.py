@@ -1,6 +1,8 @@
-"""Finalists and the winner. The trials of the study are written by hand: nothing is trained."""
+"""Finalists and the winner. The trials of the study are written by hand; few are trained."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -11,19 +13,23 @@ from tiny import TINY_20, objective, opened, small_params, url
 from data.errors import InputError
 from data.paths import REFERENCE_STUDY
 from data.splits import Split
+from hpo.search.finalist_objective import FinalistObjective
 from hpo.search.finalists import (
-    FinalistObjective,
+    CLUSTERS,
     finalist_fits,
     finalist_studies,
     open_finalists,
 )
+from hpo.search.objective import Objective
+from hpo.search.trial_files import TrialFiles, trials_folder
 from hpo.search.winner import TOO_HIGH, choose_trial, describe_value, record_winner, winning_trial
 from hpo.settings.base_config import base_config
 from hpo.space.distributions import search_space, suggest_config
-from hpo.study.dataset import validation_episodes
+from hpo.study.dataset import task_settings, validation_episodes
 from hpo.study.open import FOLDER, load_study, open_stored_study
 from hpo.study.storage import Storage, open_storage
 from hpo.study.trials import count_diverged_finalists
+from model.checkpoint import load_network, save_network
 from model.config import Config
 from model.evaluate import one_shot_accuracy
 from model.fit_state import EpochResult, FitState
@@ -67,18 +73,26 @@ def value_of(accuracies: dict[int, list[float]]) -> optuna.study.study.Objective
 
 
 def test_the_best_trials_are_fitted_with_new_seeds(study: optuna.Study) -> None:
-    fits = finalist_fits(study, n_finalists=2, n_seeds=2, seed=7)
+    fits = finalist_fits(study, n_finalists=2, n_seeds=2, settings=replace(TINY_20, seed=7))
     assert fits == [{"trial": t, "seed": s} for t in (1, 2) for s in (1007, 1008)]
+
+
+def test_the_best_starting_point_is_a_finalist_in_place_of_the_last_one(
+    study: optuna.Study,
+) -> None:
+    add_trials(study, [0.8, 0.9])  # trials 3 and 4; trials 0 and 1 are starting points
+    fits = finalist_fits(study, n_finalists=2, n_seeds=1, settings=TINY_20)
+    assert [fit["trial"] for fit in fits] == [4, 1]
 
 
 def test_a_study_of_one_trial_has_no_finalists(tmp_path: Path, parts_20: Split) -> None:
     study = opened(tmp_path, parts_20, TINY_20)
     add_trials(study, [0.5])
-    assert finalist_fits(study, 5, 2, 0) == []
+    assert finalist_fits(study, 5, 2, TINY_20) == []
 
 
 def test_the_finalist_with_the_highest_mean_wins(study: optuna.Study, storage: Storage) -> None:
-    fits = finalist_fits(study, 2, 2, 0)
+    fits = finalist_fits(study, 2, 2, TINY_20)
     finalists = open_finalists(storage, study, fits)
     finalists.optimize(value_of({1: [0.5, 0.6], 2: [0.65, 0.55]}), n_trials=4)
     assert [trial.params for trial in finalists.trials] == fits
@@ -96,7 +110,7 @@ def test_the_finalist_with_the_highest_mean_wins(study: optuna.Study, storage: S
 def test_the_study_of_the_finalists_is_not_taken_for_the_study(
     study: optuna.Study, storage: Storage
 ) -> None:
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 2, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 2, TINY_20))
     finalists.tell(finalists.ask(), 0.5)
     assert load_study(storage, None)[0].study_name == "s"
     assert [s.study_name for s in finalist_studies(storage, study)] == ["s finalists 1-2 x2"]
@@ -106,19 +120,19 @@ def test_the_study_of_the_finalists_is_not_taken_for_the_study(
 def test_finalists_are_resumed_and_other_finalists_get_another_study(
     study: optuna.Study, storage: Storage
 ) -> None:
-    fits = finalist_fits(study, 2, 1, 0)
+    fits = finalist_fits(study, 2, 1, TINY_20)
     open_finalists(storage, study, fits).optimize(value_of({1: [0.5]}), n_trials=1)
     resumed = open_finalists(storage, study, fits)
     resumed.optimize(value_of({2: [0.5]}), n_trials=1)
     assert [trial.params for trial in resumed.trials] == fits
-    assert open_finalists(storage, study, finalist_fits(study, 3, 1, 0)).trials == []
-    assert open_finalists(storage, study, finalist_fits(study, 2, 2, 0)).trials == []
+    assert open_finalists(storage, study, finalist_fits(study, 3, 1, TINY_20)).trials == []
+    assert open_finalists(storage, study, finalist_fits(study, 2, 2, TINY_20)).trials == []
 
 
 def test_a_new_study_does_not_adopt_the_finalists_of_a_deleted_one_of_its_name(
     study: optuna.Study, storage: Storage, tmp_path: Path, parts_20: Split
 ) -> None:
-    fits = finalist_fits(study, 2, 1, 0)
+    fits = finalist_fits(study, 2, 1, TINY_20)
     old = open_finalists(storage, study, fits)
     old.optimize(value_of({1: [0.5], 2: [0.9]}), n_trials=2)
     optuna.delete_study(study_name="s", storage=storage)
@@ -138,7 +152,7 @@ def test_finalists_whose_creator_was_killed_are_completed(
     study: optuna.Study, storage: Storage
 ) -> None:
     optuna.create_study(storage=storage, study_name="s finalists 1-2 x1", direction="maximize")
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
     assert finalists.study_name == "s finalists 1-2 x1"
     assert finalists.user_attrs[FOLDER] == f"{study.user_attrs[FOLDER]}-1-2"
 
@@ -152,7 +166,7 @@ def test_the_finalists_of_the_reference_study_are_found() -> None:
 
 
 def test_a_finalist_without_all_its_fits_cannot_win(study: optuna.Study, storage: Storage) -> None:
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
     finalists.tell(finalists.ask(), state=TrialState.FAIL)
     finalists.optimize(value_of({2: [0.4]}), n_trials=1)
     assert record_winner(study, finalists, n_seeds=2) is None
@@ -164,7 +178,7 @@ def test_a_finalist_without_all_its_fits_cannot_win(study: optuna.Study, storage
 def test_a_fit_that_diverged_has_no_measured_accuracy(
     study: optuna.Study, storage: Storage
 ) -> None:
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
 
     def diverge(trial: optuna.Trial) -> float:
         trial.suggest_int("seed", 0, 2**33)
@@ -209,7 +223,7 @@ def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_new_episodes(
     search = objective(parts_20, tmp_path, settings=TINY_20)
     episodes = validation_episodes(TINY_20, parts_20.val, seed=1)
     assert not torch.equal(episodes.query_RQ, search.validation.episodes.query_RQ)
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
     finalists.optimize(FinalistObjective(search, study, parts_20.val, episodes, 2), n_trials=1)
     trial = finalists.trials[0]
     state = FitState(config_of(study.trials[1]), 1000, search.compute)
@@ -218,6 +232,83 @@ def test_a_finalist_is_trained_like_in_the_search_and_evaluated_on_new_episodes(
     assert trial.value == one_shot_accuracy(state.best_net(), parts_20.val, episodes)
     assert trial.user_attrs["seed"] == 1000
     assert list(trial.intermediate_values) == [1, 2]
+    net, config, metadata = load_network(search.files.network(trial.number))
+    assert one_shot_accuracy(net, parts_20.val, episodes) == trial.value
+    assert config == state.config
+    assert {name: metadata[name] for name in ("trial", "seed", "train_on", "epochs")} == {
+        **{"trial": 1, "seed": 1000, "train_on": "train", "epochs": 2}
+    }
+    assert metadata["data_digest"] == parts_20.train.digest
+    assert task_settings(metadata).n_way == TINY_20.n_way
+    assert [epoch["accuracy"] for epoch in metadata["history"]] == [
+        result.accuracy for result in state.history
+    ]
+
+
+def fit_next(study: optuna.Study, finalists: optuna.Study, parts: Split, var: Path) -> None:
+    """Fit the next finalist, with the files that a worker has."""
+    folder = trials_folder(finalists, var)
+    folder.mkdir(parents=True, exist_ok=True)
+    search = objective(parts, folder, settings=TINY_20)
+    episodes = validation_episodes(TINY_20, parts.val, seed=1)
+    value = FinalistObjective(search, study, parts.val, episodes, 9, var)
+    finalists.optimize(value, n_trials=1)
+
+
+def network_of(finalists: optuna.Study, var: Path) -> Path:
+    """The file of the network of the first fit."""
+    return TrialFiles(trials_folder(finalists, var)).network(0)
+
+
+def test_a_finalist_that_was_one_before_is_not_fitted_again(
+    study: optuna.Study,
+    storage: Storage,
+    tmp_path: Path,
+    parts_20: Split,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
+    fit_next(study, first, parts_20, tmp_path)
+    add_trials(study, [0.65])
+    second = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
+    assert second.study_name == "s finalists 1-3 x1"
+    with monkeypatch.context() as patch:
+        patch.setattr(Objective, "train_network", lambda *_: pytest.fail("it is fitted"))
+        fit_next(study, second, parts_20, tmp_path)
+    [old], [new] = first.trials, second.trials
+    assert new.params == old.params == {"trial": 1, "seed": 1000}
+    assert (new.value, new.user_attrs[CLUSTERS]) == (old.value, old.user_attrs[CLUSTERS])
+    assert "seconds" not in new.user_attrs, "its cost is counted once"
+    networks = [load_network(network_of(s, tmp_path)) for s in (first, second)]
+    assert networks[0][1:] == networks[1][1:], "configuration and metadata"
+    fit_next(study, second, parts_20, tmp_path)
+    assert second.trials[1].params["trial"] == 3
+    assert "seconds" in second.trials[1].user_attrs, "it was no finalist before"
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 7}, {"trial": 2}, {"device": "cpu bfloat16"}, {"fit_format": ""}, None]
+)
+def test_the_network_of_another_fit_is_not_used_for_a_finalist(
+    change: dict[str, Any] | None,
+    study: optuna.Study,
+    storage: Storage,
+    tmp_path: Path,
+    parts_20: Split,
+) -> None:
+    first = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
+    fit_next(study, first, parts_20, tmp_path)
+    path = network_of(first, tmp_path)
+    net, config, metadata = load_network(path)
+    if change is None:
+        path.write_bytes(b"truncated")
+    else:
+        save_network(path, net, config, metadata | change)
+    add_trials(study, [0.65])
+    second = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
+    fit_next(study, second, parts_20, tmp_path)
+    assert "seconds" in second.trials[0].user_attrs, "it was fitted"
+    assert second.trials[0].value == first.trials[0].value
 
 
 def test_a_diverged_finalist_has_chance_level_and_a_surplus_fit_no_value(
@@ -231,9 +322,10 @@ def test_a_diverged_finalist_has_chance_level_and_a_surplus_fit_no_value(
     state = FitState(config_of(study.trials[1]), 1000, search.compute)
     state.history = [EpochResult(1, float("nan"), 0.3, 10, 0.1, "non-finite loss")]
     monkeypatch.setattr(type(search), "train_network", lambda *_: (state, False))
-    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, 0))
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
     episodes = validation_episodes(TINY_20, parts_20.val, seed=1)
     finalists.optimize(FinalistObjective(search, study, parts_20.val, episodes, 2), n_trials=3)
     states = [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED]
     assert [trial.state for trial in finalists.trials] == states
     assert finalists.trials[0].value == 1 / 20
+    assert list(tmp_path.glob("*.network.pt")) == [], "a fit that diverged is not kept"

@@ -91,6 +91,8 @@ def test_only_the_networks_of_the_best_trials_remain(
     _, config, metadata = load_network(trained.objective.files.network(ranked[0].number))
     assert config.digest == ranked[0].user_attrs["config_digest"]
     assert metadata["data_digest"] == parts_20.train.digest
+    assert metadata["seed"] == ranked[0].user_attrs["seed"]
+    assert len(metadata["history"]) == metadata["epochs"] == 2
     assert trained.objective.files.describe().startswith("2 networks")
 
 

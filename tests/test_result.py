@@ -48,6 +48,21 @@ def test_a_result_round_trips_through_json(result: RetrainResult) -> None:
     assert stored["seeds"][1]["random_episodes"]["5"] == 1 / 7
 
 
+def test_the_fits_that_chose_the_winner_round_trip_and_are_in_no_mean(parts: Split) -> None:
+    evaluations = {seed: retrained.evaluation(parts, seed) for seed in (1, 2)}
+    metrics = retrained.evaluation(parts, 9).metrics
+    chosen = [SeedResult(1000, retrained.fit_record(9), metrics)]
+    result = retrained.result(parts, evaluations, chosen=chosen)
+    stored = json.loads(json.dumps(result.to_dict()))
+    assert RetrainResult.from_dict(stored) == result
+    assert stored["chosen"][0]["official"]["accuracy"] == metrics.official.accuracy
+    without = retrained.result(parts, evaluations).to_dict()
+    assert stored.pop("chosen")
+    assert stored == without, "an old file without them is read as a result without them"
+    with pytest.raises(InputError, match=r"chosen\.0.*seconds"):
+        RetrainResult.from_dict(changed(result.to_dict(), ["chosen", 0, "seconds"], None))
+
+
 def test_the_evaluation_of_a_saved_network_has_neither_trial_nor_fit(parts: Split) -> None:
     evaluation = retrained.evaluation(parts, 1, val_is_held_out=False)
     seeds = [SeedResult(1, None, evaluation.metrics)]

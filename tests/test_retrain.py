@@ -14,9 +14,6 @@ import torch
 from optuna.trial import FrozenTrial, create_trial
 from tiny import TINY_20, opened, part_of_paper
 
-import hpo.study.dataset
-from data import cache
-from data.episodes import Dataset
 from data.errors import InputError
 from data.splits import Split
 from hpo.cli.retrain import evaluate_checkpoint, export_networks, retrain_best
@@ -27,12 +24,11 @@ from hpo.refit.plan import make_plan, refit_config, require_digest
 from hpo.refit.result import RetrainResult
 from hpo.refit.retrain import TEST_LOG, describe_plan, fit_seeds, log_test_evaluation
 from hpo.refit.settings import RetrainConfig
-from hpo.report import html_page
+from hpo.search.networks import fit_metadata
 from hpo.search.winner import TOO_HIGH
 from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space
 from hpo.space.files import built_in_space
-from model import n_way, verification
 from model.checkpoint import load_network, save_network
 from model.fit_state import EpochResult, FitState
 
@@ -50,24 +46,6 @@ class Refitted:
     folder: Path
     result: RetrainResult
     networks: list[Path]
-
-
-@pytest.fixture(scope="module")
-def small_data(packed_105: Dataset) -> Iterator[None]:
-    """Retraining loads few glyphs, evaluates on few episodes, and leaves plotly.js out."""
-
-    def load(name: str, root: Path | None, size: int, **_: object) -> Dataset:
-        assert name == "glyphs"
-        size = min(size, 35)  # of the pictures and the baseline, too
-        return Dataset(cache.resize_drawings(packed_105.drawings, size), packed_105.official)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hpo.study.dataset, "load_dataset", load)
-        patch.setattr(html_page, "get_plotlyjs", lambda: "")
-        patch.setattr(n_way, "N_WAYS", (2, 5, 20))
-        patch.setattr(n_way, "N_BLOCKS", 2)
-        patch.setattr(verification, "N_PAIRS", 400)
-        yield
 
 
 def smallest_network() -> FrozenTrial:
@@ -204,6 +182,21 @@ def test_the_terminal_table_shows_ours_and_the_baseline(here: Refitted) -> None:
     assert "2 alphabets" in lines[-3]
 
 
+def test_the_terminal_table_has_a_row_of_the_fits_that_chose_the_winner(here: Refitted) -> None:
+    table = result_table(here.result)
+    assert "chose" not in table, "the study has kept no network"
+    first = here.result.seeds[0]
+    *lines, row, low, wilson, sd, meaning, bias = result_table(
+        replace(here.result, chosen=[first])
+    ).splitlines()
+    assert [*lines, low, wilson, sd] == table.splitlines()
+    accuracy = f"{100 * first.metrics.official.accuracy:.1f} %"
+    assert row.split("  ", 1)[0] == "fits that chose the winner (1)"
+    assert row.split()[-5:] == [*accuracy.split(), "–", "–", "–"]
+    assert "glyph episodes" in meaning
+    assert f"{first.metrics.validation_accuracy:.1%}, is too high on average" in bias
+
+
 def test_a_saved_network_repeats_the_metrics_of_its_fit(
     here: Refitted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -312,9 +305,12 @@ def test_a_fit_that_diverges_is_an_error(
 
 
 def test_a_record_of_a_diverged_epoch_is_valid_json(here: Refitted) -> None:
-    state = FitState(here.result.config, 1, make_plan(REQUEST).compute)
+    plan = make_plan(REQUEST)
+    state = FitState(here.result.config, 1, plan.compute)
     state.history.append(EpochResult(1, float("inf"), float("nan"), 10, 0.1, "collapsed"))
-    record = networks._fit_record(state)
+    metadata = fit_metadata(state, plan.train, plan.settings)
+    json.dumps(metadata, allow_nan=False)
+    record = networks._stored_fit(Path("network.pt"), metadata)
     assert (record.history[0].loss, record.history[0].accuracy) == (None, None)
     assert record.diverged == "collapsed"
     assert record.n_parameters == sum(p.numel() for p in state.net.parameters())

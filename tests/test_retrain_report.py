@@ -27,7 +27,7 @@ from hpo.report.retraining.page import (
 from model.architecture import DenseConfig
 from model.config import Config, FitConfig, LayerRates
 from model.metrics import REPORTED_WAYS, NetworkEvaluation
-from model.summary import MeanSd, format_mean
+from model.summary import MeanSd, format_mean, mean_and_sd
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -124,6 +124,35 @@ def test_the_table_has_all_metrics_of_every_fit(page: Page, result: RetrainResul
     assert columns[1][-2] == format_mean(result.summary.validation)
     baseline = f"{result.baseline.official.accuracy:.1%}"
     assert columns[-1][1:] == [baseline, "–", "60.0%", "40.0%", *"–––––"[:4], "20.0%", "–"]
+
+
+def test_the_fits_that_chose_the_winner_have_a_row_and_are_in_nothing_else(
+    parts: Split,
+    page: Page,
+    result: RetrainResult,
+    evaluations: dict[int, NetworkEvaluation],
+    tables: Tables,
+    full_size: Split,
+) -> None:
+    metrics = [retrained.evaluation(parts, seed).metrics for seed in (8, 9)]
+    chosen = [SeedResult(1000 + i, retrained.fit_record(1), m) for i, m in enumerate(metrics)]
+    with_chosen = replace(result, chosen=chosen)
+    new = retrain_page(with_chosen, *tables, evaluations[1].filters_NHW, full_size)
+    *others, row = section(new, "Accuracy").table
+    assert others == section(page, "Accuracy").table
+    mean = format_mean(mean_and_sd([m.official.accuracy for m in metrics]))
+    name = "fits that chose the winner (2), glyph episodes"
+    assert row == [name, mean, *["–"] * (len(others[0]) - 2)]
+    own = section(new, "Fits that chose the winner")
+    assert own.table[0] == ["", "fits that chose the winner (2)", "seed 1000", "seed 1001"]
+    assert own.table[3] == ["validation episodes", "48.5 ± 0.7 %", "48.0%", "49.0%"]
+    assert "48.5%, is too high on average" in own.note
+    assert new.headline == page.headline
+    same = [replace(s, table=[]) for s in new.sections if s.title != own.title]
+    assert [s.title for s in same] == [s.title for s in page.sections]
+    for old, other in zip(page.sections, same, strict=True):
+        assert [f.to_json() for f in old.figures] == [f.to_json() for f in other.figures]
+        assert old.pictures == other.pictures
 
 
 def test_the_n_way_curve_is_that_of_the_random_episodes(page: Page, result: RetrainResult) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from data.episodes import dense_validation
 from data.splits import Split
 from hpo.search.objective import Objective
-from hpo.search.trial_files import attach_images, most_confident_errors, trial_images
+from hpo.search.trial_images import attach_images, most_confident_errors, trial_images
 from model.architecture import ModelConfig
 from model.evaluate import episode_logits
 from model.fit_state import EpochResult

@@ -13,11 +13,11 @@ from tiny import TINY_20, objective, opened, small_params
 from data.drawings import Drawings
 from data.episodes import Dataset
 from data.splits import Split, split_dataset
+from hpo.search.finalist_objective import FinalistObjective
 from hpo.search.finalists import (
     CLUSTERS,
     SPACE,
     FinalistFit,
-    FinalistObjective,
     finalist_fits,
     open_finalists,
 )
@@ -58,7 +58,7 @@ def simulate_study(seed: int) -> tuple[float, float]:
     noise = DRAWINGS_SD * rng.standard_normal((12, N_ALPHABETS))
     for noise_C in noise:
         study.add_trial(create_trial(value=simulate_fit(rng, noise_C).mean))
-    fits = finalist_fits(study, 5, 2, seed)
+    fits = finalist_fits(study, 5, 2, replace(TINY_20, seed=seed))
     finalists = open_finalists(storage, study, fits)  # type: ignore[arg-type]
     add_fits(finalists, fits, [simulate_fit(rng, noise[int(fit["trial"])]) for fit in fits])
     chosen = record_winner(study, finalists, 2)
@@ -93,8 +93,8 @@ def study(tmp_path: Path, parts_20: Split) -> optuna.Study:
 
 def test_the_fits_of_the_winner_have_seeds_that_chose_nothing(study: optuna.Study) -> None:
     fits = winner_fits(study, 2, seed=7)
-    assert fits == [{"trial": 1, "seed": 2007}, {"trial": 1, "seed": 2008}]
-    finalist_seeds = {fit["seed"] for fit in finalist_fits(study, 2, 2, 7)}
+    assert fits == [{"trial": 1, "seed": 8}, {"trial": 1, "seed": 9}]
+    finalist_seeds = {fit["seed"] for fit in finalist_fits(study, 2, 2, replace(TINY_20, seed=7))}
     assert not finalist_seeds & {fit["seed"] for fit in fits}
     study.set_user_attr(FINALISTS, {"accuracies": {"1": [0.6]}, "winner": 1, "first": 0})
     assert winner_fits(study, 2, 7) == [], "the winner was withdrawn"

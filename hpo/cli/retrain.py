@@ -8,17 +8,19 @@ from data.errors import InputError
 from data.files import make_folder
 from hpo.cli.console import LOGGER
 from hpo.cli.retrain_output import result_table, write_validation
-from hpo.refit.networks import find_result
+from hpo.refit.networks import chosen_seeds, find_result
 from hpo.refit.plan import RetrainPlan, make_plan, require_digest
 from hpo.refit.result import RESULT_FILE, SeedResult
 from hpo.refit.retrain import (
     EvaluatedFit,
     fit_networks,
     log_test_evaluation,
+    validate_chosen,
     validate_networks,
 )
+from hpo.refit.run import compose_result, run_retraining
 from hpo.refit.settings import RetrainConfig
-from hpo.report.retraining.files import compose_result, retrain_and_write, write_results
+from hpo.report.retraining.files import write_results
 from hpo.report.retraining.frames import AVERAGED
 from hpo.settings.study_settings import StudySettings
 from hpo.study.dataset import load_data, split_data, task_settings, validation_episodes
@@ -35,8 +37,9 @@ REQUIRED_METADATA = ("data", "data_digest", "seed", "train_on")
 def retrain_best(request: RetrainConfig) -> list[Path]:
     """Refit the best trial, evaluate the fits, write the results; return the network files.
 
-    If the folder contains the results of the same retraining, they are printed, and nothing is
-    fitted or evaluated again.
+    The networks of the study whose fits chose the winner are evaluated, too, and returned last. If
+    the folder contains the results of the same retraining, they are printed, and nothing is fitted
+    or evaluated again.
 
     Raises:
         InputError: the study, the data or the device cannot be used, a fit has diverged, or a file
@@ -47,16 +50,19 @@ def retrain_best(request: RetrainConfig) -> list[Path]:
         _print_plan(plan)
     if not request.test:
         fit_networks(plan, again=request.again)
-        write_validation(plan, validate_networks(plan))
+        write_validation(plan, validate_networks(plan), validate_chosen(plan))
     elif not request.again and (found := find_result(plan)):
         print(result_table(found))
         print(f"found    {plan.folder}/{RESULT_FILE}; --again fits and evaluates again")
     else:
-        print(result_table(retrain_and_write(plan, request)))
+        retraining = run_retraining(plan, request)
+        write_results(plan.folder, *retraining)
+        print(result_table(retraining.result))
         print(
             f"wrote    {plan.folder}/report.html, {RESULT_FILE}, two tables, one network per seed"
         )
-    return [plan.network(seed) for seed in plan.seeds]
+    chosen = [plan.chosen_network(seed) for seed in chosen_seeds(plan)]
+    return [*map(plan.network, plan.seeds), *chosen]
 
 
 def evaluate_checkpoint(path: Path, request: RetrainConfig) -> None:

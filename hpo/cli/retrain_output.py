@@ -11,6 +11,12 @@ from data.files import write_atomically
 from data.text import text_table
 from hpo.refit.plan import RetrainPlan
 from hpo.refit.result import RetrainResult
+from hpo.report.retraining.chosen import (
+    chosen_label,
+    chosen_lines,
+    chosen_note,
+    chosen_row,
+)
 from hpo.report.retraining.frames import (
     AVERAGED,
     FITS_ONLY,
@@ -25,8 +31,17 @@ from model.summary import format_mean, mean_and_sd
 VALIDATION_FILE = "validation.json"  # of a retraining without the test
 
 
-def write_validation(plan: RetrainPlan, accuracies: list[ValidationAccuracy]) -> None:
+def write_validation(
+    plan: RetrainPlan,
+    accuracies: list[ValidationAccuracy],
+    chosen: dict[int, ValidationAccuracy],
+) -> None:
     """Print the validation accuracies of a plan's networks, and write ``validation.json``.
+
+    Args:
+        plan: the plan.
+        accuracies: accuracies of the network of each seed.
+        chosen: accuracies of the networks whose fits chose the winner, by seed.
 
     Raises:
         InputError: the folder cannot be written to, or the disk is full.
@@ -40,13 +55,19 @@ def write_validation(plan: RetrainPlan, accuracies: list[ValidationAccuracy]) ->
         "origin": asdict(plan.origin),
         "provenance": provenance(plan.compute),
         "seeds": [{"seed": s} | asdict(a) for s, a in zip(plan.seeds, accuracies, strict=True)],
+        "chosen": [{"seed": s} | asdict(a) for s, a in chosen.items()],
         "plain": asdict(plain),
         "averaged": asdict(averaged),
     }
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     write_atomically(plan.folder / VALIDATION_FILE, lambda path: path.write_text(text))
     rows = [["validation episodes", format_mean(plain)], [AVERAGED, format_mean(averaged)]]
+    if values := [a.plain for a in chosen.values()]:
+        name = f"{chosen_label(len(values))}, validation episodes"
+        rows.append([name, format_mean(mean_and_sd(values))])
     print(text_table(rows))
+    if values:
+        print(chosen_note(values))
     print(f"wrote    {plan.folder}/{VALIDATION_FILE}, one network per seed")
     print(
         "The test was not used. Without --no-test, the same command evaluates these networks on it."
@@ -64,7 +85,9 @@ def result_table(result: RetrainResult) -> str:
             paper = [f"{100 * share:.1f} %" for share in (published.CONVNET, published.NEAREST)]
         baseline = "–" if row.baseline is None else f"{row.baseline:.1%}"
         rows.append([row.name, format_mean(row.summary), baseline, *paper])
-    return "\n".join([text_table(rows), *interval_lines(result)])
+    if chosen := chosen_row(result):
+        rows.append([chosen.name, format_mean(chosen.summary), *"–––"])
+    return "\n".join([text_table(rows), *interval_lines(result), *chosen_lines(result)])
 
 
 def interval_lines(result: RetrainResult) -> list[str]:

@@ -1,7 +1,7 @@
 """The networks in the folder of a retraining: saved after their fit, and reused later."""
 
 import logging
-import math
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -9,11 +9,10 @@ from typing import Any
 
 from data.errors import InputError
 from hpo.refit.plan import RetrainPlan
-from hpo.refit.result import RESULT_FILE, EpochRecord, FitRecord, RetrainResult
-from hpo.study.dataset import task_metadata
+from hpo.refit.result import RESULT_FILE, EpochRecord, FitRecord, RetrainResult, SeedResult
+from hpo.search.networks import fit_metadata
 from model.checkpoint import CONTENT_ERRORS, load_network, save_network
 from model.fit_state import FIT_FORMAT, FitState
-from model.provenance import provenance
 from model.schema import upgrade
 from model.siamese import SiameseNet
 
@@ -46,22 +45,27 @@ def find_result(plan: RetrainPlan) -> RetrainResult | None:
         result = RetrainResult.read(plan.folder / RESULT_FILE)
     except InputError:
         return None
-    networks = [replace(network.fit, history=[]) if network else None for network in stored]
-    fits = [replace(seed.fit, history=[]) if seed.fit else None for seed in result.seeds]
-    is_same = [seed.seed for seed in result.seeds] == plan.seeds and networks == fits
-    return result if is_same and None not in networks else None
+    if [seed.seed for seed in result.seeds] != plan.seeds:
+        return None
+    stored += [load_chosen(plan, seed.seed) for seed in result.chosen]
+    is_same = map(_is_same_fit, [*result.seeds, *result.chosen], stored)
+    return result if all(is_same) else None
+
+
+def _is_same_fit(seed: SeedResult, network: StoredNetwork | None) -> bool:
+    """Return whether a network is that of a fit in a result. Old files have no history."""
+    if network is None or seed.fit is None:
+        return False
+    return replace(network.fit, history=[]) == replace(seed.fit, history=[])
 
 
 def save_fit(plan: RetrainPlan, state: FitState) -> None:
     """Save the network of a finished fit, and print its number of epochs and its time."""
-    record = _fit_record(state)
-    metadata = asdict(plan.origin) | {"seed": state.seed} | asdict(record)
-    metadata |= {"data": plan.train.name, "data_digest": plan.train.digest}
-    metadata |= task_metadata(plan.settings)
-    metadata |= {"fit_format": FIT_FORMAT, "provenance": provenance(plan.compute)}
+    metadata = fit_metadata(state, plan.train, plan.settings) | asdict(plan.origin)
     save_network(plan.network(state.seed), state.best_net(), plan.config, metadata)
-    epochs = f"{record.epochs} epoch{'s' * (record.epochs > 1)}"
-    logger.info("seed %s   %s in %.0f s", state.seed, epochs, record.seconds)
+    n = len(state.history)
+    seconds = metadata["seconds"]
+    logger.info("seed %s   %s epoch%s in %.0f s", state.seed, n, "s" * (n > 1), seconds)
 
 
 def load_stored(plan: RetrainPlan, seed: int) -> StoredNetwork | None:
@@ -71,8 +75,36 @@ def load_stored(plan: RetrainPlan, seed: int) -> StoredNetwork | None:
         InputError: the network in the file does not belong to this plan. It is not overwritten.
     """
     path = plan.network(seed)
-    if not path.exists():
-        return None
+    return read_fit(plan, path, seed) if path.exists() else None
+
+
+def load_chosen(plan: RetrainPlan, seed: int) -> StoredNetwork | None:
+    """Return a network in the folder of a plan whose fit chose the winner, or None.
+
+    Raises:
+        InputError: the network in the file does not belong to this plan.
+    """
+    path = plan.chosen_network(seed)
+    return read_fit(plan, path, seed) if path.exists() else None
+
+
+def chosen_seeds(plan: RetrainPlan) -> list[int]:
+    """Return the seeds of the networks in the folder of a plan whose fits chose the winner."""
+    names = (re.fullmatch(r"chosen-(\d+)\.pt", path.name) for path in plan.folder.glob("*.pt"))
+    return sorted(int(name[1]) for name in names if name)
+
+
+def read_fit(plan: RetrainPlan, path: Path, seed: int) -> StoredNetwork:
+    """Return the network in a file, on the device of a plan.
+
+    Args:
+        plan: plan whose configuration, data and precision the network must have.
+        path: file of the network.
+        seed: seed that its fit must have.
+
+    Raises:
+        InputError: the file cannot be read, or its network does not belong to this plan.
+    """
     net, config, metadata = load_network(path)
     metadata = upgrade("refit", metadata)
     wrong = [name for name, is_equal in _equalities(plan, config.digest, metadata) if not is_equal]
@@ -107,16 +139,3 @@ def _stored_fit(path: Path, metadata: dict[str, Any]) -> FitRecord:
             "--out, or move the file."
         ) from error
     return FitRecord(**facts)
-
-
-def _fit_record(state: FitState) -> FitRecord:
-    facts = {name: value for name, value in state.metadata().items() if name != "seed"}
-    history = [
-        EpochRecord(
-            epoch=result.epoch,
-            loss=result.loss if math.isfinite(result.loss) else None,
-            accuracy=None if math.isnan(result.accuracy) else result.accuracy,
-        )
-        for result in state.history
-    ]
-    return FitRecord(**facts, history=history)

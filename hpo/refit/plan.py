@@ -19,6 +19,8 @@ from data.splits import Split, merge_train_and_val
 from hpo.refit.result import TrialOrigin
 from hpo.refit.settings import RefitSettings, RetrainConfig
 from hpo.refit.source import RefitSource, refit_source
+from hpo.search.kept_networks import KeptNetworks
+from hpo.search.winner import fresh_seeds
 from hpo.settings.base_config import base_config
 from hpo.settings.config_text import study_sections
 from hpo.settings.study_settings import StudySettings
@@ -49,6 +51,7 @@ class RetrainPlan:
         origin: what is refitted.
         settings: settings of the study.
         sections: sections of a settings file that repeats the retraining.
+        kept: networks of the refitted trial that the study has kept.
     """
 
     config: Config
@@ -62,10 +65,15 @@ class RetrainPlan:
     origin: TrialOrigin
     settings: StudySettings
     sections: dict[str, Any]
+    kept: KeptNetworks
 
     def network(self, seed: int) -> Path:
         """Return the file of a seed's trained network."""
         return self.folder / f"seed-{seed}.pt"
+
+    def chosen_network(self, seed: int) -> Path:
+        """Return the file of a network of the study whose fit chose the winner."""
+        return self.folder / f"chosen-{seed}.pt"
 
     def tensorboard_folder(self, seed: int) -> Path | None:
         """Return the folder of a seed's TensorBoard log, or None for no log."""
@@ -94,8 +102,8 @@ def make_plan(request: RetrainConfig) -> RetrainPlan:
         require_digest(dataset.drawings.digest, source.data_digest)
     split = split_data(settings, dataset).to(compute.device)
     train_on_val = request.train_on == "train+val"
-    # Not the seed of the study, with which the accuracy of the best trial is too high on average.
-    seeds = [settings.seed + 1 + i for i in range(request.n_seeds)]
+    # Not the seeds of the search, with which the accuracy of its best trial is too high on average.
+    seeds = fresh_seeds(settings.seed, request.n_seeds)
     name = folder_name(source.origin, request, compute.precision, seeds)
     return RetrainPlan(
         config=config,
@@ -111,6 +119,7 @@ def make_plan(request: RetrainConfig) -> RetrainPlan:
         origin=source.origin,
         settings=settings,
         sections=retrain_sections(request, source),
+        kept=source.kept,
     )
 
 

@@ -122,8 +122,9 @@ class RetrainResult:
         n_way: number of candidates of an official episode.
         official_interval: 95 % Wilson interval of the official accuracy, for a single network with
             the mean accuracy, as if its episodes were independent.
-        seeds: every fit.
+        seeds: every fit of a fresh seed.
         baseline: metrics of 1-NN on pixels.
+        chosen: fits of the study that chose the winner, which are in none of the fields above.
         settings: sections of a settings file that repeats the retraining: ``retrain_best.py
             --config result.json``. Empty in old files and for a saved network.
     """
@@ -140,6 +141,7 @@ class RetrainResult:
     official_interval: tuple[float, float]
     seeds: list[SeedResult]
     baseline: BaselineMetrics
+    chosen: list[SeedResult] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -150,12 +152,10 @@ class RetrainResult:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON values of ``result.json``."""
         values = _flatten(json_values(self), "origin")
-        values["seeds"] = [_flatten(_flatten(seed, "fit"), "metrics") for seed in values["seeds"]]
-        if self.wall_seconds is None:
-            del values["wall_seconds"]
-        if not self.settings:
-            del values["settings"]
-        return values
+        for name in ("seeds", "chosen"):
+            values[name] = [_flatten(_flatten(seed, "fit"), "metrics") for seed in values[name]]
+        optional = ("wall_seconds", "chosen", "settings")
+        return {k: v for k, v in values.items() if k not in optional or v not in (None, [], {})}
 
     @classmethod
     def read(cls, path: Path) -> "RetrainResult":
@@ -189,10 +189,8 @@ class RetrainResult:
             values = upgrade("result", values)
             nested = _nest(values, "origin", TrialOrigin)
             nested["config"] = Config.from_dict(nested["config"])
-            nested["seeds"] = [
-                _nest(_nest(seed, "fit", FitRecord), "metrics", NetworkMetrics)
-                for seed in nested["seeds"]
-            ]
+            nested["seeds"] = [_nest_seed(seed) for seed in nested["seeds"]]
+            nested["chosen"] = [_nest_seed(seed) for seed in nested.get("chosen", [])]
             result: RetrainResult = TypeAdapter(cls).validate_python(nested)
             return result
         except ValidationError as error:
@@ -217,6 +215,11 @@ def _flatten(values: dict[str, Any], name: str) -> dict[str, Any]:
     for key, value in values.items():
         flat |= (value or {}) if key == name else {key: value}
     return flat
+
+
+def _nest_seed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a fit with the fields of its fit and its metrics in two new fields."""
+    return _nest(_nest(values, "fit", FitRecord), "metrics", NetworkMetrics)
 
 
 def _nest(values: Mapping[str, Any], name: str, kind: type) -> dict[str, Any]:

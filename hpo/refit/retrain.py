@@ -1,7 +1,8 @@
 """The fits of a retraining: each network is trained once, saved, and evaluated on the test.
 
-Networks that are already in the folder are not trained again. All fits end before the first
-evaluation, so a retraining that is interrupted during a fit has not used the test yet.
+Networks that are already in the folder, or that the study has trained, are not trained again. All
+fits end before the first evaluation, so a retraining that is interrupted during a fit has not used
+the test yet.
 """
 
 import json
@@ -17,9 +18,10 @@ from data.errors import InputError
 from data.files import file_repair
 from data.labels import episodes_label
 from data.paths import VAR
-from hpo.refit.networks import load_stored, save_fit
+from hpo.refit.networks import chosen_seeds, load_stored, read_fit, save_fit
 from hpo.refit.plan import RetrainPlan
 from hpo.refit.result import SeedResult
+from hpo.refit.reuse import copy_chosen, copy_fresh
 from hpo.study.dataset import validation_episodes
 from model.checkpoint import save_network
 from model.fit_state import EpochResult, FitState
@@ -35,6 +37,7 @@ from model.train import fit
 logger = logging.getLogger(__name__)
 
 TEST_LOG = VAR / "official.jsonl"
+CHOSE_WINNER = ", chose the winner"  # note on the evaluation of a network of the study
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class EvaluatedFit:
 
 
 def fit_networks(plan: RetrainPlan, *, again: bool = False) -> None:
-    """Fit and save the network of every seed that is not stored.
+    """Fit and save the network of every seed that is not stored, and copy those of the study.
 
     Args:
         plan: the plan.
@@ -64,7 +67,10 @@ def fit_networks(plan: RetrainPlan, *, again: bool = False) -> None:
     stored = [seed for seed in plan.seeds if load_stored(plan, seed) and not again]
     for seed in stored:
         logger.info("seed %s   %s is reused", seed, plan.network(seed))
-    for state in fit_seeds(plan, [seed for seed in plan.seeds if seed not in stored]):
+    copy_chosen(plan, again=again)
+    missing = [seed for seed in plan.seeds if seed not in stored]
+    copied = [] if again else copy_fresh(plan, missing)
+    for state in fit_seeds(plan, [seed for seed in missing if seed not in copied]):
         save_fit(plan, state)
         plan.checkpoint(state.seed).unlink(missing_ok=True)
 
@@ -75,7 +81,17 @@ def evaluate_networks(plan: RetrainPlan) -> list[EvaluatedFit]:
     Raises:
         InputError: a file cannot be read or written.
     """
-    return [_evaluate(plan, seed) for seed in plan.seeds]
+    return [_evaluate(plan, plan.network(seed), seed) for seed in plan.seeds]
+
+
+def evaluate_chosen(plan: RetrainPlan) -> list[SeedResult]:
+    """Evaluate the networks in the folder whose fits chose the winner on the test once.
+
+    Raises:
+        InputError: a file cannot be read or written.
+    """
+    paths = {seed: plan.chosen_network(seed) for seed in chosen_seeds(plan)}
+    return [_evaluate(plan, path, seed, CHOSE_WINNER).result for seed, path in paths.items()]
 
 
 def validate_networks(plan: RetrainPlan) -> list[ValidationAccuracy]:
@@ -84,13 +100,17 @@ def validate_networks(plan: RetrainPlan) -> list[ValidationAccuracy]:
     Raises:
         InputError: a file cannot be read.
     """
-    accuracies, episodes = [], validation_episodes(plan.settings, plan.split.val)
-    for seed in plan.seeds:
-        stored = load_stored(plan, seed)
-        assert stored is not None  # just saved or found
-        accuracies.append(validation_accuracy(stored.net, plan.split.val, episodes))
-        logger.info("seed %s   %s validation", seed, f"{accuracies[-1].plain:.1%}")
-    return accuracies
+    return [_validate(plan, plan.network(seed), seed) for seed in plan.seeds]
+
+
+def validate_chosen(plan: RetrainPlan) -> dict[int, ValidationAccuracy]:
+    """Evaluate the networks whose fits chose the winner on validation only, by seed.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    paths = {seed: plan.chosen_network(seed) for seed in chosen_seeds(plan)}
+    return {seed: _validate(plan, path, seed, CHOSE_WINNER) for seed, path in paths.items()}
 
 
 def fit_seeds(plan: RetrainPlan, seeds: list[int]) -> Iterator[FitState]:
@@ -145,20 +165,33 @@ def log_test_evaluation(what: str, accuracies: list[float], path: Path = TEST_LO
         raise InputError(f"{path} cannot be written ({error}). {file_repair(error)}") from error
 
 
-def _evaluate(plan: RetrainPlan, seed: int) -> EvaluatedFit:
-    """Evaluate a stored network, add its threshold to its file, and log and print the accuracy."""
-    stored, data = load_stored(plan, seed), plan.split.test
-    assert stored is not None  # just saved or found
+def _evaluate(plan: RetrainPlan, path: Path, seed: int, note: str = "") -> EvaluatedFit:
+    """Evaluate a stored network, add its threshold to its file, and log and print the accuracy.
+
+    Args:
+        plan: the plan.
+        path: file of the network.
+        seed: seed of its fit.
+        note: what is special about the fit, for the two logs.
+    """
+    stored, data = read_fit(plan, path, seed), plan.split.test
     held_out = plan.validation is not None
     evaluation = evaluate_network(stored.net, plan.split, val_is_held_out=held_out)
     metrics = evaluation.metrics
     verification = asdict(metrics.verification) if metrics.verification else None
-    metadata = stored.metadata | {"verification": verification}
-    save_network(plan.network(seed), stored.net, plan.config, metadata)
+    save_network(path, stored.net, plan.config, stored.metadata | {"verification": verification})
     accuracy = metrics.official.accuracy
-    log_test_evaluation(f"retrain_best.py, {describe_plan(plan)}", [accuracy])
-    logger.info("seed %s   %s %s", seed, f"{accuracy:.1%}", episodes_label(data.name))
+    log_test_evaluation(f"retrain_best.py, {describe_plan(plan)}{note}", [accuracy])
+    logger.info("seed %s   %s %s%s", seed, f"{accuracy:.1%}", episodes_label(data.name), note)
     return EvaluatedFit(SeedResult(seed, stored.fit, metrics), evaluation)
+
+
+def _validate(plan: RetrainPlan, path: Path, seed: int, note: str = "") -> ValidationAccuracy:
+    """Evaluate a stored network on validation, and print the accuracy; see :func:`_evaluate`."""
+    net, val = read_fit(plan, path, seed).net, plan.split.val
+    accuracy = validation_accuracy(net, val, validation_episodes(plan.settings, val))
+    logger.info("seed %s   %s validation%s", seed, f"{accuracy.plain:.1%}", note)
+    return accuracy
 
 
 def _log_epoch(seed: int, result: EpochResult, max_epochs: int) -> None:

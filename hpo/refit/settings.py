@@ -1,8 +1,10 @@
 """The settings of a retraining, described once, as those of a study are."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from data.paths import VAR
 from hpo.settings.machine import DataRootSettings, DeviceSettings, LogSettings, StorageSettings
 from hpo.settings.sections import NameSettings
 from hpo.settings.study_settings import StudyConfig
@@ -64,11 +66,13 @@ class RetrainConfig(
         point: values of the configuration that is refitted, by parameter name, in place of a trial.
         study: settings of the study to which the point belongs; needed with ``point``.
         again: whether to repeat the fits and evaluations whose results are already in the folder.
+        var: folder in which the study has kept networks.
     """
 
     point: Point | None = None
     study: StudyConfig | None = None
     again: bool = False
+    var: Path = VAR
 
 
 RETRAIN_SECTIONS: dict[str, tuple[type, ...]] = {

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from data.load import image_folder_name
@@ -12,6 +12,7 @@ from hpo.refit.result import TrialOrigin
 from hpo.refit.settings import RetrainConfig
 from hpo.search.configuration import settings_of_trial
 from hpo.search.finalists import finalist_studies
+from hpo.search.kept_networks import KeptNetworks, kept_networks
 from hpo.search.winner import choose_trial, describe_value
 from hpo.settings.study_settings import StudySettings
 from hpo.study.budget import busy_seconds
@@ -37,6 +38,7 @@ class RefitSource:
         data_digest: digest of the data of the study; None for a point.
         origin: where the configuration comes from.
         identifier: text that differs between studies of the same name.
+        kept: networks of the trial that the study has kept; none of a point.
     """
 
     settings: StudySettings
@@ -44,6 +46,7 @@ class RefitSource:
     data_digest: str | None
     origin: TrialOrigin
     identifier: str
+    kept: KeptNetworks = field(default_factory=KeptNetworks)
 
 
 def refit_source(config: RetrainConfig) -> RefitSource:
@@ -78,6 +81,7 @@ def _source_of_trial(config: RetrainConfig) -> RefitSource:
             data_digest=study.user_attrs[IDENTITY]["data_digest"],
             origin=origin,
             identifier=f"{redact_storage(url)} {study.user_attrs.get(FOLDER, '')}",
+            kept=kept_networks(storage, study, trial, config.var),
         )
 
 

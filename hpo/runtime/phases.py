@@ -16,6 +16,7 @@ from hpo.runtime.step_costs import measure_epoch, with_measured_cost, with_store
 from hpo.runtime.supervisor import ObserverFactory, supervise
 from hpo.runtime.worker_phases import open_run
 from hpo.search.finalists import finalist_fits, open_finalists
+from hpo.search.kept_networks import delete_former_networks
 from hpo.search.winner import record_winner, record_winner_accuracy, winner_fits
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudyConfig
@@ -85,11 +86,14 @@ def run_phases(
         )
         supervise(run, "search", budget, launcher, progress, observers=observers)
         if run.has_one_goal and is_search_over(study, budget):
-            n_finalists = affordable_finalists(study, run)
-            run = replace(run, n_finalists=n_finalists)
-            _fit_finalists(run, storage, study, launcher, observers)
+            run = replace(run, n_finalists=affordable_finalists(study, run))
+            finalists = _fit_finalists(run, storage, study, launcher, observers)
+            winner = None
             if parts.held_out is not None:
-                _fit_winner(run, storage, study, launcher, observers)
+                winner = _fit_winner(run, storage, study, launcher, observers)
+            if finalists:
+                current = [finalists, winner] if winner else [finalists]
+                delete_former_networks(storage, study, current, run.var)
         return study
 
 
@@ -126,12 +130,18 @@ def _fit_finalists(
     study: Study,
     launcher: Launcher,
     observers: Sequence[ObserverFactory],
-) -> None:
-    """Fit the finalists of a finished study, if there are at least two, and record the winner."""
+) -> Study | None:
+    """Fit the finalists of a finished study, if there are at least two, and record the winner.
+
+    Returns:
+        The study of their fits; None if some of them are left.
+    """
     fits = finalist_fits(study, run.n_finalists, run.n_finalist_seeds, run.settings)
     finalists = open_finalists(storage, study, fits) if fits else None
     if finalists and _run_fits(run, "finalists", study, finalists, len(fits), launcher, observers):
         record_winner(study, finalists, run.n_finalist_seeds)
+        return finalists
+    return None
 
 
 def _fit_winner(
@@ -140,12 +150,17 @@ def _fit_winner(
     study: Study,
     launcher: Launcher,
     observers: Sequence[ObserverFactory],
-) -> None:
-    """Fit the winner, if there is one, with further seeds, and record its unbiased accuracy."""
+) -> Study | None:
+    """Fit the winner with further seeds, and record its unbiased accuracy.
+
+    Returns:
+        The study of these fits; None without a winner.
+    """
     fits = winner_fits(study, run.n_finalist_seeds, run.settings.seed)
     winner = open_finalists(storage, study, fits, "winner") if fits else None
     if winner and _run_fits(run, "winner", study, winner, len(fits), launcher, observers):
         record_winner_accuracy(study, winner)
+    return winner
 
 
 def _run_fits(

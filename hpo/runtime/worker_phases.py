@@ -16,17 +16,13 @@ from hpo.runtime.requeue import (
     TrialObjective,
     requeue,
 )
-from hpo.search.finalists import (
-    FinalistFit,
-    FinalistObjective,
-    finalist_fits,
-    open_finalists,
-)
+from hpo.search.finalist_objective import FinalistObjective
+from hpo.search.finalists import FinalistFit, finalist_fits, open_finalists
 from hpo.search.objective import EpochCallback, Objective
 from hpo.search.trial_files import TrialFiles, trial_files
 from hpo.search.winner import winner_fits
 from hpo.settings.study_settings import StudyConfig
-from hpo.study.budget import Budget, study_budget
+from hpo.study.budget import Budget, n_finalist_fits, study_budget
 from hpo.study.dataset import load_data, split_data, validation_episodes
 from hpo.study.identity import study_identity
 from hpo.study.open import N_EPISODES, open_study
@@ -95,7 +91,7 @@ def search_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
     storage, study, parts, episodes = open_run(run)
     study.set_user_attr("provenance", provenance(compute))
     study.set_user_attr(N_EPISODES, episodes.n_distinct)
-    files = trial_files(study, run.var, run.checkpoint_interval, run.n_networks, run.tensorboard)
+    files = search_files(run, study)
     objective = Objective(
         settings=run.settings,
         train=parts.train.to(compute.device),
@@ -106,6 +102,24 @@ def search_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
     return WorkerPhase(
         storage, study, study, objective, study_budget(run, study), files, parts.held_out
     )
+
+
+def search_files(run: StudyConfig, study: Study) -> TrialFiles:
+    """Return the files of the trials of a search, which keep the networks of its finalists.
+
+    Args:
+        run: configuration of the run.
+        study: its study.
+
+    Raises:
+        InputError: the folder cannot be created.
+    """
+    n_networks, n_starts = run.n_networks, 0
+    if n_finalist_fits(run):
+        n_networks = max(n_networks, run.n_finalists)
+        n_starts = len(run.space.starting_points(run.image_size))
+    interval, logs = run.checkpoint_interval, run.tensorboard
+    return trial_files(study, run.var, interval, n_networks, logs, n_starts)
 
 
 def finalist_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
@@ -143,7 +157,7 @@ def winner_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
 def _fit_phase(
     run: StudyConfig, search: WorkerPhase, drawings: Drawings, fits: list[FinalistFit], kind: str
 ) -> WorkerPhase:
-    """Return the phase of the fits of finalists.
+    """Return the phase of the fits of finalists, which keeps all their networks.
 
     Args:
         run: configuration of the run.
@@ -154,7 +168,7 @@ def _fit_phase(
     """
     assert isinstance(search.objective, Objective)
     study = open_finalists(search.storage, search.study, fits, kind)
-    files = trial_files(study, run.var, run.checkpoint_interval, 0, run.tensorboard)
+    files = trial_files(study, run.var, run.checkpoint_interval, len(fits), run.tensorboard)
     drawings = drawings.to(search.objective.validation.drawings.images_NHW.device)
     objective = FinalistObjective(
         replace(search.objective, files=files),
@@ -162,6 +176,7 @@ def _fit_phase(
         drawings,
         validation_episodes(run.settings, drawings, seed=1),
         len(fits),
+        run.var,
     )
     budget = Budget(len(fits), None, search.budget.stop_requests)
     return WorkerPhase(search.storage, study, search.study, objective, budget, files)

@@ -1,3 +1,12 @@
 """The search: the objective, the files of its trials, and the choice of the winner."""
 
-__all__ = ["configuration", "finalists", "objective", "trial_files", "winner"]
+__all__ = [
+    "configuration",
+    "finalist_objective",
+    "finalists",
+    "kept_networks",
+    "networks",
+    "objective",
+    "trial_files",
+    "winner",
+]

@@ -6,28 +6,17 @@ trials of a separate study, so that several workers can share them and an interr
 resumed.
 """
 
-from dataclasses import asdict, dataclass
-from functools import partial
-
 import optuna
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.pruners import NopPruner
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study
-from optuna.trial import FixedTrial, FrozenTrial
 
-from data.drawings import Drawings
-from data.episodes import Episodes
-from hpo.search.configuration import settings_of_trial
-from hpo.search.objective import Objective
-from hpo.settings.base_config import base_config
+from hpo.search.trial_files import best_starting_point
 from hpo.settings.study_settings import StudySettings
-from hpo.space.distributions import suggest_config
 from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
-from hpo.study.trials import best_trials, position_in_study
-from model.evaluate import episode_logits
-from model.metrics import scorer_clusters
+from hpo.study.trials import best_trials
 
 # Added to the study's seed: no fit of the search or of retrain_best.py has such a seed.
 SEED_OFFSET = 1000
@@ -54,19 +43,11 @@ def finalist_fits(
         settings: settings of the study.
     """
     best = best_trials(study, n_finalists)
-    start = best_starting_point(study, settings)
+    start = best_starting_point(study, len(settings.space.starting_points(settings.image_size)))
     if start and start.number not in [trial.number for trial in best]:
         best = [*best[:-1], start]
     seeds = [settings.seed + SEED_OFFSET + i for i in range(n_seeds)]
     return [{"trial": t.number, "seed": s} for t in best for s in seeds] if len(best) > 1 else []
-
-
-def best_starting_point(study: Study, settings: StudySettings) -> FrozenTrial | None:
-    """Return the most accurate complete trial of a starting point of the space, or None."""
-    n_starts = len(settings.space.starting_points(settings.image_size))
-    trials = study.get_trials(deepcopy=False)
-    complete = best_trials(study, len(trials))
-    return next((t for t in complete if position_in_study(trials, t.number) < n_starts), None)
 
 
 def open_finalists(
@@ -103,7 +84,7 @@ def open_finalists(
     return finalists
 
 
-def finalist_studies(storage: RDBStorage, study: Study) -> list[Study]:
+def finalist_studies(storage: BaseStorage, study: Study) -> list[Study]:
     """Return the studies of the finalists of a study; empty if no finalist has been fitted.
 
     They are found by the folder of the study, whose name is random: a deleted study of the same
@@ -117,53 +98,14 @@ def finalist_studies(storage: RDBStorage, study: Study) -> list[Study]:
     return [optuna.load_study(study_name=name, storage=storage) for name in names]
 
 
+def is_of_winner(study: Study, fits: Study) -> bool:
+    """Return whether fits are further fits of the winner of a study, not those of its finalists."""
+    return str(fits.user_attrs[FOLDER]).startswith(f"{study.user_attrs[FOLDER]}-winner-")
+
+
 def _folder_of(storage: RDBStorage, name: str) -> str | None:
     """Return the folder of a stored study; None if it has no folder or does not exist."""
     for summary in optuna.get_all_study_summaries(storage, include_best_trial=False):
         if summary.study_name == name:
             return summary.user_attrs.get(FOLDER)
     return None
-
-
-@dataclass(frozen=True)
-class FinalistObjective:
-    """Fits a finalist as the search did, but with another seed, and evaluates it on new episodes.
-
-    Args:
-        objective: objective of the search.
-        study: study of the search.
-        drawings: validation drawings to which the new episodes refer.
-        episodes: new episodes, with another seed than those of the search.
-        n_fits: total number of fits, over all finalists.
-    """
-
-    objective: Objective
-    study: Study
-    drawings: Drawings
-    episodes: Episodes
-    n_fits: int
-
-    def __call__(self, trial: optuna.Trial) -> float:
-        """Return the accuracy on the new episodes, in [0, 1].
-
-        The best epoch is chosen on the episodes of the search.
-
-        Raises:
-            optuna.TrialPruned: all fits are assigned; two workers may have asked for the last one.
-        """
-        if position_in_study(trial.study.get_trials(deepcopy=False), trial.number) >= self.n_fits:
-            raise optuna.TrialPruned
-        number = trial.suggest_int("trial", 0, MAX_NUMBER)
-        seed = trial.suggest_int("seed", 0, MAX_NUMBER)
-        fitted = self.study.get_trials(deepcopy=False)[number]
-        settings = settings_of_trial(self.objective.settings, fitted)
-        params = FixedTrial(fitted.params)
-        config = suggest_config(params, base_config(settings), settings.space)
-        path = self.objective.files.checkpoint(trial)
-        state, _ = self.objective.train_network(trial, config, seed, path)
-        if state.history[-1].diverged:
-            return self.objective.validation.chance
-        scorer = partial(episode_logits, state.best_net())
-        clusters = scorer_clusters(scorer, self.drawings, self.episodes)
-        trial.set_user_attr(CLUSTERS, asdict(clusters))
-        return clusters.mean

@@ -16,12 +16,13 @@ import optuna
 from data.drawings import Drawings
 from data.errors import InputError
 from hpo.search.configuration import trial_config
-from hpo.search.trial_files import TrialFiles, attach_images, trial_images
+from hpo.search.networks import save_trial_network
+from hpo.search.trial_files import TrialFiles
+from hpo.search.trial_images import attach_images, trial_images
 from hpo.settings.study_settings import StudySettings
 from hpo.study.goals import has_one_goal
 from hpo.study.optuna_internals import report_accuracy
 from hpo.study.trials import position_in_study
-from model.checkpoint import save_network
 from model.config import Config
 from model.device import ComputeConfig
 from model.fit_state import EpochResult, FitState
@@ -70,10 +71,9 @@ class Objective:
         best = state.best
         assert best is not None
         value = self.validation.chance if state.history[-1].diverged else best.accuracy
-        if not pruned and self.files.is_among_best(trial.study, value):
-            metadata = state.metadata() | {"trial": trial.number, "train_on": "train"}
-            metadata |= {"data": self.train.name, "data_digest": self.train.digest}
-            save_network(self.files.network(trial.number), state.best_net(), config, metadata)
+        if not pruned and self.files.needs_network(trial, value):
+            file, net, number = self.files.network(trial.number), state.best_net(), trial.number
+            save_trial_network(file, net, state, self.train, self.settings, trial=number)
         if self.files.artifacts:
             images = trial_images(state, self.validation, pruned=pruned)
             attach_images(trial, images, self.files.artifacts)

@@ -1,43 +1,31 @@
-"""The files of the trials of a study.
+"""The files of the trials of a study: checkpoints, networks and logs.
 
-- :class:`TrialFiles` returns the paths of checkpoints, networks and logs, and deletes checkpoints
-  and networks that are no longer needed.
-- :func:`trial_images` draws the images of a trial whose fit has ended for the live dashboard, and
-  :func:`attach_images` stores them as Optuna artifacts.
-
-Tensor suffixes: K errors, N images, R blocks, Q queries, S support, H height, W width.
+:class:`TrialFiles` returns their paths, and deletes checkpoints and networks that are no longer
+needed. :mod:`hpo.search.trial_images` draws the images of a trial.
 """
 
-import math
 import tempfile
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import optuna
-import torch
-from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.study import Study
-from optuna.trial import Trial
-from torch import Tensor
+from optuna.trial import FrozenTrial, Trial
 
 from data.errors import InputError
 from data.files import make_folder, short_name, user_id
 from data.paths import ARTIFACTS
-from data.pictures import curve_png, encode_png, stretch_contrast, tile_images
 from hpo.study.open import FOLDER
-from hpo.study.trials import accuracy_of, best_trials, original_number
-from model.evaluate import episode_logits
-from model.fit_state import FitState
-from model.siamese import SiameseNet
-from model.train import Validation
+from hpo.study.trials import (
+    RETRY_OF,
+    accuracy_of,
+    best_trials,
+    original_number,
+    position_in_study,
+)
 
 CHECKPOINT_SUFFIX, NETWORK_SUFFIX = ".fit.pt", ".network.pt"
 PARTIAL_FILE_SECONDS = 600  # a temporary file of this age was left by a killed process
-MAX_TRIAL_ERRORS = 24  # maximum number of errors that the image of a trial shows
-N_ERROR_COLUMNS = 12  # four triplets of query, correct and chosen drawing per row
-FILTER_ZOOM = 8  # width and height of a filter weight in pixels
 
 
 @dataclass(frozen=True)
@@ -49,6 +37,7 @@ class TrialFiles:
             the same name gets another folder.
         checkpoint_interval: seconds between two checkpoints; writing one takes 0.1 s or more.
         n_networks: number of best trials whose networks are kept.
+        n_starts: number of starting points, of which the network of the best one is kept, too.
         artifacts: folder of the images for the dashboard, or None for no images.
         tensorboard: folder of the TensorBoard logs, or None for no logs.
     """
@@ -58,6 +47,7 @@ class TrialFiles:
     n_networks: int = 0
     artifacts: Path | None = None
     tensorboard: Path | None = None
+    n_starts: int = 0
 
     @property
     def lock(self) -> Path:
@@ -79,19 +69,35 @@ class TrialFiles:
         name = short_name(trial.study.study_name)
         return self.tensorboard and self.tensorboard / name / f"{trial.number:04}"
 
+    def needs_network(self, trial: Trial, value: float) -> bool:
+        """Return whether the network of a running trial that ends with this accuracy is kept."""
+        return self.is_among_best(trial.study, value) or self._is_best_start(trial, value)
+
+    def _is_best_start(self, trial: Trial, value: float) -> bool:
+        """Return whether a running trial is a starting point, and the best one so far."""
+        trials = trial.study.get_trials(deepcopy=False)
+        if position_in_study(trials, trial.number) >= self.n_starts:
+            return False
+        best = best_starting_point(trial.study, self.n_starts)
+        return best is None or value >= (accuracy_of(best) or 0.0)
+
     def is_among_best(self, study: Study, value: float) -> bool:
         """Return whether a trial of this accuracy would be one of the best trials so far."""
         best = best_trials(study, self.n_networks)
         return sum((accuracy_of(trial) or 0.0) >= value for trial in best) < self.n_networks
 
     def delete_obsolete(self, study: Study) -> None:
-        """Delete checkpoints of finished trials and networks that are not among the best.
+        """Delete checkpoints of finished trials and networks that are not needed.
+
+        Networks of the best trials and of the best starting point are needed.
 
         Raises:
             InputError: a file cannot be deleted.
         """
         trials = study.get_trials(deepcopy=False)
-        needed = {self.network(trial.number) for trial in best_trials(study, self.n_networks)}
+        start = best_starting_point(study, self.n_starts)
+        kept = [*best_trials(study, self.n_networks), *([start] if start else [])]
+        needed = {self.network(trial.number) for trial in kept}
         for trial in trials:
             if not trial.state.is_finished():
                 original = original_number(trials, trial.number)
@@ -106,9 +112,12 @@ class TrialFiles:
                 delete_file(path)
 
     def describe(self) -> str:
-        """Return number, size and folder of the files, as text."""
-        sizes = [path.stat().st_size for path in self.folder.glob("*.pt") if path.exists()]
-        return f"{len(sizes)} networks and checkpoints, {sum(sizes) / 1e6:.0f} MB in {self.folder}"
+        """Return number, size and folders of the files, those of the finalists too, as text."""
+        folders = f"{self.folder.name}*"
+        paths = self.folder.parent.glob(f"{folders}/*.pt")
+        sizes = [path.stat().st_size for path in paths if path.exists()]
+        where = self.folder.parent / folders
+        return f"{len(sizes)} networks and checkpoints, {sum(sizes) / 1e6:.0f} MB in {where}"
 
 
 def trial_files(
@@ -117,6 +126,7 @@ def trial_files(
     checkpoint_interval: float = 10.0,
     n_networks: int = 0,
     tensorboard: Path | None = None,
+    n_starts: int = 0,
 ) -> TrialFiles:
     """Return the files of the trials of a study under ``var``; create their folder.
 
@@ -125,12 +135,26 @@ def trial_files(
     """
     folder = trials_folder(study, var)
     make_folder(folder)
-    return TrialFiles(folder, checkpoint_interval, n_networks, var / ARTIFACTS, tensorboard)
+    images = var / ARTIFACTS
+    return TrialFiles(folder, checkpoint_interval, n_networks, images, tensorboard, n_starts)
 
 
 def trials_folder(study: Study, var: Path) -> Path:
     """Return the folder of the checkpoints and networks of a study under ``var``."""
     return var / "trials" / str(study.user_attrs[FOLDER])
+
+
+def best_starting_point(study: Study, n_starts: int) -> FrozenTrial | None:
+    """Return the most accurate complete trial of a starting point, or None.
+
+    Args:
+        study: study that begins with its starting points.
+        n_starts: number of starting points.
+    """
+    trials = study.get_trials(deepcopy=False)
+    starts = [t.number for t in trials if RETRY_OF not in t.user_attrs][:n_starts]
+    complete = best_trials(study, len(trials)) if starts else []
+    return next((t for t in complete if original_number(trials, t.number) in starts), None)
 
 
 def _age_seconds(path: Path) -> float:
@@ -153,75 +177,3 @@ def delete_file(path: Path) -> None:
         raise InputError(
             f"{path} cannot be deleted ({error}). Check the permissions of its folder."
         ) from error
-
-
-def trial_images(state: FitState, validation: Validation, *, pruned: bool) -> dict[str, bytes]:
-    """Return the images of a trial whose fit has ended, as PNG data by file name.
-
-    They show the learning curve, the filters of the first layer and, unless the trial was pruned
-    or diverged, the most confident errors.
-    """
-    accuracies = [r.accuracy for r in state.history if not math.isnan(r.accuracy)]
-    net = state.best_net()
-    images = {"curve.png": curve_png(accuracies, "validation accuracy")}
-    if (filters_NHW := net.first_filters()) is not None:
-        n_columns = math.ceil(math.sqrt(2 * len(filters_NHW)))
-        sheet = tile_images(stretch_contrast(filters_NHW), n_columns, zoom=FILTER_ZOOM)
-        images["filters.png"] = encode_png(sheet)
-    if not pruned and not state.history[-1].diverged:
-        errors_K3 = most_confident_errors(net, validation)
-        images_NHW = validation.drawings.images_NHW[errors_K3.flatten()]
-        if len(images_NHW):
-            sheet = tile_images(images_NHW, N_ERROR_COLUMNS)
-            images["errors (query, correct, chosen).png"] = encode_png(sheet)
-    return images
-
-
-def most_confident_errors(
-    net: SiameseNet, validation: Validation, n_max: int = MAX_TRIAL_ERRORS
-) -> Tensor:
-    """Return the most confident errors, the most confident one first.
-
-    They are the errors in which the logit of the chosen drawing exceeds the logit of the correct
-    drawing most.
-
-    Args:
-        net: network to evaluate.
-        validation: drawings and episodes.
-        n_max: maximum number of errors.
-
-    Returns:
-        K×3 positions of drawings (int64), K ≤ ``n_max``: query, correct support and chosen support.
-    """
-    episodes = validation.episodes
-    logits_RQS = episode_logits(net, validation.drawings, episodes).cpu()
-    correct_RQ = logits_RQS.gather(-1, episodes.target_RQ.unsqueeze(-1)).squeeze(-1)
-    highest_RQ, prediction_RQ = logits_RQS.max(-1)
-    margins = (highest_RQ - correct_RQ).flatten()
-    order_K = margins.argsort(descending=True)[:n_max]
-    order_K = order_K[margins[order_K] > 0]
-    columns = [
-        episodes.first_support(column_RQ).flatten()[order_K]
-        for column_RQ in (episodes.target_RQ, prediction_RQ)
-    ]
-    return torch.stack([episodes.query_RQ.flatten()[order_K], *columns], dim=1)
-
-
-def attach_images(trial: optuna.Trial, images: dict[str, bytes], folder: Path) -> None:
-    """Attach images to a running trial as artifacts; if they cannot be written, warn and continue.
-
-    Args:
-        trial: running trial.
-        images: PNG data by file name.
-        folder: folder of the artifacts.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        store = FileSystemArtifactStore(folder)
-        with tempfile.TemporaryDirectory() as temporary:
-            for name, png in images.items():
-                path = Path(temporary) / name
-                path.write_bytes(png)
-                upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=trial)
-    except OSError as error:
-        warnings.warn(f"Images of trial {trial.number} were not saved ({error}).", stacklevel=2)

@@ -4,7 +4,8 @@ The accuracy of the winner as a finalist is the highest of several means, so it 
 average. The winner is therefore fitted with further seeds, and these fits are evaluated on
 validation drawings that neither the search nor the finalists used: of Omniglot, the drawings by
 four other drawers. These fits choose nothing, so their mean is unbiased for other fits and other
-drawings of the validation alphabets. The alphabets are those that chose the winner.
+drawings of the validation alphabets. The alphabets are those that chose the winner. The refits of
+``retrain_best.py`` begin with these fits.
 """
 
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
-from hpo.search.finalists import CLUSTERS, SEED_OFFSET, FinalistFit
+from hpo.search.finalists import CLUSTERS, FinalistFit
 from hpo.study.goals import describe_point, has_one_goal
 from hpo.study.trials import (
     FINALISTS,
@@ -27,7 +28,6 @@ from hpo.study.trials import (
 )
 from model.intervals import ClusterAccuracies, accuracy_interval, format_interval, merge_fits
 
-WINNER_SEED_OFFSET = 2 * SEED_OFFSET  # added to the study's seed: not the seed of any finalist
 WINNER_ACCURACY = "winner_accuracy"  # user attribute of a study, from record_winner_accuracy
 TOO_HIGH = "too high on average, because it was chosen for this value"
 
@@ -107,9 +107,21 @@ def winner_fits(study: Study, n_seeds: int, seed: int) -> list[FinalistFit]:
         n_seeds: number of fits.
         seed: seed of the study.
     """
-    winner = winning_trial(study)
-    seeds = [seed + WINNER_SEED_OFFSET + i for i in range(n_seeds)]
+    winner, seeds = winning_trial(study), fresh_seeds(seed, n_seeds)
     return [{"trial": winner.number, "seed": s} for s in seeds] if winner else []
+
+
+def fresh_seeds(seed: int, n: int) -> list[int]:
+    """Return the first ``n`` seeds of fits that choose nothing.
+
+    They belong to the further fits of the winner and to ``retrain_best.py``, which uses the
+    networks of these fits. The seed of the study and those of the finalists are not among them.
+
+    Args:
+        seed: seed of the study.
+        n: number of seeds.
+    """
+    return [seed + 1 + i for i in range(n)]
 
 
 def record_winner_accuracy(study: Study, fits: Study) -> ClusterAccuracies | None:

@@ -82,7 +82,8 @@ class WorkerSettings:
         checkpoint_interval: minimum time between two checkpoints of a running trial (default: 10s).
         heartbeat: time between two heartbeats of a running trial; after five missed heartbeats,
             another host retries the trial (default: 60s).
-        n_networks: number of best trials whose networks are kept on disk.
+        n_networks: number of best trials whose networks are kept on disk; those of the finalists
+            always are.
     """
 
     workers: PositiveInt = 1

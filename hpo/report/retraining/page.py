@@ -12,6 +12,7 @@ from data.splits import Split
 from hpo.refit.result import RetrainResult
 from hpo.report.html_page import Page, Section
 from hpo.report.retraining import accuracy_plots, fit_plots, frames, images
+from hpo.report.retraining.chosen import chosen_row, chosen_sections
 from hpo.report.retraining.facts import result_facts, settings_sections_of
 from model.summary import MeanSd, format_mean
 
@@ -64,6 +65,7 @@ def retrain_page(
     source = str(origin) if origin else "a saved network"
     sections = [
         *accuracy_sections(result),
+        *chosen_sections(result),
         Section("Training", figures=[fit_plots.training_plot(frames.fit_frame(result))]),
         *error_sections(result, predictions, confusions, full_size),
         *paper_figure_sections(episodes_label(result.data), filters_NHW, full_size),
@@ -128,13 +130,19 @@ def accuracy_sections(result: RetrainResult) -> list[Section]:
 
 
 def headline_table(result: RetrainResult) -> list[list[str]]:
-    """Return one row per headline metric: mean and standard deviation, every fit, and 1-NN."""
+    """Return one row per headline metric: mean and standard deviation, every fit, and 1-NN.
+
+    The last row is that of the fits that chose the winner, if the study has kept them.
+    """
     seeds = [f"seed {seed.seed}" for seed in result.seeds]
     rows = [["", "ours", "95\u00a0% interval", *seeds, "1-NN on pixels"]]
     for row in frames.headline_rows(result):
         baseline = "–" if row.baseline is None else f"{row.baseline:.1%}"
         fits = [f"{accuracy:.1%}" for accuracy in row.fits]
         rows.append([row.name, format_mean(row.summary), row.interval, *fits, baseline])
+    if chosen := chosen_row(result):
+        name = f"{chosen.name}, {episodes_label(result.data)} episodes"
+        rows.append([name, format_mean(chosen.summary), *["–"] * (2 + len(seeds))])
     return rows
 
 
