@@ -80,7 +80,8 @@ def main() -> None:
     args = flags.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     surrogate, configurations, accuracies = read_surrogate(args.curves)
-    correlation = np.corrcoef(leave_one_out(surrogate, configurations), accuracies)[0, 1]
+    seen = accuracies[surrogate.is_learning_N]
+    correlation = np.corrcoef(leave_one_out(surrogate, configurations), seen)[0, 1]
     print(f"{len(configurations)} configurations, noise {surrogate.noise}, correlation of each")
     print(f"accuracy with its prediction from the other configurations: {correlation:.2f}")
     longest = surrogate.epochs[-1]

@@ -91,20 +91,30 @@ def test_a_study_of_one_trial_has_no_finalists(tmp_path: Path, parts_20: Split) 
     assert finalist_fits(study, 5, 2, TINY_20) == []
 
 
-def test_the_finalist_with_the_highest_mean_wins(study: optuna.Study, storage: Storage) -> None:
+def test_the_finalist_with_the_highest_mean_of_its_fits_and_its_trial_wins(
+    study: optuna.Study, storage: Storage
+) -> None:
     fits = finalist_fits(study, 2, 2, TINY_20)
     finalists = open_finalists(storage, study, fits)
-    finalists.optimize(value_of({1: [0.5, 0.6], 2: [0.65, 0.55]}), n_trials=4)
+    finalists.optimize(value_of({1: [0.5, 0.6], 2: [0.7, 0.6]}), n_trials=4)
     assert [trial.params for trial in finalists.trials] == fits
     assert winning_trial(study) is None, "the winner is not recorded yet"
     result = record_winner(study, finalists, n_seeds=2)
-    assert result == {"accuracies": {"1": [0.5, 0.6], "2": [0.65, 0.55]}, "winner": 2, "first": 1}
+    assert result == {"accuracies": {"1": [0.5, 0.6], "2": [0.7, 0.6]}, "winner": 2, "first": 1}
     winner = winning_trial(study)
     assert winner is not None
     assert winner.number == choose_trial(study, None).number == 2
-    assert describe_value(study, winner) == f"60.0% as a finalist, {TOO_HIGH}; 60.0% in the search"
+    assert describe_value(study, winner) == f"65.0% as a finalist, {TOO_HIGH}; 60.0% in the search"
     assert describe_value(study, study.trials[1]) == "55.0% as a finalist, 70.0% in the search"
     assert describe_value(study, study.trials[0]) == "50.0% of the validation episodes"
+
+
+def test_the_fit_of_the_search_counts_for_the_winner(study: optuna.Study, storage: Storage) -> None:
+    finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
+    finalists.optimize(value_of({1: [0.60], 2: [0.65]}), n_trials=2)
+    result = record_winner(study, finalists, n_seeds=1)
+    assert result is not None
+    assert result["winner"] == 1, "0.7 in the search against 0.6"
 
 
 def test_the_study_of_the_finalists_is_not_taken_for_the_study(

@@ -90,7 +90,7 @@ def fits_of(storage: Any, study: optuna.Study, number: int) -> dict[int, list[fl
 def searched(small_data: None, one_thread: None, tmp_path_factory: Any) -> Path:
     """The folder of a study of three trials with two finalists."""
     folder: Path = tmp_path_factory.mktemp("searched")
-    run = tiny_run(folder, folder, 3, SETTINGS, n_finalists=2, device="cpu")
+    run = tiny_run(folder, folder, 3, SETTINGS, n_finalists=2, n_finalist_seeds=2, device="cpu")
     run_phases(replace(run, packed=None), InProcessLauncher())
     return folder
 

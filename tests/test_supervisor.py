@@ -306,7 +306,7 @@ def test_a_study_of_another_version_is_resumed_with_one_note(
 def test_a_study_is_searched_its_finalists_fitted_and_its_winner_recorded(
     packed_105: Dataset, in_tmp: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), n_finalists=2)
+    run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), n_finalists=2, n_finalist_seeds=2)
     launcher, observers = RecordingLauncher(), [FakeObserver() for _ in range(3)]
     unused = observers.copy()
     study = run_phases(run, launcher, [lambda _: unused.pop(0)])
@@ -397,7 +397,7 @@ def test_a_study_that_is_paused_has_no_finalists(packed_105: Dataset, in_tmp: Pa
 
 
 def test_a_study_with_one_finalist_has_no_choice(run: StudyConfig) -> None:
-    run = replace(run, n_finalists=5)
+    run = replace(run, n_finalists=5, n_finalist_seeds=2)
     assert describe_finalists(run, evaluate_winner=False) == "6 fits of finalists"
     assert describe_finalists(run, evaluate_winner=True) == "8 fits of finalists"
     assert describe_finalists(replace(run, n_finalists=1), evaluate_winner=True) == ""

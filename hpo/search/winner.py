@@ -42,8 +42,9 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
 
     Returns:
         ``"accuracies"``, the list of accuracies of each trial, by its number as text (JSON keys are
-        text), ``"winner"``, the trial with the highest mean, and ``"first"``, the trial with the
-        highest value in the search. None if no finalist has all its fits.
+        text), ``"winner"``, the trial with the highest mean of these fits and the fit of the
+        search, and ``"first"``, the trial with the highest value in the search. None if no finalist
+        has all its fits.
     """
     accuracies: dict[str, list[float]] = {}
     complete = finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -52,7 +53,11 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
     accuracies = {number: values for number, values in accuracies.items() if len(values) >= n_seeds}
     if not accuracies:
         return None
-    means = {number: sum(values) / len(values) for number, values in accuracies.items()}
+    trials = study.get_trials(deepcopy=False)
+    means = {
+        number: fmean([*values, accuracy_of(trials[int(number)]) or 0.0])
+        for number, values in accuracies.items()
+    }
     first = best_trials(study, 1)[0].number
     winner = int(max(means, key=lambda number: means[number]))
     result = {"accuracies": accuracies, "winner": winner, "first": first}

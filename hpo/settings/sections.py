@@ -161,13 +161,14 @@ class RunSettings:
             when it begins; from then on epochs are counted.
         patience_trials: end the search when this many trials in a row have not improved the best
             accuracy (default: never).
-        n_finalists: when all trials have finished, refit this many of the best with new seeds to
-            choose the winner; 0 or 1 refits none, and neither does a study of two goals.
-        n_finalist_seeds: number of fits of each finalist.
+        n_finalists: when all trials have finished, refit this many of the best, and the default,
+            with new seeds to choose the winner; 0 or 1 refits none, and neither does a study of two
+            goals.
+        n_finalist_seeds: number of further fits of each finalist, and of the winner.
     """
 
     n_trials: PositiveInt = None  # type: ignore[assignment]  # StudyConfig chooses it
     time_budget: PositiveDuration | None = None
     patience_trials: PositiveInt | None = None
-    n_finalists: NonNegativeInt = 5
-    n_finalist_seeds: PositiveInt = 2
+    n_finalists: NonNegativeInt = 3
+    n_finalist_seeds: PositiveInt = 1

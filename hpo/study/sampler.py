@@ -23,8 +23,8 @@ from hpo.study.plan import REDUCTION_FACTOR, rungs
 from hpo.study.trials import best_trials, position_in_study
 
 N_STARTUP_TRIALS = 10
-CHANGED_SHARE = 0.25  # share of the parameters that a local trial changes
-N_BEST = 3  # a local trial changes one of this many best trials
+CHANGED_SHARE = 0.3  # share of the parameters that a local trial changes
+N_BEST = 1  # a local trial changes one of this many best trials
 
 SAMPLERS: dict[str, type[TPESampler] | type[GPSampler] | type[RandomSampler]] = {
     "tpe": TPESampler,
