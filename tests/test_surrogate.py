@@ -23,11 +23,12 @@ SPACE: dict[str, BaseDistribution] = {
     "norm": CategoricalDistribution(["none", "batch"]),
 }
 QUIET = Noise(0.0, 0.0)
+NORMS = ("none", "batch")
 
 
 def accuracy(point: dict[str, Any]) -> list[float]:
     """A curve of two epochs that is best at x = 1 and y = 0.7 with a norm."""
-    logit = 1.5 - 0.2 * np.log10(point["x"]) ** 2 - 3 * (point["y"] - 0.7) ** 2
+    logit = 2.5 - 0.2 * np.log10(point["x"]) ** 2 - 3 * (point["y"] - 0.7) ** 2
     logit += 0.3 * (point["norm"] == "batch")
     return [1 / (1 + np.exp(-logit + 0.5)), 1 / (1 + np.exp(-logit))]
 
@@ -64,6 +65,23 @@ def test_the_surrogate_predicts_curves_of_configurations_it_has_not_seen(
     left_out = leave_one_out(surrogate, random_points(40))
     seen = [accuracy(point)[-1] for point in random_points(40)]
     assert np.corrcoef(left_out, seen)[0, 1] > 0.95
+
+
+def test_a_configuration_diverges_above_a_rate_that_a_norm_raises() -> None:
+    space: dict[str, BaseDistribution] = {
+        "lr": FloatDistribution(0.001, 1.0, log=True),
+        "model.conv_norm": CategoricalDistribution(["none", "batch"]),
+    }
+    points = [{"lr": 10 ** -(i / 10), "model.conv_norm": norm} for i in range(30) for norm in NORMS]
+    limits = {"none": 0.05, "batch": 0.3}
+    diverged = [point["lr"] > limits[point["model.conv_norm"]] for point in points]
+    curves = np.array([[0.6, CHANCE_ACCURACY if failed else 0.7] for failed in diverged])
+    surrogate = Surrogate(space, points, [1, 2], curves, QUIET)
+    assert [surrogate.diverges(point) for point in points] == diverged
+    assert surrogate.is_learning_N.tolist() == [not failed for failed in diverged]
+    curve = surrogate.curve(points[0], np.random.default_rng(0))
+    assert curve[1] == CHANCE_ACCURACY < curve[0]
+    assert surrogate.expected_curve(points[0])[-1] == CHANCE_ACCURACY
 
 
 def test_a_fit_differs_from_the_expected_curve_by_the_noise() -> None:
