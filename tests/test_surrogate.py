@@ -72,7 +72,9 @@ def test_a_configuration_diverges_above_a_rate_that_a_norm_raises() -> None:
         "lr": FloatDistribution(0.001, 1.0, log=True),
         "model.conv_norm": CategoricalDistribution(["none", "batch"]),
     }
-    points = [{"lr": 10 ** -(i / 10), "model.conv_norm": norm} for i in range(30) for norm in NORMS]
+    points: list[dict[str, Any]] = [
+        {"lr": 10 ** -(i / 10), "model.conv_norm": norm} for i in range(30) for norm in NORMS
+    ]
     limits = {"none": 0.05, "batch": 0.3}
     diverged = [point["lr"] > limits[point["model.conv_norm"]] for point in points]
     curves = np.array([[0.6, CHANCE_ACCURACY if failed else 0.7] for failed in diverged])
