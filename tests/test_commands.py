@@ -27,6 +27,8 @@ from shapes import write_image_folder
 
 from data import glyphs
 from data.episodes import Dataset
+from hpo.settings.base_config import base_config
+from hpo.settings.study_settings import StudySettings
 
 FINALISTS = ["--n-finalists", "2", "--n-finalist-seeds", "1"]
 OWN_IMAGES = ["--data-root", "mine"]
@@ -211,9 +213,9 @@ def test_at_another_image_size_the_kernels_of_the_winner_are_scaled(
     assert len(list((home / "logs-30px").glob("*-30px-*/seed-*/events*"))) == 1
     [path] = (home / "var/retrain").glob("*-train-30px-2epochs-*/result.json")
     model = json.loads(path.read_text())["config"]["model"]
-    params = trials(home)[json.loads(path.read_text())["trial"]].params
+    small = base_config(StudySettings(data="glyphs", image_size=20)).conv.kernels
     assert model["image_size"] == 30
-    assert model["kernels"][0] == round(params["conv1.kernel"] * 30 / 20)
+    assert model["kernels"][0] == round(small[0] * 30 / 20)
 
 
 @pytest.mark.slow
