@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
+from data.seen_classes import training_metadata
 from hpo.refit.plan import RetrainPlan
 from hpo.refit.result import RESULT_FILE, EpochRecord, FitRecord, RetrainResult
 from hpo.study.dataset import task_metadata
@@ -56,7 +57,7 @@ def save_fit(plan: RetrainPlan, state: FitState) -> None:
     """Save the network of a finished fit, and print its number of epochs and its time."""
     record = _fit_record(state)
     metadata = asdict(plan.origin) | {"seed": state.seed} | asdict(record)
-    metadata |= {"data": plan.train.name, "data_digest": plan.train.digest}
+    metadata |= training_metadata(plan.train, plan.start.seen if plan.start else ())
     metadata |= task_metadata(plan.settings)
     metadata |= {"fit_format": FIT_FORMAT, "provenance": provenance(plan.compute)}
     save_network(plan.network(state.seed), state.best_net(), plan.config, metadata)

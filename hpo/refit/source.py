@@ -4,14 +4,17 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from data.load import image_folder_name
+from data.paths import VAR
 from data.text import redact_storage
 from hpo.refit.result import TrialOrigin
 from hpo.refit.settings import RetrainConfig
 from hpo.search.configuration import settings_of_trial
 from hpo.search.finalists import finalist_studies
+from hpo.search.trial_files import TrialFiles, trials_folder
 from hpo.search.winner import choose_trial, describe_value
 from hpo.settings.study_settings import StudySettings
 from hpo.study.budget import busy_seconds
@@ -37,6 +40,7 @@ class RefitSource:
         data_digest: digest of the data of the study; None for a point.
         origin: where the configuration comes from.
         identifier: text that differs between studies of the same name.
+        start_copy: the study's copy of the network from which it starts, which need not exist.
     """
 
     settings: StudySettings
@@ -44,6 +48,7 @@ class RefitSource:
     data_digest: str | None
     origin: TrialOrigin
     identifier: str
+    start_copy: Path | None = None
 
 
 def refit_source(config: RetrainConfig) -> RefitSource:
@@ -78,6 +83,7 @@ def _source_of_trial(config: RetrainConfig) -> RefitSource:
             data_digest=study.user_attrs[IDENTITY]["data_digest"],
             origin=origin,
             identifier=f"{redact_storage(url)} {study.user_attrs.get(FOLDER, '')}",
+            start_copy=TrialFiles(trials_folder(study, VAR)).start if settings.start_from else None,
         )
 
 

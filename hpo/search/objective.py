@@ -15,9 +15,11 @@ import optuna
 
 from data.drawings import Drawings
 from data.errors import InputError
+from data.seen_classes import TRAIN, training_metadata
 from hpo.search.configuration import trial_config
 from hpo.search.trial_files import TrialFiles, attach_images, trial_images
 from hpo.settings.study_settings import StudySettings
+from hpo.study.dataset import task_metadata
 from hpo.study.goals import has_one_goal
 from hpo.study.optuna_internals import report_accuracy
 from hpo.study.trials import position_in_study
@@ -26,6 +28,7 @@ from model.config import Config
 from model.device import ComputeConfig
 from model.fit_state import EpochResult, FitState
 from model.seeds import derive_seed
+from model.start_weights import StartWeights
 from model.tensorboard_log import log_epochs
 from model.train import Validation, data_identity, fit
 
@@ -43,6 +46,7 @@ class Objective:
         compute: device and precision.
         files: files of the trials.
         on_epoch: called after every epoch with the trial and its result; or None.
+        start: weights from which every fit starts; None for random weights.
     """
 
     settings: StudySettings
@@ -51,6 +55,7 @@ class Objective:
     compute: ComputeConfig
     files: TrialFiles
     on_epoch: EpochCallback | None = None
+    start: StartWeights | None = None
 
     def __call__(self, trial: optuna.Trial) -> float | tuple[float, float]:
         """Return the highest validation accuracy of all epochs, in [0, 1].
@@ -71,8 +76,9 @@ class Objective:
         assert best is not None
         value = self.validation.chance if state.history[-1].diverged else best.accuracy
         if not pruned and self.files.is_among_best(trial.study, value):
-            metadata = state.metadata() | {"trial": trial.number, "train_on": "train"}
-            metadata |= {"data": self.train.name, "data_digest": self.train.digest}
+            metadata = state.metadata() | {"trial": trial.number, "train_on": TRAIN}
+            metadata |= training_metadata(self.train, self.start.seen if self.start else ())
+            metadata |= task_metadata(self.settings)
             save_network(self.files.network(trial.number), state.best_net(), config, metadata)
         if self.files.artifacts:
             images = trial_images(state, self.validation, pruned=pruned)
@@ -131,7 +137,7 @@ class Objective:
 
     def _resume_or_start(self, config: Config, seed: int, path: Path) -> FitState:
         """Return the fit of the checkpoint, or a new fit if there is no usable checkpoint."""
-        state = FitState(config, seed, self.compute)
+        state = FitState(config, seed, self.compute, start=self.start)
         state.data = data_identity(self.train, self.validation)
         if path.exists():
             try:
@@ -142,7 +148,7 @@ class Objective:
                     f"Checkpoint {path} is not usable and was deleted; the trial starts over.",
                     stacklevel=2,
                 )
-                return FitState(config, seed, self.compute)
+                return FitState(config, seed, self.compute, start=self.start)
         return state
 
 
