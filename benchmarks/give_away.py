@@ -24,7 +24,7 @@ from model.metrics import evaluate_network
 FOLDER = Path(__file__).parents[1] / "results" / "pretrained"
 KEPT = (
     *("data", "data_digest", "train_on", "study", "trial", "seed", "epochs", "best_epoch"),
-    "provenance",
+    *("provenance", "task", "classes", "started_from"),
 )
 LIMITS = """\
 - It compares two drawings of characters: ink on paper, one character per square image, as
@@ -123,6 +123,7 @@ def main() -> None:
     scores = evaluate_network(net.to(compute.device), parts).metrics.to_dict()
     log_test_evaluation("benchmarks/give_away.py", [scores["official"]["accuracy"]])
     size = {"megabytes": path.stat().st_size / 1e6}
+    facts = {name: value for name, value in facts.items() if name != "classes"}
     scores |= size | {"facts": facts, "config": config.to_dict(), "precision": compute.precision}
     scores["verification"].pop("roc")
     (FOLDER / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")

@@ -18,7 +18,7 @@ from data.drawings import Drawings
 from data.episodes import Dataset, Episodes
 from data.files import write_atomically
 
-CACHE_FORMAT = 2  # incremented when the meaning of the file changes
+CACHE_FORMAT = 3  # incremented when the meaning of the file changes
 
 
 def resize_drawings(drawings: Drawings, image_size: int) -> Drawings:
@@ -94,5 +94,5 @@ def read_cache(path: Path, source: str | None = None) -> Dataset | None:
         return None  # the caller creates it again
     values = header | tensors
     official = Episodes(**{field.name: values.pop(field.name) for field in fields(Episodes)})
-    values["alphabets"] = tuple(values["alphabets"])
+    values |= {name: tuple(values[name]) for name in ("alphabets", "classes")}
     return Dataset(Drawings(**values), official)

@@ -87,6 +87,7 @@ def dataset_of_classes(
         alphabet_N=torch.from_numpy(alphabet_N),
         character_N=torch.tensor([number[place] for place in places]),
         drawer_N=torch.cat([torch.arange(n) for n in n_images.values()]),
+        classes=tuple("/".join(key) for _, key in n_images),
     )
     test_names = [alphabet for alphabet in drawings.alphabets if alphabet.startswith("test")]
     episodes = fixed_test_episodes(drawings.subset(test_names))

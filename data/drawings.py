@@ -26,6 +26,8 @@ class Drawings:
         alphabet_N: int64 in [0, A).
         character_N: int64 in [0, C), counted over all alphabets.
         drawer_N: int64 in [0, 20); for images without drawers, the number within the class.
+        classes: names of the C characters, ``group/name``, with an empty group if a class has none;
+            empty if the names are not known.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Drawings:
     alphabet_N: Tensor
     character_N: Tensor
     drawer_N: Tensor
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of drawings, N."""
@@ -97,14 +100,16 @@ class Drawings:
         """
         position_M = self.positions(alphabets, drawers).to(self.images_NHW.device)
         selected_A, alphabet_M = self.alphabet_N[position_M].unique(return_inverse=True)
+        selected_C, character_M = self.character_N[position_M].unique(return_inverse=True)
         return Drawings(
             name=self.name,
             digest=self.digest,
             alphabets=tuple(self.alphabets[a] for a in selected_A.tolist()),
             images_NHW=self.images_NHW[position_M],
             alphabet_N=alphabet_M,
-            character_N=self.character_N[position_M].unique(return_inverse=True)[1],
+            character_N=character_M,
             drawer_N=self.drawer_N[position_M],
+            classes=tuple(self.classes[c] for c in selected_C.tolist()) if self.classes else (),
         )
 
     def to(self, device: torch.device) -> "Drawings":

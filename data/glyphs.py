@@ -64,6 +64,7 @@ def make_glyphs(
         alphabet_N=position // (n_characters * N_DRAWERS),
         character_N=position // N_DRAWERS,
         drawer_N=position % N_DRAWERS,
+        classes=tuple(f"{a}/character{c:02}" for a in names for c in range(1, n_characters + 1)),
     )
     test_names = [name for name in names if name.startswith("test")]
     episodes = random_episodes(

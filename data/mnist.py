@@ -83,6 +83,7 @@ def load_mnist(image_size: int = 35, data_root: Path | None = None) -> Drawings:
         alphabet_N=torch.zeros(N_IMAGES, dtype=torch.int64),
         character_N=digit_N,
         drawer_N=torch.arange(N_IMAGES) - (count.cumsum(0) - count)[digit_N],
+        classes=tuple(f"digits/{digit}" for digit in range(N_DIGITS)),
     )
 
 

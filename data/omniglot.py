@@ -106,6 +106,7 @@ def stack_drawings(bitmaps: dict[DrawingKey, Bitmap]) -> Drawings:
         alphabet_N=torch.tensor([alphabet_number[a] for a, _, _ in keys]),
         character_N=torch.tensor([character_number[a, c] for a, c, _ in keys]),
         drawer_N=torch.tensor([drawer for _, _, drawer in keys]),
+        classes=tuple("/".join(key) for key in characters),
     )
 
 

@@ -26,6 +26,7 @@ from hpo.search.objective import EpochCallback
 from hpo.search.winner import choose_trial
 from hpo.settings.base_config import check_settings
 from hpo.settings.config_file import ConfigFile, make_config, read_config_file
+from hpo.settings.start_space import resolve_start
 from hpo.settings.study_settings import SECTIONS, StudyConfig
 from hpo.space.files import read_space
 from hpo.space.space import Point
@@ -97,7 +98,7 @@ def run_study(
     config = _validated(config)
     check_settings(config.settings)
     launcher = InProcessLauncher(on_epoch, on_trial)
-    return run_phases(resolve_data(config), launcher, start=start)
+    return run_phases(resolve_start(resolve_data(config)), launcher, start=start)
 
 
 def _validated(config: T) -> T:

@@ -10,6 +10,7 @@ from torch import nn
 
 from data.errors import InputError
 from data.files import file_repair, write_atomically
+from data.seen_classes import seen_data
 from data.text import first_line
 from model.config import Config
 from model.networks import build_net
@@ -134,5 +135,6 @@ def _require_valid(net: nn.Module, metadata: dict[str, Any]) -> None:
     for name in ("data", "data_digest", "train_on"):
         if not isinstance(metadata.get(name, ""), str) or "\0" in metadata.get(name, ""):
             raise ValueError(f"{name} is not a text")
+    seen_data(metadata)
     if not isinstance(metadata.get("seed", 0), int):
         raise ValueError("the seed is not an integer")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field
 from typing import Any
 
@@ -147,11 +148,14 @@ class Config:
         fit: configuration of the fit.
         step_cost: costs from which :attr:`cost` is estimated. They do not change the fit, so they
             are neither compared nor stored with the configuration.
+        start: digest of the file of the network from whose weights the fit starts; None for random
+            weights.
     """
 
     model: Architecture
     fit: FitConfig
     step_cost: StepCost = field(default=REFERENCE_COST, compare=False, repr=False)
+    start: str | None = None
 
     def __post_init__(self) -> None:
         """Check that there are rates for every layer."""
@@ -188,8 +192,9 @@ class Config:
         return sum(ns * n for ns, n in zip(costs, counts, strict=True))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values of network and fit."""
-        return {"model": asdict(self.model), "fit": asdict(self.fit)}
+        """Return JSON values of network and fit; random weights are not mentioned."""
+        start = {"start": self.start} if self.start else {}
+        return {"model": asdict(self.model), "fit": asdict(self.fit)} | start
 
     @property
     def digest(self) -> str:
@@ -201,12 +206,19 @@ class Config:
     def from_dict(cls, values: dict[str, Any]) -> "Config":
         """Return the configuration from the values of :meth:`to_dict`, in any schema."""
         values = upgrade("config", values)
-        model, fit = dict(values["model"]), dict(values["fit"])
+        fit = dict(values["fit"])
         fit["rates"] = tuple(LayerRates(**rates) for rates in fit["rates"])
         fit["distort"] = DistortConfig(**fit["distort"])
-        if "network" in model:
-            return cls(OwnConfig(**model), FitConfig(**fit))
-        if "hidden" in model:
-            return cls(DenseConfig(**model), FitConfig(**fit))
-        model |= {name: tuple(model[name]) for name in ("filters", "kernels")}
-        return cls(ModelConfig(**model), FitConfig(**fit))
+        model = architecture_from_dict(values["model"])
+        return cls(model, FitConfig(**fit), start=values.get("start"))
+
+
+def architecture_from_dict(values: Mapping[str, Any]) -> Architecture:
+    """Return an architecture from its JSON values."""
+    model = dict(values)
+    if "network" in model:
+        return OwnConfig(**model)
+    if "hidden" in model:
+        return DenseConfig(**model)
+    model |= {name: tuple(model[name]) for name in ("filters", "kernels")}
+    return ModelConfig(**model)

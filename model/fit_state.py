@@ -18,6 +18,7 @@ from model.optim import build_optimizer
 from model.schema import SCHEMA, upgrade
 from model.seeds import derive_seed
 from model.siamese import SiameseNet
+from model.start_weights import StartWeights, load_weights
 
 TRAINING_VERSION = 2  # incremented when equal configurations train differently
 FIT_FORMAT = f"siamese-fit-{TRAINING_VERSION}"
@@ -56,10 +57,12 @@ class FitState:
 
     Args:
         config: configuration of the fit.
-        seed: seed of the initial weights and the batches.
+        seed: seed of the random initial weights and of the batches.
         compute: device and precision.
         history: results of the completed epochs.
         data: description of the training and validation data; set by :func:`model.train.fit`.
+        start: weights from which the fit starts, those that ``config.start`` names; None for random
+            weights.
 
     Further attributes: ``net`` and its average ``ema_net``, ``optimizer``, ``generator`` (of
     batches and distortions), ``best_weights``, and ``n_steps``, the number of optimiser steps.
@@ -70,10 +73,14 @@ class FitState:
     compute: ComputeConfig
     history: list[EpochResult] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
+    start: StartWeights | None = None
 
     def __post_init__(self) -> None:
-        """Draw the initial weights."""
+        """Draw the initial weights, or copy those of a trained network."""
+        assert self.config.start == (self.start.digest if self.start else None)
         self.net = self._new_net(torch.Generator().manual_seed(derive_seed(self.seed, 0)))
+        if self.start is not None:
+            load_weights(self.net, self.start)
         self.ema_net = copy.deepcopy(self.net).requires_grad_(False).eval()
         if self.compute.compile:
             self.net.compile_training()

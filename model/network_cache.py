@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.episodes import dense_validation
 from data.errors import InputError
+from data.seen_classes import TRAIN, training_metadata
 from data.splits import Split
 from model.checkpoint import load_network, save_network
 from model.config import Config
@@ -80,7 +81,7 @@ class NetworkCache:
                 f"The fit of {config.digest} with seed {seed} diverged: {last.stopped}. "
                 "Leave out its table, or choose another --scale or study."
             )
-        metadata = state.metadata() | {"data": train.name, "train_on": "train"}
-        metadata |= {"data_digest": train.digest, "provenance": provenance(self.compute)}
+        metadata = state.metadata() | training_metadata(train)
+        metadata |= {"train_on": TRAIN, "provenance": provenance(self.compute)}
         save_network(path, state.best_net(), config, metadata)
         checkpoint_path.unlink(missing_ok=True)

@@ -39,7 +39,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "settings": {
         "step_cost": REFERENCE_STEP_COST,
         **{"train": [], "val": [], "test": [], "n_way": 20, "n_shot": 1, "objective": ["accuracy"]},
-        "network": None,
+        **{"network": None, "start_from": None},
         "trial_seeds": "shared",
     },
     "fit": {"mirrors": False, "n_drawings": 2, "warmup_epochs": 0},

@@ -170,7 +170,7 @@ def _non_negative_solution(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _step_of(config: Config, compute: ComputeConfig) -> Callable[[], None]:
     """Return a function that trains for one step on blank drawings."""
     endless = replace(config.fit, steps_per_epoch=10**9)
-    state = FitState(config, 0, compute)
+    state = FitState(replace(config, start=None), 0, compute)  # weights do not change the time
     drawings = _blank_drawings(config, config.fit.n_characters).to(compute.device)
     losses = LOSSES["episode"](state.net, drawings, endless, generator=state.generator)
     return lambda: train_step(state, next(losses))

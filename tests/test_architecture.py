@@ -57,7 +57,7 @@ LAZY = {
     "hpo.study.optuna_internals": {"optuna_dashboard._note"},
     "hpo.runtime.launcher": {"hpo.runtime.worker"},
     "hpo.runtime.ray_launcher": {"ray", "torch", "hpo.runtime.worker"},
-    "hpo.settings.value_types": {"pydantic_core"},
+    "hpo.settings.value_types": {"pydantic_core", "model.start_weights"},
     "hpo.settings.config_file": {"pydantic"},
     "hpo.refit.result": {"pydantic"},
     "hpo.cli.console": {"tqdm"},

@@ -1,4 +1,4 @@
-from dataclasses import asdict, astuple, replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def test_the_page_on_speed_shows_the_committed_results() -> None:
 
 def leaves(config: Config) -> dict[str, Any]:
     """A configuration's values by their paths, those of the layers' rates by name alone."""
-    parts = asdict(config)
+    parts = config.to_dict()
     rates = parts["fit"].pop("rates")
     found = {f"{n}s": tuple(each[n] for each in rates) for n in rates[0]}
     return found | {f"{p}.{n}": v for p, values in parts.items() for n, v in values.items()}

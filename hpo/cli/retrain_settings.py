@@ -7,6 +7,7 @@ from data.errors import InputError
 from hpo.refit.settings import RETRAIN_SECTIONS, RetrainConfig
 from hpo.settings.config_file import ConfigFile, make_config, read_config_file
 from hpo.settings.config_text import format_config, settings_sections, study_sections
+from hpo.settings.start_space import resolve_start
 from hpo.settings.study_settings import SECTIONS, StudyConfig
 from hpo.study.dataset import resolve_data
 
@@ -33,6 +34,7 @@ def retrain_config(args: argparse.Namespace) -> RetrainConfig:
     study_file = read_config_file(args.config, SECTIONS, RETRAIN_SECTIONS)
     study: StudyConfig = make_config(StudyConfig, study_file)
     study = resolve_data(replace(study, data_root=config.data_root or study.data_root))
+    study = resolve_start(study)
     return replace(config, point=file.point, study=study, data_root=study.data_root)
 
 

@@ -14,10 +14,12 @@ from hpo.search.winner import winning_trial
 from hpo.settings.base_config import check_settings
 from hpo.settings.config_file import ConfigFile, make_config, read_config_file
 from hpo.settings.config_text import format_config, study_sections
+from hpo.settings.start_space import resolve_start
 from hpo.settings.study_settings import SECTIONS, StudyConfig
 from hpo.space.space import Point, Space
 from hpo.study.budget import request_stop
-from hpo.study.dataset import load_data, resolve_data
+from hpo.study.dataset import load_data, resolve_data, split_data
+from hpo.study.leaks import require_unseen
 from hpo.study.open import open_stored_study
 
 
@@ -49,11 +51,14 @@ def load_study_data(config: StudyConfig) -> tuple[StudyConfig, Drawings]:
     Glyphs replace Omniglot if it is neither on disk nor can be downloaded.
 
     Raises:
-        InputError: the data cannot be loaded.
+        InputError: the data cannot be loaded, or the network of --start-from does not fit it.
     """
-    config = resolve_data(config)
-    drawings = load_data(config.settings, config.data_root).drawings
-    return replace(config, data=drawings.name), drawings
+    config = resolve_start(resolve_data(config))
+    dataset = load_data(config.settings, config.data_root)
+    config = replace(config, data=dataset.drawings.name)
+    if config.start_from is not None:
+        require_unseen(config.settings, split_data(config.settings, dataset))
+    return config, dataset.drawings
 
 
 def print_study_config(config: StudyConfig) -> None:

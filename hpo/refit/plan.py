@@ -23,13 +23,16 @@ from hpo.search.kept_networks import KeptNetworks
 from hpo.search.winner import fresh_seeds
 from hpo.settings.base_config import base_config
 from hpo.settings.config_text import study_sections
+from hpo.settings.start import choose_image_size
 from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import suggest_config
 from hpo.space.kernels import resize_model
 from hpo.study.dataset import load_data, split_data, validation_episodes
+from hpo.study.leaks import require_unseen
 from model.architecture import ModelConfig
 from model.config import Architecture, Config
 from model.device import ComputeConfig, choose_compute
+from model.start_weights import StartWeights, load_start_weights
 from model.train import Validation
 
 RETRAIN_FOLDER = VAR / "retrain"
@@ -52,6 +55,7 @@ class RetrainPlan:
         settings: settings of the study.
         sections: sections of a settings file that repeats the retraining.
         kept: networks of the refitted trial that the study has kept.
+        start: weights from which every fit starts; None for random weights.
     """
 
     config: Config
@@ -66,6 +70,7 @@ class RetrainPlan:
     settings: StudySettings
     sections: dict[str, Any]
     kept: KeptNetworks
+    start: StartWeights | None = None
 
     def network(self, seed: int) -> Path:
         """Return the file of a seed's trained network."""
@@ -101,6 +106,7 @@ def make_plan(request: RetrainConfig) -> RetrainPlan:
     if source.data_digest is not None:
         require_digest(dataset.drawings.digest, source.data_digest)
     split = split_data(settings, dataset).to(compute.device)
+    require_unseen(settings, split)
     train_on_val = request.train_on == "train+val"
     # Not the seeds of the search, with which the accuracy of its best trial is too high on average.
     seeds = fresh_seeds(settings.seed, request.n_seeds)
@@ -120,7 +126,13 @@ def make_plan(request: RetrainConfig) -> RetrainPlan:
         settings=settings,
         sections=retrain_sections(request, source),
         kept=source.kept,
+        start=_start(settings, source),
     )
+
+
+def _start(settings: StudySettings, source: RefitSource) -> StartWeights | None:
+    start = settings.start_from
+    return load_start_weights(start, source.start_copy) if start else None
 
 
 def _validation(settings: StudySettings, split: Split) -> Validation:
@@ -208,9 +220,13 @@ def refit_config(
         mirrors: whether mirrored alphabets are added to the training (episode recipe); None for
             yes, or as in the trial if the study searched it. At 35 pixels, the gain is hardly more
             than the noise (docs/results.md).
+
+    Raises:
+        InputError: the fits start from a network for another image size.
     """
     config = suggest_config(FixedTrial(dict(params)), base_config(settings), settings.space)
     epochs = max_epochs or settings.max_epochs
+    choose_image_size(image_size, settings.start_from)  # refuses another size
     if image_size:
         config = replace(config, model=_resized(config.model, image_size))
     if mirrors is None:

@@ -120,7 +120,7 @@ def fit_seeds(plan: RetrainPlan, seeds: list[int]) -> Iterator[FitState]:
         InputError: a fit has diverged, or its checkpoint is corrupt or belongs to another fit.
     """
     for seed in seeds:
-        state = FitState(plan.config, seed, plan.compute)
+        state = FitState(plan.config, seed, plan.compute, start=plan.start)
         epochs = fit(state, plan.train, plan.validation, checkpoint_path=plan.checkpoint(seed))
         for result in log_epochs(epochs, plan.tensorboard_folder(seed)):
             _log_epoch(seed, result, plan.config.fit.max_epochs)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from data.load import image_folder_name
@@ -13,6 +14,7 @@ from hpo.refit.settings import RetrainConfig
 from hpo.search.configuration import settings_of_trial
 from hpo.search.finalists import finalist_studies
 from hpo.search.kept_networks import KeptNetworks, kept_networks
+from hpo.search.trial_files import TrialFiles, trials_folder
 from hpo.search.winner import choose_trial, describe_value
 from hpo.settings.study_settings import StudySettings
 from hpo.study.budget import busy_seconds
@@ -39,6 +41,7 @@ class RefitSource:
         origin: where the configuration comes from.
         identifier: text that differs between studies of the same name.
         kept: networks of the trial that the study has kept; none of a point.
+        start_copy: the study's copy of the network from which it starts, which need not exist.
     """
 
     settings: StudySettings
@@ -47,6 +50,7 @@ class RefitSource:
     origin: TrialOrigin
     identifier: str
     kept: KeptNetworks = field(default_factory=KeptNetworks)
+    start_copy: Path | None = None
 
 
 def refit_source(config: RetrainConfig) -> RefitSource:
@@ -82,6 +86,9 @@ def _source_of_trial(config: RetrainConfig) -> RefitSource:
             origin=origin,
             identifier=f"{redact_storage(url)} {study.user_attrs.get(FOLDER, '')}",
             kept=kept_networks(storage, study, trial, config.var),
+            start_copy=TrialFiles(trials_folder(study, config.var)).start
+            if settings.start_from
+            else None,
         )
 
 

@@ -9,6 +9,7 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.study import Study
 
+from data.splits import Split
 from hpo.runtime.launcher import Launcher
 from hpo.runtime.progress import Progress, finalist_label
 from hpo.runtime.start import StudyStart, begin_study, choose_generation
@@ -17,6 +18,7 @@ from hpo.runtime.supervisor import ObserverFactory, supervise
 from hpo.runtime.worker_phases import open_run
 from hpo.search.finalists import finalist_fits, open_finalists
 from hpo.search.kept_networks import delete_former_networks
+from hpo.search.trial_files import trial_files
 from hpo.search.winner import record_winner, record_winner_accuracy, winner_fits
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudyConfig
@@ -29,11 +31,13 @@ from hpo.study.budget import (
     study_budget,
 )
 from hpo.study.identity import version_note
+from hpo.study.leaks import require_unseen
 from hpo.study.open import IDENTITY
 from hpo.study.plan import rungs
 from hpo.study.storage import storage_errors
 from model.own_module import check_network
 from model.own_network import OwnConfig
+from model.start_weights import keep_copy
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +72,7 @@ def run_phases(
         requested_cost, run = run.step_cost, with_measured_cost(run, launcher)
         # One process creates tables and study; the workers only load them.
         storage, study, parts, _ = open_run(run)
+        prepare_start(run, study, parts)
         run = with_stored_cost(run, study, requested_cost)
         run = replace(run, stop_requests=count_stop_requests(study))
         measure_epoch(run, study, launcher)
@@ -95,6 +100,18 @@ def run_phases(
                 current = [finalists, winner] if winner else [finalists]
                 delete_former_networks(storage, study, current, run.var)
         return study
+
+
+def prepare_start(run: StudyConfig, study: Study, parts: Split) -> None:
+    """Copy the network from which the fits start into the folder of a study, if there is one.
+
+    Raises:
+        InputError: its file has changed meanwhile, or the copy cannot be written.
+    """
+    for note in require_unseen(run.settings, parts):
+        logger.info("note     %s", note)
+    if run.start_from is not None:
+        keep_copy(run.start_from, trial_files(study, run.var).start)
 
 
 def is_search_over(study: Study, budget: Budget) -> bool:

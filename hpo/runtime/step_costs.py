@@ -42,7 +42,7 @@ def with_measured_cost(run: StudyConfig, launcher: Launcher) -> StudyConfig:
         if run.name in optuna.get_all_study_names(storage):
             return run
     size = min(run.image_size, MAX_PROBE_SIZE)
-    base = base_config(replace(run.settings, image_size=size))
+    base = base_config(replace(run.settings, image_size=size, start_from=None))
     measure = measure_here if isinstance(launcher, InProcessLauncher) else measure_in_process
     cost = measure(base, run.device, run.precision)
     logger.info(

@@ -25,10 +25,12 @@ from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import Budget, n_finalist_fits, study_budget
 from hpo.study.dataset import load_data, split_data, validation_episodes
 from hpo.study.identity import study_identity
+from hpo.study.leaks import require_unseen
 from hpo.study.open import N_EPISODES, open_study
 from hpo.study.storage import open_storage
 from model.device import choose_compute
 from model.provenance import provenance
+from model.start_weights import load_start_weights
 from model.train import Validation
 
 
@@ -66,6 +68,7 @@ def open_run(run: StudyConfig) -> tuple[RDBStorage, Study, Split, Episodes]:
     settings = run.settings
     dataset = cache.read_cache(run.packed) if run.packed else None
     parts = split_data(settings, dataset or load_data(settings, run.data_root))
+    require_unseen(settings, parts)
     episodes = validation_episodes(settings, parts.val)
     storage = open_storage(
         run.storage,
@@ -98,6 +101,7 @@ def search_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:
         validation=Validation(parts.val.to(compute.device), episodes),
         compute=compute,
         files=files,
+        start=load_start_weights(run.start_from, files.start) if run.start_from else None,
     )
     return WorkerPhase(
         storage, study, study, objective, study_budget(run, study), files, parts.held_out

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data.drawings import Drawings
+from data.seen_classes import TRAIN, training_metadata
 from hpo.settings.study_settings import StudySettings
 from hpo.study.dataset import task_metadata
 from model.checkpoint import save_network
@@ -35,7 +36,7 @@ def save_trial_network(
     Raises:
         InputError: the folder is not writable, or the disk is full.
     """
-    metadata = {"trial": trial, "train_on": "train"} | fit_metadata(state, train, settings)
+    metadata = {"trial": trial, "train_on": TRAIN} | fit_metadata(state, train, settings)
     save_network(path, net, state.config, metadata)
 
 
@@ -50,8 +51,7 @@ def fit_metadata(state: FitState, train: Drawings, settings: StudySettings) -> d
     return {
         **state.metadata(),
         "history": fit_history(state),
-        "data": train.name,
-        "data_digest": train.digest,
+        **training_metadata(train, state.start.seen if state.start else ()),
         **task_metadata(settings),
         "fit_format": FIT_FORMAT,
         "provenance": provenance(state.compute),

@@ -27,6 +27,7 @@ from model.config import Config
 from model.device import ComputeConfig
 from model.fit_state import EpochResult, FitState
 from model.seeds import derive_seed
+from model.start_weights import StartWeights
 from model.tensorboard_log import log_epochs
 from model.train import Validation, data_identity, fit
 
@@ -44,6 +45,7 @@ class Objective:
         compute: device and precision.
         files: files of the trials.
         on_epoch: called after every epoch with the trial and its result; or None.
+        start: weights from which every fit starts; None for random weights.
     """
 
     settings: StudySettings
@@ -52,6 +54,7 @@ class Objective:
     compute: ComputeConfig
     files: TrialFiles
     on_epoch: EpochCallback | None = None
+    start: StartWeights | None = None
 
     def __call__(self, trial: optuna.Trial) -> float | tuple[float, float]:
         """Return the highest validation accuracy of all epochs, in [0, 1].
@@ -131,7 +134,7 @@ class Objective:
 
     def _resume_or_start(self, config: Config, seed: int, path: Path) -> FitState:
         """Return the fit of the checkpoint, or a new fit if there is no usable checkpoint."""
-        state = FitState(config, seed, self.compute)
+        state = FitState(config, seed, self.compute, start=self.start)
         state.data = data_identity(self.train, self.validation)
         if path.exists():
             try:
@@ -142,7 +145,7 @@ class Objective:
                     f"Checkpoint {path} is not usable and was deleted; the trial starts over.",
                     stacklevel=2,
                 )
-                return FitState(config, seed, self.compute)
+                return FitState(config, seed, self.compute, start=self.start)
         return state
 
 

@@ -55,6 +55,11 @@ class TrialFiles:
         name = f"siamese-hpo-{user_id()}-{self.folder.name}.lock"  # others may not open it
         return Path(tempfile.gettempdir()) / name
 
+    @property
+    def start(self) -> Path:
+        """Copy of the network from whose weights the fits start; it need not exist."""
+        return self.folder / f"start{NETWORK_SUFFIX}"
+
     def checkpoint(self, trial: Trial) -> Path:
         """Return the checkpoint of a trial; a retry uses the checkpoint of its original trial."""
         first = original_number(trial.study.get_trials(deepcopy=False), trial.number)
@@ -97,18 +102,15 @@ class TrialFiles:
         trials = study.get_trials(deepcopy=False)
         start = best_starting_point(study, self.n_starts)
         kept = [*best_trials(study, self.n_networks), *([start] if start else [])]
-        needed = {self.network(trial.number) for trial in kept}
+        needed = {self.start, *(self.network(trial.number) for trial in kept)}
         for trial in trials:
             if not trial.state.is_finished():
-                original = original_number(trials, trial.number)
-                needed |= {self.folder / f"{original}{CHECKPOINT_SUFFIX}"}
-                needed |= {self.network(trial.number)}
+                first = original_number(trials, trial.number)
+                needed |= {self.folder / f"{first}{CHECKPOINT_SUFFIX}", self.network(trial.number)}
         for path in self.folder.iterdir():
-            if path.name.startswith("."):  # a temporary file, possibly of a killed process
-                is_obsolete = _age_seconds(path) > PARTIAL_FILE_SECONDS
-            else:
-                is_obsolete = path not in needed
-            if is_obsolete:
+            is_partial = path.name.startswith(".")  # possibly of a killed process
+            is_old = is_partial and _age_seconds(path) > PARTIAL_FILE_SECONDS
+            if is_old or not (is_partial or path in needed):
                 delete_file(path)
 
     def describe(self) -> str:

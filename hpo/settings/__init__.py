@@ -6,6 +6,8 @@ __all__ = [
     "config_text",
     "machine",
     "sections",
+    "start",
+    "start_space",
     "study_settings",
     "value_types",
 ]

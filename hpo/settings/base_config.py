@@ -22,10 +22,19 @@ def base_config(settings: StudySettings) -> Config:
 
     Its architecture is the best architecture of the paper. The paper does not report its learning
     rates; ours were chosen by hand on the validation alphabets. A network of the user's own has its
-    parameters from the starting point of the study's space.
+    parameters from the starting point of the study's space. If the fits start from the weights of
+    a network, the architecture is that of this network.
     """
-    image_folder = parse_dataset_name(settings.data)
-    channels = image_folder.channels if image_folder else 1
+    config, start = _config_of_space(settings), settings.start_from
+    if start is None:
+        return config
+    model = replace(start.model, channels=config.model.channels)
+    return replace(config, model=model, start=start.digest)
+
+
+def _config_of_space(settings: StudySettings) -> Config:
+    """Return the base configuration of fits that start from random weights."""
+    channels = image_channels(settings.data)
     if settings.network is not None:
         values = settings.space.resolve(settings.space.starting_points(settings.image_size)[0])
         own = {n.removeprefix(OWN_PREFIX): v for n, v in values.items() if n.startswith(OWN_PREFIX)}
@@ -40,6 +49,12 @@ def base_config(settings: StudySettings) -> Config:
     config = build_config(Config(model, _base_fit(settings, rates), settings.cost), values)
     steps = replace(config.fit, steps_per_epoch=settings.steps_per_epoch)
     return replace(config, fit=steps)
+
+
+def image_channels(data: str) -> int:
+    """Return the number of values per pixel of the images of a data set."""
+    image_folder = parse_dataset_name(data)
+    return image_folder.channels if image_folder else 1
 
 
 def _base_fit(settings: StudySettings, rates: tuple[LayerRates, ...]) -> FitConfig:

@@ -15,6 +15,7 @@ from hpo.space.files import BUILT_IN, built_in_space
 from hpo.space.space import Point, Space
 from hpo.space.tables import nest
 from model.config import StepCost
+from model.start_network import StartNetwork
 
 
 def study_sections(
@@ -58,6 +59,8 @@ def _plain(name: str, value: Any) -> Any:
         return value.name if is_built_in else {"name": value.name, **value.to_dict()}
     if isinstance(value, StepCost):
         return str(value)
+    if isinstance(value, StartNetwork):
+        return value.source
     if isinstance(value, Path):
         return str(value)
     if name == "storage":

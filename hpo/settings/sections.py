@@ -15,6 +15,7 @@ from hpo.settings.value_types import (
     PositiveInt,
     Seed,
     SpaceSetting,
+    StartNetworkSetting,
     StepCostSetting,
     StudyName,
 )
@@ -37,14 +38,15 @@ class DataSettings:
         data: data set: omniglot, glyphs (built in, no download), or the name of an image folder as
             a study prints it. With omniglot, a data root that contains other images is read as an
             image folder.
-        image_size: height and width of the input in pixels; 105 in the paper.
+        image_size: height and width of the input in pixels; 105 in the paper (default: 35, or the
+            size of the network of start_from).
         train: groups (alphabets) for training (default: as the data set divides them).
         val: groups for validation; required with train.
         test: groups for the test; required with train.
     """
 
     data: str = "omniglot"
-    image_size: Pixels = 35
+    image_size: Pixels = None  # type: ignore[assignment]  # StudySettings chooses it
     train: tuple[str, ...] = ()
     val: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
@@ -81,6 +83,9 @@ class TrainingSettings:
         network: network of your own in place of the built-in one, as module:function, for example
             my_net:make; see docs/networks.md.
         init: distribution of the initial weights of the built-in network.
+        start_from: network whose weights all fits start from, in place of random ones: a file of
+            retrain_best.py or of the kept networks of a study, or pretrained, the network that
+            comes with the program. Its architecture is not searched; see docs/study.md.
         step_cost: costs from which the number of steps of each network is computed: reference, or
             the five numbers (ns) that a new study prints (default: a new study measures them).
             Every trial of a network of your own measures its cost.
@@ -92,6 +97,7 @@ class TrainingSettings:
     n_pairs: PositiveInt = 30_000
     network: NetworkName | None = None
     init: Literal["scaled", "paper"] = "scaled"
+    start_from: StartNetworkSetting | None = None
     step_cost: StepCostSetting | None = None
 
 

@@ -31,6 +31,8 @@ from hpo.settings.sections import (
     SearchSettings,
     TrainingSettings,
 )
+from hpo.settings.start import choose_image_size, require_same_network
+from hpo.settings.value_types import parse_start_network
 from hpo.space.files import built_in_space
 from model.config import REFERENCE_COST, StepCost
 
@@ -40,7 +42,17 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
     """The settings that define a study; studies with equal settings can be compared."""
 
     def __post_init__(self) -> None:
-        """Choose the defaults that depend on other settings."""
+        """Choose the defaults that depend on other settings.
+
+        Raises:
+            InputError: the settings do not fit the network from which the fits start.
+        """
+        if self.start_from is not None:
+            start = parse_start_network(self.start_from)  # a path if a Python program gives it
+            require_same_network(start, self.network, self.init)
+            object.__setattr__(self, "start_from", start)
+        size = choose_image_size(self.image_size, self.start_from)
+        object.__setattr__(self, "image_size", size)
         if self.max_epochs is None:
             object.__setattr__(self, "max_epochs", DEFAULT_EPOCHS[self.recipe])
         if self.space is None:
@@ -62,14 +74,16 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
 
     @property
     def default_name(self) -> str:
-        """Name of a study: data, image size and recipe; its own network, goals and space."""
+        """Name of a study: data, image size and recipe; network, first weights, goals and space."""
         network = [self.network.replace(":", ".")] if self.network else []
+        start = ["from", Path(self.start_from.name).stem] if self.start_from else []
         space = [] if self.space.name == DEFAULT_SPACE[self.recipe] else [self.space.name]
         parts = [
             self.data,
             str(self.image_size),
             self.recipe,
             *network,
+            *start,
             *self.objective[1:],
             *space,
         ]

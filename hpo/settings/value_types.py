@@ -17,6 +17,7 @@ from hpo.space.files import read_space
 from hpo.space.space import Space
 from model.config import REFERENCE_COST, StepCost
 from model.own_network import check_network_name
+from model.start_network import StartNetwork
 
 # Optuna's databases allow 512; the rest is for what the names of the finalists' studies add.
 MAX_STUDY_NAME_LENGTH = 400
@@ -143,6 +144,22 @@ def parse_network(value: Any) -> str:
     return str(value)
 
 
+def parse_start_network(value: Any) -> StartNetwork:
+    """Return the network whose weights fits start from, for the path of its file.
+
+    Raises:
+        InputError: the file is not that of a network.
+        ValueError: the value is no text.
+    """
+    if isinstance(value, StartNetwork):
+        return value
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError("must be the path of a network, or pretrained")
+    from model.start_weights import read_start_network
+
+    return read_start_network(str(value))
+
+
 def parse_path(value: Any) -> Path:
     """Return a path.
 
@@ -168,4 +185,5 @@ NetworkName = Annotated[str, Parsed(parse_network, "MODULE:FUNCTION")]
 FolderPath = Annotated[Path, Parsed(parse_path, "DIR")]
 FilePath = Annotated[Path, Parsed(parse_path, "FILE")]
 StepCostSetting = Annotated[StepCost, Parsed(parse_step_cost, "NS")]
+StartNetworkSetting = Annotated[StartNetwork, Parsed(parse_start_network, "FILE")]
 SpaceSetting = Annotated[Space, Parsed(parse_space_setting, "SPACE")]

@@ -38,6 +38,11 @@ RECIPE_FIELDS = {
 }
 
 
+def is_architecture(name: str) -> bool:
+    """Return whether a parameter changes the architecture of the network."""
+    return name == WIDTH or name in SIZES or name.startswith(("model.", OWN_PREFIX))
+
+
 @cache
 def parameter_types() -> dict[str, type]:
     """Return the type of every parameter by name, in the order in which trials suggest them."""

@@ -1,7 +1,7 @@
 """A search space: its parameters, and the points at which a search begins."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data.errors import InputError
@@ -75,10 +75,19 @@ class Space:
 
         For example, ``only(["lr"])`` of the paper's space has ``conv1.lr`` … ``head.lr``.
         """
-        parameters = {n: p for n, p in self.parameters.items() if n.split(".")[-1] in rates}
+        names = [name for name in self.parameters if name.split(".")[-1] in rates]
+        return replace(self._select(names), name="-".join([self.name, *rates]))
+
+    def without(self, names: Sequence[str]) -> "Space":
+        """Return the space without the parameters of these names, under the same name."""
+        return self._select([name for name in self.parameters if name not in names])
+
+    def _select(self, names: Sequence[str]) -> "Space":
+        """Return the space of some of the parameters."""
+        parameters = {name: self.parameters[name] for name in names}
         starts = [{n: v for n, v in s.items() if n in parameters} for s in self.starts]
         kept = tuple(starts) if any(starts) else ()  # equal starting points count once
-        return Space("-".join([self.name, *rates]), parameters, kept)
+        return Space(self.name, parameters, kept)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of a space file, with a table per parameter by its whole name."""

@@ -6,6 +6,7 @@ __all__ = [
     "generations",
     "goals",
     "identity",
+    "leaks",
     "open",
     "optuna_internals",
     "plan",

@@ -21,10 +21,15 @@ from hpo.study.sampler import local_arguments, pruner_arguments, sampler_argumen
 from model.config import StepCost
 from model.fit_state import TRAINING_VERSION
 from model.schema import SCHEMA, upgrade
+from model.start_network import StartNetwork
 
 DISTRIBUTION = "siamese-hpo"  # name of this program's package
 # Fields of an identity that may differ; hpo.runtime.step_costs keeps the costs of a stored study.
-NOT_COMPARED = ("version", "settings.step_cost", "settings.space.name")
+# The digest of a network stands for its architecture; its file may have moved.
+NOT_COMPARED = (
+    *("version", "settings.step_cost", "settings.space.name"),
+    *("settings.start_from.source", "settings.start_from.model"),
+)
 # Groups of parameters that versions before 0.6 searched → last part of the parameters' names.
 FORMER_GROUPS = {
     "lr": "lr",
@@ -40,6 +45,7 @@ def settings_to_dict(settings: StudySettings) -> dict[str, Any]:
     """Return the JSON values of settings, from which :func:`settings_from_dict` restores them."""
     values = {f.name: getattr(settings, f.name) for f in fields(StudySettings)}
     values |= {"space": {"name": settings.space.name, **settings.space.to_dict()}}
+    values |= {"start_from": settings.start_from.to_dict() if settings.start_from else None}
     return dict(json.loads(json.dumps(values | {"step_cost": asdict(settings.cost)})))
 
 
@@ -48,10 +54,12 @@ def settings_from_dict(values: Mapping[str, Any]) -> StudySettings:
     values = upgrade_settings(values)
     space = dict(values["space"])
     tuples = {name: tuple(values[name]) for name in ("train", "val", "test", "objective")}
-    stored = {
+    stored: dict[str, Any] = {
         "space": parse_space(space, str(space.pop("name")), "The stored space"),
         "step_cost": StepCost(**values["step_cost"]),
     }
+    if (start := values["start_from"]) is not None:
+        stored["start_from"] = StartNetwork.from_dict(start)
     return StudySettings(**values | tuples | stored)
 
 
@@ -143,8 +151,9 @@ def identity_differences(
         old, new = stored.get(name), requested.get(name)
         if prefix + name in NOT_COMPARED:
             continue
-        if isinstance(old, dict) and isinstance(new, dict):
-            lines += identity_differences(old, new, f"{prefix}{name}.")
+        old_fields, new_fields = ({} if value is None else value for value in (old, new))
+        if isinstance(old_fields, dict) and isinstance(new_fields, dict):
+            lines += identity_differences(old_fields, new_fields, f"{prefix}{name}.")
         elif old != new:
             lines.append(f"{prefix}{name}: {old} → {new}")
     return lines

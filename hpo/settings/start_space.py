@@ -1,0 +1,81 @@
+"""What a study searches that starts from the weights of a network: not its architecture."""
+
+import logging
+from dataclasses import replace
+
+from data.errors import InputError
+from hpo.settings.base_config import image_channels
+from hpo.settings.study_settings import StudyConfig
+from hpo.space.paths import OWN_PREFIX, is_architecture
+from hpo.space.space import Space
+from model.own_network import OwnConfig
+
+logger = logging.getLogger(__name__)
+
+
+def resolve_start(config: StudyConfig) -> StudyConfig:
+    """Return a configuration that does not search the architecture; log which parameters it had.
+
+    Without a network from which the fits start, nothing changes.
+
+    Args:
+        config: configuration with the name of its data set.
+
+    Raises:
+        InputError: the network has other parameters or channels, or no parameter is left.
+    """
+    if config.start_from is None:
+        return config
+    model = config.start_from.model
+    if isinstance(model, OwnConfig):
+        _require_same_own_network(model, config)
+    names = [name for name in config.space.parameters if is_architecture(name)]
+    if not names:
+        return config
+    logger.info(
+        "start    the architecture is that of %s; not searched: %s",
+        *(config.start_from.name, ", ".join(names)),
+    )
+    return replace(config, space=_without(config.space, names))
+
+
+def _without(space: Space, names: list[str]) -> Space:
+    """Return a space without some of its parameters.
+
+    Raises:
+        InputError: no parameter to search is left.
+    """
+    rest = space.without(names)
+    if not rest.searched:
+        raise InputError(
+            f"Space '{space.name}' must have a parameter besides those of the architecture, which "
+            "--start-from fixes, but has none. Add one, for example [lr]."
+        )
+    return rest
+
+
+def _require_same_own_network(model: OwnConfig, config: StudyConfig) -> None:
+    """Raise InputError unless a study can make the network of the user's own from which it starts.
+
+    Raises:
+        InputError: a parameter of the space cannot have the value of the network, or the images
+            have another number of channels.
+    """
+    assert config.start_from is not None
+    name = config.start_from.name
+    own = {n: p for n, p in config.space.parameters.items() if n.startswith(OWN_PREFIX)}
+    for parameter, p in own.items():
+        value = model.params.get(parameter.removeprefix(OWN_PREFIX))
+        if not (p.fixed == value if p.fixed is not None else p.contains(value, model.image_size)):
+            raise InputError(
+                f"{parameter} must be able to have the value that --start-from {name} was made "
+                f"with, {value}, but is {p.describe_range(model.image_size)}. Remove it from the "
+                "space, or correct it."
+            )
+    channels = image_channels(config.data)
+    if channels != model.channels:
+        raise InputError(
+            f"--start-from {name} must be a network for {channels} channels, because only our own "
+            f"can be adapted, but has {model.channels}. Add or remove --colour, or choose another "
+            "file."
+        )
