@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
-from harness import parser
+from harness import compute_from, finish, parser
 from scipy.stats import t as student
 from search_methods_optuna import Search, searches
 from surrogate import Surrogate, leave_one_out
@@ -86,8 +86,11 @@ def main() -> None:
     print(f"accuracy with its prediction from the other configurations: {correlation:.2f}")
     longest = surrogate.epochs[-1]
     every = dict([*searches(longest), *neps_searches(longest)])
-    table = compare(surrogate, every, args.n_epochs, 3 if args.quick else args.n_seeds)
-    print(table.to_string(index=False))
+    n_seeds = 3 if args.quick else args.n_seeds
+    table = compare(surrogate, every, args.n_epochs, n_seeds)
+    about = {"configurations": len(configurations), "correlation": round(float(correlation), 3)}
+    about |= {"n_epochs": args.n_epochs, "n_seeds": n_seeds}
+    finish(args, compute_from(args), {"Searches on the surrogate": table}, about=about)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,12 @@ def optuna_search(
         keeps_default: whether the default is never pruned.
     """
     rng = np.random.default_rng([seed, 1])
-    study = optuna.create_study(direction="maximize", sampler=sampler(seed), pruner=pruner())
+    study = optuna.create_study(
+        study_name=f"seed {seed}",  # from which Hyperband draws the brackets
+        direction="maximize",
+        sampler=sampler(seed),
+        pruner=pruner(),
+    )
     study.enqueue_trial(START)
     longest = surrogate.epochs[-1]
     spent, reserved = 0, finalists.n * finalists.n_fits * longest
@@ -159,7 +164,7 @@ def searches(longest: int) -> Iterator[tuple[str, Search]]:
         ),
     )
     peers: dict[str, tuple[Any, Any]] = {
-        "random": (RandomSampler, NopPruner),
+        "random search": (RandomSampler, NopPruner),
         "random + ASHA": (RandomSampler, halving),
         "TPE + MedianPruner": (TPESampler, MedianPruner),
         "TPE + Hyperband": (TPESampler, hyperband),

@@ -159,7 +159,9 @@ def _fit_process(x_ND: np.ndarray, y_N: np.ndarray) -> GaussianProcessRegressor:
     effects = ConstantKernel(0.1, (1e-4, 1e2)) * DotProduct(1.0, "fixed")
     deviation = ConstantKernel(0.1, (1e-4, 1e2)) * RBF(4.0, (3.0, 30.0))
     kernel = effects + deviation + WhiteKernel(0.01, (1e-3, 1.0))
-    process = GaussianProcessRegressor(kernel, normalize_y=True, n_restarts_optimizer=2)
+    process = GaussianProcessRegressor(
+        kernel, normalize_y=True, n_restarts_optimizer=2, random_state=0
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return process.fit(x_ND, y_N)

@@ -25,7 +25,7 @@ from data.paths import PRETRAINED, VAR
 from data.pictures import to_image
 from data.text import make_printable
 from hpo.dashboard.server import export_report
-from hpo.refit.plan import default_folder, folder_name
+from hpo.refit.folder import default_folder, folder_name
 from hpo.refit.result import TrialOrigin
 from hpo.refit.settings import RetrainConfig
 from hpo.search.trial_files import TrialFiles

@@ -109,3 +109,13 @@ def test_the_documentation_shows_the_reproduced_tables_of_the_paper() -> None:
     assert len(reproduced) == 3
     for lines in reproduced:
         assert "\n".join(lines) in DOCS
+
+
+def test_the_documentation_shows_the_comparison_of_searches() -> None:
+    text = (PROJECT / "docs/search.md").read_text(encoding="utf-8").replace("−0", "-0")
+    content = json.loads((PROJECT / "benchmarks/results/search_methods.json").read_text())
+    for row in content["Searches on the surrogate"]:
+        starts = (f"| {row['search']} | +", f"| Optuna {row['search']} | +")
+        [line] = [each for each in text.splitlines() if each.startswith(starts)]
+        assert f"| {row['gain']} | {row['ours − it']}".rstrip() in line
+        assert line.endswith(f"| {row['trials']} | {row['complete']} |")

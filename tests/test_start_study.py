@@ -237,10 +237,11 @@ def test_every_fit_starts_from_the_network_even_if_its_file_is_gone(
     again = [*flags, "--study-name", NAME, "--start-from", "b.pt"]
     assert "settings.start_from.digest: " in run("run_study.py", *again)
     (in_tmp / "a.pt").unlink()
-    [kept] = in_tmp.glob("var/trials/*/?.network.pt")
+    kept = list(in_tmp.glob("var/trials/*/?.network.pt"))
+    assert len(kept) == 5, "of two trials, two finalists and the winner"
     output = run("retrain_best.py", *REFIT, "--n-seeds", "1", "--study-name", NAME)
     [refitted] = in_tmp.glob("var/retrain/*/seed-1.pt")
-    for path in (kept, refitted):
+    for path in (*kept, refitted):
         loaded, config, metadata = load_network(path)
         assert config.start is not None
         torch.testing.assert_close(loaded.state_dict(), dict(net.state_dict()))

@@ -5,7 +5,6 @@ This is the first module that uses the test alphabets; a study only loads them w
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ from optuna.trial import FixedTrial
 
 from data.drawings import Drawings
 from data.errors import InputError
-from data.files import short_name
-from data.paths import VAR
 from data.splits import Split, merge_train_and_val
+from hpo.refit.folder import default_folder, folder_name
 from hpo.refit.result import TrialOrigin
 from hpo.refit.settings import RefitSettings, RetrainConfig
 from hpo.refit.source import RefitSource, refit_source
@@ -34,8 +32,6 @@ from model.config import Architecture, Config
 from model.device import ComputeConfig, choose_compute
 from model.start_weights import StartWeights, load_start_weights
 from model.train import Validation
-
-RETRAIN_FOLDER = VAR / "retrain"
 
 
 @dataclass(frozen=True)
@@ -150,36 +146,6 @@ def retrain_sections(request: RetrainConfig, source: RefitSource) -> dict[str, A
     given = {name: value for name, value in values.items() if value is not None}
     given.pop("trial", None)  # the point replaces it
     return study_sections(source.settings, source.params) | {"retrain": given}
-
-
-def default_folder(name: str, identifier: str) -> Path:
-    """Return the folder of the results if ``--out`` is not given.
-
-    Args:
-        name: from :func:`folder_name`.
-        identifier: text that differs between studies of the same name.
-    """
-    return RETRAIN_FOLDER / short_name(f"{name}-{sha256(identifier.encode()).hexdigest()[:8]}")
-
-
-def folder_name(
-    origin: TrialOrigin, request: RetrainConfig, precision: str, seeds: list[int]
-) -> str:
-    """Return a folder name; different retrainings of a study have different names.
-
-    Args:
-        origin: what is refitted.
-        request: settings of the retraining.
-        precision: number format that is used; ``--precision auto`` chooses it.
-        seeds: seed of each fit.
-    """
-    pixels = f"-{request.image_size}px" if request.image_size else ""
-    epochs = f"-{request.max_epochs}epochs" if request.max_epochs else ""
-    mirrors = {None: "", True: "-mirrors", False: "-no-mirrors"}[request.mirrors]
-    trial = "point" if origin.trial is None else origin.trial
-    part = request.train_on.replace("+", "-")
-    name = f"{origin.study}-{trial}-{part}{pixels}{epochs}{mirrors}"
-    return f"{name}-{precision}-seeds{seeds[0]}-{seeds[-1]}"
 
 
 def require_digest(digest: str, expected: str) -> None:
