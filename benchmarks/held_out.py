@@ -1,6 +1,6 @@
 """The validation alphabets that choose nothing in the benchmarks of the search.
 
-They were named before any fit of these benchmarks was seen. Curves, surrogate, epochs, winners and
+They were named before any accuracy by alphabet was seen. Curves, surrogate, epochs, winners and
 defaults rest on the other seven validation alphabets.
 """
 
