@@ -104,11 +104,10 @@ class Surrogate:
         x_ND = np.array([features(point, space) for point in learnt])
         logits_NE = to_logit(curves_NE[self.is_learning_N])
         self._mean_E = logits_NE.mean(0)
-        _, scale_K, components_KE = np.linalg.svd(logits_NE - self._mean_E, full_matrices=False)
+        _, _, components_KE = np.linalg.svd(logits_NE - self._mean_E, full_matrices=False)
         self._components_KE = components_KE[:N_COMPONENTS]
         weights_NK = (logits_NE - self._mean_E) @ self._components_KE.T
         self._processes = [_fit_process(x_ND, weights_N) for weights_N in weights_NK.T]
-        self.explained = float((scale_K[:N_COMPONENTS] ** 2).sum() / (scale_K**2).sum())
 
     def expected_curve(self, point: Mapping[str, Any]) -> np.ndarray:
         """Return the float64 mean accuracies of the fits of a configuration, at each epoch."""

@@ -25,7 +25,7 @@ def read_surrogate(path: Path) -> tuple[Surrogate, list[Point], np.ndarray]:
     """Return the surrogate of a table of curves, its configurations, and their final accuracies.
 
     Only the configurations of the space ``standard`` are used, and only the validation alphabets
-    that may choose. A fit that ended early keeps its last accuracy; one that diverged has chance.
+    that may choose. A fit that diverged has chance afterwards.
     """
     table = json.loads(path.read_text())
     configurations = table["configurations"]

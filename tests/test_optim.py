@@ -90,3 +90,8 @@ def test_the_parameters_of_a_normalisation_have_the_rates_of_their_layer(
     assert len(groups["conv2"]) == 4
     assert len(groups["fc1"]) == (4 if head_norm == "batch" else 2)
     assert sum(map(len, groups.values())) == len(list(net.parameters()))
+
+
+def test_a_trapezoid_is_constant_and_falls_in_the_last_quarter() -> None:
+    fit = fit_config(schedule="trapezoid", max_epochs=8)
+    assert [lr_factor(fit, e) for e in range(9)] == [1, 1, 1, 1, 1, 1, 1, 0.5, 0]

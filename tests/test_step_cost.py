@@ -30,7 +30,12 @@ from model import step_cost
 from model.architecture import ModelConfig
 from model.config import REFERENCE_COST, Config, StepCost
 from model.device import ComputeConfig
-from model.step_cost import fit_costs, measure_step_cost, probe_configs
+from model.step_cost import (
+    fit_costs,
+    measure_epoch_seconds,
+    measure_step_cost,
+    probe_configs,
+)
 
 OTHER_COST = StepCost(2.4e-3, 1.1, 0.5, 1.6, 7.9e6)  # measured on a CPU without AMX
 SEARCH = replace(TINY_STUDY, space=part_of_paper("lr", "units"), step_cost=None)
@@ -194,3 +199,10 @@ def test_the_costs_are_measured_in_another_process(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(step_costs, "measure_here", crash)
     with pytest.warns(UserWarning, match="could not be measured"):
         assert measure_in_process(base, "cpu", "float32") == REFERENCE_COST
+
+
+def test_the_time_of_an_epoch_grows_with_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.step_cost._step_of", lambda *_: lambda: None)
+    monkeypatch.setattr("model.step_cost._seconds", lambda *_: 0.01)
+    base = base_config(StudySettings(steps_per_epoch=50))
+    assert measure_epoch_seconds(base, ComputeConfig(torch.device("cpu"))) == pytest.approx(0.55)
