@@ -28,6 +28,7 @@ from hpo.search.winner import choose_trial
 from model.provenance import provenance
 
 RESULTS = PROJECT / "results/search_pays.json"
+ROWS = ("winner", "default", "new_default", "default_all_images")
 FIRST_SEED = 100  # of the fits of study 0; no seed of a study or of its own fits
 
 
@@ -63,6 +64,8 @@ def run(name: str, seed: int, args: argparse.Namespace, fits: dict[str, Any]) ->
     mine = Fits(searched.parts.to(compute.device), compute, args.work / "fits", fits)
     rows: dict[str, list[dict[str, Any]]] = {}
     for row, config, n_fits in rivals(searched):
+        if row not in args.rows:
+            continue
         seeds = range(FIRST_SEED * (seed + 1), FIRST_SEED * (seed + 1) + n_fits)
         rows[row] = [mine.evaluate(config, fit_seed) for fit_seed in seeds]
         print(f"{name} {seed} {row}: {[r['accuracy'] for r in rows[row]]}", flush=True)
@@ -75,8 +78,8 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
     table = []
     for name in dict.fromkeys(study["set"] for study in studies):
         mine = [study for study in studies if study["set"] == name]
-        for rival in ("default", "new_default", "default_all_images"):
-            gains = pd.Series([study["winner"] - study[rival] for study in mine])
+        for rival in ROWS[1:]:
+            gains = pd.Series([s["winner"] - s[rival] for s in mine if rival in s], dtype=float)
             row = {"set": name, "rival": rival, "studies": len(gains), "gain": gains.mean()}
             if len(gains) > 1:
                 error, free = gains.sem(), len(gains) - 1
@@ -85,6 +88,15 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
                 row |= {"p": student.sf(gains.mean() / error, free), "worst": gains.min()}
             table.append(row)
     return pd.DataFrame(table)
+
+
+def store(path: Path, content: dict[str, Any], entries: list[dict[str, Any]]) -> None:
+    """Add studies to the results, in the place of the same ones, and write the file."""
+    new = {(entry["set"], entry["seed"]) for entry in entries}
+    kept = [entry for entry in content["studies"] if (entry["set"], entry["seed"]) not in new]
+    content["studies"] = sorted([*kept, *entries], key=lambda entry: (entry["set"], entry["seed"]))
+    content["gains"] = differences(content["studies"]).to_dict("records")
+    path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def _store_fits(path: Path, fits: dict[str, Any]) -> None:
@@ -97,6 +109,8 @@ def flags() -> argparse.ArgumentParser:
     flags.add_argument("--set", nargs="+", choices=[OMNIGLOT, *SETS], default=[OMNIGLOT])
     flags.add_argument("--sets", type=Path, metavar="FOLDER", help="made by image_sets.py")
     flags.add_argument("--seeds", type=int, nargs="+", default=[*range(6)], help="of the studies")
+    flags.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, help="fits to make")
+    flags.add_argument("--merge", type=Path, nargs="+", default=(), help="results to add")
     flags.add_argument("--work", type=Path, default=Path("var/search_pays"), metavar="FOLDER")
     return flags
 
@@ -110,14 +124,13 @@ def main() -> None:
     fits = json.loads(stored.read_text()) if stored.exists() else {}
     content = json.loads(path.read_text()) if path.exists() else {}
     content = content if "studies" in content else {"studies": []}
-    for name in args.set:
-        for seed in args.seeds:
-            entry = run(name, seed, args, fits)
-            kept = [s for s in content["studies"] if (s["set"], s["seed"]) != (name, seed)]
-            content["studies"] = [*kept, entry]
-            content["gains"] = differences(content["studies"]).to_dict("records")
-            content["provenance"] = provenance(compute_from(args))
-            path.write_text(json.dumps(content, indent=1) + "\n")
+    for other in args.merge:
+        store(path, content, json.loads(other.read_text())["studies"])
+    if not args.merge:
+        content["provenance"] = provenance(compute_from(args))
+        for name in args.set:
+            for seed in args.seeds:
+                store(path, content, [run(name, seed, args, fits)])
     print(differences(content["studies"]).to_string(index=False))
 
 

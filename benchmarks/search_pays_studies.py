@@ -27,7 +27,7 @@ from model.config import REFERENCE_COST, Config
 from model.losses import images_per_epoch
 
 OMNIGLOT = "omniglot"
-N_FRESH, N_DEFAULT, N_ALL = 3, 2, 1  # fits of a study's winner, of the defaults, of all its images
+N_FRESH, N_DEFAULT, N_ALL = 3, 1, 1  # fits of a study's winner, of the defaults, of all its images
 
 
 @dataclass(frozen=True)
