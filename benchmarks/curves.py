@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from curves_plan import LENGTH, N_CONFIGURATIONS, RUNGS, Plan, configurations, plans
+from curves_summary import noise, rank_correlations, schedules
 from harness import compute_from, parser
 
 from data.episodes import dense_validation
@@ -99,28 +99,8 @@ def merged(fits: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dic
     return sorted(every.values(), key=key_of)
 
 
-def rank_correlations(fits: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return Spearman's correlation of each rung and schedule with the end of the cosine fit."""
-    rows: dict[str, dict[int, float]] = {}
-    for entry in fits:
-        if entry["seed"] == 0:
-            accuracies = {row["epoch"]: row["accuracy"] for row in entry["curve"]}
-            for rung in RUNGS:
-                if rung <= entry["epochs"]:
-                    value = accuracies.get(rung, entry["curve"][-1]["accuracy"])
-                    name = f"{entry['schedule']} of {entry['epochs']}, epoch {rung}"
-                    rows.setdefault(name, {})[entry["number"]] = value
-    frame = pd.DataFrame(rows)
-    target = frame.get(f"cosine of {LENGTH}, epoch {LENGTH}")
-    if target is None or len(frame) < 3:
-        return pd.DataFrame()
-    correlation = frame.corrwith(target, method="spearman")
-    n = frame.notna().mul(target.notna(), axis=0).sum()
-    return pd.DataFrame({"rung": correlation.index, "correlation": correlation.round(3), "n": n})
-
-
 def main() -> None:
-    """Make the fits that are missing, and print the rank correlations."""
+    """Make the fits that are missing, and print what the table says."""
     flags = parser(__doc__ or "")
     flags.add_argument("--n-configurations", type=int, default=N_CONFIGURATIONS)
     flags.add_argument("--n-seeds", type=int, default=3, help="of the first configurations")
@@ -154,7 +134,9 @@ def main() -> None:
         store(path, content)
         accuracy = max(row["accuracy"] for row in entry["curve"])
         print(f"{plan.key} {plan.kind:9} {accuracy:.1%} in {entry['seconds']:.0f} s", flush=True)
-    print(rank_correlations(content["fits"]).to_string(index=False))
+    for table in (rank_correlations, schedules, noise):
+        print(f"\n{table.__name__.replace('_', ' ').capitalize()}")
+        print(table(content["fits"]).to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -2,18 +2,16 @@
 
 import json
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
 from curves_plan import FIT, RUNGS
-from held_out import HELD_OUT
+from curves_summary import curve_of
 from surrogate import Noise, Surrogate, to_logit
 
 from hpo.space.distributions import search_space
 from hpo.space.files import built_in_space
 from hpo.space.space import Point
-from model.train import CHANCE_ACCURACY
 
 IMAGE_SIZE = 35
 SPACE = built_in_space("standard")
@@ -39,17 +37,6 @@ def read_surrogate(path: Path) -> tuple[Surrogate, list[Point], np.ndarray]:
     curves_NE = np.array(curves)
     surrogate = Surrogate(DISTRIBUTIONS, points, RUNGS, curves_NE, measured_noise(table))
     return surrogate, points, curves_NE[:, -1]
-
-
-def curve_of(entry: dict[str, Any]) -> list[float]:
-    """Return the accuracies of a stored fit at all rungs, without the held-out alphabets."""
-    seen = {
-        row["epoch"]: fmean(a for name, a in row["alphabets"].items() if name not in HELD_OUT)
-        for row in entry["curve"]
-        if "alphabets" in row
-    }
-    last = seen[max(seen)] if entry["stopped"] == "all epochs done" else CHANCE_ACCURACY
-    return [seen.get(rung, last) for rung in RUNGS]
 
 
 def measured_noise(table: dict[str, Any]) -> Noise:

@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from search_methods import compare
 from search_methods_optuna import Finalists, Outcome, choose, searches
 from surrogate import LOWEST, Noise, Surrogate, features, leave_one_out, to_logit
-from surrogate_table import START, curve_of, measured_noise
+from surrogate_table import START, measured_noise
 
 from model.train import CHANCE_ACCURACY
 
@@ -103,17 +103,6 @@ def entry(accuracies: dict[int, float], number: int = 0, **changes: Any) -> dict
     epochs, schedule = FIT
     facts = {"number": number, "seed": 0, "epochs": epochs, "schedule": schedule}
     return {**facts, "stopped": "all epochs done", "curve": curve} | changes
-
-
-def test_held_out_alphabets_are_not_in_a_curve() -> None:
-    accuracies = {rung: 0.3 + 0.01 * rung for rung in RUNGS}
-    assert curve_of(entry(accuracies)) == pytest.approx(list(accuracies.values()))
-
-
-def test_a_fit_that_diverged_ends_at_chance() -> None:
-    curve = curve_of(entry({1: 0.5, 2: 0.6}, stopped="collapsed"))
-    assert curve[:2] == pytest.approx([0.5, 0.6])
-    assert set(curve[2:]) == {CHANCE_ACCURACY}
 
 
 def test_the_noise_is_that_between_seeds_of_one_configuration() -> None:

@@ -1,0 +1,67 @@
+"""What is read from the table of learning curves."""
+
+import json
+from typing import Any
+
+import curves
+import pytest
+from curves_plan import FIT, LENGTH, RUNGS, configurations
+from curves_summary import curve_of, noise, rank_correlations, schedules
+from held_out import HELD_OUT
+
+from model.train import CHANCE_ACCURACY
+
+
+def entry(accuracies: dict[int, float], number: int = 0, **changes: Any) -> dict[str, Any]:
+    """A stored fit; the held-out alphabets have another accuracy."""
+    held_out = dict.fromkeys(HELD_OUT, 0.99)
+    curve = [{"epoch": e, "alphabets": {"a": v, "b": v} | held_out} for e, v in accuracies.items()]
+    epochs, schedule = FIT
+    facts = {"number": number, "seed": 0, "epochs": epochs, "schedule": schedule}
+    return {**facts, "stopped": "all epochs done", "curve": curve} | changes
+
+
+def rising(by: float) -> dict[int, float]:
+    """Accuracies that rise by a step for every epoch."""
+    return {rung: 0.5 + by * rung for rung in RUNGS}
+
+
+def test_held_out_alphabets_are_not_in_a_curve() -> None:
+    assert curve_of(entry(rising(0.01))) == pytest.approx(list(rising(0.01).values()))
+
+
+def test_a_fit_that_diverged_ends_at_chance() -> None:
+    curve = curve_of(entry({1: 0.5, 2: 0.6}, stopped="collapsed"))
+    assert curve[:2] == pytest.approx([0.5, 0.6])
+    assert set(curve[2:]) == {CHANCE_ACCURACY}
+
+
+def test_fits_that_diverge_and_further_seeds_rank_nothing() -> None:
+    crossing = {rung: 0.9 - 0.1 / rung - 0.002 * rung for rung in RUNGS}  # leads at first
+    fits = [entry(rising(0.01), 0), entry(rising(0.009), 1), entry(crossing, 2)]
+    fits += [entry({1: 0.9}, 3, stopped="collapsed"), entry({1: 0.99}, 0, seed=1)]
+    table = rank_correlations(fits).set_index("epoch")
+    assert list(table.columns) == ["3 that learn", "3 above 80%"]
+    assert table["3 that learn"][LENGTH] == 1
+    assert table["3 that learn"][1] == pytest.approx(0.5)
+
+
+def test_a_short_fit_stands_beside_the_whole_fit_at_the_same_epoch() -> None:
+    short = entry({4: 0.7}, epochs=4)
+    table = schedules([entry(rising(0.01)), entry(rising(0.01), 1), short])
+    assert table.to_dict("records") == [
+        {"number": 0, "whole fit": 0.86, "cosine of 4": 0.7, "whole fit, epoch 4": 0.54}
+    ]
+
+
+def test_noise_is_of_repeated_configurations() -> None:
+    fits = [entry({LENGTH: 0.8}), entry({LENGTH: 0.82}, seed=1), entry({LENGTH: 0.9}, 1)]
+    assert noise(fits).to_dict("records") == [
+        {"number": 0, "count": 2, "mean": 0.81, "std": pytest.approx(0.0141)}
+    ]
+
+
+def test_the_configurations_of_the_committed_table_do_not_change() -> None:
+    stored = json.loads(curves.RESULTS.read_text())["configurations"]
+    points = [point for _, _, point in configurations(len(stored), 35)]
+    assert points == [configuration["point"] for configuration in stored]
