@@ -33,7 +33,10 @@ def cpu_has_amx_bfloat16() -> bool:
 
 
 def is_bfloat16_fast(device: torch.device) -> bool:
-    """Return whether a device has instructions for bfloat16.
+    """Return whether a device computes faster in bfloat16 than in float32.
+
+    CPUs of AMD need AVX-512 with bfloat16. CPUs of Intel need AMX: with AVX-512 alone, an epoch of
+    the default network took a fifth longer in bfloat16 than in float32 (Xeon, 2 cores).
 
     Args:
         device: CPU or CUDA device.
@@ -41,4 +44,6 @@ def is_bfloat16_fast(device: torch.device) -> bool:
     if device.type == "cuda":
         with torch.cuda.device(device):
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return cpu_has_amx_bfloat16() or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    capabilities = torch.cpu.get_capabilities()
+    is_intel = str(capabilities.get("cpu_name", "")).startswith("Intel")
+    return cpu_has_amx_bfloat16() or (bool(capabilities.get("avx512_bf16")) and not is_intel)

@@ -28,7 +28,7 @@ from hpo.report.html_page import render_page
 from hpo.report.study import analysis, frames
 from hpo.report.study.page import study_page
 from hpo.report.study.text import best_table, study_headline
-from hpo.runtime.phases import describe_finalists
+from hpo.runtime.plan_log import describe_finalists
 from hpo.runtime.progress import HangDetector, Progress
 from hpo.search.objective import Objective
 from hpo.settings.study_settings import StudyConfig

@@ -1,8 +1,10 @@
 """The rungs of a study, and what a time budget allows."""
 
+import math
+
 import pytest
 
-from hpo.study.plan import Plan, epochs_per_trial, plan_budget, rungs
+from hpo.study.plan import Plan, epochs_of_plan, epochs_per_trial, plan_budget, rungs
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,12 @@ def test_a_time_budget_becomes_epochs_and_trials() -> None:
     assert plan_budget(80, 2.0, [4], n_starts=1, n_fits=2) == Plan(40, 1 + (40 - 8 - 4) // 4)
     assert plan_budget(80, 2.0, [4], n_starts=1, n_fits=9) == Plan(40, 1 + (40 - 20 - 4) // 4)
     assert plan_budget(2, 4.0, [4], n_starts=1, n_fits=0) == Plan(1, 1), "the default is fitted"
+
+
+@pytest.mark.parametrize("n_trials", [1, 2, 20])
+def test_the_epochs_of_a_plan_are_those_of_its_budget(n_trials: int) -> None:
+    arguments = {"steps": rungs(36), "n_starts": 1, "n_fits": 4}
+    n_epochs = epochs_of_plan(n_trials, **arguments)
+    if n_trials == 20:  # with fewer, the reserve is at most half of the epochs
+        assert plan_budget(n_epochs, 1.0, **arguments) == Plan(n_epochs, n_trials)
+    assert n_epochs == 5 * 36 + math.ceil((n_trials - 1) * epochs_per_trial(rungs(36)))

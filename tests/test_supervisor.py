@@ -23,10 +23,10 @@ from hpo.runtime.in_process import InProcessLauncher
 from hpo.runtime.launcher import Launcher, Outcome, WorkerCrash, WorkerError
 from hpo.runtime.phases import (
     affordable_finalists,
-    describe_finalists,
     is_search_over,
     run_phases,
 )
+from hpo.runtime.plan_log import describe_finalists
 from hpo.runtime.progress import HangDetector, Progress
 from hpo.runtime.requeue import WORKER, WorkerId, worker_id, worker_of
 from hpo.runtime.supervisor import supervise

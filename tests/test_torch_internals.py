@@ -29,11 +29,13 @@ def test_the_constructors_of_layers_draw_their_weights_in_reset_parameters() -> 
     [
         ({}, False, False),
         ({"avx512_bf16": True}, False, True),
-        ({"amx_bf16": True}, True, True),
+        ({"avx512_bf16": True, "cpu_name": "AMD EPYC"}, False, True),
+        ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, False, False),
+        ({"amx_bf16": True, "cpu_name": "Intel Xeon"}, True, True),
     ],
 )
-def test_bfloat16_is_fast_on_cpus_with_instructions_for_it(
-    capabilities: dict[str, bool], amx: bool, fast: bool, monkeypatch: pytest.MonkeyPatch
+def test_bfloat16_is_fast_on_cpus_with_fast_instructions_for_it(
+    capabilities: dict[str, bool | str], amx: bool, fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert (cpu_has_amx_bfloat16(), is_bfloat16_fast(CPU)) == (amx, fast)

@@ -11,6 +11,7 @@ from optuna.study import Study
 
 from data.splits import Split
 from hpo.runtime.launcher import Launcher
+from hpo.runtime.plan_log import describe_finalists, log_plan
 from hpo.runtime.progress import Progress, finalist_label
 from hpo.runtime.start import StudyStart, begin_study, choose_generation
 from hpo.runtime.step_costs import measure_epoch, with_measured_cost, with_stored_cost
@@ -33,7 +34,7 @@ from hpo.study.budget import (
 from hpo.study.identity import version_note
 from hpo.study.leaks import require_unseen
 from hpo.study.open import IDENTITY
-from hpo.study.plan import rungs
+from hpo.study.plan import EPOCH_SECONDS
 from hpo.study.storage import storage_errors
 from model.own_module import check_network
 from model.own_network import OwnConfig
@@ -77,7 +78,7 @@ def run_phases(
         run = replace(run, stop_requests=count_stop_requests(study))
         measure_epoch(run, study, launcher)
         budget = study_budget(run, study)
-        log_plan(run, budget)
+        log_plan(run, budget, study.user_attrs.get(EPOCH_SECONDS))
         run = replace(run, n_trials=budget.n_trials)
         study.set_user_attr(N_TRIALS, run.n_trials)
         begin_study(run, storage, study, start, previous)
@@ -119,18 +120,6 @@ def is_search_over(study: Study, budget: Budget) -> bool:
     is_idle = count_started(study) == count_finished(study)
     is_spent = budget.is_time_spent(study) or budget.is_stagnant(study)
     return count_finished(study) >= budget.n_trials or (is_idle and is_spent)
-
-
-def log_plan(run: StudyConfig, budget: Budget) -> None:
-    """Log what the time budget allows, if there is one."""
-    if budget.n_epochs is None:
-        return
-    steps = rungs(run.max_epochs) if run.pruner == "halving" else [run.max_epochs]
-    lengths = " or ".join(map(str, steps))
-    logger.info(
-        "plan     %s epochs: about %s trials of %s epochs, %s fits of finalists",
-        *(budget.n_epochs, budget.n_trials, lengths, budget.n_fits),
-    )
 
 
 def affordable_finalists(study: Study, run: StudyConfig) -> int:
@@ -195,16 +184,3 @@ def _run_fits(
     progress = Progress(study, n_fits, run.max_epochs, label)
     supervise(run, phase, budget, launcher, progress, search_study, observers)
     return count_finished(study) >= n_fits
-
-
-def describe_finalists(run: StudyConfig, *, evaluate_winner: bool) -> str:
-    """Return how many fits follow the search, as text; empty if there are no finalists.
-
-    Args:
-        run: configuration of the run.
-        evaluate_winner: whether the winner is fitted with further seeds.
-    """
-    n = min(run.n_finalists, run.n_trials)
-    if n < 2 or not run.has_one_goal:
-        return ""
-    return f"{(n + evaluate_winner) * run.n_finalist_seeds} fits of finalists"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from hpo.settings.study_settings import StudyConfig
+from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.study.plan import (
     EPOCH_SECONDS,
     Plan,
@@ -108,10 +108,16 @@ def study_plan(config: StudyConfig, epoch_seconds: float | None) -> Plan | None:
     """
     if config.time_budget is None or epoch_seconds is None:
         return None
-    steps = rungs(config.max_epochs) if config.pruner == "halving" else [config.max_epochs]
+    steps, n_fits = trial_rungs(config), n_finalist_fits(config)
     n_starts = len(config.space.starting_points(config.image_size))
-    plan = plan_budget(config.time_budget, epoch_seconds, steps, n_starts, n_finalist_fits(config))
+    plan = plan_budget(config.time_budget, epoch_seconds, steps, n_starts, n_fits)
     return plan if config.n_trials is None else replace(plan, n_trials=config.n_trials)
+
+
+def trial_rungs(settings: StudySettings) -> list[int]:
+    """Return the epochs after which a trial may end: of the pruner ``halving``, its rungs."""
+    longest = settings.max_epochs
+    return rungs(longest) if settings.pruner == "halving" else [longest]
 
 
 def n_finalist_fits(config: StudyConfig) -> int:

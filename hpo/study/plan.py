@@ -79,6 +79,19 @@ def plan_budget(
     return Plan(n_epochs, n_starts + max(0, math.floor(left / epochs_per_trial(steps))))
 
 
+def epochs_of_plan(n_trials: int, steps: list[int], n_starts: int, n_fits: int) -> int:
+    """Return the epochs that a number of trials and the fits of their finalists need.
+
+    Args:
+        n_trials: number of trials, the starting points included.
+        steps: see :func:`epochs_per_trial`.
+        n_starts: number of starting points, which are never pruned.
+        n_fits: number of fits of finalists.
+    """
+    n_sampled = max(0, n_trials - n_starts)
+    return math.ceil((n_starts + n_fits) * steps[-1] + n_sampled * epochs_per_trial(steps))
+
+
 def reserved_epochs(n_epochs: int, n_fits: int, max_epochs: int) -> int:
     """Return the epochs that are kept for the fits of the finalists: at most half of all.
 
