@@ -78,6 +78,8 @@ def run_fit(
         "n_images": last.n_images,
         "seconds": round(sum(result.seconds for result in state.history), 1),
         "stopped": last.stopped,
+        "cpu": provenance(compute)["cpu"],
+        "precision": compute.precision,
         "curve": curve,
     }
 

@@ -29,8 +29,26 @@ KEY_PARAMETERS = ("lr", "l2", "fit.n_drawings", "fit.mirrors", "model.conv_norm"
 RATE_SPREAD = 0.15  # standard deviation of the rate of later neighbours, as a share of its range
 PENALTIES = FloatDistribution(3e-5, 1e-3, log=True)  # of later neighbours
 SEED = 2015
+# Candidates for the default, as changes of the former one; their numbers follow on the others'.
+_BATCH: Point = {"model.conv_norm": "batch", "lr": 0.1, "l2": 2e-4}
+_LARGE: Point = {"fit.n_characters": 48, "fit.n_drawings": 3, "fit.mirrors": True, "l2": 2.4e-4}
+CANDIDATES: tuple[Point, ...] = (
+    {"lr": 0.05, "l2": 1.5e-4},
+    {"lr": 0.05, "l2": 1.5e-4, "fit.warmup_epochs": 1},
+    {"l2": 1.5e-4},
+    _BATCH,
+    {"l2": 2e-4, "model.head_norm": "unit"},
+    _LARGE | {"fit.warmup_epochs": 1},
+    _BATCH | _LARGE,
+    {"l2": 3e-4},
+    _BATCH | {"model.head_norm": "unit", "fit.n_drawings": 3},
+    _BATCH | {"lr": 0.2},
+    _BATCH | {"l2": 5e-4},
+    _BATCH | {"model.head_norm": "unit"},
+)
+REPEATED_CANDIDATES = (0, 3)  # positions of the candidates that are fitted with another seed
 # The default and its spreads when the table was begun; the present ones were chosen from the table.
-FORMER_DEFAULT = {"lr": 0.03, "l2": 1e-6}
+FORMER_DEFAULT: Point = {"lr": 0.03, "l2": 1e-6, "model.conv_norm": "none"}
 FORMER_SPREADS = {"l2": 0.5}
 # Where configurations come from, by turns: neighbours of the default of the space "standard", or
 # random points of a space.
@@ -87,6 +105,8 @@ def configurations(n: int, image_size: int) -> Iterator[tuple[str, str, Point]]:
         if kind == "neighbour":
             point = neighbour(rng, image_size, is_first=number < N_FIRST)
         yield kind, name, point
+    for changes in CANDIDATES:
+        yield "candidate", "standard", default | changes
 
 
 def centre(image_size: int) -> Point:
@@ -132,6 +152,8 @@ def plans(n: int, n_seeds: int, image_size: int) -> Iterator[Plan]:
         kind, space, point = points[number]
         return Plan(kind, number, space, point, seed, epochs, schedule)
 
+    yield from (plan(number, 0, *FIT) for number in range(n, len(points)))
+    yield from (plan(n + i, 1, *FIT) for i in REPEATED_CANDIDATES)
     first = min(n, N_FIRST)
     yield from (plan(number, 0, *FIT) for number in range(first))
     for seed in range(1, n_seeds):

@@ -51,9 +51,10 @@ def config_of(trial: FrozenTrial) -> Config:
 
 @pytest.fixture
 def study(tmp_path: Path, parts_20: Split) -> optuna.Study:
-    """Trials 0, 1 and 2; 1 is the best, 2 the second."""
+    """Trials 0, 1 and 2; 1 is the best, 2 the second. The default, 0, has failed."""
     study = opened(tmp_path, parts_20, TINY_20)
-    add_trials(study, [0.5, 0.7, 0.6])
+    study.add_trial(create_trial(state=TrialState.FAIL))
+    add_trials(study, [0.7, 0.6])
     return study
 
 
@@ -77,12 +78,13 @@ def test_the_best_trials_are_fitted_with_new_seeds(study: optuna.Study) -> None:
     assert fits == [{"trial": t, "seed": s} for t in (1, 2) for s in (1007, 1008)]
 
 
-def test_the_best_starting_point_is_a_finalist_in_place_of_the_last_one(
-    study: optuna.Study,
+def test_the_default_is_a_finalist_in_place_of_the_last_one(
+    tmp_path: Path, parts_20: Split
 ) -> None:
-    add_trials(study, [0.8, 0.9])  # trials 3 and 4; trials 0 and 1 are starting points
+    study = opened(tmp_path, parts_20, TINY_20)
+    add_trials(study, [0.5, 0.7, 0.6, 0.8, 0.9])
     fits = finalist_fits(study, n_finalists=2, n_seeds=1, settings=TINY_20)
-    assert [fit["trial"] for fit in fits] == [4, 1]
+    assert [fit["trial"] for fit in fits] == [4, 0]
 
 
 def test_a_study_of_one_trial_has_no_finalists(tmp_path: Path, parts_20: Split) -> None:
@@ -106,7 +108,8 @@ def test_the_finalist_with_the_highest_mean_of_its_fits_and_its_trial_wins(
     assert winner.number == choose_trial(study, None).number == 2
     assert describe_value(study, winner) == f"65.0% as a finalist, {TOO_HIGH}; 60.0% in the search"
     assert describe_value(study, study.trials[1]) == "55.0% as a finalist, 70.0% in the search"
-    assert describe_value(study, study.trials[0]) == "50.0% of the validation episodes"
+    add_trials(study, [0.5])
+    assert describe_value(study, study.trials[3]) == "50.0% of the validation episodes"
 
 
 def test_the_fit_of_the_search_counts_for_the_winner(study: optuna.Study, storage: Storage) -> None:
@@ -135,6 +138,7 @@ def test_finalists_are_resumed_and_other_finalists_get_another_study(
     resumed = open_finalists(storage, study, fits)
     resumed.optimize(value_of({2: [0.5]}), n_trials=1)
     assert [trial.params for trial in resumed.trials] == fits
+    add_trials(study, [0.5])
     assert open_finalists(storage, study, finalist_fits(study, 3, 1, TINY_20)).trials == []
     assert open_finalists(storage, study, finalist_fits(study, 2, 2, TINY_20)).trials == []
 
@@ -220,9 +224,10 @@ def test_a_better_trial_found_later_withdraws_the_winner(study: optuna.Study) ->
 def test_only_a_complete_trial_can_be_chosen(
     study: optuna.Study, tmp_path: Path, parts_20: Split
 ) -> None:
-    assert choose_trial(study, 0).number == 0
-    with pytest.raises(InputError, match=r"--trial.*\b99\b.*0, 1, 2"):
-        choose_trial(study, 99)
+    assert choose_trial(study, 2).number == 2
+    for number in (0, 99):
+        with pytest.raises(InputError, match=rf"--trial.*\b{number}\b.*1, 2"):
+            choose_trial(study, number)
     with pytest.raises(InputError, match=r"'empty'.*run_study\.py"):
         choose_trial(optuna.create_study(study_name="empty", direction="maximize"), None)
 

@@ -29,15 +29,13 @@ def test_a_third_of_the_trials_goes_on_at_every_rung() -> None:
 
 
 def test_a_time_budget_becomes_epochs_and_trials() -> None:
-    assert plan_budget(80, 2.0, [4], n_starts=1, n_fits=2) == Plan(40, 1 + (40 - 8 - 4) // 4)
-    assert plan_budget(80, 2.0, [4], n_starts=1, n_fits=9) == Plan(40, 1 + (40 - 20 - 4) // 4)
-    assert plan_budget(2, 4.0, [4], n_starts=1, n_fits=0) == Plan(1, 1), "the default is fitted"
+    assert plan_budget(80, 2.0, [4], n_fits=2) == Plan(40, 1 + (40 - 8 - 4) // 4)
+    assert plan_budget(80, 2.0, [4], n_fits=9) == Plan(40, 1 + (40 - 20 - 4) // 4)
+    assert plan_budget(2, 4.0, [4], n_fits=0) == Plan(1, 1), "the default is fitted"
 
 
-@pytest.mark.parametrize("n_trials", [1, 2, 20])
-def test_the_epochs_of_a_plan_are_those_of_its_budget(n_trials: int) -> None:
-    arguments = {"steps": rungs(36), "n_starts": 1, "n_fits": 4}
-    n_epochs = epochs_of_plan(n_trials, **arguments)
-    if n_trials == 20:  # with fewer, the reserve is at most half of the epochs
-        assert plan_budget(n_epochs, 1.0, **arguments) == Plan(n_epochs, n_trials)
-    assert n_epochs == 5 * 36 + math.ceil((n_trials - 1) * epochs_per_trial(rungs(36)))
+def test_the_epochs_of_a_plan_are_those_of_its_budget() -> None:
+    n_epochs = epochs_of_plan(20, rungs(36), n_fits=4)
+    assert n_epochs == 5 * 36 + math.ceil(19 * epochs_per_trial(rungs(36)))
+    assert plan_budget(n_epochs, 1.0, rungs(36), n_fits=4) == Plan(n_epochs, 20)
+    assert epochs_of_plan(1, [36], n_fits=0) == 36

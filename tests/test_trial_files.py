@@ -9,7 +9,6 @@ from data.errors import InputError
 from hpo.search.trial_files import (
     PARTIAL_FILE_SECONDS,
     TrialFiles,
-    best_starting_point,
     trial_files,
 )
 from hpo.study.open import FOLDER
@@ -68,31 +67,20 @@ def test_a_network_is_saved_if_its_trial_is_among_the_best(
     )
 
 
-def test_the_network_of_the_best_starting_point_is_kept(tmp_path: Path) -> None:
-    """Trials 0 to 2 are starting points; trial 4, a retry, comes before trial 3 in the study."""
-    study, files = made_studies.mixed(), TrialFiles(tmp_path, n_networks=1, n_starts=3)
-    start = best_starting_point(study, 3)
-    assert start is not None
-    assert (start.number, start.value) == (0, 0.7)
-    best = best_starting_point(study, 4)
-    assert best is not None
-    assert best.number == 4, "a retry of a starting point is one, too"
+def test_the_network_of_the_default_is_kept(tmp_path: Path) -> None:
+    study, files = made_studies.mixed(), TrialFiles(tmp_path, n_networks=1, keep_default=True)
     for number in range(8):
         files.network(number).touch()
     files.delete_obsolete(study)
     assert {path.name for path in tmp_path.iterdir()} == {"0.network.pt", "4.network.pt"}
-    assert best_starting_point(made_studies.study(), 2) is None
 
 
-def test_a_starting_point_needs_a_network_until_a_better_one_is_complete(tmp_path: Path) -> None:
-    study, files = made_studies.study(), TrialFiles(tmp_path, n_starts=2)
+def test_only_the_default_needs_a_network_whatever_its_accuracy(tmp_path: Path) -> None:
+    study, files = made_studies.study(), TrialFiles(tmp_path, keep_default=True)
     first = study.ask()
-    assert files.needs_network(first, 0.1), "no starting point is complete"
+    assert files.needs_network(first, 0.1)
     study.tell(first, 0.3)
-    second = study.ask()
-    assert [files.needs_network(second, value) for value in (0.2, 0.4)] == [False, True]
-    study.tell(second, 0.2)
-    assert not files.needs_network(study.ask(), 0.9), "it is no starting point"
+    assert not files.needs_network(study.ask(), 0.9)
 
 
 def test_the_files_of_finalists_are_counted(tmp_path: Path) -> None:

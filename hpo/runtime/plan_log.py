@@ -9,7 +9,7 @@ from hpo.study.plan import epochs_of_plan
 
 logger = logging.getLogger(__name__)
 
-FEW_TRIALS = 5  # with fewer, a study hardly tries anything but its starting points
+FEW_TRIALS = 5  # with fewer, a study hardly tries anything but the default
 GOOD_TRIALS = 20
 
 
@@ -32,8 +32,7 @@ def log_plan(run: StudyConfig, budget: Budget, epoch_seconds: float | None) -> N
         counted(budget.n_fits, "fit"),
     )
     if budget.n_trials < FEW_TRIALS and run.n_trials is None:
-        n_starts = len(run.space.starting_points(run.image_size))
-        n_epochs = epochs_of_plan(GOOD_TRIALS, steps, n_starts, budget.n_fits)
+        n_epochs = epochs_of_plan(GOOD_TRIALS, steps, budget.n_fits)
         logger.info(
             "note     this is hardly a search: %s trials need about %s min. Raise --time-budget, "
             "or lower --max-epochs.",

@@ -118,12 +118,10 @@ def search_files(run: StudyConfig, study: Study) -> TrialFiles:
     Raises:
         InputError: the folder cannot be created.
     """
-    n_networks, n_starts = run.n_networks, 0
-    if n_finalist_fits(run):
-        n_networks = max(n_networks, run.n_finalists)
-        n_starts = len(run.space.starting_points(run.image_size))
+    has_finalists = n_finalist_fits(run) > 0
+    n_networks = max(run.n_networks, run.n_finalists) if has_finalists else run.n_networks
     interval, logs = run.checkpoint_interval, run.tensorboard
-    return trial_files(study, run.var, interval, n_networks, logs, n_starts)
+    return trial_files(study, run.var, interval, n_networks, logs, keep_default=has_finalists)
 
 
 def finalist_phase(run: StudyConfig, index: int = 0) -> WorkerPhase:

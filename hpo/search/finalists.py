@@ -12,11 +12,10 @@ from optuna.pruners import NopPruner
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study
 
-from hpo.search.trial_files import best_starting_point
 from hpo.settings.study_settings import StudySettings
 from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
-from hpo.study.trials import best_trials
+from hpo.study.trials import best_trials, default_trial
 
 # Added to the study's seed: no fit of the search or of retrain_best.py has such a seed.
 SEED_OFFSET = 1000
@@ -37,15 +36,15 @@ def finalist_fits(
 
     Args:
         study: finished study.
-        n_finalists: number of finalists: the best trials. The best starting point is always one of
-            them, so that the winner is worse than the default only by chance.
+        n_finalists: number of finalists: the best trials. The default is always one of them, so
+            that the winner is worse than the default only by chance.
         n_seeds: number of fits of each finalist.
         settings: settings of the study.
     """
     best = best_trials(study, n_finalists)
-    start = best_starting_point(study, len(settings.space.starting_points(settings.image_size)))
-    if start and start.number not in [trial.number for trial in best]:
-        best = [*best[:-1], start]
+    default = default_trial(study)
+    if default and default.number not in [trial.number for trial in best]:
+        best = [*best[:-1], default]
     seeds = [settings.seed + SEED_OFFSET + i for i in range(n_seeds)]
     return [{"trial": t.number, "seed": s} for t in best for s in seeds] if len(best) > 1 else []
 

@@ -123,10 +123,9 @@ class Objective:
         return derive_seed(self.settings.seed, self._position(trial))
 
     def _should_prune(self, trial: optuna.Trial) -> bool:
-        """Return whether a trial ends now. A starting point never does: the others must beat it."""
-        space, size = self.settings.space, self.settings.image_size
-        is_behind = trial.should_prune()  # also asked for a starting point, to compare later trials
-        return is_behind and self._position(trial) >= len(space.starting_points(size))
+        """Return whether a trial ends now. The default never does: the others must beat it."""
+        is_behind = trial.should_prune()  # also asked for the default, to compare later trials
+        return is_behind and self._position(trial) > 0
 
     @staticmethod
     def _position(trial: optuna.Trial) -> int:

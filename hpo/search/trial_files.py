@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import Trial
 
 from data.errors import InputError
 from data.files import make_folder, short_name, user_id
 from data.paths import ARTIFACTS
 from hpo.study.open import FOLDER
 from hpo.study.trials import (
-    RETRY_OF,
     accuracy_of,
     best_trials,
+    default_trial,
     original_number,
     position_in_study,
 )
@@ -37,7 +37,7 @@ class TrialFiles:
             the same name gets another folder.
         checkpoint_interval: seconds between two checkpoints; writing one takes 0.1 s or more.
         n_networks: number of best trials whose networks are kept.
-        n_starts: number of starting points, of which the network of the best one is kept, too.
+        keep_default: whether the network of the default is kept, too.
         artifacts: folder of the images for the dashboard, or None for no images.
         tensorboard: folder of the TensorBoard logs, or None for no logs.
     """
@@ -47,7 +47,7 @@ class TrialFiles:
     n_networks: int = 0
     artifacts: Path | None = None
     tensorboard: Path | None = None
-    n_starts: int = 0
+    keep_default: bool = False
 
     @property
     def lock(self) -> Path:
@@ -76,15 +76,9 @@ class TrialFiles:
 
     def needs_network(self, trial: Trial, value: float) -> bool:
         """Return whether the network of a running trial that ends with this accuracy is kept."""
-        return self.is_among_best(trial.study, value) or self._is_best_start(trial, value)
-
-    def _is_best_start(self, trial: Trial, value: float) -> bool:
-        """Return whether a running trial is a starting point, and the best one so far."""
         trials = trial.study.get_trials(deepcopy=False)
-        if position_in_study(trials, trial.number) >= self.n_starts:
-            return False
-        best = best_starting_point(trial.study, self.n_starts)
-        return best is None or value >= (accuracy_of(best) or 0.0)
+        is_default = position_in_study(trials, trial.number) == 0
+        return (self.keep_default and is_default) or self.is_among_best(trial.study, value)
 
     def is_among_best(self, study: Study, value: float) -> bool:
         """Return whether a trial of this accuracy would be one of the best trials so far."""
@@ -94,14 +88,14 @@ class TrialFiles:
     def delete_obsolete(self, study: Study) -> None:
         """Delete checkpoints of finished trials and networks that are not needed.
 
-        Networks of the best trials and of the best starting point are needed.
+        Networks of the best trials and of the default are needed.
 
         Raises:
             InputError: a file cannot be deleted.
         """
         trials = study.get_trials(deepcopy=False)
-        start = best_starting_point(study, self.n_starts)
-        kept = [*best_trials(study, self.n_networks), *([start] if start else [])]
+        default = default_trial(study) if self.keep_default else None
+        kept = [*best_trials(study, self.n_networks), *([default] if default else [])]
         needed = {self.start, *(self.network(trial.number) for trial in kept)}
         for trial in trials:
             if not trial.state.is_finished():
@@ -128,7 +122,8 @@ def trial_files(
     checkpoint_interval: float = 10.0,
     n_networks: int = 0,
     tensorboard: Path | None = None,
-    n_starts: int = 0,
+    *,
+    keep_default: bool = False,
 ) -> TrialFiles:
     """Return the files of the trials of a study under ``var``; create their folder.
 
@@ -138,25 +133,12 @@ def trial_files(
     folder = trials_folder(study, var)
     make_folder(folder)
     images = var / ARTIFACTS
-    return TrialFiles(folder, checkpoint_interval, n_networks, images, tensorboard, n_starts)
+    return TrialFiles(folder, checkpoint_interval, n_networks, images, tensorboard, keep_default)
 
 
 def trials_folder(study: Study, var: Path) -> Path:
     """Return the folder of the checkpoints and networks of a study under ``var``."""
     return var / "trials" / str(study.user_attrs[FOLDER])
-
-
-def best_starting_point(study: Study, n_starts: int) -> FrozenTrial | None:
-    """Return the most accurate complete trial of a starting point, or None.
-
-    Args:
-        study: study that begins with its starting points.
-        n_starts: number of starting points.
-    """
-    trials = study.get_trials(deepcopy=False)
-    starts = [t.number for t in trials if RETRY_OF not in t.user_attrs][:n_starts]
-    complete = best_trials(study, len(trials)) if starts else []
-    return next((t for t in complete if original_number(trials, t.number) in starts), None)
 
 
 def _age_seconds(path: Path) -> float:

@@ -109,8 +109,7 @@ def study_plan(config: StudyConfig, epoch_seconds: float | None) -> Plan | None:
     if config.time_budget is None or epoch_seconds is None:
         return None
     steps, n_fits = trial_rungs(config), n_finalist_fits(config)
-    n_starts = len(config.space.starting_points(config.image_size))
-    plan = plan_budget(config.time_budget, epoch_seconds, steps, n_starts, n_fits)
+    plan = plan_budget(config.time_budget, epoch_seconds, steps, n_fits)
     return plan if config.n_trials is None else replace(plan, n_trials=config.n_trials)
 
 

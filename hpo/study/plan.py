@@ -62,34 +62,29 @@ def epochs_per_trial(steps: list[int]) -> float:
     return float(sum(span / REDUCTION_FACTOR**i for i, span in enumerate(spans)))
 
 
-def plan_budget(
-    seconds: float, epoch_seconds: float, steps: list[int], n_starts: int, n_fits: int
-) -> Plan:
+def plan_budget(seconds: float, epoch_seconds: float, steps: list[int], n_fits: int) -> Plan:
     """Return what a time budget allows.
 
     Args:
         seconds: time budget.
         epoch_seconds: seconds of an epoch.
         steps: see :func:`epochs_per_trial`.
-        n_starts: number of starting points, which are never pruned.
         n_fits: number of fits of finalists.
     """
     n_epochs = max(1, math.floor(seconds / epoch_seconds))
-    left = n_epochs - reserved_epochs(n_epochs, n_fits, steps[-1]) - n_starts * steps[-1]
-    return Plan(n_epochs, n_starts + max(0, math.floor(left / epochs_per_trial(steps))))
+    left = n_epochs - reserved_epochs(n_epochs, n_fits, steps[-1]) - steps[-1]  # of the default
+    return Plan(n_epochs, 1 + max(0, math.floor(left / epochs_per_trial(steps))))
 
 
-def epochs_of_plan(n_trials: int, steps: list[int], n_starts: int, n_fits: int) -> int:
+def epochs_of_plan(n_trials: int, steps: list[int], n_fits: int) -> int:
     """Return the epochs that a number of trials and the fits of their finalists need.
 
     Args:
-        n_trials: number of trials, the starting points included.
+        n_trials: number of trials; the first one, the default, is never pruned.
         steps: see :func:`epochs_per_trial`.
-        n_starts: number of starting points, which are never pruned.
         n_fits: number of fits of finalists.
     """
-    n_sampled = max(0, n_trials - n_starts)
-    return math.ceil((n_starts + n_fits) * steps[-1] + n_sampled * epochs_per_trial(steps))
+    return math.ceil((1 + n_fits) * steps[-1] + (n_trials - 1) * epochs_per_trial(steps))
 
 
 def reserved_epochs(n_epochs: int, n_fits: int, max_epochs: int) -> int:

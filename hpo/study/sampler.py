@@ -48,12 +48,11 @@ class PerTrialSampler(BaseSampler):
     are sampled. An instance serves one trial at a time.
 
     The first trials of a study are the starting points. Later trials, if they are *local*, change
-    some parameters of a good trial and keep the others, because a network whose parameters are all
-    new hardly learns in a space of many dimensions. Until the start-up phase ends, a local trial
-    changes a starting point, with random values; then it changes one of the best trials so far (of
-    two goals: one of the Pareto front), with values that the sampler's model of all trials
-    proposes. In the start-up phase, a parameter with a confidence gets a value near that of the
-    starting point in place of one from its whole range.
+    some parameters of the best trial so far (of two goals: one of the Pareto front) and keep the
+    others, because a network whose parameters are all new hardly learns in a space of many
+    dimensions. In the start-up phase, the new values are random: near the old value for a parameter
+    with a confidence, from the whole range for others. Then the sampler's model of all trials
+    proposes them.
 
     Args:
         factory: returns a sampler for a seed.
@@ -105,10 +104,10 @@ class PerTrialSampler(BaseSampler):
             return dict(self._starting_points[position])
         if not self._starting_points or not self._n_startup_trials:
             return {}
-        center: dict[str, Any] = self._starting_points[position % len(self._starting_points)]
         best = best_trials(study, N_BEST) if has_one_goal(study) else pareto_front(study)
-        if position >= self._n_startup_trials and best:
-            center = best[rng.integers(len(best))].params
+        center: dict[str, Any] = dict(self._starting_points[0])
+        if best:
+            center |= best[rng.integers(len(best))].params
         fixed = {name: value for name, value in center.items() if rng.random() >= CHANGED_SHARE}
         if fixed == center:  # change at least one parameter
             fixed.pop(rng.choice(sorted(fixed)))

@@ -165,6 +165,13 @@ def best_trials(study: Study, n: int) -> list[FrozenTrial]:
     return sorted(complete, key=lambda trial: -(accuracy_of(trial) or 0.0))[:n]
 
 
+def default_trial(study: Study) -> FrozenTrial | None:
+    """Return the first trial of a study, that of the default, or its retry; None until complete."""
+    trials = study.get_trials(deepcopy=False)
+    complete = (t for t in trials if t.state == TrialState.COMPLETE)
+    return next((t for t in complete if position_in_study(trials, t.number) == 0), None)
+
+
 def finalist_accuracies(study: Study) -> dict[int, list[float]]:
     """Return the accuracies of the finalists' fits by trial number; empty without finalists."""
     stored = study.user_attrs.get(FINALISTS, {"accuracies": {}})["accuracies"]
