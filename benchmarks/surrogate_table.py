@@ -16,7 +16,8 @@ from hpo.space.space import Point
 IMAGE_SIZE = 35
 SPACE = built_in_space("standard")
 DISTRIBUTIONS = search_space(SPACE, IMAGE_SIZE)
-START = SPACE.starting_points(IMAGE_SIZE)[0]
+STARTS = SPACE.starting_points(IMAGE_SIZE)
+START = STARTS[0]  # the default
 
 
 def read_surrogate(path: Path) -> tuple[Surrogate, list[Point], np.ndarray]:
