@@ -1,9 +1,10 @@
 """Compare searches on a surrogate of training, at equal compute and over many seeds.
 
 Every search gets the same number of epochs, the space ``standard`` and its default as the first
-point; ours also tries the other starting points of the space. A search ends with a configuration; the table shows its expected accuracy after the longest
-fit, as the gain over the default, and the paired difference from the search of this program.
-NePS takes part if it is installed (``uv pip install neural-pipeline-search``).
+point; ours also tries the other starting points of the space. A search ends with a configuration;
+the table shows its expected accuracy after the longest fit, as the gain over the default, and the
+paired difference from the search of this program. NePS takes part if it is installed
+(``uv pip install neural-pipeline-search``).
 """
 
 from collections.abc import Iterator
