@@ -28,7 +28,7 @@ from hpo.search.winner import choose_trial
 from model.provenance import provenance
 
 RESULTS = PROJECT / "results/search_pays.json"
-ROWS = ("winner", "default", "new_default", "default_all_images")
+RIVALS = ("default", "new_default", "default_all_images")
 FIRST_SEED = 100  # of the fits of study 0; no seed of a study or of its own fits
 
 
@@ -64,7 +64,7 @@ def run(name: str, seed: int, args: argparse.Namespace, fits: dict[str, Any]) ->
     mine = Fits(searched.parts.to(compute.device), compute, args.work / "fits", fits)
     rows: dict[str, list[dict[str, Any]]] = {}
     for row, config, n_fits in rivals(searched):
-        if row not in args.rows:
+        if row not in ("winner", *args.rivals):
             continue
         seeds = range(FIRST_SEED * (seed + 1), FIRST_SEED * (seed + 1) + n_fits)
         rows[row] = [mine.evaluate(config, fit_seed) for fit_seed in seeds]
@@ -78,8 +78,10 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
     table = []
     for name in dict.fromkeys(study["set"] for study in studies):
         mine = [study for study in studies if study["set"] == name]
-        for rival in ROWS[1:]:
+        for rival in RIVALS:
             gains = pd.Series([s["winner"] - s[rival] for s in mine if rival in s], dtype=float)
+            if gains.empty:
+                continue
             row = {"set": name, "rival": rival, "studies": len(gains), "gain": gains.mean()}
             if len(gains) > 1:
                 error, free = gains.sem(), len(gains) - 1
@@ -109,7 +111,7 @@ def flags() -> argparse.ArgumentParser:
     flags.add_argument("--set", nargs="+", choices=[OMNIGLOT, *SETS], default=[OMNIGLOT])
     flags.add_argument("--sets", type=Path, metavar="FOLDER", help="made by image_sets.py")
     flags.add_argument("--seeds", type=int, nargs="+", default=[*range(6)], help="of the studies")
-    flags.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, help="fits to make")
+    flags.add_argument("--rivals", nargs="+", choices=RIVALS, default=RIVALS, help="to fit")
     flags.add_argument("--merge", type=Path, nargs="+", default=(), help="results to add")
     flags.add_argument("--work", type=Path, default=Path("var/search_pays"), metavar="FOLDER")
     return flags

@@ -1,24 +1,14 @@
 """What is read from the table of learning curves."""
 
 import json
-from typing import Any
 
 import curves
 import pytest
-from curves_plan import FIT, LENGTH, N_CONFIGURATIONS, RUNGS, configurations
+from curve_entries import entry
+from curves_plan import LENGTH, N_CONFIGURATIONS, RUNGS, configurations
 from curves_summary import curve_of, noise, rank_correlations, schedules
-from held_out import HELD_OUT
 
 from model.train import CHANCE_ACCURACY
-
-
-def entry(accuracies: dict[int, float], number: int = 0, **changes: Any) -> dict[str, Any]:
-    """A stored fit; the held-out alphabets have another accuracy."""
-    held_out = dict.fromkeys(HELD_OUT, 0.99)
-    curve = [{"epoch": e, "alphabets": {"a": v, "b": v} | held_out} for e, v in accuracies.items()]
-    epochs, schedule = FIT
-    facts = {"number": number, "seed": 0, "epochs": epochs, "schedule": schedule}
-    return {**facts, "stopped": "all epochs done", "curve": curve} | changes
 
 
 def rising(by: float) -> dict[int, float]:

@@ -4,7 +4,7 @@ import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 import pytest
@@ -48,6 +48,16 @@ high = 1.0
 
 def config_from(path: Path, **values: Any) -> StudyConfig:
     return StudyConfig(data="glyphs", start_from=str(path), **values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("conv_norm", "lr"), [("none", 0.03), ("batch", 0.1)])
+def test_the_first_rate_suits_the_normalisation_of_the_network(
+    conv_norm: Literal["none", "batch"], lr: float, tmp_path: Path
+) -> None:
+    stored_network(tmp_path / "a.pt", replace(MODEL_20, conv_norm=conv_norm))
+    config = resolve_start(config_from(tmp_path / "a.pt"))
+    assert config.space.starting_points(20)[0]["lr"] == lr
+    assert len(config.space.starting_points(20)) > 1, "the others remain"
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("sklearn", reason="the group 'sets' is not installed")
 
-from curves_plan import FIT, LENGTH, RUNGS
-from held_out import HELD_OUT
+from curve_entries import entry
+from curves_plan import LENGTH, RUNGS
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from search_methods import compare
 from search_methods_optuna import Finalists, Outcome, choose, searches
@@ -94,15 +94,6 @@ def test_a_fit_differs_from_the_expected_curve_by_the_noise() -> None:
     errors = np.array([to_logit(noisy.curve(points[0], rng)) - expected for _ in range(2000)])
     assert errors.std(0) == pytest.approx([np.hypot(0.2, 0.1)] * 2, rel=0.1)
     assert np.corrcoef(errors.T)[0, 1] == pytest.approx(0.8, abs=0.05)
-
-
-def entry(accuracies: dict[int, float], number: int = 0, **changes: Any) -> dict[str, Any]:
-    """A stored fit; the held-out alphabets have another accuracy."""
-    held_out = dict.fromkeys(HELD_OUT, 0.99)
-    curve = [{"epoch": e, "alphabets": {"a": v, "b": v} | held_out} for e, v in accuracies.items()]
-    epochs, schedule = FIT
-    facts = {"number": number, "seed": 0, "epochs": epochs, "schedule": schedule}
-    return {**facts, "stopped": "all epochs done", "curve": curve} | changes
 
 
 def test_the_noise_is_that_between_seeds_of_one_configuration() -> None:

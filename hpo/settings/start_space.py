@@ -7,10 +7,13 @@ from data.errors import InputError
 from hpo.settings.base_config import image_channels
 from hpo.settings.study_settings import StudyConfig
 from hpo.space.paths import OWN_PREFIX, is_architecture
-from hpo.space.space import Space
+from hpo.space.space import Point, Space
+from model.architecture import ModelConfig
 from model.own_network import OwnConfig
 
 logger = logging.getLogger(__name__)
+
+NORMALISATIONS = ("model.conv_norm", "model.head_norm")
 
 
 def resolve_start(config: StudyConfig) -> StudyConfig:
@@ -36,7 +39,29 @@ def resolve_start(config: StudyConfig) -> StudyConfig:
         "start    the architecture is that of %s; not searched: %s",
         *(config.start_from.name, ", ".join(names)),
     )
-    return replace(config, space=_without(config.space, names))
+    space = config.space
+    if isinstance(model, ModelConfig):
+        space = nearest_first(space, model)
+    return replace(config, space=_without(space, names))
+
+
+def nearest_first(space: Space, model: ModelConfig) -> Space:
+    """Return a space whose first starting points have the normalisations of a network.
+
+    The default rate of the space ``standard`` suits batch normalisation; a network without it
+    needs the lower one of another starting point.
+
+    Args:
+        space: search space.
+        model: architecture of the network from which the fits start.
+    """
+    names = [name for name in NORMALISATIONS if name in space.parameters]
+
+    def n_differences(start: Point) -> int:
+        values = ((start.get(n, space.parameters[n].start(model.image_size)), n) for n in names)
+        return sum(value != getattr(model, n.removeprefix("model.")) for value, n in values)
+
+    return replace(space, starts=tuple(sorted(space.starts, key=n_differences)))
 
 
 def _without(space: Space, names: list[str]) -> Space:
