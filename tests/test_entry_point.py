@@ -153,3 +153,17 @@ def test_invalid_metadata_of_an_image_causes_no_warning(
     output = capsys.readouterr()
     assert output.err == ""
     assert "photo.jpg" in output.out
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "start", "is_one_line"),
+    [("KeyboardInterrupt", 130, "stopped.", True), ("KeyError", 1, "Traceback", False)],
+)
+def test_only_an_interruption_of_the_imports_is_one_line(
+    error: str, status: int, start: str, is_one_line: bool
+) -> None:
+    command = [sys.executable, "-c", f"import hpo.cli; raise {error}"]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    lines = process.stderr.splitlines()
+    assert (process.returncode, len(lines) == 1) == (status, is_one_line)
+    assert lines[0].startswith(start)
