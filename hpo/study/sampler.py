@@ -23,7 +23,7 @@ from hpo.study.plan import REDUCTION_FACTOR, rungs
 from hpo.study.trials import best_trials, position_in_study
 
 N_STARTUP_TRIALS = 10
-CHANGED_SHARE = 0.3  # share of the parameters that a local trial changes
+CHANGED_SHARES = 0.05, 0.5  # lowest and highest share of the parameters that a trial changes
 N_BEST = 1  # a local trial changes one of this many best trials
 
 SAMPLERS: dict[str, type[TPESampler] | type[GPSampler] | type[RandomSampler]] = {
@@ -50,9 +50,10 @@ class PerTrialSampler(BaseSampler):
     The first trials of a study are the starting points. Later trials, if they are *local*, change
     some parameters of the best trial so far (of two goals: one of the Pareto front) and keep the
     others, because a network whose parameters are all new hardly learns in a space of many
-    dimensions. In the start-up phase, the new values are random: near the old value for a parameter
-    with a confidence, from the whole range for others. Then the sampler's model of all trials
-    proposes them.
+    dimensions. Some trials change few parameters and others many (:data:`CHANGED_SHARES`), because
+    a good default is improved by small steps and a bad one by large steps. In the start-up phase,
+    the new values are random: near the old value for a parameter with a confidence, from the whole
+    range for others. Then the sampler's model of all trials proposes them.
 
     Args:
         factory: returns a sampler for a seed.
@@ -63,7 +64,8 @@ class PerTrialSampler(BaseSampler):
             trial is local.
         spreads: see :attr:`hpo.space.space.Space.spreads`.
 
-    Source: Regis and Shoemaker 2013 (DYCORS), which also changes a subset of the coordinates.
+    Sources: Regis and Shoemaker 2013 (DYCORS), which also changes a subset of the coordinates;
+    Doerr et al. 2017 (Fast Genetic Algorithms), which also varies the size of the subset.
     """
 
     def __init__(
@@ -108,7 +110,8 @@ class PerTrialSampler(BaseSampler):
         center: dict[str, Any] = dict(self._starting_points[0])
         if best:
             center |= best[rng.integers(len(best))].params
-        fixed = {name: value for name, value in center.items() if rng.random() >= CHANGED_SHARE}
+        share = np.exp(rng.uniform(*np.log(CHANGED_SHARES)))
+        fixed = {name: value for name, value in center.items() if rng.random() >= share}
         if fixed == center:  # change at least one parameter
             fixed.pop(rng.choice(sorted(fixed)))
         if position < self._n_startup_trials:
@@ -194,7 +197,7 @@ def local_arguments(name: str) -> dict[str, Any]:
         return {}
     return {
         "n_startup_trials": N_STARTUP_TRIALS,
-        "changed_share": CHANGED_SHARE,
+        "changed_shares": [*CHANGED_SHARES],
         "n_best": N_BEST,
     }
 
