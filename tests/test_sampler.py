@@ -74,9 +74,12 @@ def test_local_trials_change_the_best_trial_so_far(sampler: str) -> None:
     points, params = begun(sampler, N_STARTUP_TRIALS + 3)
     assert params[:2] == points
     assert len({tuple(p.values()) for p in params}) == len(params)
+    changed = []
     for number in range(2, len(params)):
         best = max(params[:number], key=lambda p: sum(p.values()))
-        assert 4 <= n_changed(params[number], best) <= 22, "about 12 of 40"
+        changed.append(n_changed(params[number], best))
+    assert all(1 <= n <= 30 for n in changed), "2 to 20 of 40 on average"
+    assert max(changed) >= 3 * min(changed), "some change few, others many"
 
 
 @pytest.mark.parametrize("n_dimensions", [1, 4])
