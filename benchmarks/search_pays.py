@@ -1,11 +1,12 @@
 """Whether a search pays: its winner against defaults that were not searched, over several studies.
 
 A study searches with the defaults of ``run_study.py``. Its winner is refitted with fresh seeds, and
-so are three rivals: the hand-set start of version 0.5.0 for as many images as the winner, the same
-for all images of study and refit together, and the default of the space ``standard``. They are
-evaluated on drawings that choose neither epoch nor configuration: of Omniglot, those of three
-validation alphabets (``benchmarks/held_out.py``); of another set, its test part. The official test
-is not used. Studies and fits are stored; run the same command again to resume.
+so are three rivals, which start from random weights: the hand-set start of version 0.5.0 for as
+many images as the winner, the same for all images of study and refit together, and the default of
+the space ``standard``. They are evaluated on drawings that choose neither epoch nor configuration:
+of Omniglot, those of three validation alphabets (``benchmarks/held_out.py``); of another set, its
+test part. The official test is not used. Studies and fits are stored; run the same command again to
+resume.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from data.paths import PROJECT
 from hpo.cli.entry_point import run_command
 from hpo.search.winner import choose_trial
 from model.provenance import provenance
+from model.start_weights import load_start_weights
 
 RESULTS = PROJECT / "results/search_pays.json"
 RIVALS = ("default", "new_default", "default_all_images")
@@ -43,6 +45,7 @@ def record(searched: Searched, fits: Fits, rows: dict[str, list[dict[str, Any]]]
     winner = choose_trial(searched.study, None)
     entry: dict[str, Any] = {
         "set": searched.name,
+        "start_from": start.name if (start := searched.settings.start_from) else "",
         "seed": searched.config.seed,
         "minutes": round(searched.seconds / 60, 1),
         "embedded_images": searched.n_images,
@@ -61,7 +64,9 @@ def run(name: str, seed: int, args: argparse.Namespace, fits: dict[str, Any]) ->
     """Run a study, fit its winner and the rivals, and return the entry of the results."""
     searched, compute = search(name, seed, args), compute_from(args)
     make_folder(args.work / "fits")
-    mine = Fits(searched.parts.to(compute.device), compute, args.work / "fits", fits)
+    start = searched.settings.start_from
+    weights = load_start_weights(start) if start else None
+    mine = Fits(searched.parts.to(compute.device), compute, args.work / "fits", weights, fits)
     rows: dict[str, list[dict[str, Any]]] = {}
     for row, config, n_fits in rivals(searched):
         if row not in ("winner", *args.rivals):
@@ -74,15 +79,21 @@ def run(name: str, seed: int, args: argparse.Namespace, fits: dict[str, Any]) ->
 
 
 def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return the mean gain of the winners over each rival, by set, with a paired 95 % interval."""
+    """Return the mean gain of the winners over each rival, with a paired 95 % interval.
+
+    Args:
+        studies: entries of the results; those of one set that start from one network belong
+            together.
+    """
     table = []
-    for name in dict.fromkeys(study["set"] for study in studies):
-        mine = [study for study in studies if study["set"] == name]
+    for name, start in dict.fromkeys(map(_group, studies)):
+        mine = [study for study in studies if _group(study) == (name, start)]
         for rival in RIVALS:
             gains = pd.Series([s["winner"] - s[rival] for s in mine if rival in s], dtype=float)
             if gains.empty:
                 continue
-            row = {"set": name, "rival": rival, "studies": len(gains), "gain": gains.mean()}
+            row = {"set": name, "start_from": start, "rival": rival, "studies": len(gains)}
+            row |= {"gain": gains.mean()}
             if len(gains) > 1:
                 error, free = gains.sem(), len(gains) - 1
                 half = error * student.ppf(0.975, free)
@@ -92,11 +103,14 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
+def _group(study: dict[str, Any]) -> tuple[str, str]:
+    return study["set"], study.get("start_from") or ""
+
+
 def store(path: Path, content: dict[str, Any], entries: list[dict[str, Any]]) -> None:
     """Add studies to the results, in the place of the same ones, and write the file."""
-    new = {(entry["set"], entry["seed"]) for entry in entries}
-    kept = [entry for entry in content["studies"] if (entry["set"], entry["seed"]) not in new]
-    content["studies"] = sorted([*kept, *entries], key=lambda entry: (entry["set"], entry["seed"]))
+    by_study = {(*_group(each), each["seed"]): each for each in [*content["studies"], *entries]}
+    content["studies"] = [by_study[key] for key in sorted(by_study)]
     content["gains"] = differences(content["studies"]).to_dict("records")
     path.write_text(json.dumps(content, indent=1) + "\n")
 
@@ -113,6 +127,9 @@ def flags() -> argparse.ArgumentParser:
     flags.add_argument("--seeds", type=int, nargs="+", default=[*range(6)], help="of the studies")
     flags.add_argument("--rivals", nargs="+", choices=RIVALS, default=RIVALS, help="to fit")
     flags.add_argument("--merge", type=Path, nargs="+", default=(), help="results to add")
+    flags.add_argument(
+        "--start-from", metavar="NETWORK", help="network for the studies to start from"
+    )
     flags.add_argument("--work", type=Path, default=Path("var/search_pays"), metavar="FOLDER")
     return flags
 

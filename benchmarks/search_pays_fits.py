@@ -11,6 +11,7 @@ from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
 from model.fit_state import FitState
 from model.losses import images_per_epoch
+from model.start_weights import StartWeights
 from model.train import Validation, fit
 
 
@@ -22,12 +23,14 @@ class Fits:
         parts: drawings; the validation part chooses the epoch, the test part is held out.
         compute: device and precision.
         folder: folder of the checkpoints of unfinished fits.
+        start: weights of the configurations that name a network to start from.
         done: finished fits, by :meth:`key`.
     """
 
     parts: Split
     compute: ComputeConfig
     folder: Path
+    start: StartWeights | None = None
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def key(self, config: Config, seed: int) -> str:
@@ -47,7 +50,8 @@ class Fits:
         return self.done[key]
 
     def _fit(self, config: Config, seed: int, checkpoint: Path) -> dict[str, Any]:
-        state = FitState(config, seed, self.compute)
+        start = self.start if config.start else None
+        state = FitState(config, seed, self.compute, start=start)
         validation = Validation(self.parts.val, dense_validation(self.parts.val))
         for _ in fit(
             state,

@@ -25,6 +25,7 @@ from hpo.study.storage import open_storage
 from hpo.study.trials import trial_attributes
 from model.config import REFERENCE_COST, Config
 from model.losses import images_per_epoch
+from model.start_weights import read_start_network
 
 OMNIGLOT = "omniglot"
 N_FRESH, N_DEFAULT, N_ALL = 3, 1, 1  # fits of a study's winner, of the defaults, of all its images
@@ -62,9 +63,11 @@ def study_config(name: str, seed: int, args: argparse.Namespace) -> StudyConfig:
         args: flags.
     """
     folder = args.work
+    start = read_start_network(args.start_from) if args.start_from else None
     config = StudyConfig(
         storage=f"sqlite:///{folder}/study.db",
-        study_name=f"{name}-{seed}",
+        study_name=f"{name}-{seed}" + ("-started" if start else ""),
+        start_from=start,
         var=folder / "var",
         seed=seed,
         step_cost=REFERENCE_COST,
@@ -113,12 +116,17 @@ def former_default(settings: StudySettings) -> Config:
 
 
 def rivals(searched: Searched) -> Iterator[tuple[str, Config, int]]:
-    """Yield name, configuration and number of fits of the winner and of its rivals."""
-    settings, n_characters = searched.settings, searched.parts.train.n_characters
-    winner = refit_config(settings, choose_trial(searched.study, None).params)
+    """Yield name, configuration and number of fits of the winner and of its rivals.
+
+    The rivals start from random weights, whatever the study started from.
+    """
+    n_characters = searched.parts.train.n_characters
+    winner = refit_config(searched.settings, choose_trial(searched.study, None).params)
     n_images = winner.fit.max_epochs * images_per_epoch(winner.fit, n_characters)
-    start = settings.space.starting_points(settings.image_size)[0]
-    former, new = former_default(settings), refit_config(settings, start)
+    standard = built_in_space("standard")
+    settings = replace(searched.settings, space=standard, start_from=None)
+    new = refit_config(settings, standard.starting_points(settings.image_size)[0])
+    former = former_default(settings)
     yield "winner", winner, N_FRESH
     yield "default", with_images(former, n_images, n_characters), N_DEFAULT
     yield "new_default", with_images(new, n_images, n_characters), N_DEFAULT

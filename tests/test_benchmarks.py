@@ -19,7 +19,7 @@ from plain_loop import PlainNet, PlainPairs, plain_epochs
 from preparation import dark_on_light, photograph, prepared
 from rows import ROWS, Job
 from scaling import TERMS, line_through
-from search_pays import differences
+from search_pays import differences, store
 from search_pays_fits import with_images
 from summary import results, sampler_lines, table
 from time_to_accuracy import first_time, levels
@@ -193,6 +193,16 @@ def test_the_gain_of_a_winner_has_a_paired_interval() -> None:
     assert gains.loc["default", ["low", "high"]].tolist() == pytest.approx([low, high])
     assert gains.loc["default_all_images", "gain"] == pytest.approx(-0.09)
     assert gains.loc["default_all_images", "worst"] == pytest.approx(-0.10)
+
+
+def test_studies_that_start_from_a_network_are_compared_by_themselves(tmp_path: Path) -> None:
+    old = {"set": "s", "seed": 0, "winner": 0.7, "default": 0.6}  # written without start_from
+    entries = [old | {"start_from": "pretrained"}, old | {"winner": 0.8, "start_from": ""}]
+    content: dict[str, Any] = {"studies": [old]}
+    store(tmp_path / "results.json", content, entries)
+    assert len(content["studies"]) == 2
+    gains = {row["start_from"]: row["gain"] for row in content["gains"]}
+    assert gains == pytest.approx({"": 0.2, "pretrained": 0.1})
 
 
 def test_held_out_alphabets_choose_nothing(packed: Dataset) -> None:
