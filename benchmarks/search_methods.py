@@ -18,8 +18,8 @@ import optuna
 import pandas as pd
 from harness import compute_from, finish, parser
 from scipy.stats import t as student
-from search_methods_optuna import Search, searches
-from surrogate import Surrogate, leave_one_out
+from search_methods_optuna import Outcome, Search, searches
+from surrogate import leave_one_out
 from surrogate_table import read_surrogate
 
 from hpo.cli.entry_point import run_command
@@ -41,17 +41,14 @@ def neps_searches(longest: int) -> Iterator[tuple[str, Search]]:
         yield f"NePS PriorBand, {base}", search
 
 
-def compare(
-    surrogate: Surrogate, searches: dict[str, Search], n_epochs: int, n_seeds: int
-) -> pd.DataFrame:
+def summarize(outcomes: dict[str, list[Outcome]]) -> pd.DataFrame:
     """Return the gain of every search over the default, and ours minus its gain.
 
     The intervals are 95 % t intervals over the seeds; the difference is paired by seed.
+
+    Args:
+        outcomes: outcome of each seed by search, ours first; the seeds are the same for all.
     """
-    outcomes = {
-        name: [search(surrogate, n_epochs, seed) for seed in range(n_seeds)]
-        for name, search in searches.items()
-    }
     gains = {name: np.array([o.gain for o in each]) for name, each in outcomes.items()}
     first = next(iter(gains.values()))
     rows = []
@@ -86,9 +83,12 @@ def main() -> None:
     print(f"{len(configurations)} configurations, noise {surrogate.noise}, correlation of each")
     print(f"accuracy with its prediction from the other configurations: {correlation:.2f}")
     longest = surrogate.epochs[-1]
-    every = dict([*searches(longest), *neps_searches(longest)])
     n_seeds = 3 if args.quick else args.n_seeds
-    table = compare(surrogate, every, args.n_epochs, n_seeds)
+    outcomes = {
+        name: [search(surrogate, args.n_epochs, seed) for seed in range(n_seeds)]
+        for name, search in (*searches(longest), *neps_searches(longest))
+    }
+    table = summarize(outcomes)
     about = {"configurations": len(configurations), "correlation": round(float(correlation), 3)}
     about |= {"n_epochs": args.n_epochs, "n_seeds": n_seeds}
     finish(args, compute_from(args), {"Searches on the surrogate": table}, about=about)

@@ -1,4 +1,4 @@
-"""NePS's PriorBand on a surrogate of training; see ``benchmarks/search_methods.py``."""
+"""The searches of NePS; see ``benchmarks/search_methods.py``."""
 
 import logging
 import random
@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from neps.optimizers import algorithms
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-from search_methods_optuna import Outcome
-from surrogate import Surrogate
+from search_methods_optuna import Fit, Outcome, Training
 from surrogate_table import DISTRIBUTIONS, SPACE, START
 
 from hpo.space.space import Point
@@ -18,11 +17,11 @@ from hpo.space.space import Point
 EPOCHS = "epochs"  # the fidelity
 
 
-def priorband(surrogate: Surrogate, n_epochs: int, seed: int, *, base: str, lowest: int) -> Outcome:
+def priorband(training: Training, n_epochs: int, seed: int, *, base: str, lowest: int) -> Outcome:
     """Run PriorBand; a configuration that is promoted continues its fit.
 
     Args:
-        surrogate: answers for the fits.
+        training: makes the fits.
         n_epochs: epochs of all fits together.
         seed: seed of the search and of the noise.
         base: ``"hyperband"`` or ``"asha"``.
@@ -31,27 +30,27 @@ def priorband(surrogate: Surrogate, n_epochs: int, seed: int, *, base: str, lowe
     logging.getLogger("neps").setLevel(logging.ERROR)
     for set_seed in (torch.manual_seed, np.random.seed, random.seed):
         set_seed(seed)  # NePS draws from the global generators
-    rng, longest = np.random.default_rng([seed, 1]), surrogate.epochs[-1]
+    rng, longest = np.random.default_rng([seed, 1]), training.epochs[-1]
     optimizer: Any = algorithms.priorband(
         neps_space(lowest, longest), base=base, sample_prior_first="highest_fidelity"
     )
     search = neps.AskAndTell(optimizer)
-    curves: dict[str, tuple[np.ndarray, int]] = {}  # curve and trained epochs by configuration
+    fits: dict[str, tuple[Fit, int]] = {}  # fit and trained epochs by configuration
     spent, complete = 0, [(0.0, START)]
     while spent < n_epochs:
         trial = search.ask()
         name, epochs = trial.metadata.id.split("_")[0], int(trial.config[EPOCHS])
         point = to_point(trial.config)
-        curve_E, trained = curves.get(name) or (surrogate.curve(point, rng), 0)
-        curves[name] = curve_E, max(epochs, trained)
+        fit, trained = fits.get(name) or (training.start_fit(point, rng), 0)
+        fits[name] = fit, max(epochs, trained)
         spent += max(0, epochs - trained)
-        accuracy = float(np.interp(epochs, surrogate.epochs, curve_E))
+        accuracy = fit(epochs)
         search.tell(trial, 1 - accuracy)
         if epochs == longest:
             complete.append((accuracy, point))
     _, best = max(complete, key=lambda each: each[0])
-    gain = surrogate.expected_curve(best)[-1] - surrogate.expected_curve(START)[-1]
-    return Outcome(float(gain), len(curves), len(complete) - 1)
+    gain = training.accuracy(best) - training.accuracy(START)
+    return Outcome(gain, len(fits), len(complete) - 1)
 
 
 def neps_space(lowest: int, longest: int) -> neps.SearchSpace:

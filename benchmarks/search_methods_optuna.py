@@ -1,9 +1,9 @@
-"""Searches by samplers and pruners of Optuna on a surrogate, that of this program among them."""
+"""Searches by samplers and pruners of Optuna, that of this program among them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import optuna
@@ -16,7 +16,6 @@ from optuna.pruners import (
 )
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
-from surrogate import Surrogate
 from surrogate_table import DISTRIBUTIONS, SPACE, START, STARTS
 
 from hpo.space.distributions import suggest_point
@@ -24,13 +23,29 @@ from hpo.space.space import Point
 from hpo.study.plan import rungs
 from hpo.study.sampler import make_pruner, make_sampler
 
+Fit = Callable[[int], float]  # returns the accuracy after an epoch; epochs ascend
+
+
+class Training(Protocol):
+    """What a search optimises: real fits, or a surrogate of them."""
+
+    @property
+    def epochs(self) -> Sequence[int]:
+        """Epochs after which a search sees the accuracy, ascending."""
+
+    def start_fit(self, point: Point, rng: np.random.Generator) -> Fit:
+        """Return a fit of a configuration, whose seed or noise is drawn from ``rng``."""
+
+    def accuracy(self, point: Point) -> float:
+        """Return the accuracy by which a chosen configuration is judged, after the longest fit."""
+
 
 @dataclass(frozen=True)
 class Outcome:
     """How a search ended.
 
     Args:
-        gain: expected accuracy of the chosen configuration minus that of the default.
+        gain: accuracy of the chosen configuration minus that of the default.
         n_trials: number of configurations.
         n_full: number of configurations that were fitted to the end.
     """
@@ -55,11 +70,11 @@ class Finalists:
     pooled: bool = False
 
 
-Search = Callable[[Surrogate, int, int], Outcome]
+Search = Callable[[Training, int, int], Outcome]
 
 
 def optuna_search(
-    surrogate: Surrogate,
+    training: Training,
     n_epochs: int,
     seed: int,
     *,
@@ -68,10 +83,10 @@ def optuna_search(
     finalists: Finalists = Finalists(),
     keeps_default: bool = False,
 ) -> Outcome:
-    """Run a study of a sampler and a pruner on the surrogate.
+    """Run a study of a sampler and a pruner.
 
     Args:
-        surrogate: answers for the fits.
+        training: makes the fits.
         n_epochs: epochs of all fits together.
         seed: seed of the search and of the noise.
         sampler: returns the sampler for a seed.
@@ -87,15 +102,16 @@ def optuna_search(
         pruner=pruner(),
     )
     study.enqueue_trial(START)
-    longest = surrogate.epochs[-1]
+    longest = training.epochs[-1]
     spent, reserved = 0, finalists.n * finalists.n_fits * longest
     complete: list[tuple[float, int, Point]] = []
     while spent + reserved < n_epochs:
         trial = study.ask()
         point = suggest_point(trial, DISTRIBUTIONS)
-        curve_E, is_kept = surrogate.curve(point, rng), keeps_default and trial.number == 0
-        is_pruned, epoch = False, 0
-        for epoch, accuracy in zip(surrogate.epochs, curve_E, strict=True):
+        fit, is_kept = training.start_fit(point, rng), keeps_default and trial.number == 0
+        is_pruned, epoch, accuracy = False, 0, 0.0
+        for epoch in training.epochs:
+            accuracy = fit(epoch)
             trial.report(accuracy, epoch)
             is_behind = epoch < longest and trial.should_prune()
             if is_pruned := is_behind and not is_kept:
@@ -104,17 +120,17 @@ def optuna_search(
         if is_pruned:
             study.tell(trial, state=TrialState.PRUNED)
         else:
-            study.tell(trial, curve_E[-1])
-            complete.append((float(curve_E[-1]), trial.number, point))
-    point = choose(complete, finalists, surrogate, rng)
-    gain = surrogate.expected_curve(point)[-1] - surrogate.expected_curve(START)[-1]
-    return Outcome(float(gain), len(study.trials), len(complete))
+            study.tell(trial, accuracy)
+            complete.append((accuracy, trial.number, point))
+    point = choose(complete, finalists, training, rng)
+    gain = training.accuracy(point) - training.accuracy(START)
+    return Outcome(gain, len(study.trials), len(complete))
 
 
 def choose(
     complete: list[tuple[float, int, Point]],
     finalists: Finalists,
-    surrogate: Surrogate,
+    training: Training,
     rng: np.random.Generator,
 ) -> Point:
     """Return the winner: the best trial, or the finalist with the best mean of further fits."""
@@ -126,7 +142,8 @@ def choose(
         chosen = [*chosen[:-1], *(trial for trial in ranked if trial[1] == 0)]
     means = []
     for value, _, point in chosen:
-        fits = [surrogate.curve(point, rng)[-1] for _ in range(finalists.n_fits)]
+        longest = training.epochs[-1]
+        fits = [training.start_fit(point, rng)(longest) for _ in range(finalists.n_fits)]
         means.append(np.mean([*fits, value] if finalists.pooled else fits))
     return chosen[int(np.argmax(means))][2]
 

@@ -43,19 +43,9 @@ def accuracy_lines() -> list[str]:
     ]
 
 
-def sampler_lines() -> list[str]:
-    """Return the rows of the table of samplers."""
-    found = results("samplers")
-    rows = next(rows for title, rows in found.items() if title.startswith("Best sampled"))
-    columns = ["sampler", "pruner", "80 epochs", "160 epochs", "beats the anchors", "trials"]
-    head = [name.replace("the anchors", "the starting points") for name in columns]
-    lines = ["| " + " | ".join(str(row[name]) for name in columns) + " |" for row in rows]
-    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *lines]
-
-
 def main() -> None:
     """Print the tables."""
-    print("\n".join([*table(), "", *sampler_lines()]))
+    print("\n".join(table()))
 
 
 def table() -> list[str]:

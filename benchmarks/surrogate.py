@@ -10,7 +10,7 @@ Tensor suffixes: N configurations, D features, E recorded epochs, K components.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +123,17 @@ class Surrogate:
         if self.diverges(point):
             accuracies_E[rng.choice(self._last_epochs) :] = CHANCE_ACCURACY
         return np.asarray(accuracies_E)
+
+    def start_fit(
+        self, point: Mapping[str, Any], rng: np.random.Generator
+    ) -> Callable[[int], float]:
+        """Return a fit of a configuration: its accuracy after an epoch, interpolated."""
+        curve_E = self.curve(point, rng)
+        return lambda epoch: float(np.interp(epoch, self.epochs, curve_E))
+
+    def accuracy(self, point: Mapping[str, Any]) -> float:
+        """Return the mean accuracy of the fits of a configuration after the last epoch."""
+        return float(self.expected_curve(point)[-1])
 
     def diverges(self, point: Mapping[str, Any]) -> bool:
         """Return whether the fits of a configuration diverge."""

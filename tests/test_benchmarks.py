@@ -21,7 +21,7 @@ from rows import ROWS, Job
 from scaling import TERMS, line_through
 from search_pays import differences, store
 from search_pays_fits import with_images
-from summary import results, sampler_lines, table
+from summary import results, table
 from time_to_accuracy import first_time, levels
 
 from data.episodes import Dataset
@@ -104,7 +104,6 @@ def test_the_cost_model_is_what_was_measured() -> None:
 def test_the_page_on_speed_shows_the_committed_results() -> None:
     page = (Path(__file__).parent.parent / "docs/speed.md").read_text()
     assert "\n".join(table()) in page
-    assert "\n".join(sampler_lines()) in page
 
 
 def leaves(config: Config) -> dict[str, Any]:

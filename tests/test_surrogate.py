@@ -10,11 +10,12 @@ pytest.importorskip("sklearn", reason="the group 'sets' is not installed")
 from curve_entries import entry
 from curves_plan import LENGTH, RUNGS
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from search_methods import compare
-from search_methods_optuna import Finalists, Outcome, choose, searches
+from search_methods import summarize
+from search_methods_optuna import Finalists, Fit, Outcome, choose, searches
 from surrogate import LOWEST, Noise, Surrogate, features, leave_one_out, to_logit
 from surrogate_table import START, measured_noise
 
+from hpo.space.space import Point
 from model.train import CHANCE_ACCURACY
 
 SPACE: dict[str, BaseDistribution] = {
@@ -109,27 +110,26 @@ def test_the_noise_is_that_between_seeds_of_one_configuration() -> None:
 
 
 class Landscape:
-    """A surrogate whose accuracy depends on the learning rate alone."""
+    """Fits whose accuracy depends on the learning rate alone."""
 
     epochs = (4, 12, LENGTH)
 
-    def expected_curve(self, point: dict[str, Any]) -> np.ndarray:
-        best = 0.9 - 0.1 * np.log10(point["lr"] / 0.1) ** 2
-        return np.array([best - 0.2, best - 0.1, best])
+    def accuracy(self, point: Point) -> float:
+        return float(0.9 - 0.1 * np.log10(point["lr"] / 0.1) ** 2)
 
-    def curve(self, point: dict[str, Any], _rng: np.random.Generator) -> np.ndarray:
-        return self.expected_curve(point)
+    def start_fit(self, point: Point, rng: np.random.Generator) -> Fit:
+        return lambda epoch: self.accuracy(point) - {4: 0.2, 12: 0.1, LENGTH: 0.0}[epoch]
 
 
 def test_the_default_is_always_a_finalist() -> None:
     complete = [(0.9, 3, {"lr": 0.001}), (0.8, 4, {"lr": 0.002}), (0.7, 0, START)]
     rng, landscape = np.random.default_rng(0), Landscape()
-    assert choose(complete, Finalists(), landscape, rng) == {"lr": 0.001}  # type: ignore[arg-type]
-    assert choose(complete, Finalists(2, 1), landscape, rng) == START  # type: ignore[arg-type]
+    assert choose(complete, Finalists(), landscape, rng) == {"lr": 0.001}
+    assert choose(complete, Finalists(2, 1), landscape, rng) == START
 
 
 def test_every_search_spends_its_budget_and_never_loses_to_the_default_without_noise() -> None:
-    landscape: Any = Landscape()
+    landscape = Landscape()
     for name, search in searches(LENGTH):
         if name != "GPSampler":  # slow
             outcome = search(landscape, 200, 0)
@@ -139,11 +139,7 @@ def test_every_search_spends_its_budget_and_never_loses_to_the_default_without_n
 
 
 def test_the_difference_of_two_searches_is_paired_by_seed() -> None:
-    def better(_surrogate: Surrogate, _n_epochs: int, seed: int) -> Outcome:
-        return Outcome(0.01 * seed + 0.02, 1, 1)
-
-    def worse(_surrogate: Surrogate, _n_epochs: int, seed: int) -> Outcome:
-        return Outcome(0.01 * seed, 1, 1)
-
-    table = compare(Landscape(), {"a": better, "b": worse}, 10, 5)  # type: ignore[arg-type]
+    better = [Outcome(0.01 * seed + 0.02, 1, 1) for seed in range(5)]
+    worse = [Outcome(0.01 * seed, 1, 1) for seed in range(5)]
+    table = summarize({"a": better, "b": worse})
     assert table["ours − it"].tolist() == ["", "+2.00 (+2.00 to +2.00)"]
