@@ -14,7 +14,7 @@ from optuna.study import Study
 
 from hpo.study.trials import retry_numbers
 
-REDUCTION_FACTOR = 3  # of the epochs from one rung to the one below; one of three trials goes on
+REDUCTION_FACTOR = 3  # of the epochs from one rung to the one below; one of three trials continues
 N_LOWER_RUNGS = 2  # below the maximum number of epochs
 MIN_RUNG = 2  # epochs of the lowest rung: after one epoch, accuracies say little
 # Largest share of a time budget that is kept for the fits of the finalists.
@@ -53,7 +53,7 @@ def rungs(max_epochs: int) -> list[int]:
 
 
 def epochs_per_trial(steps: list[int]) -> float:
-    """Return the mean number of epochs of a trial if one of three goes on at every rung.
+    """Return the mean number of epochs of a trial if one of three continues at every rung.
 
     Args:
         steps: from :func:`rungs`; only the last one if no trial is pruned.
