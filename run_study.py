@@ -111,8 +111,8 @@ def main() -> None:
     if args.stop:
         stop_study(config)
         return
-    start = study_start(args, config)
     config, drawings = load_study_data(config)
+    start = study_start(args, config)
     launcher = None if args.dry_run else make_launcher(config)
     if not args.quiet:
         print_start(config, drawings)

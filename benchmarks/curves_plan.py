@@ -1,12 +1,14 @@
 """The configurations and the fits of ``benchmarks/curves.py``."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from hpo.space.distributions import sample_near, sample_uniform, search_space
+from hpo.space.distributions import sample_near, search_space
 from hpo.space.files import built_in_space
 from hpo.space.space import Point
 
@@ -161,3 +163,15 @@ def plans(n: int, n_seeds: int, image_size: int) -> Iterator[Plan]:
     yield from (plan(number, 0, *FIT) for number in range(first, n))
     for number in range(min(n, N_SCHEDULED)):
         yield from (plan(number, 0, *schedule) for schedule in SCHEDULES)
+
+
+def sample_uniform(distribution: BaseDistribution, rng: np.random.Generator) -> Any:
+    """Return a random value of a distribution, on its scale."""
+    d: Any = distribution
+    if isinstance(distribution, CategoricalDistribution):
+        return d.choices[rng.integers(len(d.choices))]
+    scale, unscale = (math.log, math.exp) if d.log else (float, float)
+    value = unscale(rng.uniform(scale(d.low), scale(d.high)))
+    if d.step is None:
+        return min(max(value, d.low), d.high)
+    return min(d.low + round((value - d.low) / d.step) * d.step, d.high)

@@ -23,7 +23,7 @@ from surrogate import leave_one_out
 from surrogate_table import read_surrogate
 
 from hpo.cli.entry_point import run_command
-from hpo.study.plan import rungs
+from hpo.study.plan import halving_rungs
 
 RESULTS = Path(__file__).parent / "results"
 N_EPOCHS = 340  # of a default study
@@ -37,7 +37,7 @@ def neps_searches(longest: int) -> Iterator[tuple[str, Search]]:
         print("NePS is not installed and takes no part")
         return
     for base in ("hyperband", "asha"):
-        search = partial(priorband, base=base, lowest=rungs(longest)[0])
+        search = partial(priorband, base=base, lowest=halving_rungs(longest)[0])
         yield f"NePS PriorBand, {base}", search
 
 

@@ -20,7 +20,7 @@ from surrogate_table import DISTRIBUTIONS, SPACE, START, STARTS
 
 from hpo.space.distributions import suggest_point
 from hpo.space.space import Point
-from hpo.study.plan import rungs
+from hpo.study.plan import halving_rungs
 from hpo.study.sampler import make_pruner, make_sampler
 
 Fit = Callable[[int], float]  # returns the accuracy after an epoch; epochs ascend
@@ -170,7 +170,7 @@ def searches(longest: int) -> Iterator[tuple[str, Search]]:
     Args:
         longest: epochs of the longest fit.
     """
-    lowest = rungs(longest)[0]
+    lowest = halving_rungs(longest)[0]
     halving = partial(SuccessiveHalvingPruner, min_resource=lowest, reduction_factor=3)
     hyperband = partial(
         HyperbandPruner, min_resource=lowest, max_resource=longest, reduction_factor=3

@@ -4,7 +4,14 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from hpo.study.budget import Budget, busy_seconds, count_finished, count_started, request_stop
+from hpo.study.budget import (
+    Budget,
+    busy_seconds,
+    count_finished,
+    count_started,
+    request_stop,
+    trials_since_best,
+)
 from hpo.study.plan import reserved_epochs, spent_epochs
 from hpo.study.trials import RETRY_OF
 
@@ -65,10 +72,10 @@ def test_a_time_budget_reserves_the_epochs_of_the_finalists() -> None:
     study = trained(10, 10, 1)
     assert reserved_epochs(100, 4, 10) == 40
     assert reserved_epochs(100, 12, 10) == 50, "at most half"
-    assert Budget(99, 42, n_fits=4, max_epochs=10).is_time_spent(study), "half of 42 is reserved"
-    assert not Budget(99, 62, n_fits=4, max_epochs=10).is_time_spent(study)
+    assert Budget(99, 42, n_fits=4, max_epochs=10).are_epochs_spent(study), "half of 42 is reserved"
+    assert not Budget(99, 62, n_fits=4, max_epochs=10).are_epochs_spent(study)
     assert not Budget(99, 62, n_fits=4, max_epochs=10).is_exhausted(study)
-    assert not Budget(99).is_time_spent(study)
+    assert not Budget(99).are_epochs_spent(study)
 
 
 def test_fewer_fits_are_affordable_if_time_is_short() -> None:
@@ -98,3 +105,10 @@ def test_a_trial_that_was_queued_again_counts_once() -> None:
     assert (count_finished(study), count_started(study)) == (1, 1)
     study.ask()
     assert (count_finished(study), count_started(study)) == (1, 2)
+
+
+def test_patience_counts_the_trials_that_finish_after_the_best_one() -> None:
+    study = study_of([(0, 90, COMPLETE), (10, 20, PRUNED), (30, 40, PRUNED)])
+    assert trials_since_best(study) == 0, "the best one took longer"
+    study.add_trial(study_of([(95, 99, PRUNED)]).trials[0])
+    assert trials_since_best(study) == 1

@@ -3,10 +3,12 @@
 import json
 
 import curves
+import numpy as np
 import pytest
 from curve_entries import entry
-from curves_plan import LENGTH, N_CONFIGURATIONS, RUNGS, configurations
+from curves_plan import LENGTH, N_CONFIGURATIONS, RUNGS, configurations, sample_uniform
 from curves_summary import curve_of, noise, rank_correlations, schedules
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from model.train import CHANCE_ACCURACY
 
@@ -55,3 +57,15 @@ def test_the_configurations_of_the_committed_table_do_not_change() -> None:
     stored = json.loads(curves.RESULTS.read_text())["configurations"]
     points = [point for _, _, point in configurations(N_CONFIGURATIONS, 35)]
     assert points[: len(stored)] == [configuration["point"] for configuration in stored]
+
+
+def test_uniform_values_cover_the_whole_range() -> None:
+    rng = np.random.default_rng(0)
+    log = [sample_uniform(FloatDistribution(1e-4, 1e-1, log=True), rng) for _ in range(600)]
+    assert np.median(log) == pytest.approx(10**-2.5, rel=0.4)
+    assert {sample_uniform(CategoricalDistribution([True, False]), rng) for _ in range(30)} == {
+        True,
+        False,
+    }
+    steps = {sample_uniform(IntDistribution(16, 64, step=16), rng) for _ in range(99)}
+    assert steps == {16, 32, 48, 64}

@@ -127,7 +127,7 @@ def test_the_study_of_the_finalists_is_not_taken_for_the_study(
     finalists.tell(finalists.ask(), 0.5)
     assert load_study(storage, None)[0].study_name == "s"
     assert [s.study_name for s in finalist_studies(storage, study)] == ["s finalists 1-2 x2"]
-    assert finalists.user_attrs[FOLDER] == f"{study.user_attrs[FOLDER]}-1-2"
+    assert finalists.user_attrs[FOLDER] == f"{study.user_attrs[FOLDER]}-1-2-x2"
 
 
 def test_finalists_are_resumed_and_other_finalists_get_another_study(
@@ -155,7 +155,7 @@ def test_a_new_study_does_not_adopt_the_finalists_of_a_deleted_one_of_its_name(
     assert finalist_studies(storage, new_study) == []
     new = open_finalists(storage, new_study, fits)
     assert new.trials == []
-    assert new.user_attrs[FOLDER] == f"{new_study.user_attrs[FOLDER]}-1-2"
+    assert new.user_attrs[FOLDER] == f"{new_study.user_attrs[FOLDER]}-1-2-x1"
     assert new.study_name != old.study_name
     new.optimize(value_of({1: [0.4]}), n_trials=1)
     assert len(open_finalists(storage, new_study, fits).trials) == 1, "it is resumed"
@@ -168,7 +168,7 @@ def test_finalists_whose_creator_was_killed_are_completed(
     optuna.create_study(storage=storage, study_name="s finalists 1-2 x1", direction="maximize")
     finalists = open_finalists(storage, study, finalist_fits(study, 2, 1, TINY_20))
     assert finalists.study_name == "s finalists 1-2 x1"
-    assert finalists.user_attrs[FOLDER] == f"{study.user_attrs[FOLDER]}-1-2"
+    assert finalists.user_attrs[FOLDER] == f"{study.user_attrs[FOLDER]}-1-2-x1"
 
 
 @pytest.mark.skipif(not REFERENCE_STUDY.exists(), reason="needs the reference study")

@@ -155,6 +155,24 @@ def test_a_trial_is_not_pruned_after_its_last_epoch(tmp_path: Path, parts_20: Sp
 
 
 @pytest.mark.usefixtures("_fake_fit")
+def test_a_retry_is_not_pruned_at_an_epoch_that_its_original_has_passed(
+    tmp_path: Path, parts_20: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resume = Objective._resume_or_start
+
+    def with_two_epochs(*args: Any) -> FitState:
+        state = resume(*args)
+        state.history += [EpochResult(epoch, 1.0, 0.3, 10, 0.1, None) for epoch in (1, 2)]
+        return state
+
+    study = optuna.create_study(direction="maximize", pruner=ThresholdPruner(lower=0.5))
+    study.optimize(objective(parts_20, tmp_path, settings=TINY_20), n_trials=1)
+    monkeypatch.setattr(Objective, "_resume_or_start", with_two_epochs)
+    study.optimize(objective(parts_20, tmp_path, settings=TINY_20), n_trials=1)
+    assert study.trials[1].state == TrialState.COMPLETE
+
+
+@pytest.mark.usefixtures("_fake_fit")
 def test_hyperband_works_with_our_sampler(tmp_path: Path, parts_20: Split) -> None:
     pruner = HyperbandPruner(min_resource=1, max_resource=2)
     sampler = make_sampler("random", 0)

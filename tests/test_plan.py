@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from hpo.study.plan import Plan, epochs_of_plan, epochs_per_trial, plan_budget, rungs
+from hpo.study.plan import Plan, epochs_of_plan, epochs_per_trial, halving_rungs, plan_budget
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from hpo.study.plan import Plan, epochs_of_plan, epochs_per_trial, plan_budget, 
     ],
 )
 def test_a_rung_is_a_third_of_the_next_one(max_epochs: int, expected: list[int]) -> None:
-    assert rungs(max_epochs) == expected
+    assert halving_rungs(max_epochs) == expected
 
 
 def test_a_third_of_the_trials_goes_on_at_every_rung() -> None:
@@ -35,7 +35,7 @@ def test_a_time_budget_becomes_epochs_and_trials() -> None:
 
 
 def test_the_epochs_of_a_plan_are_those_of_its_budget() -> None:
-    n_epochs = epochs_of_plan(20, rungs(36), n_fits=4)
-    assert n_epochs == 5 * 36 + math.ceil(19 * epochs_per_trial(rungs(36)))
-    assert plan_budget(n_epochs, 1.0, rungs(36), n_fits=4) == Plan(n_epochs, 20)
+    n_epochs = epochs_of_plan(20, halving_rungs(36), n_fits=4)
+    assert n_epochs == 5 * 36 + math.ceil(19 * epochs_per_trial(halving_rungs(36)))
+    assert plan_budget(n_epochs, 1.0, halving_rungs(36), n_fits=4) == Plan(n_epochs, 20)
     assert epochs_of_plan(1, [36], n_fits=0) == 36

@@ -15,10 +15,12 @@ from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space
 from hpo.space.files import parse_space
 from hpo.space.space import Space
+from hpo.study.budget import count_finished
 from hpo.study.generations import COPIED, COPY_OF, copy_trials, generation_names, next_generation
 from hpo.study.open import open_study
 from hpo.study.points import enqueue_points, warm_start_points
 from hpo.study.storage import Storage, open_storage
+from hpo.study.trials import CRASHED, RETRY_OF, default_trial
 
 POINT = {f"{layer}.lr": 0.02 for layer in ("conv1", "conv2", "conv3", "conv4", "fc1", "head")}
 POINT |= {"fc1.units": 512}
@@ -65,6 +67,18 @@ def test_a_point_of_a_running_study_is_next(storage: Storage, parts: Split) -> N
         params_of_next(study, TINY)
     enqueue_points(study, TINY, [POINT])
     assert params_of_next(study, TINY) == POINT
+
+
+def test_a_retry_takes_the_place_of_no_starting_point(storage: Storage, parts: Split) -> None:
+    space = part_of_paper("units")  # with two starting points
+    settings = replace(TINY, space=space)
+    study = opened(storage, parts, settings)
+    study.enqueue_trial({})
+    study.tell(study.ask(), state=TrialState.FAIL)
+    starts = space.starting_points(settings.image_size)
+    study.enqueue_trial(starts[0], user_attrs={RETRY_OF: 0})
+    enqueue_points(study, settings, [{"fc1.units": 256}])
+    assert [params_of_next(study, settings) for _ in range(3)] == [*starts, {"fc1.units": 256}]
 
 
 def test_a_warm_start_takes_the_best_points_of_another_space(
@@ -137,6 +151,25 @@ def test_a_wider_range_is_a_new_generation_with_the_trials_that_fit(
     assert [t.params["fc1.units"] for t in narrow.trials] == [128, 2048]
     assert generation_names(storage, "s") == ["s", "s-2", "s-3"]
     assert settings.space != TINY.space
+
+
+def test_a_retry_is_copied_in_the_place_of_its_original(storage: Storage, parts: Split) -> None:
+    study = opened(storage, parts)
+    distributions = search_space(TINY.space, 35)
+    study.add_trial(create_trial(state=TrialState.FAIL))
+    for units, attributes in ((128, {}), (2048, {RETRY_OF: 0, CRASHED: 1})):
+        params = POINT | {"fc1.units": units}
+        study.add_trial(
+            create_trial(
+                value=0.5, params=params, distributions=distributions, user_attrs=attributes
+            )
+        )
+    wide, _ = widened(storage, parts, with_units(8192))
+    assert [trial.params["fc1.units"] for trial in wide.trials] == [2048, 128]
+    default = default_trial(wide)
+    assert default is not None
+    assert default.number == 0
+    assert count_finished(wide) == 2
 
 
 def test_after_widening_all_parameters_are_sampled_jointly(storage: Storage, parts: Split) -> None:

@@ -106,8 +106,46 @@ def test_another_seed_samples_other_parameters() -> None:
 
 
 @pytest.mark.parametrize("name", PRUNERS)
-def test_pruners_accept_their_arguments(name: str) -> None:
-    assert isinstance(make_pruner(name, max_epochs=8), PRUNERS[name])
+def test_every_pruner_works_with_local_trials(name: str) -> None:
+    space: dict[str, BaseDistribution] = {
+        "x": FloatDistribution(0, 1),
+        "y": FloatDistribution(0, 1),
+    }
+    study = optuna.create_study(
+        study_name="omniglot-35-episode",  # from which Hyperband draws the brackets
+        sampler=make_sampler("tpe", 0, space, [{"x": 0.5, "y": 0.5}]),
+        pruner=make_pruner(name, max_epochs=9),
+    )
+    for _ in range(20):
+        trial = study.ask(space)
+        for epoch in range(1, 10):
+            trial.report(trial.params["x"], step=epoch)
+            if trial.should_prune():
+                break
+        study.tell(trial, trial.params["x"])
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 20
+
+
+def report(study: optuna.Study, accuracy: float, **attributes: int) -> bool:
+    """Run the first three epochs of a trial; return whether it is pruned there."""
+    study.enqueue_trial({}, user_attrs=attributes)
+    trial = study.ask()
+    for epoch in (1, 2, 3):
+        trial.report(accuracy, step=epoch)
+        if trial.should_prune():
+            return True
+    return False
+
+
+def test_a_retried_trial_is_compared_once() -> None:
+    study = optuna.create_study(direction="maximize", pruner=make_pruner("halving", max_epochs=27))
+    for accuracy in (0.3, 0.3, 0.3, 0.3):
+        report(study, accuracy)
+    assert not report(study, 0.5)
+    study.tell(4, state=TrialState.FAIL)
+    assert not report(study, 0.5, **{RETRY_OF: 4})
+    assert not report(study, 0.4), "the second of six continues, the third would not"
+    assert report(study, 0.35)
 
 
 def test_the_median_pruner_spares_the_first_trials_and_epochs() -> None:

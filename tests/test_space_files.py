@@ -16,7 +16,6 @@ from hpo.settings.study_settings import StudySettings
 from hpo.space.configuration import build_config
 from hpo.space.distributions import (
     sample_near,
-    sample_uniform,
     search_space,
     suggest_config,
 )
@@ -228,6 +227,10 @@ def test_a_point_is_completed_and_checked(tmp_path: Path) -> None:
         space.require_point({"fit.ema": 0.9}, 35, "a.toml")
     with pytest.raises(InputError, match=r"'fit\.n_characters' must be in 16 … 64, step 16"):
         space.require_point({"fit.n_characters": 65}, 35, "a.toml")
+    fixed = space_of("[lr]\nlow = 0.01\nhigh = 0.1\n[momentum]\nfixed = 0.9\n", tmp_path)
+    assert "momentum" not in fixed.require_point({"lr": 0.02, "momentum": 0.9}, 35, "a.toml")
+    with pytest.raises(InputError, match=r"'momentum' must be 0\.9, at which the space fixes it"):
+        fixed.require_point({"momentum": 0.8}, 35, "a.toml")
 
 
 @pytest.mark.parametrize("confidence", ["low", "high"])
@@ -252,15 +255,3 @@ def test_a_parameter_describes_its_values() -> None:
     assert Parameter(str, choices=("a", "b")).describe_range(35) == "a, b"
     assert Parameter(float, fixed=1.0).describe_range(35) == "fixed"
     assert re.match("2 … 7", Parameter(int, 3, 20, at_image_size=105).describe_range(35))
-
-
-def test_uniform_values_cover_the_whole_range() -> None:
-    rng = np.random.default_rng(0)
-    log = [sample_uniform(FloatDistribution(1e-4, 1e-1, log=True), rng) for _ in range(600)]
-    assert np.median(log) == pytest.approx(10**-2.5, rel=0.4)
-    assert {sample_uniform(CategoricalDistribution([True, False]), rng) for _ in range(30)} == {
-        True,
-        False,
-    }
-    steps = {sample_uniform(IntDistribution(16, 64, step=16), rng) for _ in range(99)}
-    assert steps == {16, 32, 48, 64}

@@ -234,9 +234,11 @@ def test_every_fit_starts_from_the_network_even_if_its_file_is_gone(
     output = run("run_study.py", *flags, "--n-trials", "1")
     assert "not searched: width" in output
     assert "start_from a.pt" in output
-    output = run("run_study.py", *flags, "--n-trials", "2")
+    (in_tmp / "point.toml").write_text("[point]\nlr = 1.5e-12\n")
+    output = run("run_study.py", *flags, "--n-trials", "2", "--enqueue", "point.toml")
     assert "finalists, refitted" in output
     assert [[*trial.params] for trial in trials(in_tmp, NAME)] == [["lr"]] * 2
+    assert trials(in_tmp, NAME)[1].params["lr"] == 1.5e-12
     names = optuna.get_all_study_names(f"sqlite:///{in_tmp}/study.db")
     assert len(names) == 3, "search, finalists and winner"
     for name in names:

@@ -216,9 +216,10 @@ def test_no_worker_starts_without_work(reason: str, study: optuna.Study, run: St
         study.tell(study.ask(), 0.5)
     else:
         request_stop(study)
-    launcher = FakeLauncher()
-    supervise_search(replace(run, n_trials=1), study, launcher)
+    launcher, observer = FakeLauncher(), FakeObserver()
+    supervise_search(replace(run, n_trials=1), study, launcher, None, [lambda _: observer])
     assert launcher.starts == []
+    assert observer.calls == ["finish"]
 
 
 def test_finalists_stop_when_the_search_is_asked_to_stop(
@@ -376,6 +377,7 @@ def test_finalists_are_fitted_once_no_trial_runs_or_may_start() -> None:
     assert is_search_over(study, Budget(2, n_epochs=0))
     study.ask()
     assert not is_search_over(study, Budget(3, n_epochs=0)), "another process runs a trial"
+    assert not is_search_over(study, Budget(1)), "another process runs a surplus trial"
 
 
 def test_as_many_finalists_are_fitted_as_the_time_budget_allows(run: StudyConfig) -> None:

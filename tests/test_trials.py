@@ -93,3 +93,11 @@ def test_of_equal_trials_the_earlier_is_the_better() -> None:
     study = made_studies.study()
     study.add_trials([made_studies.trial("COMPLETE", [value]) for value in (0.5, 0.7, 0.7, 0.6)])
     assert [trial.number for trial in best_trials(study, 3)] == [1, 2, 3]
+
+
+def test_a_diverged_trial_is_among_the_best_only_if_all_diverged() -> None:
+    study = made_studies.study()
+    study.add_trial(made_studies.trial("COMPLETE", [0.05], diverged="collapsed"))
+    assert [trial.number for trial in best_trials(study, 2)] == [0]
+    study.add_trial(made_studies.trial("COMPLETE", [0.04]))
+    assert [trial.number for trial in best_trials(study, 2)] == [1]

@@ -137,7 +137,7 @@ def _print_front(study: Study) -> None:
 
 def _resume_hint(study: Study, budget: Budget) -> str:
     """Return how to continue a paused study. Earlier runs use up the time budget, too."""
-    if budget.is_time_spent(study):
+    if budget.are_epochs_spent(study):
         return "The time budget is spent. To continue, raise --time-budget."
     return "Run the same command again to resume."
 

@@ -12,17 +12,21 @@ ray_launcher  workers on a Ray cluster
 requeue       store which process runs a trial; queue the trials of ended processes again
 processes     signals, and the server from which processes are forked
 progress      what the terminal shows while a study runs; trials without progress
+plan_log      what a time budget allows, as text
 """
 
 __all__ = [
     "in_process",
     "launcher",
     "phases",
+    "plan_log",
     "processes",
     "progress",
     "ray_launcher",
     "requeue",
     "start",
+    "step_costs",
     "supervisor",
     "worker",
+    "worker_phases",
 ]

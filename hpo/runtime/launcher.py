@@ -41,7 +41,7 @@ class Launcher(Protocol):
 
         Args:
             run: configuration of the run.
-            phase: key of :data:`hpo.runtime.worker.PHASES`.
+            phase: key of :data:`hpo.runtime.worker_phases.PHASES`.
             index: number of the worker.
         """
 

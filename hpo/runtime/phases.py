@@ -106,8 +106,11 @@ def run_phases(
 def prepare_start(run: StudyConfig, study: Study, parts: Split) -> None:
     """Copy the network from which the fits start into the folder of a study, if there is one.
 
+    What cannot be checked about its training data is logged.
+
     Raises:
-        InputError: its file has changed meanwhile, or the copy cannot be written.
+        InputError: the network has seen held-out data, its file has changed meanwhile, or the copy
+            cannot be written.
     """
     for note in require_unseen(run.settings, parts):
         logger.info("note     %s", note)
@@ -117,9 +120,17 @@ def prepare_start(run: StudyConfig, study: Study, parts: Split) -> None:
 
 def is_search_over(study: Study, budget: Budget) -> bool:
     """Return whether the finalists may be fitted: no trial runs, and no further one may start."""
-    is_idle = count_started(study) == count_finished(study)
-    is_spent = budget.is_time_spent(study) or budget.is_stagnant(study)
-    return count_finished(study) >= budget.n_trials or (is_idle and is_spent)
+    is_spent = (
+        count_finished(study) >= budget.n_trials
+        or budget.are_epochs_spent(study)
+        or budget.is_stagnant(study)
+    )
+    return is_spent and is_idle(study)
+
+
+def is_idle(study: Study) -> bool:
+    """Return whether no process, on any host, runs a trial of a study."""
+    return count_started(study) == count_finished(study)
 
 
 def affordable_finalists(study: Study, run: StudyConfig) -> int:
@@ -183,4 +194,4 @@ def _run_fits(
     label = partial(finalist_label, word="winner" if phase == "winner" else "final")
     progress = Progress(study, n_fits, run.max_epochs, label)
     supervise(run, phase, budget, launcher, progress, search_study, observers)
-    return count_finished(study) >= n_fits
+    return count_finished(study) >= n_fits and is_idle(study)

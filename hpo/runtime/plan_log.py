@@ -23,16 +23,16 @@ def log_plan(run: StudyConfig, budget: Budget, epoch_seconds: float | None) -> N
     """
     if budget.n_epochs is None or epoch_seconds is None:
         return
-    steps = trial_rungs(run)
+    rungs = trial_rungs(run)
     logger.info(
         "plan     %s epochs: about %s of %s epochs, %s of finalists",
         budget.n_epochs,
         counted(budget.n_trials, "trial"),
-        " or ".join(map(str, steps)),
+        " or ".join(map(str, rungs)),
         counted(budget.n_fits, "fit"),
     )
     if budget.n_trials < FEW_TRIALS and run.n_trials is None:
-        n_epochs = epochs_of_plan(GOOD_TRIALS, steps, budget.n_fits)
+        n_epochs = epochs_of_plan(GOOD_TRIALS, rungs, budget.n_fits)
         logger.info(
             "note     this is hardly a search: %s trials need about %s min. Raise --time-budget, "
             "or lower --max-epochs.",

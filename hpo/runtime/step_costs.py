@@ -72,13 +72,24 @@ def with_stored_cost(run: StudyConfig, study: Study, requested: StepCost | None)
 
 
 def measure_epoch(run: StudyConfig, study: Study, launcher: Launcher) -> None:
-    """Store in a study how long an epoch takes, if it has a time budget and has not stored it."""
+    """Store in a study how long an epoch takes, if it has a time budget and has not stored it.
+
+    Raises:
+        InputError: the process that measures was killed, probably because memory is short.
+    """
     if run.time_budget is None or EPOCH_SECONDS in study.user_attrs:
         return
     base = base_config(run.settings)
     is_local = isinstance(launcher, InProcessLauncher)
     measure = measure_epoch_here if is_local else partial(in_process, measure_epoch_here)
-    seconds = measure(base, run.device, run.precision)
+    try:
+        seconds = measure(base, run.device, run.precision)
+    except BrokenProcessPool as error:
+        raise InputError(
+            "The process that measures an epoch for --time-budget was killed, probably because "
+            "memory is short. Free memory and run the command again, or start another study with "
+            "a smaller --image-size."
+        ) from error
     study.set_user_attr(EPOCH_SECONDS, seconds)
 
 

@@ -1,7 +1,9 @@
 """Runs a phase of a study: starts workers and replaces those that crash or hang."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from optuna.study import Study
@@ -9,15 +11,13 @@ from optuna.trial import TrialState
 
 from data.errors import InputError
 from hpo.runtime.in_process import InProcessLauncher
-from hpo.runtime.launcher import Launcher, WorkerCrash
+from hpo.runtime.launcher import Launcher, Outcome, WorkerCrash
 from hpo.runtime.progress import HangDetector, Progress
 from hpo.runtime.requeue import WorkerId, is_same_worker, requeue_orphans
 from hpo.runtime.worker import MAX_FAILED_TRIALS
 from hpo.search.trial_files import trial_files
 from hpo.settings.study_settings import StudyConfig
-from hpo.study.budget import (
-    Budget,
-)
+from hpo.study.budget import Budget
 from hpo.study.open import watch_study
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class StudyObserver(Protocol):
         """
 
     def finish(self) -> None:
-        """Called once, when the phase ends for any reason."""
+        """Called once, when the phase ends for any reason, unless the study cannot be read."""
 
 
 ObserverFactory = Callable[[Study], StudyObserver]
@@ -66,45 +66,110 @@ def supervise(
         InputError: a worker raised it, or too many workers crashed in a row.
         WorkerError: a worker raised an unexpected exception.
     """
-    study, detector, n_crashes = progress.study, HangDetector(run.epoch_timeout), 0
-    active_observers = [observer(study) for observer in observers]
-    lock = trial_files(study, run.var).lock
-    identities: dict[int, WorkerId] = {}
-    with watch_study(study) as check_study, watch_study(search_study or study):
-        requeue_orphans(study, lock, run.max_retries)
+    study, detector = progress.study, HangDetector(run.epoch_timeout)
+    workers = _Workers(run, phase, launcher, study)
+    with (
+        watch_study(study) as check_study,
+        watch_study(search_study or study),
+        _following(progress, observers) as follow,
+    ):
+        workers.requeue()
         if budget.is_exhausted(study, search_study):
             return
         if isinstance(launcher, InProcessLauncher):  # its start returns after the last trial
             launcher.after_trial = progress.update
         try:
-            for index in range(run.workers):
-                launcher.start(run, phase, index)
-            while running := launcher.running():
-                identities |= running
+            workers.start()
+            while workers.are_running():
                 outcomes = launcher.wait(POLL_SECONDS)
                 check_study()
-                if news := progress.update():
-                    n_crashes = 0
-                for observer in active_observers:
-                    observer.update(news=news)
-                for index, outcome in outcomes.items():
-                    if isinstance(outcome, WorkerCrash):
-                        n_crashes += 1
-                        # A trial that crashes all its workers fails before this limit is reached.
-                        report_crash(index, outcome, n_crashes, MAX_FAILED_TRIALS + run.max_retries)
-                        requeue_orphans(study, lock, run.max_retries, {identities[index]})
-                        launcher.start(run, phase, index)
-                    elif outcome is not None:
-                        raise outcome
+                workers.replace(outcomes, news=follow())
                 kill_hanging(study, detector, launcher)
         finally:
-            try:
-                requeue_orphans(study, lock, run.max_retries, launcher.stop())
-                progress.update()
-            finally:
-                progress.close()
-            for observer in active_observers:
-                observer.finish()
+            workers.requeue(launcher.stop())
+
+
+@contextmanager
+def _following(
+    progress: Progress, observers: Sequence[ObserverFactory]
+) -> Iterator[Callable[[], bool]]:
+    """Yield a function that shows the news of a study, and returns whether there are any.
+
+    At the end, for any reason, the last news are shown and the observers finish, unless the study
+    cannot be read any more.
+    """
+    active = [observer(progress.study) for observer in observers]
+
+    def follow() -> bool:
+        news = progress.update()
+        for observer in active:
+            observer.update(news=news)
+        return news
+
+    try:
+        yield follow
+    finally:
+        try:
+            progress.update()
+        finally:
+            progress.close()
+        for observer in active:
+            observer.finish()
+
+
+@dataclass
+class _Workers:
+    """The workers of a phase.
+
+    Args:
+        run: configuration of the run.
+        phase: name of the phase.
+        launcher: starts the workers.
+        study: study of the phase.
+        n_crashes: crashes since a trial was completed or pruned.
+    """
+
+    run: StudyConfig
+    phase: str
+    launcher: Launcher
+    study: Study
+    n_crashes: int = 0
+    _identities: dict[int, WorkerId] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Start all workers."""
+        for index in range(self.run.workers):
+            self.launcher.start(self.run, self.phase, index)
+
+    def are_running(self) -> bool:
+        """Return whether a worker runs, and remember its identity."""
+        running = self.launcher.running()
+        self._identities |= running
+        return bool(running)
+
+    def requeue(self, ended: Collection[WorkerId] = ()) -> None:
+        """Queue the trials of workers that have ended again."""
+        lock = trial_files(self.study, self.run.var).lock
+        requeue_orphans(self.study, lock, self.run.max_retries, ended)
+
+    def replace(self, outcomes: Mapping[int, Outcome], *, news: bool) -> None:
+        """Start a new worker in the place of each one that crashed; raise the error of another.
+
+        Args:
+            outcomes: outcomes of the workers that have ended, by index.
+            news: whether a trial was completed or pruned since the last call.
+        """
+        self.n_crashes = 0 if news else self.n_crashes
+        for index, outcome in outcomes.items():
+            if isinstance(outcome, WorkerCrash):
+                self.n_crashes += 1
+                # A trial that crashes all its workers fails before this limit is reached.
+                limit = MAX_FAILED_TRIALS + self.run.max_retries
+                report_crash(index, outcome, self.n_crashes, limit)
+                self.requeue({self._identities[index]})
+                self.launcher.start(self.run, self.phase, index)
+            elif outcome is not None:
+                raise outcome
 
 
 def report_crash(index: int, crash: WorkerCrash, n_crashes: int, max_crashes: int) -> None:

@@ -67,7 +67,7 @@ def open_finalists(
     n_seeds = len({fit["seed"] for fit in fits})
     name = f"{study.study_name} {kind} {numbers} x{n_seeds}"
     prefix = "" if kind == "finalists" else f"{kind}-"
-    folder = f"{study.user_attrs[FOLDER]}-{prefix}{numbers}"
+    folder = f"{study.user_attrs[FOLDER]}-{prefix}{numbers}-x{n_seeds}"
     if _folder_of(storage, name) not in (None, folder):
         name += f" of {study.user_attrs[FOLDER]}"
     finalists = optuna.create_study(

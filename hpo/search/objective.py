@@ -96,9 +96,11 @@ class Objective:
             path: file of the checkpoint; if it exists, the fit is resumed from it.
 
         Returns:
-            The fit, and whether the pruner stopped it.
+            The fit, and whether the pruner stopped it. At epochs before the last one of the
+            checkpoint, the pruner has already let the trial continue.
         """
         state = self._resume_or_start(config, seed, path)
+        n_stored = len(state.history)
         pruned, has_pruner = False, has_one_goal(trial.study)  # Optuna prunes no trial of two goals
         epochs = fit(
             state,
@@ -111,7 +113,8 @@ class Objective:
             report_accuracy(trial, result.accuracy, result.epoch)
             if self.on_epoch:
                 self.on_epoch(trial, result)
-            if pruned := has_pruner and not result.stopped and self._should_prune(trial):
+            is_behind = has_pruner and not result.stopped and self._should_prune(trial)
+            if pruned := is_behind and result.epoch >= n_stored:
                 break
         record_fit(trial, state)
         return state, pruned

@@ -37,7 +37,7 @@ def resolve_start(config: StudyConfig) -> StudyConfig:
         return config
     logger.info(
         "start    the architecture is that of %s; not searched: %s",
-        *(config.start_from.name, ", ".join(names)),
+        *(config.start_from.name, ", ".join(n for n in names if n in config.space.searched)),
     )
     space = config.space
     if isinstance(model, ModelConfig):

@@ -79,18 +79,6 @@ def sample_near(
     return min(d.low + n_steps * d.step, d.high)
 
 
-def sample_uniform(distribution: BaseDistribution, rng: np.random.Generator) -> Any:
-    """Return a random value of a distribution, on its scale."""
-    d: Any = distribution
-    if isinstance(distribution, CategoricalDistribution):
-        return d.choices[rng.integers(len(d.choices))]
-    scale, unscale = (math.log, math.exp) if d.log else (float, float)
-    value = unscale(rng.uniform(scale(d.low), scale(d.high)))
-    if d.step is None:
-        return min(max(value, d.low), d.high)
-    return min(d.low + round((value - d.low) / d.step) * d.step, d.high)
-
-
 def suggest_config(trial: BaseTrial, base: Config, space: Space) -> Config:
     """Return the configuration of a trial.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from data.errors import InputError
 from hpo.space.parameter import Parameter
-from hpo.space.paths import OWN_PREFIX, parameter_types, require_known
+from hpo.space.paths import parameter_types, require_known
 from hpo.space.space import Point, Space
 from hpo.space.tables import flatten
 
@@ -28,7 +28,7 @@ def read_space(name_or_path: str | Path) -> Space:
     """Return a built-in space, or the space of a file.
 
     Args:
-        name_or_path: ``"paper"``, ``"recipe"``, or the path of a TOML file.
+        name_or_path: ``"standard"``, ``"paper"``, ``"recipe"``, or the path of a TOML file.
 
     Raises:
         InputError: the file cannot be read, or does not contain a space.
@@ -208,8 +208,3 @@ def _starts(starts: Any, space: Space, source: str) -> Iterator[Point]:
 def _require_start(name: str, value: Any, parameter: Parameter, source: str) -> None:
     """Raise InputError unless a value of a starting point is one of the parameter's values."""
     _parameter(name, parameter.to_dict() | {"default": value}, f"{source}: start")
-
-
-def own_parameters(space: Space) -> list[str]:
-    """Return the names of the parameters of a network of the user's own."""
-    return [name for name in space.parameters if name.startswith(OWN_PREFIX)]

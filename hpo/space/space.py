@@ -103,13 +103,20 @@ class Space:
             source: description of the point, for the error message.
 
         Raises:
-            InputError: a name is unknown, or a value is outside its range.
+            InputError: a name is unknown, or a value is outside its range or not the fixed one.
         """
         if unknown := sorted(set(point) - set(self.parameters)):
             raise InputError(
                 f"{source}: '{unknown[0]}' is not a parameter of the space '{self.name}'. Remove "
                 "it, or use another --space."
             )
+        for name, value in point.items():
+            fixed = self.parameters[name].fixed
+            if fixed not in (None, value):
+                raise InputError(
+                    f"{source}: '{name}' must be {fixed}, at which the space fixes it, but is "
+                    f"{value}. Remove it, or widen the space."
+                )
         complete = self.starting_points(image_size)[0] | dict(point)
         for name, parameter in self.searched.items():
             if not parameter.contains(complete[name], image_size):

@@ -11,9 +11,9 @@ from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.study.plan import (
     EPOCH_SECONDS,
     Plan,
+    halving_rungs,
     plan_budget,
     reserved_epochs,
-    rungs,
     spent_epochs,
 )
 from hpo.study.trials import best_trials, retry_numbers
@@ -56,7 +56,7 @@ class Budget:
         """
         return (
             count_started(study) >= self.n_trials
-            or self.is_time_spent(study)
+            or self.are_epochs_spent(study)
             or self.is_stagnant(study)
             or count_stop_requests(search_study or study) > self.stop_requests
         )
@@ -65,7 +65,7 @@ class Budget:
         """Return whether the latest trials have not improved the best value for too long."""
         return self.patience is not None and trials_since_best(study) >= self.patience
 
-    def is_time_spent(self, study: Study) -> bool:
+    def are_epochs_spent(self, study: Study) -> bool:
         """Return whether only the reserved epochs are left."""
         if self.n_epochs is None:
             return False
@@ -108,15 +108,15 @@ def study_plan(config: StudyConfig, epoch_seconds: float | None) -> Plan | None:
     """
     if config.time_budget is None or epoch_seconds is None:
         return None
-    steps, n_fits = trial_rungs(config), n_finalist_fits(config)
-    plan = plan_budget(config.time_budget, epoch_seconds, steps, n_fits)
+    rungs, n_fits = trial_rungs(config), n_finalist_fits(config)
+    plan = plan_budget(config.time_budget, epoch_seconds, rungs, n_fits)
     return plan if config.n_trials is None else replace(plan, n_trials=config.n_trials)
 
 
 def trial_rungs(settings: StudySettings) -> list[int]:
     """Return the epochs after which a trial may end: of the pruner ``halving``, its rungs."""
     longest = settings.max_epochs
-    return rungs(longest) if settings.pruner == "halving" else [longest]
+    return halving_rungs(longest) if settings.pruner == "halving" else [longest]
 
 
 def n_finalist_fits(config: StudyConfig) -> int:
@@ -129,8 +129,12 @@ def n_finalist_fits(config: StudyConfig) -> int:
 def trials_since_best(study: Study) -> int:
     """Return how many trials have finished after the best one; 0 without a complete trial."""
     best = best_trials(study, 1)
+    if not best:
+        return 0
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-    return sum(trial.number > best[0].number for trial in finished) if best else 0
+    ends = [trial.datetime_complete for trial in (best[0], *finished)]
+    first, *others = [end for end in ends if end is not None]
+    return sum(end > first for end in others)
 
 
 def count_stop_requests(study: Study) -> int:

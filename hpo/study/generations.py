@@ -21,6 +21,7 @@ from hpo.space.distributions import search_space, suggest_config
 from hpo.space.space import Point
 from hpo.study.identity import identity_differences, settings_of, upgrade_identity
 from hpo.study.open import IDENTITY
+from hpo.study.trials import CRASHED, RETRY_OF, position_in_study
 from model.config import Config
 
 COPY_OF = "copy_of"  # user attribute of a trial: its number in the previous generation
@@ -95,10 +96,15 @@ def copy_trials(previous: Study, study: Study, settings: StudySettings) -> int:
 
 
 def fitting_trials(previous: Study, settings: StudySettings) -> Iterator[tuple[FrozenTrial, Point]]:
-    """Yield each finished trial that fits into a space, and its parameters there."""
+    """Yield each finished trial that fits into a space, and its parameters there.
+
+    A retry has the place of the trial that it continues.
+    """
     stored = settings_of(previous)
     old_base, base = base_config(stored), base_config(settings)
-    for trial in previous.get_trials(deepcopy=False, states=COPIED_STATES):
+    trials = previous.get_trials(deepcopy=False)
+    finished = [trial for trial in trials if trial.state in COPIED_STATES]
+    for trial in sorted(finished, key=lambda trial: position_in_study(trials, trial.number)):
         config = suggest_config(FixedTrial(trial.params), old_base, stored.space)
         params = _params_of(config, trial.params, base, settings)
         if params is not None:
@@ -122,12 +128,13 @@ def _params_of(
 
 def _copy(trial: FrozenTrial, params: Point, settings: StudySettings) -> FrozenTrial:
     """Return a trial with other ranges, and with the same results and times."""
+    attributes = {n: v for n, v in trial.user_attrs.items() if n not in (RETRY_OF, CRASHED)}
     copy = create_trial(
         state=trial.state,
         values=trial.values,
         params=params,
         distributions=search_space(settings.space, settings.image_size),
-        user_attrs=trial.user_attrs | {COPY_OF: trial.number},
+        user_attrs=attributes | {COPY_OF: trial.number},
         intermediate_values=trial.intermediate_values,
     )
     copy.datetime_start, copy.datetime_complete = trial.datetime_start, trial.datetime_complete

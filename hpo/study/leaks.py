@@ -13,7 +13,7 @@ from data.seen_classes import TRAIN, SeenData, class_paths, recurring_classes, s
 from data.splits import Split
 from hpo.settings.study_settings import StudySettings
 
-HELD_OUT = ("validation", "test")
+UNSEEN_PARTS = ("validation", "test")
 
 
 def require_unseen(settings: StudySettings, parts: Split) -> list[str]:
@@ -39,7 +39,7 @@ def _check(settings: StudySettings, parts: Split, seen: SeenData) -> Iterator[st
         yield from _check_without_classes(settings, parts, seen)
         return
     recurring: list[str] = []
-    for part, drawings in zip(HELD_OUT, (parts.val, parts.test), strict=True):
+    for part, drawings in zip(UNSEEN_PARTS, (parts.val, parts.test), strict=True):
         paths = class_paths(drawings.classes, drawings.name)
         if shared := shared_classes(paths, seen.paths):
             raise InputError(

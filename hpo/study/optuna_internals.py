@@ -31,6 +31,15 @@ def study_id_of(study: Study) -> int:
     return study._study_id
 
 
+def all_trials(study: Study) -> list[FrozenTrial]:
+    """Return every trial of a study.
+
+    ``study.get_trials`` does not, where Optuna's ``HyperbandPruner`` calls a sampler: it then
+    returns the trials of one bracket.
+    """
+    return storage_of(study).get_all_trials(study_id_of(study), deepcopy=False)
+
+
 def set_trial_attribute(study: Study, trial: FrozenTrial, name: str, value: Any) -> None:
     """Set a user attribute of a waiting or running trial of a study.
 

@@ -35,7 +35,7 @@ class Plan:
     n_trials: int
 
 
-def rungs(max_epochs: int) -> list[int]:
+def halving_rungs(max_epochs: int) -> list[int]:
     """Return the epochs after which the pruner ``halving`` decides, and the last one.
 
     For example, 4, 12 and 36.
@@ -52,39 +52,39 @@ def rungs(max_epochs: int) -> list[int]:
     return [*(rung for rung in lower if rung < max_epochs), max_epochs]
 
 
-def epochs_per_trial(steps: list[int]) -> float:
+def epochs_per_trial(rungs: list[int]) -> float:
     """Return the mean number of epochs of a trial if one of three continues at every rung.
 
     Args:
-        steps: from :func:`rungs`; only the last one if no trial is pruned.
+        rungs: from :func:`halving_rungs`; only the last one if no trial is pruned.
     """
-    spans = [after - before for before, after in pairwise([0, *steps])]
+    spans = [after - before for before, after in pairwise([0, *rungs])]
     return float(sum(span / REDUCTION_FACTOR**i for i, span in enumerate(spans)))
 
 
-def plan_budget(seconds: float, epoch_seconds: float, steps: list[int], n_fits: int) -> Plan:
+def plan_budget(seconds: float, epoch_seconds: float, rungs: list[int], n_fits: int) -> Plan:
     """Return what a time budget allows.
 
     Args:
         seconds: time budget.
         epoch_seconds: seconds of an epoch.
-        steps: see :func:`epochs_per_trial`.
+        rungs: see :func:`epochs_per_trial`.
         n_fits: number of fits of finalists.
     """
     n_epochs = max(1, math.floor(seconds / epoch_seconds))
-    left = n_epochs - reserved_epochs(n_epochs, n_fits, steps[-1]) - steps[-1]  # of the default
-    return Plan(n_epochs, 1 + max(0, math.floor(left / epochs_per_trial(steps))))
+    left = n_epochs - reserved_epochs(n_epochs, n_fits, rungs[-1]) - rungs[-1]  # of the default
+    return Plan(n_epochs, 1 + max(0, math.floor(left / epochs_per_trial(rungs))))
 
 
-def epochs_of_plan(n_trials: int, steps: list[int], n_fits: int) -> int:
+def epochs_of_plan(n_trials: int, rungs: list[int], n_fits: int) -> int:
     """Return the epochs that a number of trials and the fits of their finalists need.
 
     Args:
         n_trials: number of trials; the first one, the default, is never pruned.
-        steps: see :func:`epochs_per_trial`.
+        rungs: see :func:`epochs_per_trial`.
         n_fits: number of fits of finalists.
     """
-    return math.ceil((1 + n_fits) * steps[-1] + (n_trials - 1) * epochs_per_trial(steps))
+    return math.ceil((1 + n_fits) * rungs[-1] + (n_trials - 1) * epochs_per_trial(rungs))
 
 
 def reserved_epochs(n_epochs: int, n_fits: int, max_epochs: int) -> int:

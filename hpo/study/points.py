@@ -8,7 +8,7 @@ from optuna.study import Study
 from hpo.settings.study_settings import StudySettings
 from hpo.space.parameter import Parameter
 from hpo.space.space import Point
-from hpo.study.trials import best_trials
+from hpo.study.trials import RETRY_OF, best_trials
 
 N_WARM_STARTS = 3  # best trials of another study that are evaluated first
 
@@ -29,8 +29,8 @@ def enqueue_points(study: Study, settings: StudySettings, points: Sequence[Point
     size = settings.image_size
     points = [settings.space.require_point(point, size, "point") for point in points]
     starts = settings.space.starting_points(size) if points else []
-    n_trials = len(study.get_trials(deepcopy=False))
-    for point in [*starts[n_trials:], *points]:
+    n_sampled = sum(RETRY_OF not in t.user_attrs for t in study.get_trials(deepcopy=False))
+    for point in [*starts[n_sampled:], *points]:
         study.enqueue_trial(point, skip_if_exists=True)
 
 

@@ -10,7 +10,6 @@ from optuna.pruners import (
     HyperbandPruner,
     MedianPruner,
     NopPruner,
-    SuccessiveHalvingPruner,
 )
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
@@ -19,7 +18,9 @@ from optuna.trial import FrozenTrial, TrialState
 from hpo.space.distributions import sample_near
 from hpo.space.space import Point
 from hpo.study.goals import has_one_goal, pareto_front
-from hpo.study.plan import REDUCTION_FACTOR, rungs
+from hpo.study.halving import HalvingPruner
+from hpo.study.optuna_internals import all_trials
+from hpo.study.plan import REDUCTION_FACTOR, halving_rungs
 from hpo.study.trials import best_trials, position_in_study
 
 N_STARTUP_TRIALS = 10
@@ -32,7 +33,7 @@ SAMPLERS: dict[str, type[TPESampler] | type[GPSampler] | type[RandomSampler]] = 
     "random": RandomSampler,
 }
 PRUNERS: dict[str, type[BasePruner]] = {
-    "halving": SuccessiveHalvingPruner,
+    "halving": HalvingPruner,
     "median": MedianPruner,
     "hyperband": HyperbandPruner,
     "none": NopPruner,
@@ -90,7 +91,7 @@ class PerTrialSampler(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Create the sampler of a trial."""
-        position = position_in_study(study.get_trials(deepcopy=False), trial.number)
+        position = position_in_study(all_trials(study), trial.number)
         sequence = np.random.SeedSequence([self._seed, position])
         seed = int(sequence.generate_state(1)[0])
         self._fixed = self._fixed_values(study, position, np.random.default_rng(seed))
@@ -112,7 +113,7 @@ class PerTrialSampler(BaseSampler):
             center |= best[rng.integers(len(best))].params
         share = np.exp(rng.uniform(*np.log(CHANGED_SHARES)))
         fixed = {name: value for name, value in center.items() if rng.random() >= share}
-        if fixed == center:  # change at least one parameter
+        if fixed == center:  # leave at least one parameter to be sampled
             fixed.pop(rng.choice(sorted(fixed)))
         if position < self._n_startup_trials:
             for name in sorted(self._spreads.keys() - fixed.keys()):
@@ -211,7 +212,7 @@ def make_pruner(name: str, max_epochs: int) -> BasePruner:
 def pruner_arguments(name: str, max_epochs: int) -> dict[str, Any]:
     """Return name and arguments of a pruner; a step is an epoch, counted from 1."""
     median = {"n_startup_trials": 5, "n_warmup_steps": max(1, max_epochs // 4), "n_min_trials": 3}
-    halving = {"min_resource": rungs(max_epochs)[0], "reduction_factor": REDUCTION_FACTOR}
+    halving = {"min_resource": halving_rungs(max_epochs)[0], "reduction_factor": REDUCTION_FACTOR}
     hyperband = {"min_resource": 1, "max_resource": max_epochs, "reduction_factor": 3}
     arguments = {"halving": halving, "median": median, "hyperband": hyperband, "none": {}}
     return {"name": name, **arguments[name]}

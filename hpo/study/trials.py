@@ -28,7 +28,7 @@ NOT_STARTED = "It was not needed: all fits of the finalists were already assigne
 RETRY_OF = "retry_of"  # number of the interrupted trial that it continues
 STEPS = "steps_per_epoch"  # of a network of the user's own, whose cost the trial has measured
 CRASHED = "died_before"  # 1 if the process of that trial crashed, 0 if it was asked to stop
-# User attribute of a study, from hpo.search.finalists.record_winner.
+# User attribute of a study, from hpo.search.winner.record_winner.
 FINALISTS = "finalists"
 
 
@@ -160,9 +160,13 @@ def accuracy_of(trial: FrozenTrial) -> float | None:
 
 
 def best_trials(study: Study, n: int) -> list[FrozenTrial]:
-    """Return the ``n`` most accurate complete trials; if equal, the earlier one first."""
+    """Return the ``n`` most accurate complete trials; if equal, the earlier one first.
+
+    A trial that diverged is among them only if all of them diverged.
+    """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return sorted(complete, key=lambda trial: -(accuracy_of(trial) or 0.0))[:n]
+    learnt = [trial for trial in complete if not trial_attributes(trial).get("diverged")]
+    return sorted(learnt or complete, key=lambda trial: -(accuracy_of(trial) or 0.0))[:n]
 
 
 def default_trial(study: Study) -> FrozenTrial | None:
