@@ -42,14 +42,15 @@ def record(searched: Searched, fits: Fits, rows: dict[str, list[dict[str, Any]]]
         fits: its fits.
         rows: fits of the winner and of each rival.
     """
-    winner = choose_trial(searched.study, None)
+    winner, about = choose_trial(searched.study, None), provenance(fits.compute)
     entry: dict[str, Any] = {
         "set": searched.name,
         "start_from": start.name if (start := searched.settings.start_from) else "",
         "seed": searched.config.seed,
         "minutes": round(searched.seconds / 60, 1),
         "embedded_images": searched.n_images,
-        "machine": provenance(fits.compute)["cpu"],
+        "machine": about["cpu"],
+        "commit": about["commit"],
         "precision": fits.compute.precision,
         "trial": winner.number,
         "point": winner.params,

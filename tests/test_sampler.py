@@ -2,7 +2,12 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
@@ -86,6 +91,20 @@ def test_local_trials_change_the_best_trial_so_far(sampler: str) -> None:
 def test_every_trial_of_a_small_space_changes_something(n_dimensions: int) -> None:
     _, params = begun("tpe", 14, n_dimensions)
     assert len({tuple(p.values()) for p in params}) == 14
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_no_trial_repeats_an_earlier_one_while_others_are_left(sampler: str) -> None:
+    space: dict[str, BaseDistribution] = {
+        "a": IntDistribution(0, 3),
+        "b": CategoricalDistribution([0, 1, 2]),
+    }
+    make = make_sampler(sampler, 0, space, [{"a": 0, "b": 0}], {"a": 0.25, "b": 0.25})
+    study = optuna.create_study(direction="maximize", sampler=make)
+    for _ in range(8):
+        trial = study.ask(space)
+        study.tell(trial, trial.params["a"] + trial.params["b"])
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 8
 
 
 def test_random_search_has_no_local_trials() -> None:

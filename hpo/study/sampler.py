@@ -26,6 +26,7 @@ from hpo.study.trials import best_trials, position_in_study
 N_STARTUP_TRIALS = 10
 CHANGED_SHARES = 0.05, 0.5  # lowest and highest share of the parameters that a trial changes
 N_BEST = 1  # a local trial changes one of this many best trials
+MAX_DRAWS = 50  # of the values of a trial, until no earlier trial has the same ones
 
 SAMPLERS: dict[str, type[TPESampler] | type[GPSampler] | type[RandomSampler]] = {
     "tpe": TPESampler,
@@ -83,30 +84,28 @@ class PerTrialSampler(BaseSampler):
         self._space, self._starting_points = space, starting_points
         self._n_startup_trials = n_startup_trials
         self._spreads = spreads or {}
-        self._trial_sampler = factory(seed)
-        self._fixed: dict[str, Any] = {}  # values that the trial does not take from its sampler
+        self._trial_sampler, self._rng, self._position = factory(seed), np.random.default_rng(), 0
 
     def reseed_rng(self) -> None:
         """Do nothing: the position of the trial determines the seed."""
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Create the sampler of a trial."""
-        position = position_in_study(all_trials(study), trial.number)
-        sequence = np.random.SeedSequence([self._seed, position])
+        self._position = position_in_study(all_trials(study), trial.number)
+        sequence = np.random.SeedSequence([self._seed, self._position])
         seed = int(sequence.generate_state(1)[0])
-        self._fixed = self._fixed_values(study, position, np.random.default_rng(seed))
-        is_startup = position < self._n_startup_trials and self._starting_points
+        self._rng = np.random.default_rng(seed)
+        is_startup = self._position < self._n_startup_trials and self._starting_points
         self._trial_sampler = RandomSampler(seed) if is_startup else self._factory(seed)
         self._trial_sampler.before_trial(study, trial)
 
-    def _fixed_values(
-        self, study: Study, position: int, rng: np.random.Generator
-    ) -> dict[str, Any]:
+    def _fixed_values(self, study: Study) -> dict[str, Any]:
         """Return the values that a trial does not take from its sampler."""
-        if position < len(self._starting_points):
-            return dict(self._starting_points[position])
+        if self._position < len(self._starting_points):
+            return dict(self._starting_points[self._position])
         if not self._starting_points or not self._n_startup_trials:
             return {}
+        rng = self._rng
         best = best_trials(study, N_BEST) if has_one_goal(study) else pareto_front(study)
         center: dict[str, Any] = dict(self._starting_points[0])
         if best:
@@ -115,7 +114,7 @@ class PerTrialSampler(BaseSampler):
         fixed = {name: value for name, value in center.items() if rng.random() >= share}
         if fixed == center:  # leave at least one parameter to be sampled
             fixed.pop(rng.choice(sorted(fixed)))
-        if position < self._n_startup_trials:
+        if self._position < self._n_startup_trials:
             for name in sorted(self._spreads.keys() - fixed.keys()):
                 spread = self._spreads[name]
                 fixed[name] = sample_near(self._space[name], center[name], spread, rng)
@@ -130,11 +129,26 @@ class PerTrialSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
+        """Return values that no earlier trial of the study has, if there are any.
+
+        With few choices, a change may lead back to an earlier trial.
+        """
+        earlier = [t.params for t in study.get_trials(deepcopy=False) if t.number < trial.number]
+        for _ in range(MAX_DRAWS):
+            values = self._draw(study, trial, search_space)
+            if self._position < len(self._starting_points) or values not in earlier:
+                break
+        return values
+
+    def _draw(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
         """Return the fixed values, and values of the trial's sampler for the other parameters."""
-        if self._fixed.keys() >= search_space.keys() > set():
-            return self._fixed
+        fixed = self._fixed_values(study)
+        if fixed.keys() >= search_space.keys() > set():
+            return fixed
         relative = self._trial_sampler.infer_relative_search_space(study, trial)
-        return self._trial_sampler.sample_relative(study, trial, relative) | self._fixed
+        return self._trial_sampler.sample_relative(study, trial, relative) | fixed
 
     def sample_independent(
         self,
