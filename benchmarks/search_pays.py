@@ -15,12 +15,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import pandas as pd
 from harness import compute_from, parser
 from image_sets import SETS
-from scipy.stats import t as student
 from search_pays_fits import Fits
 from search_pays_studies import OMNIGLOT, Searched, rivals, search
+from search_pays_table import RIVALS, differences, group, markdown
 
 from data.files import make_folder, write_atomically
 from data.paths import PROJECT
@@ -30,7 +29,6 @@ from model.provenance import provenance
 from model.start_weights import load_start_weights
 
 RESULTS = PROJECT / "results/search_pays.json"
-RIVALS = ("default", "new_default", "default_all_images")
 FIRST_SEED = 100  # of the fits of study 0; no seed of a study or of its own fits
 
 
@@ -79,38 +77,9 @@ def run(name: str, seed: int, args: argparse.Namespace, fits: dict[str, Any]) ->
     return record(searched, mine, rows)
 
 
-def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return the mean gain of the winners over each rival, with a paired 95 % interval.
-
-    Args:
-        studies: entries of the results; those of one set that start from one network belong
-            together.
-    """
-    table = []
-    for name, start in dict.fromkeys(map(_group, studies)):
-        mine = [study for study in studies if _group(study) == (name, start)]
-        for rival in RIVALS:
-            gains = pd.Series([s["winner"] - s[rival] for s in mine if rival in s], dtype=float)
-            if gains.empty:
-                continue
-            row = {"set": name, "start_from": start, "rival": rival, "studies": len(gains)}
-            row |= {"gain": gains.mean()}
-            if len(gains) > 1:
-                error, free = gains.sem(), len(gains) - 1
-                half = error * student.ppf(0.975, free)
-                row |= {"low": gains.mean() - half, "high": gains.mean() + half}
-                row |= {"p": student.sf(gains.mean() / error, free), "worst": gains.min()}
-            table.append(row)
-    return pd.DataFrame(table)
-
-
-def _group(study: dict[str, Any]) -> tuple[str, str]:
-    return study["set"], study.get("start_from") or ""
-
-
 def store(path: Path, content: dict[str, Any], entries: list[dict[str, Any]]) -> None:
     """Add studies to the results, in the place of the same ones, and write the file."""
-    by_study = {(*_group(each), each["seed"]): each for each in [*content["studies"], *entries]}
+    by_study = {(*group(each), each["seed"]): each for each in [*content["studies"], *entries]}
     content["studies"] = [by_study[key] for key in sorted(by_study)]
     content["gains"] = differences(content["studies"]).to_dict("records")
     path.write_text(json.dumps(content, indent=1) + "\n")
@@ -126,7 +95,7 @@ def flags() -> argparse.ArgumentParser:
     flags.add_argument("--set", nargs="+", choices=[OMNIGLOT, *SETS], default=[OMNIGLOT])
     flags.add_argument("--sets", type=Path, metavar="FOLDER", help="made by image_sets.py")
     flags.add_argument("--seeds", type=int, nargs="+", default=[*range(6)], help="of the studies")
-    flags.add_argument("--rivals", nargs="+", choices=RIVALS, default=RIVALS, help="to fit")
+    flags.add_argument("--rivals", nargs="+", choices=[*RIVALS], default=[*RIVALS], help="to fit")
     flags.add_argument("--merge", type=Path, nargs="+", default=(), help="results to add")
     flags.add_argument(
         "--start-from", metavar="NETWORK", help="network for the studies to start from"
@@ -151,7 +120,7 @@ def main() -> None:
         for name in args.set:
             for seed in args.seeds:
                 store(path, content, [run(name, seed, args, fits)])
-    print(differences(content["studies"]).to_string(index=False))
+    print("\n".join(markdown(content["studies"])))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ from plain_loop import PlainNet, PlainPairs, plain_epochs
 from preparation import dark_on_light, photograph, prepared
 from rows import ROWS, Job
 from scaling import TERMS, line_through
-from search_pays import differences, store
+from search_pays import store
 from search_pays_fits import with_images
+from search_pays_table import differences, markdown
 from summary import results, table
 from time_to_accuracy import first_time, levels
 
@@ -192,6 +193,14 @@ def test_the_gain_of_a_winner_has_a_paired_interval() -> None:
     assert gains.loc["default", ["low", "high"]].tolist() == pytest.approx([low, high])
     assert gains.loc["default_all_images", "gain"] == pytest.approx(-0.09)
     assert gains.loc["default_all_images", "worst"] == pytest.approx(-0.10)
+
+
+def test_the_tables_show_every_study_and_its_gain() -> None:
+    study = {"set": "s", "seed": 0, "winner": 0.8, "default": 0.79, "trial": 3, "minutes": 12.0}
+    lines = markdown([study, study | {"seed": 1, "winner": 0.82, "new_default": 0.81}])
+    assert "| s | default of 0.5.0 | 2 | +2.00 | -10.71 to +14.71 | +1.00 | 0.1476 |" in lines
+    assert "| s | default | 1 | +1.00 | – | – | – |" in lines
+    assert "| s | 0 | 80.0% | 79.0% | – | 3 | 12.0 |" in lines
 
 
 def test_studies_that_start_from_a_network_are_compared_by_themselves(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""The tables of ``benchmarks/search_pays.py``."""
+
+from typing import Any
+
+import pandas as pd
+from scipy.stats import t as student
+
+RIVALS = {
+    "default": "default of 0.5.0",
+    "new_default": "default",
+    "default_all_images": "default of 0.5.0, all images",
+}
+
+
+def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the mean gain of the winners over each rival, with a paired 95 % interval.
+
+    Args:
+        studies: entries of the results; those of one set that start from one network belong
+            together.
+    """
+    table = []
+    for name, start in dict.fromkeys(map(group, studies)):
+        mine = [study for study in studies if group(study) == (name, start)]
+        for rival in RIVALS:
+            gains = pd.Series([s["winner"] - s[rival] for s in mine if rival in s], dtype=float)
+            if gains.empty:
+                continue
+            row = {"set": name, "start_from": start, "rival": rival, "studies": len(gains)}
+            row |= {"gain": gains.mean()}
+            if len(gains) > 1:
+                error, free = gains.sem(), len(gains) - 1
+                half = error * student.ppf(0.975, free)
+                row |= {"low": gains.mean() - half, "high": gains.mean() + half}
+                row |= {"p": student.sf(gains.mean() / error, free), "worst": gains.min()}
+            table.append(row)
+    return pd.DataFrame(table)
+
+
+def group(study: dict[str, Any]) -> tuple[str, str]:
+    """Return the set of a study and the network from which it started, empty for random weights."""
+    return study["set"], study.get("start_from") or ""
+
+
+def markdown(studies: list[dict[str, Any]]) -> list[str]:
+    """Return the gains and the studies as two Markdown tables.
+
+    Args:
+        studies: entries of the results.
+    """
+    head = ["images", "winner minus", "studies", "points", "95 % t interval", "lowest", "p"]
+    lines = _head(head)
+    for row in differences(studies).to_dict("records"):
+        cells = [name_of(row), RIVALS[row["rival"]], row["studies"], f"{100 * row['gain']:+.2f}"]
+        spread = ["–", "–", "–"]
+        if row["studies"] > 1:
+            interval = f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
+            spread = [interval, f"{100 * row['worst']:+.2f}", f"{row['p']:.4f}"]
+        lines.append(_line([*cells, *spread]))
+    names = [name for name in RIVALS if any(name in study for study in studies)]
+    head = ["images", "seed", "winner", *(RIVALS[name] for name in names), "trial", "minutes"]
+    lines += ["", *_head(head)]
+    for study in studies:
+        accuracies = [f"{study[name]:.1%}" if name in study else "–" for name in ("winner", *names)]
+        cells = [name_of(study), study["seed"], *accuracies, study["trial"], study["minutes"]]
+        lines.append(_line(cells))
+    return lines
+
+
+def name_of(row: dict[str, Any]) -> str:
+    """Return the set and the network from which its studies started."""
+    name, start = group(row)
+    return f"{name}, from {start}" if start else name
+
+
+def _head(cells: list[str]) -> list[str]:
+    return [_line(cells), "|---" * len(cells) + "|"]
+
+
+def _line(cells: list[Any]) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"
