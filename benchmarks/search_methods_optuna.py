@@ -21,7 +21,8 @@ from surrogate_table import DISTRIBUTIONS, SPACE, START, STARTS
 from hpo.space.distributions import suggest_point
 from hpo.space.space import Point
 from hpo.study.plan import halving_rungs
-from hpo.study.sampler import make_pruner, make_sampler
+from hpo.study.pruner import make_pruner
+from hpo.study.sampler import make_sampler
 
 Fit = Callable[[int], float]  # returns the accuracy after an epoch; epochs ascend
 

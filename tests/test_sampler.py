@@ -11,7 +11,8 @@ from optuna.distributions import (
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from hpo.study.sampler import N_STARTUP_TRIALS, PRUNERS, SAMPLERS, make_pruner, make_sampler
+from hpo.study.pruner import PRUNERS, make_pruner
+from hpo.study.sampler import N_STARTUP_TRIALS, SAMPLERS, make_sampler
 from hpo.study.trials import RETRY_OF
 
 pytestmark = pytest.mark.usefixtures("one_thread")

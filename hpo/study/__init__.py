@@ -11,6 +11,7 @@ __all__ = [
     "optuna_internals",
     "plan",
     "points",
+    "pruner",
     "sampler",
     "storage",
     "trials",

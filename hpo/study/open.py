@@ -26,7 +26,8 @@ from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space
 from hpo.study.budget import FINISHED
 from hpo.study.identity import identity_differences, settings_of, upgrade_identity
-from hpo.study.sampler import make_pruner, make_sampler
+from hpo.study.pruner import make_pruner
+from hpo.study.sampler import make_sampler
 from hpo.study.storage import open_storage, storage_errors
 
 logger = logging.getLogger(__name__)

@@ -1,16 +1,10 @@
-"""Samplers and pruners by name; a resumed study is sampled like an uninterrupted one."""
+"""Samplers by name; a resumed study is sampled like an uninterrupted one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
-from optuna.pruners import (
-    BasePruner,
-    HyperbandPruner,
-    MedianPruner,
-    NopPruner,
-)
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -18,9 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpo.space.distributions import sample_near
 from hpo.space.space import Point
 from hpo.study.goals import has_one_goal, pareto_front
-from hpo.study.halving import HalvingPruner
 from hpo.study.optuna_internals import all_trials
-from hpo.study.plan import REDUCTION_FACTOR, halving_rungs
 from hpo.study.trials import best_trials, position_in_study
 
 N_STARTUP_TRIALS = 10
@@ -32,12 +24,6 @@ SAMPLERS: dict[str, type[TPESampler] | type[GPSampler] | type[RandomSampler]] = 
     "tpe": TPESampler,
     "gp": GPSampler,
     "random": RandomSampler,
-}
-PRUNERS: dict[str, type[BasePruner]] = {
-    "halving": HalvingPruner,
-    "median": MedianPruner,
-    "hyperband": HyperbandPruner,
-    "none": NopPruner,
 }
 
 
@@ -215,18 +201,3 @@ def local_arguments(name: str) -> dict[str, Any]:
         "changed_shares": [*CHANGED_SHARES],
         "n_best": N_BEST,
     }
-
-
-def make_pruner(name: str, max_epochs: int) -> BasePruner:
-    """Return a pruner of trials with up to ``max_epochs`` epochs; ``name``: a key of PRUNERS."""
-    arguments = pruner_arguments(name, max_epochs)
-    return PRUNERS[arguments.pop("name")](**arguments)
-
-
-def pruner_arguments(name: str, max_epochs: int) -> dict[str, Any]:
-    """Return name and arguments of a pruner; a step is an epoch, counted from 1."""
-    median = {"n_startup_trials": 5, "n_warmup_steps": max(1, max_epochs // 4), "n_min_trials": 3}
-    halving = {"min_resource": halving_rungs(max_epochs)[0], "reduction_factor": REDUCTION_FACTOR}
-    hyperband = {"min_resource": 1, "max_resource": max_epochs, "reduction_factor": 3}
-    arguments = {"halving": halving, "median": median, "hyperband": hyperband, "none": {}}
-    return {"name": name, **arguments[name]}
