@@ -6,6 +6,7 @@
 import pandas as pd
 from harness import compute_from, finish, parser
 from optuna.study import Study
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_storage
@@ -22,12 +23,31 @@ def importances(study: Study) -> pd.DataFrame:
     return found.assign(importance=[f"{share:.1%}" for share in found["importance"]])
 
 
-def values_of_the_good(good: pd.DataFrame, space: list[str]) -> pd.DataFrame:
-    """Return median and range of each parameter over the best trials."""
-    rows = good[space].astype(float)
-    frame = pd.DataFrame({"median": rows.median(), "least": rows.min(), "most": rows.max()})
-    shown = frame.map(lambda value: f"{value:.0f}" if value >= 1000 else f"{value:.3g}")
-    return shown.rename_axis("parameter").reset_index()
+def values_of_the_good(good: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Return the values of each parameter over the best trials.
+
+    Args:
+        good: rows of the trials.
+        names: names of the parameters.
+
+    Returns:
+        Median, least and most of numbers; of choices, the most frequent one as the median.
+    """
+    rows = []
+    for name in names:
+        values = good[name]
+        if is_numeric_dtype(values) and not is_bool_dtype(values):
+            shown = [_shown(number) for number in (values.median(), values.min(), values.max())]
+        else:
+            shown = [str(values.mode()[0]), "", ""]
+        rows.append(
+            dict(zip(("parameter", "median", "least", "most"), (name, *shown), strict=True))
+        )
+    return pd.DataFrame(rows)
+
+
+def _shown(value: float) -> str:
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def by_cost(frame: pd.DataFrame) -> pd.DataFrame:

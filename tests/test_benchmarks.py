@@ -230,6 +230,9 @@ def test_what_a_study_learnt_is_counted_over_its_complete_trials() -> None:
     assert costs["best"].tolist() == ["50.0%", "70.0%", "90.0%"]
     values = values_of_the_good(frames.best_rows(frame), ["conv1.lr"]).iloc[0]
     assert float(values["least"]) <= float(values["median"]) <= float(values["most"])
+    choices = pd.DataFrame({"norm": ["batch", "none", "batch"], "turns": [False, False, True]})
+    frequent = values_of_the_good(choices, ["norm", "turns"])["median"]
+    assert frequent.tolist() == ["batch", "False"]
 
 
 @pytest.mark.parametrize("mutation", load_mutations(), ids=lambda mutation: mutation.name)
