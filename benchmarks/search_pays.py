@@ -19,7 +19,7 @@ from harness import compute_from, parser
 from image_sets import SETS
 from search_pays_fits import Fits
 from search_pays_studies import OMNIGLOT, Searched, rivals, search
-from search_pays_table import RIVALS, differences, group, markdown
+from search_pays_table import RIVALS, differences, markdown, name_of
 
 from data.files import make_folder, write_atomically
 from data.paths import PROJECT
@@ -44,6 +44,7 @@ def record(searched: Searched, fits: Fits, rows: dict[str, list[dict[str, Any]]]
     entry: dict[str, Any] = {
         "set": searched.name,
         "start_from": start.name if (start := searched.settings.start_from) else "",
+        "space": searched.settings.space.name,
         "seed": searched.config.seed,
         "minutes": round(searched.seconds / 60, 1),
         "embedded_images": searched.n_images,
@@ -79,7 +80,7 @@ def run(name: str, seed: int, args: argparse.Namespace, fits: dict[str, Any]) ->
 
 def store(path: Path, content: dict[str, Any], entries: list[dict[str, Any]]) -> None:
     """Add studies to the results, in the place of the same ones, and write the file."""
-    by_study = {(*group(each), each["seed"]): each for each in [*content["studies"], *entries]}
+    by_study = {(name_of(each), each["seed"]): each for each in [*content["studies"], *entries]}
     content["studies"] = [by_study[key] for key in sorted(by_study)]
     content["gains"] = differences(content["studies"]).to_dict("records")
     path.write_text(json.dumps(content, indent=1) + "\n")
@@ -100,6 +101,7 @@ def flags() -> argparse.ArgumentParser:
     flags.add_argument(
         "--start-from", metavar="NETWORK", help="network for the studies to start from"
     )
+    flags.add_argument("--centres", action="store_true", help="begin at the centres of the ranges")
     flags.add_argument("--work", type=Path, default=Path("var/search_pays"), metavar="FOLDER")
     return flags
 

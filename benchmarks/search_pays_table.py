@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 from scipy.stats import t as student
 
+SPACE = "standard"  # of the studies of earlier results, which do not name it
 RIVALS = {
     "default": "default of 0.5.0",
     "new_default": "default",
@@ -16,18 +17,16 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
     """Return the mean gain of the winners over each rival, with a paired 95 % interval.
 
     Args:
-        studies: entries of the results; those of one set that start from one network belong
-            together.
+        studies: entries of the results; those with one :func:`name_of` belong together.
     """
     table = []
-    for name, start in dict.fromkeys(map(group, studies)):
-        mine = [study for study in studies if group(study) == (name, start)]
+    for name in dict.fromkeys(map(name_of, studies)):
+        mine = [study for study in studies if name_of(study) == name]
         for rival in RIVALS:
             gains = pd.Series([s["winner"] - s[rival] for s in mine if rival in s], dtype=float)
             if gains.empty:
                 continue
-            row = {"set": name, "start_from": start, "rival": rival, "studies": len(gains)}
-            row |= {"gain": gains.mean()}
+            row = {"studies of": name, "rival": rival, "studies": len(gains), "gain": gains.mean()}
             if len(gains) > 1:
                 error, free = gains.sem(), len(gains) - 1
                 half = error * student.ppf(0.975, free)
@@ -35,11 +34,6 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
                 row |= {"p": student.sf(gains.mean() / error, free), "worst": gains.min()}
             table.append(row)
     return pd.DataFrame(table)
-
-
-def group(study: dict[str, Any]) -> tuple[str, str]:
-    """Return the set of a study and the network from which it started, empty for random weights."""
-    return study["set"], study.get("start_from") or ""
 
 
 def markdown(studies: list[dict[str, Any]]) -> list[str]:
@@ -51,7 +45,12 @@ def markdown(studies: list[dict[str, Any]]) -> list[str]:
     head = ["images", "winner minus", "studies", "points", "95 % t interval", "lowest", "p"]
     lines = _head(head)
     for row in differences(studies).to_dict("records"):
-        cells = [name_of(row), RIVALS[row["rival"]], row["studies"], f"{100 * row['gain']:+.2f}"]
+        cells = [
+            row["studies of"],
+            RIVALS[row["rival"]],
+            row["studies"],
+            f"{100 * row['gain']:+.2f}",
+        ]
         spread = ["–", "–", "–"]
         if row["studies"] > 1:
             interval = f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
@@ -67,10 +66,10 @@ def markdown(studies: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def name_of(row: dict[str, Any]) -> str:
-    """Return the set and the network from which its studies started."""
-    name, start = group(row)
-    return f"{name}, from {start}" if start else name
+def name_of(study: dict[str, Any]) -> str:
+    """Return the images of a study, and what it began with if that is not the default."""
+    start = study.get("start_from") or study.get("space", SPACE)
+    return study["set"] if start == SPACE else f"{study['set']}, from {start}"
 
 
 def _head(cells: list[str]) -> list[str]:

@@ -21,6 +21,7 @@ from rows import ROWS, Job
 from scaling import TERMS, line_through
 from search_pays import store
 from search_pays_fits import with_images
+from search_pays_studies import centres
 from search_pays_table import differences, markdown
 from summary import results, table
 from time_to_accuracy import first_time, levels
@@ -209,8 +210,15 @@ def test_studies_that_start_from_a_network_are_compared_by_themselves(tmp_path: 
     content: dict[str, Any] = {"studies": [old]}
     store(tmp_path / "results.json", content, entries)
     assert len(content["studies"]) == 2
-    gains = {row["start_from"]: row["gain"] for row in content["gains"]}
-    assert gains == pytest.approx({"": 0.2, "pretrained": 0.1})
+    gains = {row["studies of"]: row["gain"] for row in content["gains"]}
+    assert gains == pytest.approx({"s": 0.2, "s, from pretrained": 0.1})
+
+
+def test_a_study_that_begins_at_the_centres_knows_no_default() -> None:
+    [start] = centres().starting_points(35)
+    assert start["lr"] == pytest.approx(0.03)  # of 0.003 to 0.3, on a logarithmic scale
+    assert start["model.conv_norm"] == "none"
+    assert not centres().spreads
 
 
 def test_held_out_alphabets_choose_nothing(packed: Dataset) -> None:
