@@ -49,6 +49,7 @@ CANDIDATES: tuple[Point, ...] = (
     _BATCH | {"model.head_norm": "unit"},
 )
 REPEATED_CANDIDATES = (0, 3)  # positions of the candidates that are fitted with another seed
+DEFAULT, LENGTHS = 3, (12, 18, 24)  # position of the chosen candidate, and its other lengths
 # The default and its spreads when the table was begun; the present ones were chosen from the table.
 FORMER_DEFAULT: Point = {"lr": 0.03, "l2": 1e-6, "model.conv_norm": "none"}
 FORMER_SPREADS = {"l2": 0.5}
@@ -154,6 +155,8 @@ def plans(n: int, n_seeds: int, image_size: int) -> Iterator[Plan]:
         kind, space, point = points[number]
         return Plan(kind, number, space, point, seed, epochs, schedule)
 
+    for epochs in LENGTHS:
+        yield from (plan(n + DEFAULT, seed, epochs, "cosine") for seed in range(2))
     yield from (plan(number, 0, *FIT) for number in range(n, len(points)))
     yield from (plan(n + i, 1, *FIT) for i in REPEATED_CANDIDATES)
     first = min(n, N_FIRST)

@@ -20,8 +20,7 @@ from surrogate_table import DISTRIBUTIONS, SPACE, START, STARTS
 
 from hpo.space.distributions import suggest_point
 from hpo.space.space import Point
-from hpo.study.plan import halving_rungs
-from hpo.study.pruner import make_pruner
+from hpo.study.plan import halving_rungs, make_pruner
 from hpo.study.sampler import make_sampler
 
 Fit = Callable[[int], float]  # returns the accuracy after an epoch; epochs ascend
@@ -179,7 +178,7 @@ def searches(longest: int) -> Iterator[tuple[str, Search]]:
     own = partial(
         optuna_search,
         pruner=partial(make_pruner, "halving", longest),
-        finalists=Finalists(3, 1, pooled=True),
+        finalists=Finalists(2, 1, pooled=True),
         keeps_default=True,
     )
     yield "ours", partial(own, sampler=ours)

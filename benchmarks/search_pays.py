@@ -86,6 +86,13 @@ def store(path: Path, content: dict[str, Any], entries: list[dict[str, Any]]) ->
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
+def merge(path: Path, content: dict[str, Any], other: dict[str, Any]) -> None:
+    """Add the studies of another process, and how it was run, to the results."""
+    about = other["provenance"]
+    content["provenance"] = [*content.get("provenance", []), about]
+    store(path, content, [{"commit": about["commit"]} | entry for entry in other["studies"]])
+
+
 def _store_fits(path: Path, fits: dict[str, Any]) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(json.dumps(fits, indent=1)))
 
@@ -116,7 +123,7 @@ def main() -> None:
     content = json.loads(path.read_text()) if path.exists() else {}
     content = content if "studies" in content else {"studies": []}
     for other in args.merge:
-        store(path, content, json.loads(other.read_text())["studies"])
+        merge(path, content, json.loads(other.read_text()))
     if not args.merge:
         content["provenance"] = provenance(compute_from(args))
         for name in args.set:

@@ -11,7 +11,7 @@ from optuna.distributions import (
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from hpo.study.pruner import PRUNERS, make_pruner
+from hpo.study.plan import PRUNERS, make_pruner
 from hpo.study.sampler import N_STARTUP_TRIALS, SAMPLERS, make_sampler
 from hpo.study.trials import RETRY_OF
 

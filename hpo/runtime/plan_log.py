@@ -3,6 +3,7 @@
 import logging
 import math
 
+from hpo.settings.sections import DEFAULT_TRIALS
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import Budget, trial_rungs
 from hpo.study.plan import epochs_of_plan
@@ -10,7 +11,7 @@ from hpo.study.plan import epochs_of_plan
 logger = logging.getLogger(__name__)
 
 FEW_TRIALS = 5  # with fewer, a study hardly tries anything but the default
-GOOD_TRIALS = 20
+GOOD_TRIALS = DEFAULT_TRIALS
 
 
 def log_plan(run: StudyConfig, budget: Budget, epoch_seconds: float | None) -> None:

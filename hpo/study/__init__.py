@@ -11,7 +11,6 @@ __all__ = [
     "optuna_internals",
     "plan",
     "points",
-    "pruner",
     "sampler",
     "storage",
     "trials",

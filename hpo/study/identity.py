@@ -17,7 +17,7 @@ from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space
 from hpo.space.files import built_in_space, parse_space
 from hpo.space.space import Space
-from hpo.study.pruner import pruner_arguments
+from hpo.study.plan import pruner_arguments
 from hpo.study.sampler import local_arguments, sampler_arguments
 from model.config import StepCost
 from model.fit_state import TRAINING_VERSION

@@ -26,7 +26,7 @@ from hpo.settings.study_settings import StudySettings
 from hpo.space.distributions import search_space
 from hpo.study.budget import FINISHED
 from hpo.study.identity import identity_differences, settings_of, upgrade_identity
-from hpo.study.pruner import make_pruner
+from hpo.study.plan import make_pruner
 from hpo.study.sampler import make_sampler
 from hpo.study.storage import open_storage, storage_errors
 
@@ -56,13 +56,9 @@ def open_study(
     Raises:
         InputError: the stored study has another identity; the message lists the differences.
     """
-    sampler = make_sampler(
-        settings.sampler,
-        settings.seed,
-        search_space(settings.space, settings.image_size),
-        settings.space.starting_points(settings.image_size),
-        settings.space.spreads,
-    )
+    space, size = settings.space, settings.image_size
+    distributions, starts = search_space(space, size), space.starting_points(size)
+    sampler = make_sampler(settings.sampler, settings.seed, distributions, starts, space.spreads)
     pruner = make_pruner(settings.pruner, settings.max_epochs)
     arguments: dict[str, Any] = {"storage": storage, "sampler": sampler, "pruner": pruner}
     try:
