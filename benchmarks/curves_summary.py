@@ -54,15 +54,17 @@ def rank_correlations(fits: list[dict[str, Any]]) -> pd.DataFrame:
 def schedules(fits: list[dict[str, Any]]) -> pd.DataFrame:
     """Return the last accuracy of each configuration that was fitted under several schedules.
 
+    Only the fits with seed 0 are used.
+
     Beside a short fit stands the whole fit at the same epoch, whose rate is still high there.
     """
     whole = curves(fits, *FIT).xs(0, level="seed")
     columns = {"whole fit": whole[LENGTH]}
     for epochs, schedule in dict.fromkeys((f["epochs"], f["schedule"]) for f in fits):
         if (epochs, schedule) != FIT:
-            last = curves(fits, epochs, schedule).xs(0, level="seed")[epochs]
+            last = curves(fits, epochs, schedule).xs(0, level="seed")[LENGTH]
             columns[f"{schedule} of {epochs}"] = last
-        if epochs < LENGTH:
+        if epochs in RUNGS[:-1]:
             columns[f"whole fit, epoch {epochs}"] = whole[epochs]
     table = pd.DataFrame(columns)
     others = [name for name in columns if not name.startswith("whole")]
