@@ -45,6 +45,8 @@ def record(searched: Searched, fits: Fits, rows: dict[str, list[dict[str, Any]]]
         "set": searched.name,
         "start_from": start.name if (start := searched.settings.start_from) else "",
         "space": searched.settings.space.name,
+        "n_trials": searched.config.n_trials,
+        "max_epochs": searched.settings.max_epochs,
         "seed": searched.config.seed,
         "minutes": round(searched.seconds / 60, 1),
         "embedded_images": searched.n_images,

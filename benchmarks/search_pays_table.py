@@ -5,7 +5,9 @@ from typing import Any
 import pandas as pd
 from scipy.stats import t as student
 
-SPACE = "standard"  # of the studies of earlier results, which do not name it
+from hpo.settings.sections import DEFAULT_EPOCHS, DEFAULT_SPACE, DEFAULT_TRIALS
+
+SPACE, N_EPOCHS = DEFAULT_SPACE["episode"], DEFAULT_EPOCHS["episode"]
 RIVALS = {
     "default": "default of 0.5.0",
     "new_default": "default",
@@ -67,9 +69,11 @@ def markdown(studies: list[dict[str, Any]]) -> list[str]:
 
 
 def name_of(study: dict[str, Any]) -> str:
-    """Return the images of a study, and what it began with if that is not the default."""
+    """Return the images of a study, and what it began with and its size unless by default."""
     start = study.get("start_from") or study.get("space", SPACE)
-    return study["set"] if start == SPACE else f"{study['set']}, from {start}"
+    name = study["set"] if start == SPACE else f"{study['set']}, from {start}"
+    size = study.get("n_trials", DEFAULT_TRIALS), study.get("max_epochs", N_EPOCHS)
+    return name if size == (DEFAULT_TRIALS, N_EPOCHS) else f"{name}, {size[0]} × {size[1]} epochs"
 
 
 def _head(cells: list[str]) -> list[str]:
