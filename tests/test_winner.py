@@ -7,12 +7,13 @@ import numpy as np
 import optuna
 import pytest
 import torch
-from optuna.trial import create_trial
+from optuna.trial import TrialState, create_trial
 from tiny import TINY_20, objective, opened, small_params
 
 from data.drawings import Drawings
 from data.episodes import Dataset
 from data.splits import Split, split_dataset
+from hpo.report.study.text import study_headline
 from hpo.search.finalist_objective import FinalistObjective
 from hpo.search.finalists import (
     CLUSTERS,
@@ -21,7 +22,15 @@ from hpo.search.finalists import (
     finalist_fits,
     open_finalists,
 )
-from hpo.search.winner import record_winner, record_winner_accuracy, winner_accuracy, winner_fits
+from hpo.search.winner import (
+    describe_value,
+    record_only_candidate,
+    record_winner,
+    record_winner_accuracy,
+    winner_accuracy,
+    winner_fits,
+    winning_trial,
+)
 from hpo.space.distributions import search_space
 from hpo.study.dataset import validation_episodes
 from hpo.study.open import FOLDER
@@ -165,3 +174,24 @@ def test_an_image_folder_holds_out_the_images_that_validation_does_not_use(
         assert split.held_out is not None
         assert split.held_out.count_C.tolist() == [n_held_out] * 2
         assert set(split.held_out.drawer_N.tolist()) == set(range(20, 20 + n_held_out))
+
+
+def test_the_only_complete_trial_is_the_winner_without_a_fit_as_a_finalist() -> None:
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, study_name="s", direction="maximize")
+    study.set_user_attr(FOLDER, "folder")
+    study.add_trial(create_trial(value=0.7))
+    record_only_candidate(study)
+    assert winning_trial(study) is None, "a single trial has no winner"
+    study.add_trial(create_trial(state=TrialState.PRUNED, intermediate_values={1: 0.1}))
+    record_only_candidate(study)
+    fits = winner_fits(study, 2, 0)
+    assert fits == [{"trial": 0, "seed": 1}, {"trial": 0, "seed": 2}]
+    further = open_finalists(storage, study, fits, "winner")  # type: ignore[arg-type]
+    add_fits(further, fits, [simulate_fit(np.random.default_rng(0), np.zeros(N_ALPHABETS))] * 2)
+    record_winner_accuracy(study, further)
+    assert describe_value(study, study.trials[0]).endswith("; 70.0% in the search")
+    assert study_headline(study).startswith("Winner: trial 0 with 7")
+    study.add_trial(create_trial(value=0.8))
+    record_only_candidate(study)
+    assert winning_trial(study) is None, "two candidates are compared as finalists"

@@ -28,6 +28,7 @@ from hpo.study.trials import (
     TrialSummary,
     best_trials,
     count_diverged_finalists,
+    finalist_accuracies,
     summarize_trials,
 )
 
@@ -76,7 +77,7 @@ def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
             f"{'finished' if is_finished else 'paused'}: {n_finished} of {budget.n_trials} "
             f"trials ({states}), {seconds / 60:.1f} min in this run"
         )
-        if winning_trial(study) is not None:
+        if finalist_accuracies(study):
             _print_finalists(summaries, count_diverged_finalists(study))
         _print_best(study) if run.has_one_goal else _print_front(study)
         print(f"files    {trial_files(study, run.var).describe()}")

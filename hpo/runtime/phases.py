@@ -20,7 +20,12 @@ from hpo.runtime.worker_phases import open_run
 from hpo.search.finalists import finalist_fits, open_finalists
 from hpo.search.kept_networks import delete_former_networks
 from hpo.search.trial_files import trial_files
-from hpo.search.winner import record_winner, record_winner_accuracy, winner_fits
+from hpo.search.winner import (
+    record_only_candidate,
+    record_winner,
+    record_winner_accuracy,
+    winner_fits,
+)
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import (
@@ -148,12 +153,16 @@ def _fit_finalists(
     launcher: Launcher,
     observers: Sequence[ObserverFactory],
 ) -> Study | None:
-    """Fit the finalists of a finished study, if there are at least two, and record the winner.
+    """Fit the finalists of a finished study, and record the winner.
+
+    A single candidate is the winner without a fit.
 
     Returns:
         The study of their fits; None if some of them are left.
     """
     fits = finalist_fits(study, run.n_finalists, run.n_finalist_seeds, run.settings)
+    if not fits and run.n_finalists > 1:
+        record_only_candidate(study)
     finalists = open_finalists(storage, study, fits) if fits else None
     if finalists and _run_fits(run, "finalists", study, finalists, len(fits), launcher, observers):
         record_winner(study, finalists, run.n_finalist_seeds)

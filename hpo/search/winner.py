@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
 from hpo.search.finalists import CLUSTERS, FinalistFit
+from hpo.study.budget import count_finished
 from hpo.study.goals import describe_point, has_one_goal
 from hpo.study.trials import (
     FINALISTS,
@@ -65,6 +66,21 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
         result["diverged"] = diverged
     study.set_user_attr(FINALISTS, result)
     return result
+
+
+def record_only_candidate(study: Study) -> None:
+    """Store the only complete trial of a study as its winner, which has no fit as a finalist.
+
+    This happens in a small study whose other trials were all pruned. A study of one trial has no
+    winner, because nothing was searched.
+
+    Args:
+        study: finished study.
+    """
+    candidates = best_trials(study, 2)
+    if len(candidates) == 1 and count_finished(study) > 1:
+        number = candidates[0].number
+        study.set_user_attr(FINALISTS, {"accuracies": {}, "winner": number, "first": number})
 
 
 def winning_trial(study: Study) -> FrozenTrial | None:
@@ -169,6 +185,9 @@ def describe_value(study: Study, trial: FrozenTrial) -> str:
         return f"no measured accuracy: the fit did not learn ({reason})"
     winner, values = winning_trial(study), finalist_accuracies(study).get(trial.number)
     value = accuracy_of(trial)
+    is_winner = winner is not None and trial.number == winner.number
+    if values is None and is_winner and (accuracies := winner_accuracy(study)):
+        return f"{describe_accuracies(accuracies)}; {value:.1%} in the search"
     if winner is None or values is None:
         best = best_trials(study, 1)[0].number
         bias = f", {TOO_HIGH}" if trial.number == best else ""
@@ -178,7 +197,7 @@ def describe_value(study: Study, trial: FrozenTrial) -> str:
     as_finalist = f"{fmean(values):.1%} as a finalist"
     if n_diverged := count_diverged_finalists(study)[trial.number]:
         as_finalist = f"{n_diverged} of {len(values)} fits diverged as a finalist"
-    if trial.number != winner.number:
+    if not is_winner:
         return f"{as_finalist}, {value:.1%} in the search"
     if accuracies := winner_accuracy(study):
         return f"{describe_accuracies(accuracies)}; {as_finalist}, {value:.1%} in the search"

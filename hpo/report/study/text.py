@@ -34,13 +34,13 @@ def study_headline(study: Study) -> str:
         return "No fit has learned anything yet: all complete trials have diverged."
     if not has_one_goal(study):
         return front_headline(study)
+    if winner and (accuracies := winner_accuracy(study)):
+        return f"Winner: trial {summary.number} with {describe_accuracies(accuracies)}."
     if winner is None or summary.finalist_value is None:
         return (
             f"Best so far: trial {summary.number} with {summary.value:.1%} validation accuracy. "
             "This is too high on average: it is the highest of many noisy values."
         )
-    if accuracies := winner_accuracy(study):
-        return f"Winner: trial {summary.number} with {describe_accuracies(accuracies)}."
     return (
         f"Winner: trial {summary.number} with {summary.finalist_value:.1%} as a finalist, "
         f"{format_fits(len(summary.finalist_values))}. This is too high on average: it is the "
