@@ -26,7 +26,7 @@ from hpo.cli.entry_point import run_command
 from hpo.study.plan import halving_rungs
 
 RESULTS = Path(__file__).parent / "results"
-N_EPOCHS = 340  # of a default study
+N_EPOCHS = 340  # of all fits of a search
 
 
 def neps_searches(longest: int) -> Iterator[tuple[str, Search]]:

@@ -90,9 +90,8 @@ def store(path: Path, content: dict[str, Any], entries: list[dict[str, Any]]) ->
 
 def merge(path: Path, content: dict[str, Any], other: dict[str, Any]) -> None:
     """Add the studies of another process, and how it was run, to the results."""
-    about = other["provenance"]
-    content["provenance"] = [*content.get("provenance", []), about]
-    store(path, content, [{"commit": about["commit"]} | entry for entry in other["studies"]])
+    content["provenance"] = [*content.get("provenance", []), *other["provenance"]]
+    store(path, content, other["studies"])
 
 
 def _store_fits(path: Path, fits: dict[str, Any]) -> None:
@@ -127,7 +126,7 @@ def main() -> None:
     for other in args.merge:
         merge(path, content, json.loads(other.read_text()))
     if not args.merge:
-        content["provenance"] = provenance(compute_from(args))
+        content["provenance"] = [provenance(compute_from(args))]
         for name in args.set:
             for seed in args.seeds:
                 store(path, content, [run(name, seed, args, fits)])

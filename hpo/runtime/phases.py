@@ -158,7 +158,7 @@ def _fit_finalists(
     A single candidate is the winner without a fit.
 
     Returns:
-        The study of their fits; None if some of them are left.
+        The study of their fits; None without fits, or if some of them are left.
     """
     fits = finalist_fits(study, run.n_finalists, run.n_finalist_seeds, run.settings)
     if not fits and run.n_finalists > 1:

@@ -27,7 +27,7 @@ DIRECTIONS: dict[Goal, Direction] = {"accuracy": "maximize", "flops": "minimize"
 # Epochs of a fit. The paper's recipe has 200; early stopping usually ends the fit earlier.
 DEFAULT_EPOCHS = {"episode": 27, "paper": 200}
 DEFAULT_SPACE = {"episode": "standard", "paper": "paper"}
-DEFAULT_TRIALS = 15  # of a study without a time budget: 10 to 25 minutes on two cores
+DEFAULT_TRIALS = 15  # of a study without a time budget; see docs/search.md
 
 
 @dataclass(frozen=True)
