@@ -148,6 +148,8 @@ class Config:
         fit: configuration of the fit.
         step_cost: costs from which :attr:`cost` is estimated. They do not change the fit, so they
             are neither compared nor stored with the configuration.
+        epoch_cost: estimated nanoseconds of an epoch of all trials, of a base configuration; None
+            for that of the steps of the base configuration. It is neither compared nor stored.
         start: digest of the file of the network from whose weights the fit starts; None for random
             weights.
     """
@@ -155,6 +157,7 @@ class Config:
     model: Architecture
     fit: FitConfig
     step_cost: StepCost = field(default=REFERENCE_COST, compare=False, repr=False)
+    epoch_cost: float | None = field(default=None, compare=False, repr=False)
     start: str | None = None
 
     def __post_init__(self) -> None:

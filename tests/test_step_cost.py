@@ -20,10 +20,11 @@ from hpo.report.study.text import study_facts
 from hpo.runtime import step_costs
 from hpo.runtime.phases import run_phases
 from hpo.runtime.step_costs import measure_in_process
-from hpo.settings.base_config import base_config
+from hpo.settings.base_config import base_config, default_config
 from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.settings.value_types import parse_step_cost
 from hpo.space.configuration import build_config
+from hpo.space.files import built_in_space
 from hpo.study.open import IDENTITY, load_study
 from hpo.study.storage import open_storage
 from model import step_cost
@@ -119,6 +120,24 @@ def test_the_costs_of_a_study_set_the_steps_of_its_trials() -> None:
     }
     few, many = steps[OTHER_COST].steps_per_epoch, steps[REFERENCE_COST].steps_per_epoch
     assert few < 0.8 * many
+
+
+@pytest.mark.parametrize("name", ["standard", "recipe", "paper"])
+def test_the_default_has_the_same_steps_by_any_costs(name: str) -> None:
+    settings = StudySettings(space=built_in_space(name))
+    steps = {
+        default_config(replace(settings, step_cost=cost)).fit.steps_per_epoch
+        for cost in (None, REFERENCE_COST, OTHER_COST)
+    }
+    assert len(steps) == 1
+
+
+def test_all_epochs_have_the_same_cost() -> None:
+    settings = StudySettings(steps_per_epoch=10_000, step_cost=OTHER_COST)
+    base, default = base_config(settings), default_config(settings)
+    larger = build_config(base, {"conv2.kernel": 6})
+    costs = [each.fit.steps_per_epoch * each.cost for each in (default, larger)]
+    assert costs == pytest.approx([base.epoch_cost] * 2, rel=1e-3)
 
 
 def test_costs_are_not_part_of_a_configuration() -> None:

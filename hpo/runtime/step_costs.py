@@ -18,7 +18,7 @@ from data.errors import InputError
 from hpo.runtime.in_process import InProcessLauncher
 from hpo.runtime.launcher import Launcher
 from hpo.runtime.processes import CONTEXT, GROUP_SIGNALS
-from hpo.settings.base_config import base_config
+from hpo.settings.base_config import base_config, default_config
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.identity import settings_of
 from hpo.study.plan import EPOCH_SECONDS
@@ -79,11 +79,11 @@ def measure_epoch(run: StudyConfig, study: Study, launcher: Launcher) -> None:
     """
     if run.time_budget is None or EPOCH_SECONDS in study.user_attrs:
         return
-    base = base_config(run.settings)
+    default = default_config(run.settings)
     is_local = isinstance(launcher, InProcessLauncher)
     measure = measure_epoch_here if is_local else partial(in_process, measure_epoch_here)
     try:
-        seconds = measure(base, run.device, run.precision)
+        seconds = measure(default, run.device, run.precision)
     except BrokenProcessPool as error:
         raise InputError(
             "The process that measures an epoch for --time-budget was killed, probably because "
@@ -106,18 +106,18 @@ def measure_in_process(base: Config, device: str, precision: str) -> StepCost:
 
 
 def in_process(
-    measure: Callable[[Config, str, str], T], base: Config, device: str, precision: str
+    measure: Callable[[Config, str, str], T], config: Config, device: str, precision: str
 ) -> T:
     """Return what a function measures, in a process that then releases its memory and its GPU.
 
     Args:
         measure: the function.
-        base: configuration of the study.
+        config: configuration that is measured.
         device: see :func:`model.device.choose_compute`; another one if it does not exist here.
         precision: see :func:`model.device.choose_compute`.
     """
     with ProcessPoolExecutor(1, CONTEXT, _ignore_signals) as executor:
-        return executor.submit(measure, base, device, precision).result()
+        return executor.submit(measure, config, device, precision).result()
 
 
 def _ignore_signals() -> None:
@@ -131,9 +131,9 @@ def measure_here(base: Config, device: str, precision: str) -> StepCost:
     return measure_step_cost(base, _compute(device, precision))
 
 
-def measure_epoch_here(base: Config, device: str, precision: str) -> float:
+def measure_epoch_here(config: Config, device: str, precision: str) -> float:
     """Return the seconds of an epoch, measured in this process; see :func:`in_process`."""
-    return measure_epoch_seconds(base, _compute(device, precision))
+    return measure_epoch_seconds(config, _compute(device, precision))
 
 
 def _compute(device: str, precision: str) -> ComputeConfig:

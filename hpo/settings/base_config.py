@@ -1,6 +1,7 @@
 """The configuration that supplies the values of all parameters that a study does not search."""
 
 from dataclasses import replace
+from typing import Any
 
 from data.errors import InputError, require
 from data.image_folder import parse_dataset_name
@@ -10,7 +11,7 @@ from hpo.space.files import BUILT_IN, built_in_space
 from hpo.space.kernels import require_image_size
 from hpo.space.paths import OWN_PREFIX, require_effective, require_of_network
 from model.architecture import LAYERS, ModelConfig
-from model.config import Config, FitConfig, LayerRates
+from model.config import REFERENCE_COST, Config, FitConfig, LayerRates
 from model.own_network import OwnConfig, find_factory
 
 # Rates of a network of the user's own whose space does not contain them: as in the paper's space.
@@ -26,17 +27,44 @@ def base_config(settings: StudySettings) -> Config:
     a network, the architecture is that of this network.
     """
     config, start = _config_of_space(settings), settings.start_from
-    if start is None:
-        return config
-    model = replace(start.model, channels=config.model.channels)
-    return replace(config, model=model, start=start.digest)
+    if start is not None:
+        model = replace(start.model, channels=config.model.channels)
+        config = replace(config, model=model, start=start.digest)
+    return replace(config, epoch_cost=_epoch_cost(config, settings))
+
+
+def _epoch_cost(config: Config, settings: StudySettings) -> float | None:
+    """Return the cost of an epoch in which the default of the space has its steps by any costs.
+
+    These are its steps by the reference costs, so that the default is trained on every machine for
+    equally many steps.
+
+    Returns:
+        nanoseconds by the costs of the study; None if these are the reference costs.
+    """
+    if settings.cost == REFERENCE_COST or settings.network is not None:
+        return None
+    default = build_config(config, _default_values(settings))
+    base_cost, default_cost = (replace(c, step_cost=REFERENCE_COST).cost for c in (config, default))
+    return config.fit.steps_per_epoch * base_cost / default_cost * default.cost
+
+
+def default_config(settings: StudySettings) -> Config:
+    """Return the configuration of the default of a study's space."""
+    return build_config(base_config(settings), _default_values(settings))
+
+
+def _default_values(settings: StudySettings) -> dict[str, Any]:
+    """Return the default of the space of a study: values of all its parameters, by name."""
+    space = settings.space
+    return space.resolve(space.starting_points(settings.image_size)[0])
 
 
 def _config_of_space(settings: StudySettings) -> Config:
     """Return the base configuration of fits that start from random weights."""
     channels = image_channels(settings.data)
     if settings.network is not None:
-        values = settings.space.resolve(settings.space.starting_points(settings.image_size)[0])
+        values = _default_values(settings)
         own = {n.removeprefix(OWN_PREFIX): v for n, v in values.items() if n.startswith(OWN_PREFIX)}
         network = OwnConfig(settings.network, own, channels, settings.image_size)
         return Config(network, _base_fit(settings, (OWN_RATES,)), settings.cost)

@@ -77,8 +77,8 @@ class TrainingSettings:
         recipe: episode trains on the one-shot task itself, paper trains on independent pairs.
         max_epochs: maximum number of epochs of a fit, in the search and in a refit (default: 27 for
             episode, 200 for paper).
-        steps_per_epoch: steps per epoch of the episode recipe for the base network; a slower
-            network takes fewer.
+        steps_per_epoch: steps per epoch of the episode recipe for the paper's network; a slower
+            network takes fewer, a faster one more.
         n_pairs: pairs per epoch of the paper recipe.
         network: network of your own in place of the built-in one, as module:function, for example
             my_net:make; see docs/networks.md.

@@ -21,10 +21,10 @@ MAX_STEPS_FACTOR = 4.0
 def build_config(base: Config, values: Mapping[str, Any]) -> Config:
     """Return the base configuration with the given parameter values.
 
-    In the episode recipe, a network that costs k times as much as the base network gets 1/k times
-    the steps of the base network, but at most :data:`MAX_STEPS_FACTOR` times as many. All trials
-    thus take about the same time, and a large network is chosen only if its size improves the
-    accuracy.
+    In the episode recipe, all epochs of a study have the same estimated cost: a network whose step
+    costs more gets fewer steps, and none gets more than :data:`MAX_STEPS_FACTOR` times the steps
+    of the base network. All trials thus take about the same time, and a large network is chosen
+    only if its size improves the accuracy.
 
     The cost of a network of the user's own is not estimated: it gets the steps of the base, which
     :func:`with_relative_cost` changes.
@@ -48,7 +48,8 @@ def build_config(base: Config, values: Mapping[str, Any]) -> Config:
         return replace(base, model=replace(base.model, params=params), fit=fit)
     model = _model(base.model, values) if isinstance(base.model, ModelConfig) else base.model
     config = replace(base, model=model, fit=fit)
-    return with_relative_cost(config, config.cost / base.cost)
+    step_cost = base.epoch_cost / base.fit.steps_per_epoch if base.epoch_cost else base.cost
+    return with_relative_cost(config, config.cost / step_cost)
 
 
 def with_relative_cost(config: Config, relative_cost: float) -> Config:
@@ -56,7 +57,7 @@ def with_relative_cost(config: Config, relative_cost: float) -> Config:
 
     Args:
         config: configuration with the number of steps of the base network.
-        relative_cost: cost of a step, as a multiple of that of the base network.
+        relative_cost: cost of a step, as a multiple of that of a network with these steps.
     """
     factor = min(MAX_STEPS_FACTOR, 1 / relative_cost)
     steps = max(1, round(config.fit.steps_per_epoch * factor))
