@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import pandas as pd
 from harness import compute_from, parser
 from image_sets import SETS
 from search_pays_fits import Fits
@@ -84,13 +85,15 @@ def store(path: Path, content: dict[str, Any], entries: list[dict[str, Any]]) ->
     """Add studies to the results, in the place of the same ones, and write the file."""
     by_study = {(name_of(each), each["seed"]): each for each in [*content["studies"], *entries]}
     content["studies"] = [by_study[key] for key in sorted(by_study)]
-    content["gains"] = differences(content["studies"]).to_dict("records")
+    gains = differences(content["studies"]).to_dict("records")
+    content["gains"] = [{k: v for k, v in row.items() if pd.notna(v)} for row in gains]
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def merge(path: Path, content: dict[str, Any], other: dict[str, Any]) -> None:
     """Add the studies of another process, and how it was run, to the results."""
-    content["provenance"] = [*content.get("provenance", []), *other["provenance"]]
+    known = content.setdefault("provenance", [])
+    known += [each for each in other["provenance"] if each not in known]
     store(path, content, other["studies"])
 
 

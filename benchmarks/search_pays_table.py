@@ -33,7 +33,9 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
                 error, free = gains.sem(), len(gains) - 1
                 half = error * student.ppf(0.975, free)
                 row |= {"low": gains.mean() - half, "high": gains.mean() + half}
-                row |= {"p": student.sf(gains.mean() / error, free), "worst": gains.min()}
+                row |= {"worst": gains.min()}
+                if error > 0:  # not if every winner is this rival
+                    row |= {"p": student.sf(gains.mean() / error, free)}
             table.append(row)
     return pd.DataFrame(table)
 
@@ -56,7 +58,8 @@ def markdown(studies: list[dict[str, Any]]) -> list[str]:
         spread = ["–", "–", "–"]
         if row["studies"] > 1:
             interval = f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
-            spread = [interval, f"{100 * row['worst']:+.2f}", f"{row['p']:.4f}"]
+            p = f"{row['p']:.4f}" if pd.notna(row.get("p")) else "–"
+            spread = [interval, f"{100 * row['worst']:+.2f}", p]
         lines.append(_line([*cells, *spread]))
     names = [name for name in RIVALS if any(name in study for study in studies)]
     head = ["images", "seed", "winner", *(RIVALS[name] for name in names), "trial", "minutes"]

@@ -1,3 +1,4 @@
+import json
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from plain_loop import PlainNet, PlainPairs, plain_epochs
 from preparation import dark_on_light, photograph, prepared
 from rows import ROWS, Job
 from scaling import TERMS, line_through
-from search_pays import store
+from search_pays import merge, store
 from search_pays_fits import with_images
 from search_pays_studies import centres
 from search_pays_table import differences, markdown
@@ -204,6 +205,12 @@ def test_the_tables_show_every_study_and_its_gain() -> None:
     assert "| s | 0 | 80.0% | 79.0% | – | 3 | 12.0 |" in lines
 
 
+def test_winners_that_are_a_rival_have_no_p() -> None:
+    study = {"set": "s", "winner": 0.8, "new_default": 0.8, "trial": 0, "minutes": 12.0}
+    lines = markdown([study | {"seed": 0}, study | {"seed": 1}])
+    assert "| s | default | 2 | +0.00 | +0.00 to +0.00 | +0.00 | – |" in lines
+
+
 def test_studies_that_start_from_a_network_are_compared_by_themselves(tmp_path: Path) -> None:
     old = {"set": "s", "seed": 0, "winner": 0.7, "default": 0.6}  # written without start_from
     entries = [old | {"start_from": "pretrained"}, old | {"winner": 0.8, "start_from": ""}]
@@ -212,6 +219,17 @@ def test_studies_that_start_from_a_network_are_compared_by_themselves(tmp_path: 
     assert len(content["studies"]) == 2
     gains = {row["studies of"]: row["gain"] for row in content["gains"]}
     assert gains == pytest.approx({"s": 0.2, "s, from pretrained": 0.1})
+
+
+def test_merged_results_keep_how_each_process_was_run(tmp_path: Path) -> None:
+    study = {"set": "s", "seed": 0, "winner": 0.7, "default": 0.6}
+    content: dict[str, Any] = {"studies": [study], "provenance": [{"commit": "a"}]}
+    other = {"studies": [study | {"seed": 1, "winner": 0.8}], "provenance": [{"commit": "b"}]}
+    merge(tmp_path / "results.json", content, other)
+    merge(tmp_path / "results.json", content, other)
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert [each["seed"] for each in written["studies"]] == [0, 1]
+    assert written["provenance"] == [{"commit": "a"}, {"commit": "b"}]
 
 
 def test_a_study_that_begins_at_the_centres_knows_no_default() -> None:
