@@ -22,7 +22,14 @@ from hpo.search.finalists import (
 )
 from hpo.search.objective import Objective
 from hpo.search.trial_files import TrialFiles, trials_folder
-from hpo.search.winner import TOO_HIGH, choose_trial, describe_value, record_winner, winning_trial
+from hpo.search.winner import (
+    TOO_HIGH,
+    choose_trial,
+    describe_value,
+    record_unrivalled,
+    record_winner,
+    winning_trial,
+)
 from hpo.settings.base_config import base_config
 from hpo.space.distributions import search_space, suggest_config
 from hpo.study.dataset import task_settings, validation_episodes
@@ -85,6 +92,25 @@ def test_the_default_is_a_finalist_in_place_of_the_last_one(
     add_trials(study, [0.5, 0.7, 0.6, 0.8, 0.9])
     fits = finalist_fits(study, n_finalists=2, n_seeds=1, settings=TINY_20)
     assert [fit["trial"] for fit in fits] == [4, 0]
+
+
+def test_only_trials_that_are_better_than_the_default_are_finalists(
+    tmp_path: Path, parts_20: Split
+) -> None:
+    study = opened(tmp_path, parts_20, TINY_20)
+    add_trials(study, [0.7, 0.5, 0.8, 0.7])
+    assert [fit["trial"] for fit in finalist_fits(study, 4, 1, TINY_20)] == [2, 0]
+
+
+def test_the_default_wins_without_a_fit_if_no_trial_is_better(
+    tmp_path: Path, parts_20: Split
+) -> None:
+    study = opened(tmp_path, parts_20, TINY_20)
+    add_trials(study, [0.8, 0.7])
+    assert finalist_fits(study, 2, 1, TINY_20) == []
+    record_unrivalled(study)
+    assert (winner := winning_trial(study)) is not None
+    assert winner.number == 0
 
 
 def test_a_study_of_one_trial_has_no_finalists(tmp_path: Path, parts_20: Split) -> None:

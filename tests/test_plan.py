@@ -10,16 +10,17 @@ from hpo.study.plan import Plan, epochs_of_plan, epochs_per_trial, halving_rungs
 @pytest.mark.parametrize(
     ("max_epochs", "expected"),
     [
-        (36, [4, 12, 36]),
-        (48, [6, 18, 48]),
-        (200, [23, 69, 200]),
+        (54, [3, 9, 27, 54]),
+        (81, [3, 9, 27, 81]),
+        (200, [8, 24, 72, 200]),
+        (27, [3, 9, 27]),
         (8, [3, 8]),
-        (4, [2, 4]),
+        (4, [3, 4]),
         (3, [3]),
         (1, [1]),
     ],
 )
-def test_a_rung_is_a_third_of_the_next_one(max_epochs: int, expected: list[int]) -> None:
+def test_a_lower_rung_is_a_third_of_the_next_one(max_epochs: int, expected: list[int]) -> None:
     assert halving_rungs(max_epochs) == expected
 
 

@@ -400,6 +400,6 @@ def test_a_study_that_is_paused_has_no_finalists(packed_105: Dataset, in_tmp: Pa
 
 def test_a_study_with_one_finalist_has_no_choice(run: StudyConfig) -> None:
     run = replace(run, n_finalists=5, n_finalist_seeds=2)
-    assert describe_finalists(run, evaluate_winner=False) == "6 fits of finalists"
-    assert describe_finalists(run, evaluate_winner=True) == "8 fits of finalists"
+    assert describe_finalists(run, evaluate_winner=False) == "at most 6 fits of finalists"
+    assert describe_finalists(run, evaluate_winner=True) == "at most 8 fits of finalists"
     assert describe_finalists(replace(run, n_finalists=1), evaluate_winner=True) == ""

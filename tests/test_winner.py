@@ -24,7 +24,7 @@ from hpo.search.finalists import (
 )
 from hpo.search.winner import (
     describe_value,
-    record_only_candidate,
+    record_unrivalled,
     record_winner,
     record_winner_accuracy,
     winner_accuracy,
@@ -65,7 +65,8 @@ def simulate_study(seed: int) -> tuple[float, float]:
     study = optuna.create_study(storage=storage, study_name="s", direction="maximize")
     study.set_user_attr(FOLDER, "folder")
     noise = DRAWINGS_SD * rng.standard_normal((12, N_ALPHABETS))
-    for noise_C in noise:
+    study.add_trial(create_trial(value=0.0))  # the default, which is always a finalist
+    for noise_C in noise[1:]:
         study.add_trial(create_trial(value=simulate_fit(rng, noise_C).mean))
     fits = finalist_fits(study, 5, 2, replace(TINY_20, seed=seed))
     finalists = open_finalists(storage, study, fits)  # type: ignore[arg-type]
@@ -181,10 +182,10 @@ def test_the_only_complete_trial_is_the_winner_without_a_fit_as_a_finalist() -> 
     study = optuna.create_study(storage=storage, study_name="s", direction="maximize")
     study.set_user_attr(FOLDER, "folder")
     study.add_trial(create_trial(value=0.7))
-    record_only_candidate(study)
+    record_unrivalled(study)
     assert winning_trial(study) is None, "a single trial has no winner"
     study.add_trial(create_trial(state=TrialState.PRUNED, intermediate_values={1: 0.1}))
-    record_only_candidate(study)
+    record_unrivalled(study)
     fits = winner_fits(study, 2, 0)
     assert fits == [{"trial": 0, "seed": 1}, {"trial": 0, "seed": 2}]
     further = open_finalists(storage, study, fits, "winner")  # type: ignore[arg-type]
@@ -193,5 +194,4 @@ def test_the_only_complete_trial_is_the_winner_without_a_fit_as_a_finalist() -> 
     assert describe_value(study, study.trials[0]).endswith("; 70.0% in the search")
     assert study_headline(study).startswith("Winner: trial 0 with 7")
     study.add_trial(create_trial(value=0.8))
-    record_only_candidate(study)
-    assert winning_trial(study) is None, "two candidates are compared as finalists"
+    assert winning_trial(study) is None, "a better trial is compared with it"

@@ -21,7 +21,7 @@ from hpo.search.finalists import finalist_fits, open_finalists
 from hpo.search.kept_networks import delete_former_networks
 from hpo.search.trial_files import trial_files
 from hpo.search.winner import (
-    record_only_candidate,
+    record_unrivalled,
     record_winner,
     record_winner_accuracy,
     winner_fits,
@@ -155,14 +155,14 @@ def _fit_finalists(
 ) -> Study | None:
     """Fit the finalists of a finished study, and record the winner.
 
-    A single candidate is the winner without a fit.
+    Without a rival, the best trial is the winner without a fit.
 
     Returns:
         The study of their fits; None without fits, or if some of them are left.
     """
     fits = finalist_fits(study, run.n_finalists, run.n_finalist_seeds, run.settings)
     if not fits and run.n_finalists > 1:
-        record_only_candidate(study)
+        record_unrivalled(study)
     finalists = open_finalists(storage, study, fits) if fits else None
     if finalists and _run_fits(run, "finalists", study, finalists, len(fits), launcher, observers):
         record_winner(study, finalists, run.n_finalist_seeds)

@@ -48,7 +48,7 @@ def counted(n: int, noun: str) -> str:
 
 
 def describe_finalists(run: StudyConfig, *, evaluate_winner: bool) -> str:
-    """Return how many fits follow the search, as text; empty if there are no finalists.
+    """Return how many fits may follow the search, as text; empty if there are no finalists.
 
     Args:
         run: configuration of the run.
@@ -57,4 +57,4 @@ def describe_finalists(run: StudyConfig, *, evaluate_winner: bool) -> str:
     n = min(run.n_finalists, run.n_trials)
     if n < 2 or not run.has_one_goal:
         return ""
-    return f"{(n + evaluate_winner) * run.n_finalist_seeds} fits of finalists"
+    return f"at most {(n + evaluate_winner) * run.n_finalist_seeds} fits of finalists"

@@ -1,4 +1,4 @@
-"""The finalists: the best trials of a study and its default, refitted with new seeds.
+"""The finalists: the default of a study and the trials that are better, refitted with new seeds.
 
 The highest of many noisy values is optimistically biased. Therefore the finalists are fitted with
 new seeds and evaluated on new validation episodes; the best mean wins. These fits are the
@@ -11,11 +11,12 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.pruners import NopPruner
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from hpo.settings.study_settings import StudySettings
 from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
-from hpo.study.trials import best_trials, default_trial
+from hpo.study.trials import accuracy_of, best_trials, default_trial
 
 # Added to the study's seed: no fit of the search or of retrain_best.py has such a seed.
 SEED_OFFSET = 1000
@@ -32,21 +33,35 @@ FinalistFit = dict[str, float | int]  # parameters of a fit: number of the trial
 def finalist_fits(
     study: Study, n_finalists: int, n_seeds: int, settings: StudySettings
 ) -> list[FinalistFit]:
-    """Return which trials are fitted with which seeds; empty if fewer than two are complete.
+    """Return which trials are fitted with which seeds; empty if there are fewer than two finalists.
 
     Args:
         study: finished study.
-        n_finalists: number of finalists: the best trials. The default is always one of them, so
-            that the winner is worse than the default only by chance.
+        n_finalists: maximum number of finalists.
         n_seeds: number of fits of each finalist.
         settings: settings of the study.
     """
-    best = best_trials(study, n_finalists)
-    default = default_trial(study)
-    if default and default.number not in [trial.number for trial in best]:
-        best = [*best[:-1], default]
+    finalists = choose_finalists(study, n_finalists)
     seeds = [settings.seed + SEED_OFFSET + i for i in range(n_seeds)]
-    return [{"trial": t.number, "seed": s} for t in best for s in seeds] if len(best) > 1 else []
+    numbers = [trial.number for trial in finalists] if len(finalists) > 1 else []
+    return [{"trial": number, "seed": seed} for number in numbers for seed in seeds]
+
+
+def choose_finalists(study: Study, n: int) -> list[FrozenTrial]:
+    """Return the best trials, of those that are better than the default, and then the default.
+
+    A trial that is behind the default in the search would hardly win, so its fits are saved. If the
+    default is not complete, the best trials are the finalists.
+
+    Args:
+        study: finished study.
+        n: maximum number of finalists.
+    """
+    best, default = best_trials(study, n), default_trial(study)
+    if default is None:
+        return best
+    ahead = [t for t in best if (accuracy_of(t) or 0.0) > (accuracy_of(default) or 0.0)]
+    return [*ahead[: n - 1], default] if n else []
 
 
 def open_finalists(

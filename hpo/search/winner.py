@@ -68,18 +68,17 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
     return result
 
 
-def record_only_candidate(study: Study) -> None:
-    """Store the only complete trial of a study as its winner, which has no fit as a finalist.
+def record_unrivalled(study: Study) -> None:
+    """Store the best trial of a study as its winner, without a fit as a finalist.
 
-    This happens in a small study whose other trials were all pruned. A study of one trial has no
-    winner, because nothing was searched.
+    This happens if no trial is better than the default, or if all others were pruned. A study of
+    one trial has no winner, because nothing was searched.
 
     Args:
-        study: finished study.
+        study: finished study, with fewer than two finalists.
     """
-    candidates = best_trials(study, 2)
-    if len(candidates) == 1 and count_finished(study) > 1:
-        number = candidates[0].number
+    if (best := best_trials(study, 1)) and count_finished(study) > 1:
+        number = best[0].number
         study.set_user_attr(FINALISTS, {"accuracies": {}, "winner": number, "first": number})
 
 

@@ -24,8 +24,8 @@ from optuna.trial import FrozenTrial, TrialState
 from hpo.study.trials import retry_numbers
 
 REDUCTION_FACTOR = 3  # of the epochs from one rung to the one below; one of three trials continues
-N_LOWER_RUNGS = 2  # below the maximum number of epochs
-MIN_RUNG = 2  # epochs of the lowest rung: after one epoch, accuracies say little
+N_LOWER_RUNGS = 3  # below the maximum number of epochs
+MIN_RUNG = 3  # epochs of the lowest rung: earlier accuracies say little
 # Largest share of a time budget that is kept for the fits of the finalists.
 RESERVED_SHARE = 0.5
 EPOCH_SECONDS = "epoch_seconds"  # user attribute of a study: how long an epoch took at its start
@@ -47,16 +47,12 @@ class Plan:
 def halving_rungs(max_epochs: int) -> list[int]:
     """Return the epochs after which the pruner ``halving`` decides, and the last one.
 
-    For example, 3, 9 and 27.
+    For example, 3, 9, 27 and 54.
 
     Args:
         max_epochs: maximum number of epochs of a trial.
     """
-    lowest = max_epochs
-    for n_lower in range(1, N_LOWER_RUNGS + 1):
-        rung = math.ceil(max_epochs / REDUCTION_FACTOR**n_lower)
-        if rung >= MIN_RUNG:
-            lowest = rung
+    lowest = max(MIN_RUNG, math.ceil(max_epochs / REDUCTION_FACTOR**N_LOWER_RUNGS))
     lower = [lowest * REDUCTION_FACTOR**i for i in range(N_LOWER_RUNGS)]
     return [*(rung for rung in lower if rung < max_epochs), max_epochs]
 
