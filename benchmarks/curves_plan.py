@@ -12,7 +12,7 @@ from hpo.space.distributions import sample_near, search_space
 from hpo.space.files import built_in_space
 from hpo.space.space import Point
 
-LENGTH = 36  # epochs of a refit of the default study
+LENGTH = 36  # epochs of a fit of the sample
 FIT = (LENGTH, "cosine")  # epochs and schedule of a fit of every configuration
 # Further fits of the first configurations. The first 27 epochs of a trapezoid are those of a
 # constant schedule.

@@ -25,9 +25,9 @@ Goal = Literal["accuracy", "flops"]
 Direction = Literal["maximize", "minimize"]
 DIRECTIONS: dict[Goal, Direction] = {"accuracy": "maximize", "flops": "minimize"}
 # Epochs of a fit. The paper's recipe has 200; early stopping usually ends the fit earlier.
-DEFAULT_EPOCHS = {"episode": 27, "paper": 200}
+DEFAULT_EPOCHS = {"episode": 54, "paper": 200}
 DEFAULT_SPACE = {"episode": "standard", "paper": "paper"}
-DEFAULT_TRIALS = 15  # of a study without a time budget; see docs/search.md
+DEFAULT_TRIALS = 12  # of a study without a time budget; see docs/search.md
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class TrainingSettings:
 
     Args:
         recipe: episode trains on the one-shot task itself, paper trains on independent pairs.
-        max_epochs: maximum number of epochs of a fit, in the search and in a refit (default: 27 for
+        max_epochs: maximum number of epochs of a fit, in the search and in a refit (default: 54 for
             episode, 200 for paper).
         steps_per_epoch: steps per epoch of the episode recipe for the paper's network; a slower
             network takes fewer, a faster one more.
@@ -160,16 +160,16 @@ class RunSettings:
     """How long a study runs, and how its winner is chosen.
 
     Args:
-        n_trials: number of trials of the study, over all runs and hosts (default: 15, or as many
+        n_trials: number of trials of the study, over all runs and hosts (default: 12, or as many
             as the time budget allows).
         time_budget: training time of the trials and the finalists, over all runs and hosts, for
             example 90s, 15m or 2h (default: no limit). The study measures how long an epoch takes
             when it begins; from then on epochs are counted.
         patience_trials: end the search when this many trials in a row have not improved the best
             accuracy (default: never).
-        n_finalists: when all trials have finished, refit this many of the best, and the default,
-            with new seeds to choose the winner; 0 or 1 refits none, and neither does a study of two
-            goals.
+        n_finalists: when all trials have finished, refit the default and the best trials that are
+            better, at most this many in all, with new seeds to choose the winner; 0 or 1 refits
+            none, and neither does a study of two goals.
         n_finalist_seeds: number of further fits of each finalist, and of the winner.
     """
 
