@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curves_plan import LENGTH, N_CONFIGURATIONS, RUNGS, Plan, configurations, plans
-from curves_summary import noise, rank_correlations, schedules
+from curves_summary import lengths, noise, rank_correlations, schedules
 from harness import compute_from, parser
 
 from data.episodes import dense_validation
@@ -136,7 +136,7 @@ def main() -> None:
         store(path, content)
         accuracy = max(row["accuracy"] for row in entry["curve"])
         print(f"{plan.key} {plan.kind:9} {accuracy:.1%} in {entry['seconds']:.0f} s", flush=True)
-    for table in (rank_correlations, schedules, noise):
+    for table in (rank_correlations, schedules, lengths, noise):
         print(f"\n{table.__name__.replace('_', ' ').capitalize()}")
         print(table(content["fits"]).to_string(index=False))
 

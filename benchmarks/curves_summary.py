@@ -14,13 +14,23 @@ GOOD = 0.8  # accuracy of the fits among which a search has to choose
 
 def curve_of(entry: dict[str, Any]) -> list[float]:
     """Return the accuracies of a stored fit at all rungs, without the held-out alphabets."""
-    seen = {
+    recorded, last = recorded_of(entry), last_of(entry)
+    return [recorded.get(rung, last) for rung in RUNGS]
+
+
+def recorded_of(entry: dict[str, Any]) -> dict[int, float]:
+    """Return the recorded accuracies of a stored fit by epoch, without the held-out alphabets."""
+    return {
         row["epoch"]: fmean(a for name, a in row["alphabets"].items() if name not in HELD_OUT)
         for row in entry["curve"]
         if "alphabets" in row
     }
-    last = seen[max(seen)] if entry["stopped"] == "all epochs done" else CHANCE_ACCURACY
-    return [seen.get(rung, last) for rung in RUNGS]
+
+
+def last_of(entry: dict[str, Any]) -> float:
+    """Return the accuracy of a stored fit at its end; chance if it has diverged."""
+    recorded = recorded_of(entry)
+    return recorded[max(recorded)] if entry["stopped"] == "all epochs done" else CHANCE_ACCURACY
 
 
 def curves(fits: list[dict[str, Any]], epochs: int, schedule: str) -> pd.DataFrame:
@@ -61,6 +71,8 @@ def schedules(fits: list[dict[str, Any]]) -> pd.DataFrame:
     whole = curves(fits, *FIT).xs(0, level="seed")
     columns = {"whole fit": whole[LENGTH]}
     for epochs, schedule in dict.fromkeys((f["epochs"], f["schedule"]) for f in fits):
+        if epochs > LENGTH:
+            continue
         if (epochs, schedule) != FIT:
             last = curves(fits, epochs, schedule).xs(0, level="seed")[LENGTH]
             columns[f"{schedule} of {epochs}"] = last
@@ -69,6 +81,19 @@ def schedules(fits: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(columns)
     others = [name for name in columns if not name.startswith("whole")]
     return table.dropna(subset=others, how="all").round(4).rename_axis("number").reset_index()
+
+
+def lengths(fits: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the mean accuracy at the end of cosines of each length, by number and processor.
+
+    Only configurations of at least three lengths are listed.
+    """
+    names = ["number", "epochs", "cpu", "precision"]
+    cosines = [entry for entry in fits if entry["schedule"] == "cosine"]
+    table = pd.DataFrame([{n: f[n] for n in names} | {"accuracy": last_of(f)} for f in cosines])
+    n_lengths = table.groupby("number")["epochs"].transform("nunique")
+    several = table[n_lengths > 2]
+    return several.groupby(names)["accuracy"].agg(["count", "mean"]).round(4).reset_index()
 
 
 def noise(fits: list[dict[str, Any]]) -> pd.DataFrame:

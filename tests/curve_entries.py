@@ -12,4 +12,5 @@ def entry(accuracies: dict[int, float], number: int = 0, **changes: Any) -> dict
     curve = [{"epoch": e, "alphabets": {"a": v, "b": v} | held_out} for e, v in accuracies.items()]
     epochs, schedule = FIT
     facts = {"number": number, "seed": 0, "epochs": epochs, "schedule": schedule}
+    facts |= {"cpu": "a CPU", "precision": "float32"}
     return {**facts, "stopped": "all epochs done", "curve": curve} | changes

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from curve_entries import entry
 from curves_plan import LENGTH, N_CONFIGURATIONS, RUNGS, configurations, sample_uniform
-from curves_summary import curve_of, noise, rank_correlations, schedules
+from curves_summary import curve_of, lengths, noise, rank_correlations, schedules
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from model.train import CHANCE_ACCURACY
@@ -44,6 +44,28 @@ def test_a_short_fit_stands_beside_the_whole_fit_at_the_same_epoch() -> None:
     assert table.to_dict("records") == [
         {"number": 0, "whole fit": 0.86, "cosine of 4": 0.7, "whole fit, epoch 4": 0.54}
     ]
+
+
+def test_a_longer_fit_is_not_a_schedule_of_the_whole_fit() -> None:
+    longer = entry({LENGTH: 0.7, 54: 0.9}, epochs=54)
+    assert list(schedules([entry(rising(0.01)), entry({4: 0.6}, epochs=4), longer]).columns) == [
+        "number",
+        "whole fit",
+        "cosine of 4",
+        "whole fit, epoch 4",
+    ]
+
+
+def test_lengths_are_compared_at_the_end_of_the_fits() -> None:
+    fits = [entry({epochs: accuracy}, epochs=epochs) for epochs, accuracy in ((4, 0.6), (8, 0.7))]
+    fits += [
+        entry({LENGTH: 0.7, 54: accuracy}, seed=i, epochs=54)
+        for i, accuracy in ((0, 0.8), (1, 0.9))
+    ]
+    fits += [entry({LENGTH: 0.8}, 1)]
+    table = lengths(fits).set_index("epochs")
+    assert table["mean"].to_dict() == pytest.approx({4: 0.6, 8: 0.7, 54: 0.85})
+    assert table["count"].to_dict() == {4: 1, 8: 1, 54: 2}
 
 
 def test_noise_is_of_repeated_configurations() -> None:
