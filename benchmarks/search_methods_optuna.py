@@ -60,7 +60,7 @@ class Finalists:
     """The choice among the best trials by further fits.
 
     Args:
-        n: number of finalists, the default among them; 0 chooses the best trial.
+        n: maximum number of finalists, the default among them; 0 chooses the best trial.
         n_fits: number of further fits of each.
         pooled: whether the fit of the search counts, too.
     """
@@ -133,13 +133,15 @@ def choose(
     training: Training,
     rng: np.random.Generator,
 ) -> Point:
-    """Return the winner: the best trial, or the finalist with the best mean of further fits."""
+    """Return the winner: the best trial, or the finalist with the best mean of further fits.
+
+    The finalists are the best trials that are better than the default, and the default.
+    """
     ranked = sorted(complete, key=lambda trial: -trial[0])
-    if not finalists.n:
+    if not finalists.n or ranked[0][1] == 0:
         return ranked[0][2]
-    chosen = ranked[: finalists.n]
-    if all(number for _, number, _ in chosen):
-        chosen = [*chosen[:-1], *(trial for trial in ranked if trial[1] == 0)]
+    default = next(trial for trial in ranked if trial[1] == 0)
+    chosen = [*ranked[: ranked.index(default)][: finalists.n - 1], default]
     means = []
     for value, _, point in chosen:
         longest = training.epochs[-1]
