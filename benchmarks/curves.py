@@ -1,4 +1,4 @@
-"""Learning curves of many configurations at the length of a refit, under several schedules.
+"""Learning curves of many configurations, under several schedules and lengths.
 
 The table shows which schedule of a short fit predicts a long fit, how similarly two lengths rank
 configurations, and how large the noise between seeds is. Finished fits are stored; run the same

@@ -49,10 +49,8 @@ CANDIDATES: tuple[Point, ...] = (
     _BATCH | {"model.head_norm": "unit"},
 )
 REPEATED_CANDIDATES = (0, 3)  # positions of the candidates that are fitted with another seed
-DEFAULT, LENGTHS = (
-    3,
-    (12, 18, 24, 27, 54, 81),
-)  # position of the chosen candidate, and its other lengths
+DEFAULT = 3  # position of the chosen candidate
+LENGTHS = (12, 18, 24, 27, 54, 81)  # its other lengths
 # The default and its spreads when the table was begun; the present ones were chosen from the table.
 FORMER_DEFAULT: Point = {"lr": 0.03, "l2": 1e-6, "model.conv_norm": "none"}
 FORMER_SPREADS = {"l2": 0.5}

@@ -84,7 +84,7 @@ def schedules(fits: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def lengths(fits: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return the mean accuracy at the end of cosines of each length, by number and processor.
+    """Return the final mean accuracy of cosine fits of each length, by configuration and processor.
 
     Only configurations of at least three lengths are listed.
     """

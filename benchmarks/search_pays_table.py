@@ -34,7 +34,7 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
                 half = error * student.ppf(0.975, free)
                 row |= {"low": gains.mean() - half, "high": gains.mean() + half}
                 row |= {"worst": gains.min()}
-                if error > 0:  # not if every winner is this rival
+                if error > 0:  # undefined if all gains are equal
                     row |= {"p": student.sf(gains.mean() / error, free)}
             table.append(row)
     return pd.DataFrame(table)

@@ -148,8 +148,8 @@ class Config:
         fit: configuration of the fit.
         step_cost: costs from which :attr:`cost` is estimated. They do not change the fit, so they
             are neither compared nor stored with the configuration.
-        epoch_cost: estimated nanoseconds of an epoch of all trials, of a base configuration; None
-            for that of the steps of the base configuration. It is neither compared nor stored.
+        epoch_cost: only of a base configuration: estimated nanoseconds of an epoch of every trial;
+            None for those of an epoch of the base. It is neither compared nor stored.
         start: digest of the file of the network from whose weights the fit starts; None for random
             weights.
     """

@@ -19,7 +19,8 @@ def announced(caplog: pytest.LogCaptureFixture, budget: Budget, **changes: objec
 
 def test_the_plan_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert announced(caplog, Budget(20, n_epochs=360, n_fits=4)) == [
-        "plan     360 epochs: about 20 trials of 3 or 9 or 27 epochs, 4 fits of finalists"
+        "plan     360 epochs: about 20 trials of 3 or 9 or 27 or 54 epochs, at most 4 fits of "
+        "finalists"
     ]
 
 
@@ -28,7 +29,7 @@ def test_a_budget_that_is_too_small_for_a_search_says_what_one_needs(
 ) -> None:
     plan, note = announced(caplog, Budget(1, n_epochs=100, n_fits=4))
     assert "about 1 trial of" in plan
-    minutes = 24  # (5 × 27 + 14 × 7) epochs of 6 s
+    minutes = 36  # (5 × 54 + 11 × 8) epochs of 6 s
     assert f"{minutes} min" in note
     assert "--time-budget" in note
     assert "--max-epochs" in note

@@ -54,11 +54,11 @@ def test_the_flags_become_a_run_configuration() -> None:
     assert run.settings.data == "glyphs"
     assert run.settings.space == built_in_space("recipe")
     assert run.settings.pruner == "none", "the Gaussian process cannot use pruned trials"
-    assert run.settings.max_epochs == 27
+    assert run.settings.max_epochs == 54
     assert run.name == "glyphs-20-episode-recipe"
     study = optuna.create_study()
     study.set_user_attr(EPOCH_SECONDS, 7.2)
-    assert study_budget(run, study) == Budget(4, 1000, n_fits=3, max_epochs=27)
+    assert study_budget(run, study) == Budget(4, 1000, n_fits=3, max_epochs=54)
     assert (run.heartbeat, run.epoch_timeout, run.checkpoint_interval) == (90, 3600.0, 0.0)
     assert (run.n_finalists, run.n_networks, run.workers) == (2, 7, 3)
 
@@ -125,7 +125,7 @@ def test_the_summary_of_a_paused_study_shows_the_best_and_running_trials(
     print_summary(study, replace(RUN, var=tmp_path), 6.0)
     text = capsys.readouterr().out
     states = "4 complete, 1 pruned, 1 diverged, 1 interrupted, 1 failed, 1 running"
-    assert text.startswith(f"paused: 7 of 15 trials ({states}), 0.1 min")
+    assert text.startswith(f"paused: 7 of 12 trials ({states}), 0.1 min")
     assert "\nbest     trial 4: 80.0%" in text
     assert "\nrunning  trial 8 on " in text
     assert "same command" in text
@@ -178,7 +178,7 @@ def test_the_summary_of_a_study_without_complete_trials_has_no_best_trial(
     study.add_trial(trial("FAIL", []))
     print_summary(study, replace(RUN, var=tmp_path), 6.0)
     text = capsys.readouterr().out
-    assert text.startswith("paused: 1 of 15 trials (1 failed)")
+    assert text.startswith("paused: 1 of 12 trials (1 failed)")
     assert "best" not in text.partition("next")[0]
 
 

@@ -155,7 +155,7 @@ def _fit_finalists(
 ) -> Study | None:
     """Fit the finalists of a finished study, and record the winner.
 
-    Without a rival, the best trial is the winner without a fit.
+    If there are fewer than two finalists, the best trial wins without a further fit.
 
     Returns:
         The study of their fits; None without fits, or if some of them are left.

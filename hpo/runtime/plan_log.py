@@ -26,7 +26,7 @@ def log_plan(run: StudyConfig, budget: Budget, epoch_seconds: float | None) -> N
         return
     rungs = trial_rungs(run)
     logger.info(
-        "plan     %s epochs: about %s of %s epochs, %s of finalists",
+        "plan     %s epochs: about %s of %s epochs, at most %s of finalists",
         budget.n_epochs,
         counted(budget.n_trials, "trial"),
         " or ".join(map(str, rungs)),

@@ -48,10 +48,10 @@ def finalist_fits(
 
 
 def choose_finalists(study: Study, n: int) -> list[FrozenTrial]:
-    """Return the best trials, of those that are better than the default, and then the default.
+    """Return the best trials that are better than the default, followed by the default.
 
-    A trial that is behind the default in the search would hardly win, so its fits are saved. If the
-    default is not complete, the best trials are the finalists.
+    A trial that is behind the default in the search would rarely win, so it is not refitted.
+    Without a complete default, the finalists are the best trials.
 
     Args:
         study: finished study.

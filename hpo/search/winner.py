@@ -71,8 +71,8 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
 def record_unrivalled(study: Study) -> None:
     """Store the best trial of a study as its winner, without a fit as a finalist.
 
-    This happens if no trial is better than the default, or if all others were pruned. A study of
-    one trial has no winner, because nothing was searched.
+    This is the case if no trial is better than the default, or if only one trial is complete. A
+    study of one trial has no winner, because nothing was searched.
 
     Args:
         study: finished study, with fewer than two finalists.

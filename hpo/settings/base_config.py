@@ -34,13 +34,13 @@ def base_config(settings: StudySettings) -> Config:
 
 
 def _epoch_cost(config: Config, settings: StudySettings) -> float | None:
-    """Return the cost of an epoch in which the default of the space has its steps by any costs.
+    """Return the cost of an epoch that gives the default as many steps as the reference costs do.
 
-    These are its steps by the reference costs, so that the default is trained on every machine for
-    equally many steps.
+    The default of the space is thus trained for the same number of steps on every machine.
 
     Returns:
-        nanoseconds by the costs of the study; None if these are the reference costs.
+        Nanoseconds by the costs of the study; None if these are the reference costs, or for a
+        network of the user's own.
     """
     if settings.cost == REFERENCE_COST or settings.network is not None:
         return None

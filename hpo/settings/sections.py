@@ -77,8 +77,8 @@ class TrainingSettings:
         recipe: episode trains on the one-shot task itself, paper trains on independent pairs.
         max_epochs: maximum number of epochs of a fit, in the search and in a refit (default: 54 for
             episode, 200 for paper).
-        steps_per_epoch: steps per epoch of the episode recipe for the paper's network; a slower
-            network takes fewer, a faster one more.
+        steps_per_epoch: steps per epoch of the episode recipe for the paper's network at the
+            reference costs; a slower network gets fewer, a faster one more.
         n_pairs: pairs per epoch of the paper recipe.
         network: network of your own in place of the built-in one, as module:function, for example
             my_net:make; see docs/networks.md.
@@ -128,8 +128,8 @@ class SearchSettings:
             and floating-point operations of an embedding, without pruning and without a winner.
         sampler: method that chooses the parameters of a new trial.
         pruner: rule that stops trials early (default: halving; none for gp, which cannot use pruned
-            trials, and for two goals). halving ends two of three trials after a ninth of the
-            epochs, and two of three others after a third.
+            trials, and for two goals). halving compares trials at up to three rungs (of 54
+            epochs: after 3, 9 and 27) and continues about one in three at each.
         seed: seed of the study.
         trial_seeds: seeds of the fits of the trials: own, so that no configuration is chosen for
             the luck of one seed, or shared, the seed of the study.
@@ -167,9 +167,9 @@ class RunSettings:
             when it begins; from then on epochs are counted.
         patience_trials: end the search when this many trials in a row have not improved the best
             accuracy (default: never).
-        n_finalists: when all trials have finished, refit the default and the best trials that are
-            better, at most this many in all, with new seeds to choose the winner; 0 or 1 refits
-            none, and neither does a study of two goals.
+        n_finalists: maximum number of finalists: the default, and the best trials that are better.
+            They are refitted with new seeds to choose the winner. If no trial is better, the
+            default wins. 0 or 1: no finalists. A study of two goals has none.
         n_finalist_seeds: number of further fits of each finalist, and of the winner.
     """
 

@@ -21,10 +21,10 @@ MAX_STEPS_FACTOR = 4.0
 def build_config(base: Config, values: Mapping[str, Any]) -> Config:
     """Return the base configuration with the given parameter values.
 
-    In the episode recipe, all epochs of a study have the same estimated cost: a network whose step
-    costs more gets fewer steps, and none gets more than :data:`MAX_STEPS_FACTOR` times the steps
-    of the base network. All trials thus take about the same time, and a large network is chosen
-    only if its size improves the accuracy.
+    In the episode recipe, the number of steps is inversely proportional to the cost of a step, so
+    all epochs of a study cost about the same. It is at most :data:`MAX_STEPS_FACTOR` times that of
+    the base. All trials thus take about the same time, and a large network is chosen only if its
+    size improves the accuracy.
 
     The cost of a network of the user's own is not estimated: it gets the steps of the base, which
     :func:`with_relative_cost` changes.
@@ -57,7 +57,7 @@ def with_relative_cost(config: Config, relative_cost: float) -> Config:
 
     Args:
         config: configuration with the number of steps of the base network.
-        relative_cost: cost of a step, as a multiple of that of a network with these steps.
+        relative_cost: cost of a step, relative to that of a network that gets these steps.
     """
     factor = min(MAX_STEPS_FACTOR, 1 / relative_cost)
     steps = max(1, round(config.fit.steps_per_epoch * factor))

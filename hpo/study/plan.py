@@ -23,9 +23,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.study.trials import retry_numbers
 
-REDUCTION_FACTOR = 3  # of the epochs from one rung to the one below; one of three trials continues
-N_LOWER_RUNGS = 3  # below the maximum number of epochs
-MIN_RUNG = 3  # epochs of the lowest rung: earlier accuracies say little
+REDUCTION_FACTOR = 3  # ratio of successive rungs; one of this many trials continues at each
+N_LOWER_RUNGS = 3  # maximum number of rungs before the last epoch
+MIN_RUNG = 3  # smallest epoch of the first rung: earlier accuracies say little
 # Largest share of a time budget that is kept for the fits of the finalists.
 RESERVED_SHARE = 0.5
 EPOCH_SECONDS = "epoch_seconds"  # user attribute of a study: how long an epoch took at its start
@@ -47,7 +47,7 @@ class Plan:
 def halving_rungs(max_epochs: int) -> list[int]:
     """Return the epochs after which the pruner ``halving`` decides, and the last one.
 
-    For example, 3, 9, 27 and 54.
+    For example, ``[3, 9, 27, 54]`` for 54 epochs.
 
     Args:
         max_epochs: maximum number of epochs of a trial.

@@ -30,7 +30,7 @@ FRONT_NOTE = (
     "Complete trials. A trial is on the Pareto front if all other trials of the same or a lower "
     "cost are worse."
 )
-FINALISTS_NOTE = " Finalists are the best trials, refitted with new seeds."
+FINALISTS_NOTE = " Finalists are the default and better trials, refitted with new seeds."
 MAX_SMALL_PLOT_TRIALS = 400  # trials in each of many small plots
 
 
