@@ -129,7 +129,7 @@ def main() -> None:
     for i, plan in enumerate(plans(args.n_configurations, args.n_seeds, settings.image_size)):
         if i % n_parts != part:
             continue
-        if plan.key in done or (args.quick and plan.epochs == LENGTH):
+        if plan.key in done or (args.quick and plan.epochs >= LENGTH):
             continue
         entry = run_fit(plan, settings, parts, compute)
         content["fits"].append(entry)

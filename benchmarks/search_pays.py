@@ -129,7 +129,7 @@ def main() -> None:
     for other in args.merge:
         merge(path, content, json.loads(other.read_text()))
     if not args.merge:
-        content["provenance"] = [provenance(compute_from(args))]
+        content.setdefault("provenance", []).append(provenance(compute_from(args)))
         for name in args.set:
             for seed in args.seeds:
                 store(path, content, [run(name, seed, args, fits)])

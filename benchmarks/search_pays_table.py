@@ -25,7 +25,7 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
     for name in dict.fromkeys(map(name_of, studies)):
         mine = [study for study in studies if name_of(study) == name]
         for rival in RIVALS:
-            gains = pd.Series([s["winner"] - s[rival] for s in mine if rival in s], dtype=float)
+            gains = pd.Series([gain_over(rival, s) for s in mine if rival in s], dtype=float)
             if gains.empty:
                 continue
             row = {"studies of": name, "rival": rival, "studies": len(gains), "gain": gains.mean()}
@@ -38,6 +38,14 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
                     row |= {"p": student.sf(gains.mean() / error, free)}
             table.append(row)
     return pd.DataFrame(table)
+
+
+def gain_over(rival: str, study: dict[str, Any]) -> float:
+    """Return how much better the winner of a study is; 0 over the default if it won itself."""
+    is_default = study["trial"] == 0 and study.get("space", SPACE) == SPACE
+    if rival == "new_default" and is_default and not study.get("start_from"):
+        return 0.0
+    return float(study["winner"] - study[rival])
 
 
 def markdown(studies: list[dict[str, Any]]) -> list[str]:
@@ -75,7 +83,7 @@ def name_of(study: dict[str, Any]) -> str:
     """Return the images of a study, and what it began with and its size unless by default."""
     start = study.get("start_from") or study.get("space", SPACE)
     name = study["set"] if start == SPACE else f"{study['set']}, from {start}"
-    size = study.get("n_trials", DEFAULT_TRIALS), study.get("max_epochs", N_EPOCHS)
+    size = study["n_trials"], study["max_epochs"]
     return name if size == (DEFAULT_TRIALS, N_EPOCHS) else f"{name}, {size[0]} × {size[1]} epochs"
 
 

@@ -23,7 +23,7 @@ from scaling import TERMS, line_through
 from search_pays import merge, store
 from search_pays_fits import with_images
 from search_pays_studies import centres
-from search_pays_table import differences, markdown
+from search_pays_table import N_EPOCHS, differences, markdown
 from summary import results, table
 from time_to_accuracy import first_time, levels
 
@@ -33,6 +33,7 @@ from data.preparation import Preparation
 from data.splits import split_dataset
 from hpo.report.study import frames
 from hpo.settings.base_config import base_config
+from hpo.settings.sections import DEFAULT_TRIALS
 from hpo.settings.study_settings import StudySettings
 from model.architecture import ModelConfig
 from model.config import (
@@ -182,9 +183,14 @@ def test_the_default_trains_for_as_many_images_as_the_winner() -> None:
     assert fewer.fit.max_epochs == 5
 
 
+# What every entry of a study has, whatever a test is about.
+SIZE: dict[str, Any] = {"n_trials": DEFAULT_TRIALS, "max_epochs": N_EPOCHS, "trial": 3}
+
+
 def test_the_gain_of_a_winner_has_a_paired_interval() -> None:
     studies = [
-        {"set": "s", "winner": 0.80 + x, "default": 0.79 + 0.9 * x, "new_default": 0.8}
+        SIZE
+        | {"set": "s", "winner": 0.80 + x, "default": 0.79 + 0.9 * x, "new_default": 0.8}
         | {"default_all_images": 0.9}
         for x in (0.0, 0.01, 0.02)
     ]
@@ -198,21 +204,26 @@ def test_the_gain_of_a_winner_has_a_paired_interval() -> None:
 
 
 def test_the_tables_show_every_study_and_its_gain() -> None:
-    study = {"set": "s", "seed": 0, "winner": 0.8, "default": 0.79, "trial": 3, "minutes": 12.0}
+    study = SIZE | {"set": "s", "seed": 0, "winner": 0.8, "default": 0.79, "minutes": 12.0}
     lines = markdown([study, study | {"seed": 1, "winner": 0.82, "new_default": 0.81}])
     assert "| s | default of 0.5.0 | 2 | +2.00 | -10.71 to +14.71 | +1.00 | 0.1476 |" in lines
     assert "| s | default | 1 | +1.00 | – | – | – |" in lines
     assert "| s | 0 | 80.0% | 79.0% | – | 3 | 12.0 |" in lines
 
 
-def test_winners_that_are_a_rival_have_no_p() -> None:
-    study = {"set": "s", "winner": 0.8, "new_default": 0.8, "trial": 0, "minutes": 12.0}
+def test_a_default_that_wins_gains_nothing_over_itself() -> None:
+    study = SIZE | {"set": "s", "winner": 0.8, "new_default": 0.79, "trial": 0, "minutes": 12.0}
     lines = markdown([study | {"seed": 0}, study | {"seed": 1}])
     assert "| s | default | 2 | +0.00 | +0.00 to +0.00 | +0.00 | – |" in lines
 
 
 def test_studies_that_start_from_a_network_are_compared_by_themselves(tmp_path: Path) -> None:
-    old = {"set": "s", "seed": 0, "winner": 0.7, "default": 0.6}  # written without start_from
+    old = SIZE | {
+        "set": "s",
+        "seed": 0,
+        "winner": 0.7,
+        "default": 0.6,
+    }  # written without start_from
     entries = [old | {"start_from": "pretrained"}, old | {"winner": 0.8, "start_from": ""}]
     content: dict[str, Any] = {"studies": [old]}
     store(tmp_path / "results.json", content, entries)
@@ -222,7 +233,7 @@ def test_studies_that_start_from_a_network_are_compared_by_themselves(tmp_path: 
 
 
 def test_merged_results_keep_how_each_process_was_run(tmp_path: Path) -> None:
-    study = {"set": "s", "seed": 0, "winner": 0.7, "default": 0.6}
+    study = SIZE | {"set": "s", "seed": 0, "winner": 0.7, "default": 0.6}
     content: dict[str, Any] = {"studies": [study], "provenance": [{"commit": "a"}]}
     other = {"studies": [study | {"seed": 1, "winner": 0.8}], "provenance": [{"commit": "b"}]}
     merge(tmp_path / "results.json", content, other)

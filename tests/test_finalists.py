@@ -26,8 +26,8 @@ from hpo.search.winner import (
     TOO_HIGH,
     choose_trial,
     describe_value,
-    record_unrivalled,
     record_winner,
+    record_winner_without_fits,
     winning_trial,
 )
 from hpo.settings.base_config import base_config
@@ -35,7 +35,7 @@ from hpo.space.distributions import search_space, suggest_config
 from hpo.study.dataset import task_settings, validation_episodes
 from hpo.study.open import FOLDER, load_study, open_stored_study
 from hpo.study.storage import Storage, open_storage
-from hpo.study.trials import count_diverged_finalists
+from hpo.study.trials import RETRY_OF, count_diverged_finalists
 from model.checkpoint import load_network, save_network
 from model.config import Config
 from model.evaluate import one_shot_accuracy
@@ -108,9 +108,26 @@ def test_the_default_wins_without_a_fit_if_no_trial_is_better(
     study = opened(tmp_path, parts_20, TINY_20)
     add_trials(study, [0.8, 0.7])
     assert finalist_fits(study, 2, 1, TINY_20) == []
-    record_unrivalled(study)
+    record_winner_without_fits(study)
     assert (winner := winning_trial(study)) is not None
     assert winner.number == 0
+
+
+def test_a_default_that_diverged_is_no_finalist(tmp_path: Path, parts_20: Split) -> None:
+    study = opened(tmp_path, parts_20, TINY_20)
+    study.add_trial(create_trial(value=0.05, user_attrs={"diverged": "collapsed"}))
+    add_trials(study, [0.7, 0.8])
+    assert [fit["trial"] for fit in finalist_fits(study, 2, 1, TINY_20)] == [2, 1]
+
+
+def test_a_default_that_was_queued_again_wins_a_tie(tmp_path: Path, parts_20: Split) -> None:
+    study = opened(tmp_path, parts_20, TINY_20)
+    study.add_trial(create_trial(state=TrialState.FAIL))
+    add_trials(study, [0.8])
+    study.add_trial(create_trial(value=0.8, user_attrs={RETRY_OF: 0}))
+    record_winner_without_fits(study)
+    assert (winner := winning_trial(study)) is not None
+    assert winner.number == 2
 
 
 def test_a_study_of_one_trial_has_no_finalists(tmp_path: Path, parts_20: Split) -> None:

@@ -20,7 +20,7 @@ from hpo.report.study.text import study_facts
 from hpo.runtime import step_costs
 from hpo.runtime.phases import run_phases
 from hpo.runtime.step_costs import measure_in_process
-from hpo.settings.base_config import base_config, default_config
+from hpo.settings.base_config import base_config, typical_config
 from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.settings.value_types import parse_step_cost
 from hpo.space.configuration import build_config
@@ -122,21 +122,30 @@ def test_the_costs_of_a_study_set_the_steps_of_its_trials() -> None:
     assert few < 0.8 * many
 
 
-@pytest.mark.parametrize("name", ["standard", "recipe", "paper"])
-def test_the_default_has_the_same_steps_by_any_costs(name: str) -> None:
-    settings = StudySettings(space=built_in_space(name))
+@pytest.mark.parametrize("image_size", [28, 35, 105])
+def test_the_default_has_the_same_steps_by_any_costs(image_size: int) -> None:
+    standard = built_in_space("standard")
+    default = standard.resolve(standard.starting_points(image_size)[0])
+    settings = StudySettings(image_size=image_size)
     steps = {
-        default_config(replace(settings, step_cost=cost)).fit.steps_per_epoch
+        build_config(base_config(replace(settings, step_cost=cost)), default).fit.steps_per_epoch
         for cost in (None, REFERENCE_COST, OTHER_COST)
     }
     assert len(steps) == 1
 
 
+def test_the_steps_of_a_point_do_not_depend_on_the_default_of_the_space() -> None:
+    settings = StudySettings(step_cost=OTHER_COST)
+    other = replace(settings, space=built_in_space("paper"))
+    point = {"conv2.kernel": 6}
+    assert build_config(base_config(settings), point) == build_config(base_config(other), point)
+
+
 def test_all_epochs_have_the_same_cost() -> None:
     settings = StudySettings(steps_per_epoch=10_000, step_cost=OTHER_COST)
-    base, default = base_config(settings), default_config(settings)
+    base, typical = base_config(settings), typical_config(settings)
     larger = build_config(base, {"conv2.kernel": 6})
-    costs = [each.fit.steps_per_epoch * each.cost for each in (default, larger)]
+    costs = [each.fit.steps_per_epoch * each.cost for each in (typical, larger)]
     assert costs == pytest.approx([base.epoch_cost] * 2, rel=1e-3)
 
 

@@ -24,9 +24,9 @@ from hpo.search.finalists import (
 )
 from hpo.search.winner import (
     describe_value,
-    record_unrivalled,
     record_winner,
     record_winner_accuracy,
+    record_winner_without_fits,
     winner_accuracy,
     winner_fits,
     winning_trial,
@@ -182,10 +182,11 @@ def test_the_only_complete_trial_is_the_winner_without_a_fit_as_a_finalist() -> 
     study = optuna.create_study(storage=storage, study_name="s", direction="maximize")
     study.set_user_attr(FOLDER, "folder")
     study.add_trial(create_trial(value=0.7))
-    record_unrivalled(study)
+    record_winner_without_fits(study)
     assert winning_trial(study) is None, "a single trial has no winner"
     study.add_trial(create_trial(state=TrialState.PRUNED, intermediate_values={1: 0.1}))
-    record_unrivalled(study)
+    record_winner_without_fits(study)
+    assert "No trial was better" in study_headline(study)
     fits = winner_fits(study, 2, 0)
     assert fits == [{"trial": 0, "seed": 1}, {"trial": 0, "seed": 2}]
     further = open_finalists(storage, study, fits, "winner")  # type: ignore[arg-type]

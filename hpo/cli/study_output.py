@@ -79,6 +79,8 @@ def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
         )
         if finalist_accuracies(study):
             _print_finalists(summaries, count_diverged_finalists(study))
+        elif run.has_one_goal and (winner := winning_trial(study)):
+            print(f"finalists: none, because no trial is better than trial {winner.number}")
         _print_best(study) if run.has_one_goal else _print_front(study)
         print(f"files    {trial_files(study, run.var).describe()}")
         has_finalists = run.has_one_goal and run.n_finalists > 1 and counts["complete"] > 1

@@ -17,13 +17,13 @@ from hpo.runtime.start import StudyStart, begin_study, choose_generation
 from hpo.runtime.step_costs import measure_epoch, with_measured_cost, with_stored_cost
 from hpo.runtime.supervisor import ObserverFactory, supervise
 from hpo.runtime.worker_phases import open_run
-from hpo.search.finalists import finalist_fits, open_finalists
+from hpo.search.finalists import choose_finalists, finalist_fits, open_finalists
 from hpo.search.kept_networks import delete_former_networks
 from hpo.search.trial_files import trial_files
 from hpo.search.winner import (
-    record_unrivalled,
     record_winner,
     record_winner_accuracy,
+    record_winner_without_fits,
     winner_fits,
 )
 from hpo.settings.base_config import base_config
@@ -97,10 +97,10 @@ def run_phases(
         )
         supervise(run, "search", budget, launcher, progress, observers=observers)
         if run.has_one_goal and is_search_over(study, budget):
-            run = replace(run, n_finalists=affordable_finalists(study, run))
             finalists = _fit_finalists(run, storage, study, launcher, observers)
             winner = None
-            if parts.held_out is not None:
+            is_affordable = budget.affordable_fits(study) >= run.n_finalist_seeds
+            if parts.held_out is not None and is_affordable:
                 winner = _fit_winner(run, storage, study, launcher, observers)
             if finalists:
                 current = [finalists, winner] if winner else [finalists]
@@ -160,9 +160,11 @@ def _fit_finalists(
     Returns:
         The study of their fits; None without fits, or if some of them are left.
     """
-    fits = finalist_fits(study, run.n_finalists, run.n_finalist_seeds, run.settings)
-    if not fits and run.n_finalists > 1:
-        record_unrivalled(study)
+    if run.n_finalists > 1 and len(choose_finalists(study, run.n_finalists)) < 2:
+        record_winner_without_fits(study)
+        return None
+    n_finalists = affordable_finalists(study, run)
+    fits = finalist_fits(study, n_finalists, run.n_finalist_seeds, run.settings)
     finalists = open_finalists(storage, study, fits) if fits else None
     if finalists and _run_fits(run, "finalists", study, finalists, len(fits), launcher, observers):
         record_winner(study, finalists, run.n_finalist_seeds)

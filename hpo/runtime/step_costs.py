@@ -18,7 +18,7 @@ from data.errors import InputError
 from hpo.runtime.in_process import InProcessLauncher
 from hpo.runtime.launcher import Launcher
 from hpo.runtime.processes import CONTEXT, GROUP_SIGNALS
-from hpo.settings.base_config import base_config, default_config
+from hpo.settings.base_config import base_config, typical_config
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.identity import settings_of
 from hpo.study.plan import EPOCH_SECONDS
@@ -79,11 +79,11 @@ def measure_epoch(run: StudyConfig, study: Study, launcher: Launcher) -> None:
     """
     if run.time_budget is None or EPOCH_SECONDS in study.user_attrs:
         return
-    default = default_config(run.settings)
+    typical = typical_config(run.settings)
     is_local = isinstance(launcher, InProcessLauncher)
     measure = measure_epoch_here if is_local else partial(in_process, measure_epoch_here)
     try:
-        seconds = measure(default, run.device, run.precision)
+        seconds = measure(typical, run.device, run.precision)
     except BrokenProcessPool as error:
         raise InputError(
             "The process that measures an epoch for --time-budget was killed, probably because "

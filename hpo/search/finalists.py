@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 from hpo.settings.study_settings import StudySettings
 from hpo.study.open import FOLDER
 from hpo.study.sampler import make_sampler
-from hpo.study.trials import accuracy_of, best_trials, default_trial
+from hpo.study.trials import accuracy_of, best_trials, default_trial, trial_attributes
 
 # Added to the study's seed: no fit of the search or of retrain_best.py has such a seed.
 SEED_OFFSET = 1000
@@ -51,14 +51,14 @@ def choose_finalists(study: Study, n: int) -> list[FrozenTrial]:
     """Return the best trials that are better than the default, followed by the default.
 
     A trial that is behind the default in the search would rarely win, so it is not refitted.
-    Without a complete default, the finalists are the best trials.
+    If the default is not complete or has diverged, the finalists are the best trials.
 
     Args:
         study: finished study.
         n: maximum number of finalists.
     """
     best, default = best_trials(study, n), default_trial(study)
-    if default is None:
+    if default is None or trial_attributes(default).get("diverged"):
         return best
     ahead = [t for t in best if (accuracy_of(t) or 0.0) > (accuracy_of(default) or 0.0)]
     return [*ahead[: n - 1], default] if n else []

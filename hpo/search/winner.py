@@ -24,6 +24,7 @@ from hpo.study.trials import (
     accuracy_of,
     best_trials,
     count_diverged_finalists,
+    default_trial,
     finalist_accuracies,
     trial_attributes,
 )
@@ -68,18 +69,23 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
     return result
 
 
-def record_unrivalled(study: Study) -> None:
-    """Store the best trial of a study as its winner, without a fit as a finalist.
+def record_winner_without_fits(study: Study) -> None:
+    """Store the winner of a study that has fewer than two finalists, unless it has one already.
 
-    This is the case if no trial is better than the default, or if only one trial is complete. A
-    study of one trial has no winner, because nothing was searched.
+    It is the default, if it has learnt: no trial is better. Otherwise it is the best trial. A study
+    of one trial has no winner, because nothing was searched, and neither has one whose trials all
+    diverged.
 
     Args:
-        study: finished study, with fewer than two finalists.
+        study: finished study.
     """
-    if (best := best_trials(study, 1)) and count_finished(study) > 1:
-        number = best[0].number
-        study.set_user_attr(FINALISTS, {"accuracies": {}, "winner": number, "first": number})
+    learnt = [t for t in best_trials(study, 1) if not trial_attributes(t).get("diverged")]
+    if not learnt or count_finished(study) < 2 or winning_trial(study):
+        return
+    first, default = learnt[0], default_trial(study)
+    is_tied = default is not None and accuracy_of(default) == accuracy_of(first)
+    number = default.number if default and is_tied else first.number
+    study.set_user_attr(FINALISTS, {"accuracies": {}, "winner": number, "first": first.number})
 
 
 def winning_trial(study: Study) -> FrozenTrial | None:

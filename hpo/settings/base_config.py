@@ -9,13 +9,14 @@ from hpo.settings.study_settings import StudySettings
 from hpo.space.configuration import build_config, require_possible
 from hpo.space.files import BUILT_IN, built_in_space
 from hpo.space.kernels import require_image_size
-from hpo.space.paths import OWN_PREFIX, require_effective, require_of_network
+from hpo.space.paths import OWN_PREFIX, WIDTH, require_effective, require_of_network
 from model.architecture import LAYERS, ModelConfig
 from model.config import REFERENCE_COST, Config, FitConfig, LayerRates
 from model.own_network import OwnConfig, find_factory
 
 # Rates of a network of the user's own whose space does not contain them: as in the paper's space.
 OWN_RATES = LayerRates(lr=0.03, momentum=0.9, l2_penalty=0.0)
+TYPICAL = {WIDTH: 0.5}  # the paper's network at half width, the default of the space "standard"
 
 
 def base_config(settings: StudySettings) -> Config:
@@ -33,25 +34,27 @@ def base_config(settings: StudySettings) -> Config:
     return replace(config, epoch_cost=_epoch_cost(config, settings))
 
 
-def _epoch_cost(config: Config, settings: StudySettings) -> float | None:
-    """Return the cost of an epoch that gives the default as many steps as the reference costs do.
+def _epoch_cost(base: Config, settings: StudySettings) -> float | None:
+    """Return the cost of an epoch that gives the typical network its steps by the reference costs.
 
-    The default of the space is thus trained for the same number of steps on every machine.
+    The default of the space ``standard`` is thus trained for the same number of steps on every
+    machine.
 
     Returns:
-        Nanoseconds by the costs of the study; None if these are the reference costs, or for a
-        network of the user's own.
+        Nanoseconds by the costs of the study; None if these are the reference costs, or if all
+        trials have the same architecture, or one of the user's own.
     """
-    if settings.cost == REFERENCE_COST or settings.network is not None:
+    if settings.cost == REFERENCE_COST or settings.network or settings.start_from:
         return None
-    default = build_config(config, _default_values(settings))
-    base_cost, default_cost = (replace(c, step_cost=REFERENCE_COST).cost for c in (config, default))
-    return config.fit.steps_per_epoch * base_cost / default_cost * default.cost
+    typical = build_config(base, TYPICAL)
+    base_cost, typical_cost = (replace(c, step_cost=REFERENCE_COST).cost for c in (base, typical))
+    return base.fit.steps_per_epoch * base_cost / typical_cost * typical.cost
 
 
-def default_config(settings: StudySettings) -> Config:
-    """Return the configuration of the default of a study's space."""
-    return build_config(base_config(settings), _default_values(settings))
+def typical_config(settings: StudySettings) -> Config:
+    """Return a configuration whose epoch takes as long as that of any trial of a study."""
+    base = base_config(settings)
+    return base if settings.network or settings.start_from else build_config(base, TYPICAL)
 
 
 def _default_values(settings: StudySettings) -> dict[str, Any]:

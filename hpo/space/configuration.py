@@ -47,9 +47,9 @@ def build_config(base: Config, values: Mapping[str, Any]) -> Config:
         params = {**base.model.params, **_fields(values, OWN_PREFIX.removesuffix("."))}
         return replace(base, model=replace(base.model, params=params), fit=fit)
     model = _model(base.model, values) if isinstance(base.model, ModelConfig) else base.model
-    config = replace(base, model=model, fit=fit)
-    step_cost = base.epoch_cost / base.fit.steps_per_epoch if base.epoch_cost else base.cost
-    return with_relative_cost(config, config.cost / step_cost)
+    config = replace(base, model=model, fit=fit, epoch_cost=None)
+    epoch_cost = base.epoch_cost or base.cost * base.fit.steps_per_epoch
+    return with_relative_cost(config, config.cost * base.fit.steps_per_epoch / epoch_cost)
 
 
 def with_relative_cost(config: Config, relative_cost: float) -> Config:

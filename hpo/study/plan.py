@@ -47,6 +47,7 @@ class Plan:
 def halving_rungs(max_epochs: int) -> list[int]:
     """Return the epochs after which the pruner ``halving`` decides, and the last one.
 
+    None is in the second half of the epochs: little would be saved, and the trial would be lost.
     For example, ``[3, 9, 27, 54]`` for 54 epochs.
 
     Args:
@@ -54,7 +55,7 @@ def halving_rungs(max_epochs: int) -> list[int]:
     """
     lowest = max(MIN_RUNG, math.ceil(max_epochs / REDUCTION_FACTOR**N_LOWER_RUNGS))
     lower = [lowest * REDUCTION_FACTOR**i for i in range(N_LOWER_RUNGS)]
-    return [*(rung for rung in lower if rung < max_epochs), max_epochs]
+    return [*(rung for rung in lower if rung <= max_epochs / 2), max_epochs]
 
 
 def epochs_per_trial(rungs: list[int]) -> float:
@@ -114,15 +115,22 @@ def spent_epochs(study: Study) -> int:
 
 
 class HalvingPruner(SuccessiveHalvingPruner):
-    """Optuna's successive halving, without the interrupted trials that were queued again.
+    """Optuna's successive halving up to a rung, without interrupted trials that were queued again.
 
-    Optuna compares a trial with failed trials, too. An interrupted trial and its retry report the
-    same accuracies, so both would count, and a resumed study would prune other trials than an
-    uninterrupted one.
+    Optuna has no last rung, and it compares a trial with failed trials, too. An interrupted trial
+    and its retry report the same accuracies, so both would count, and a resumed study would prune
+    other trials than an uninterrupted one.
     """
+
+    def __init__(self, min_resource: int, reduction_factor: int, last_rung: int) -> None:
+        """Create the pruner; see :func:`halving_rungs`."""
+        super().__init__(min_resource=min_resource, reduction_factor=reduction_factor)
+        self._last_rung = last_rung
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Return whether a trial ends at this step."""
+        if (trial.last_step or 0) > self._last_rung:
+            return False
         return super().prune(_WithoutRetried(study), trial)  # type: ignore[arg-type]
 
 
@@ -161,7 +169,9 @@ def make_pruner(name: str, max_epochs: int) -> BasePruner:
 def pruner_arguments(name: str, max_epochs: int) -> dict[str, Any]:
     """Return name and arguments of a pruner; a step is an epoch, counted from 1."""
     median = {"n_startup_trials": 5, "n_warmup_steps": max(1, max_epochs // 4), "n_min_trials": 3}
-    halving = {"min_resource": halving_rungs(max_epochs)[0], "reduction_factor": REDUCTION_FACTOR}
+    rungs = halving_rungs(max_epochs)
+    halving = {"min_resource": rungs[0], "reduction_factor": REDUCTION_FACTOR}
+    halving |= {"last_rung": max(rungs[:-1], default=0)}
     hyperband = {"min_resource": 1, "max_resource": max_epochs, "reduction_factor": 3}
     arguments = {"halving": halving, "median": median, "hyperband": hyperband, "none": {}}
     return {"name": name, **arguments[name]}

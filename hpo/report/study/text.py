@@ -36,7 +36,12 @@ def study_headline(study: Study) -> str:
         return front_headline(study)
     if winner and (accuracies := winner_accuracy(study)):
         return f"Winner: trial {summary.number} with {describe_accuracies(accuracies)}."
-    if winner is None or summary.finalist_value is None:
+    if winner and summary.finalist_value is None:
+        return (
+            f"Winner: trial {summary.number} with {summary.value:.1%} in the search. No trial was "
+            "better, so none was refitted. No unbiased accuracy was measured."
+        )
+    if winner is None:
         return (
             f"Best so far: trial {summary.number} with {summary.value:.1%} validation accuracy. "
             "This is too high on average: it is the highest of many noisy values."
