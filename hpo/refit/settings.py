@@ -17,7 +17,7 @@ class RefitSettings:
     """What is refitted, and how.
 
     Args:
-        trial: number of the trial (default: winner of the finalists, otherwise the best trial).
+        trial: number of the trial (default: winner of the study, otherwise the best trial).
         image_size: size of the images in pixels; kernels scale with it (default: as in the study).
         n_seeds: number of fits.
         max_epochs: maximum number of epochs of a fit (default: as in the study).
