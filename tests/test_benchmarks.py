@@ -218,12 +218,8 @@ def test_a_default_that_wins_gains_nothing_over_itself() -> None:
 
 
 def test_studies_that_start_from_a_network_are_compared_by_themselves(tmp_path: Path) -> None:
-    old = SIZE | {
-        "set": "s",
-        "seed": 0,
-        "winner": 0.7,
-        "default": 0.6,
-    }  # written without start_from
+    # Written without start_from.
+    old = SIZE | {"set": "s", "seed": 0, "winner": 0.7, "default": 0.6}
     entries = [old | {"start_from": "pretrained"}, old | {"winner": 0.8, "start_from": ""}]
     content: dict[str, Any] = {"studies": [old]}
     store(tmp_path / "results.json", content, entries)

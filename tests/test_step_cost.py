@@ -149,6 +149,11 @@ def test_all_epochs_have_the_same_cost() -> None:
     assert costs == pytest.approx([base.epoch_cost] * 2, rel=1e-3)
 
 
+def test_an_epoch_of_the_papers_recipe_is_measured_with_the_papers_network() -> None:
+    settings = StudySettings(recipe="paper")
+    assert typical_config(settings) == base_config(settings)
+
+
 def test_costs_are_not_part_of_a_configuration() -> None:
     reference = base_config(StudySettings())
     other = base_config(StudySettings(step_cost=OTHER_COST))
