@@ -100,6 +100,7 @@ def main() -> None:
     from hpo.cli.study_output import print_start, print_summary
     from hpo.dashboard.updates import DashboardUpdates
     from hpo.runtime.phases import run_phases
+    from hpo.study.identity import settings_of
 
     config = study_config(args)
     if args.print_config:
@@ -124,7 +125,9 @@ def main() -> None:
         return
     del drawings  # the workers load the data themselves
     study = run_phases(config, launcher, [DashboardUpdates], start=start)
-    config = replace(config, study_name=study.study_name)  # --widen may have chosen another
+    # --widen may have chosen another name, and the time budget the length of the fits.
+    stored = settings_of(study)
+    config = replace(config, study_name=study.study_name, max_epochs=stored.max_epochs)
     print_summary(study, config, time.monotonic() - start_time)
 
 

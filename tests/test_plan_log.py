@@ -11,7 +11,7 @@ from hpo.study.budget import Budget
 
 def announced(caplog: pytest.LogCaptureFixture, budget: Budget, **changes: object) -> list[str]:
     """What is logged at the start of a default study with an epoch of 6 s."""
-    run = StudyConfig(time_budget=600.0, **changes)  # type: ignore[arg-type]
+    run = StudyConfig(time_budget=600.0, max_epochs=54, **changes)  # type: ignore[arg-type]
     with caplog.at_level(logging.INFO):
         log_plan(run, budget, epoch_seconds=6.0)
     return [record.getMessage() for record in caplog.records]

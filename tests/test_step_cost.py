@@ -19,13 +19,17 @@ from hpo.report.study.frames import trial_frame
 from hpo.report.study.text import study_facts
 from hpo.runtime import step_costs
 from hpo.runtime.phases import run_phases
+from hpo.runtime.start import StudyStart
 from hpo.runtime.step_costs import measure_in_process
 from hpo.settings.base_config import base_config, typical_config
 from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.settings.value_types import parse_step_cost
 from hpo.space.configuration import build_config
 from hpo.space.files import built_in_space
+from hpo.study.budget import planned_length
+from hpo.study.identity import settings_of
 from hpo.study.open import IDENTITY, load_study
+from hpo.study.plan import EPOCH_SECONDS
 from hpo.study.storage import open_storage
 from model import step_cost
 from model.architecture import ModelConfig
@@ -213,6 +217,61 @@ def test_two_processes_that_create_a_study_share_the_costs(
     launcher = RecordedRun()
     run_phases(run, launcher)
     assert launcher.runs[0].settings.step_cost == REFERENCE_COST
+
+
+TIMED = replace(SEARCH, step_cost=REFERENCE_COST)
+
+
+def timed_run(folder: Path, packed: Path, **values: Any) -> StudyConfig:
+    """A run whose time budget chooses the length of its fits."""
+    run = tiny_run(folder, packed, settings=TIMED, time_budget=3600.0)
+    return replace(run, max_epochs=None, n_trials=None, **values)
+
+
+def test_a_time_budget_chooses_the_length_of_the_fits_once(
+    packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = timed_run(in_tmp, pack_20(packed_105, in_tmp))
+    assert run.max_epochs is None
+    monkeypatch.setattr(step_costs, "in_process", lambda *_: 1.0)
+    study = run_phases(run, FakeLauncher(None))
+    assert settings_of(study).max_epochs == planned_length(run, 1.0) > run.settings.max_epochs
+    assert study.user_attrs[EPOCH_SECONDS] == 1.0
+
+    monkeypatch.setattr(step_costs, "in_process", lambda *_: pytest.fail("measured again"))
+    launcher = RecordedRun()
+    run_phases(replace(run, time_budget=60.0), launcher)
+    assert launcher.runs[0].max_epochs == settings_of(study).max_epochs
+
+
+def test_two_processes_that_create_a_study_share_the_length_of_its_fits(
+    packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = timed_run(in_tmp, pack_20(packed_105, in_tmp))
+
+    def measure_slowly(*_: object) -> float:
+        monkeypatch.setattr(step_costs, "in_process", lambda *_: 1.0)
+        run_phases(run, FakeLauncher(None))  # another process is faster
+        return 100.0
+
+    monkeypatch.setattr(step_costs, "in_process", measure_slowly)
+    launcher = RecordedRun()
+    study = run_phases(run, launcher)
+    assert launcher.runs[0].max_epochs == planned_length(run, 1.0)
+    assert study.user_attrs[EPOCH_SECONDS] == 1.0
+
+
+def test_a_widened_study_keeps_the_length_of_its_fits(
+    packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = timed_run(in_tmp, pack_20(packed_105, in_tmp))
+    monkeypatch.setattr(step_costs, "in_process", lambda *_: 1.0)
+    run_phases(run, FakeLauncher(None))
+    monkeypatch.setattr(step_costs, "in_process", lambda *_: 100.0)
+    wider = replace(run, space=part_of_paper("lr", "units", "momentum"))
+    study = run_phases(wider, FakeLauncher(None), start=StudyStart(widen=True))
+    assert study.study_name == "s-2"
+    assert settings_of(study).max_epochs == planned_length(run, 1.0)
 
 
 def test_costs_are_given_as_a_name_or_as_numbers() -> None:

@@ -50,7 +50,10 @@ def print_start(run: StudyConfig, drawings: Drawings) -> None:
         run: configuration of the run.
         drawings: all drawings of its data set.
     """
-    settings = [f"{name} {value}" for name, value in settings_texts(run.settings).items()]
+    texts = settings_texts(run.settings)
+    if run.max_epochs is None:
+        del texts["max_epochs"]  # the time budget chooses it
+    settings = [f"{name} {value}" for name, value in texts.items()]
     print(f"study    {run.name} in {hide_password(run.storage)}")
     print(f"settings {' · '.join(settings)}")
     print(f"data     {data_summary(drawings, run.data_root, run.division)}", flush=True)

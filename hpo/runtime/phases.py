@@ -14,7 +14,12 @@ from hpo.runtime.launcher import Launcher
 from hpo.runtime.plan_log import describe_finalists, log_plan
 from hpo.runtime.progress import Progress, finalist_label
 from hpo.runtime.start import StudyStart, begin_study, choose_generation
-from hpo.runtime.step_costs import measure_epoch, with_measured_cost, with_stored_cost
+from hpo.runtime.step_costs import (
+    store_epoch_seconds,
+    with_measured_cost,
+    with_planned_length,
+    with_stored_cost,
+)
 from hpo.runtime.supervisor import ObserverFactory, supervise
 from hpo.runtime.worker_phases import open_run
 from hpo.search.finalists import choose_finalists, finalist_fits, open_finalists
@@ -76,12 +81,13 @@ def run_phases(
         start = start or StudyStart()
         run, previous = choose_generation(run) if start.widen else (run, None)
         requested_cost, run = run.step_cost, with_measured_cost(run, launcher)
+        run, epoch_seconds = with_planned_length(run, launcher)
         # One process creates tables and study; the workers only load them.
         storage, study, parts, _ = open_run(run)
         prepare_start(run, study, parts)
         run = with_stored_cost(run, study, requested_cost)
         run = replace(run, stop_requests=count_stop_requests(study))
-        measure_epoch(run, study, launcher)
+        store_epoch_seconds(run, study, launcher, epoch_seconds)
         budget = study_budget(run, study)
         log_plan(run, budget, study.user_attrs.get(EPOCH_SECONDS))
         run = replace(run, n_trials=budget.n_trials)

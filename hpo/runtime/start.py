@@ -40,7 +40,7 @@ class StudyStart:
 def choose_generation(run: StudyConfig) -> tuple[StudyConfig, str | None]:
     """Return a run of the generation that has its space, and the one to copy trials from.
 
-    A new generation has the step costs of the previous one.
+    A new generation has the step costs and the length of fits of the previous one.
 
     Raises:
         InputError: the study has no name.
@@ -54,8 +54,9 @@ def choose_generation(run: StudyConfig) -> tuple[StudyConfig, str | None]:
         name, previous = next_generation(storage, run.name, run.settings)
         if previous is None:
             return replace(run, study_name=name), None
-        cost = load_study(storage, previous)[1].cost
-        return replace(run, study_name=name, step_cost=run.step_cost or cost), previous
+        stored = load_study(storage, previous)[1]
+        run = replace(run, study_name=name, step_cost=run.step_cost or stored.cost)
+        return replace(run, max_epochs=run.max_epochs or stored.max_epochs), previous
 
 
 def begin_study(

@@ -20,7 +20,8 @@ from hpo.runtime.launcher import Launcher
 from hpo.runtime.processes import CONTEXT, GROUP_SIGNALS
 from hpo.settings.base_config import base_config, typical_config
 from hpo.settings.study_settings import StudyConfig
-from hpo.study.identity import settings_of
+from hpo.study.budget import planned_length
+from hpo.study.identity import settings_of, stored_settings
 from hpo.study.plan import EPOCH_SECONDS
 from hpo.study.storage import open_storage
 from model.config import REFERENCE_COST, Config, StepCost
@@ -71,26 +72,66 @@ def with_stored_cost(run: StudyConfig, study: Study, requested: StepCost | None)
     return replace(run, step_cost=stored)
 
 
-def measure_epoch(run: StudyConfig, study: Study, launcher: Launcher) -> None:
+def with_planned_length(run: StudyConfig, launcher: Launcher) -> tuple[StudyConfig, float | None]:
+    """Return a run whose fits are as long as its study stores or its time budget allows.
+
+    Returns:
+        The run, and how long an epoch takes if that was measured.
+
+    Raises:
+        InputError: an epoch cannot be measured.
+    """
+    if run.max_epochs is not None:
+        return run, None
+    if stored := _stored_length(run):
+        return replace(run, max_epochs=stored), None
+    seconds = measure_epoch(run, launcher)
+    # Meanwhile, another process may have created the study.
+    length = _stored_length(run) or planned_length(run, seconds)
+    return replace(run, max_epochs=length), seconds
+
+
+def _stored_length(run: StudyConfig) -> int | None:
+    with closing(open_storage(run.storage)) as storage:
+        stored = stored_settings(storage, run.name)
+    return stored.max_epochs if stored else None
+
+
+def store_epoch_seconds(
+    run: StudyConfig, study: Study, launcher: Launcher, seconds: float | None
+) -> None:
     """Store in a study how long an epoch takes, if it has a time budget and has not stored it.
+
+    Args:
+        run: configuration of the run.
+        study: its study.
+        launcher: starts the workers.
+        seconds: how long an epoch takes; None to measure it.
+
+    Raises:
+        InputError: an epoch cannot be measured.
+    """
+    if run.time_budget is not None and EPOCH_SECONDS not in study.user_attrs:
+        study.set_user_attr(EPOCH_SECONDS, seconds or measure_epoch(run, launcher))
+
+
+def measure_epoch(run: StudyConfig, launcher: Launcher) -> float:
+    """Return how many seconds an epoch of a run takes.
 
     Raises:
         InputError: the process that measures was killed, probably because memory is short.
     """
-    if run.time_budget is None or EPOCH_SECONDS in study.user_attrs:
-        return
     typical = typical_config(run.settings)
     is_local = isinstance(launcher, InProcessLauncher)
     measure = measure_epoch_here if is_local else partial(in_process, measure_epoch_here)
     try:
-        seconds = measure(typical, run.device, run.precision)
+        return measure(typical, run.device, run.precision)
     except BrokenProcessPool as error:
         raise InputError(
             "The process that measures an epoch for --time-budget was killed, probably because "
             "memory is short. Free memory and run the command again, or start another study with "
             "a smaller --image-size."
         ) from error
-    study.set_user_attr(EPOCH_SECONDS, seconds)
 
 
 def measure_in_process(base: Config, device: str, precision: str) -> StepCost:

@@ -27,7 +27,7 @@ DIRECTIONS: dict[Goal, Direction] = {"accuracy": "maximize", "flops": "minimize"
 # Epochs of a fit. The paper's recipe has 200; early stopping usually ends the fit earlier.
 DEFAULT_EPOCHS = {"episode": 54, "paper": 200}
 DEFAULT_SPACE = {"episode": "standard", "paper": "paper"}
-DEFAULT_TRIALS = 12  # of a study without a time budget; see docs/search.md
+DEFAULT_TRIALS = 20  # of a study without a time budget; see docs/search.md
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class TrainingSettings:
     Args:
         recipe: episode trains on the one-shot task itself, paper trains on independent pairs.
         max_epochs: maximum number of epochs of a fit, in the search and in a refit (default: 54 for
-            episode, 200 for paper).
+            episode, 200 for paper; with a time budget and no number of trials, more or fewer).
         steps_per_epoch: steps per epoch of the episode recipe for the paper's network at the
             reference costs; a slower network gets fewer, a faster one more.
         n_pairs: pairs per epoch of the paper recipe.
@@ -160,11 +160,12 @@ class RunSettings:
     """How long a study runs, and how its winner is chosen.
 
     Args:
-        n_trials: number of trials of the study, over all runs and hosts (default: 12, or as many
+        n_trials: number of trials of the study, over all runs and hosts (default: 20, or as many
             as the time budget allows).
         time_budget: training time of the trials and the finalists, over all runs and hosts, for
             example 90s, 15m or 2h (default: no limit). The study measures how long an epoch takes
-            when it begins; from then on epochs are counted.
+            when it begins, and chooses from that how long a fit is (max_epochs) and how many trials
+            to expect; from then on epochs are counted.
         patience_trials: end the search when this many trials in a row have not improved the best
             accuracy (default: never).
         n_finalists: maximum number of finalists: the default, and the best trials that are better.

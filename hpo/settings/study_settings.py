@@ -54,12 +54,16 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
         size = choose_image_size(self.image_size, self.start_from)
         object.__setattr__(self, "image_size", size)
         if self.max_epochs is None:
-            object.__setattr__(self, "max_epochs", DEFAULT_EPOCHS[self.recipe])
+            object.__setattr__(self, "max_epochs", self._default_epochs())
         if self.space is None:
             object.__setattr__(self, "space", built_in_space(DEFAULT_SPACE[self.recipe]))
         if self.pruner is None:
             has_none = self.sampler == "gp" or len(self.objective) > 1
             object.__setattr__(self, "pruner", "none" if has_none else "halving")
+
+    def _default_epochs(self) -> int | None:
+        """Return the default of ``max_epochs``."""
+        return DEFAULT_EPOCHS[self.recipe]
 
     @property
     def cost(self) -> StepCost:
@@ -104,6 +108,8 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
 class StudyConfig(MachineSettings, RunSettings, NameSettings, FolderSettings, StudySettings):
     """A study and how it is run: the settings of all sections, each an argument of its own.
 
+    ``max_epochs`` is None until the time budget has chosen it, when the study begins.
+
     Args:
         var: folder of checkpoints, networks and images of the trials.
         packed: file of the packed data set, or None to load it from ``data_root``.
@@ -119,6 +125,10 @@ class StudyConfig(MachineSettings, RunSettings, NameSettings, FolderSettings, St
         super().__post_init__()
         if self.n_trials is None and self.time_budget is None:
             object.__setattr__(self, "n_trials", DEFAULT_TRIALS)
+
+    def _default_epochs(self) -> int | None:
+        """Return None if the time budget chooses ``max_epochs``."""
+        return super()._default_epochs() if self.time_budget is None or self.n_trials else None
 
     @classmethod
     def from_settings(cls, settings: StudySettings, **values: Any) -> "StudyConfig":

@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 from optuna.study import Study
 from optuna.trial import TrialState
 
+from hpo.settings.sections import DEFAULT_TRIALS
 from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.study.plan import (
     EPOCH_SECONDS,
     Plan,
+    epochs_of_plan,
     halving_rungs,
+    length_of_fits,
     plan_budget,
     reserved_epochs,
     spent_epochs,
@@ -111,6 +114,19 @@ def study_plan(config: StudyConfig, epoch_seconds: float | None) -> Plan | None:
     rungs, n_fits = trial_rungs(config), n_finalist_fits(config)
     plan = plan_budget(config.time_budget, epoch_seconds, rungs, n_fits)
     return plan if config.n_trials is None else replace(plan, n_trials=config.n_trials)
+
+
+def planned_length(config: StudyConfig, epoch_seconds: float) -> int:
+    """Return how many epochs a fit has in a study whose length follows from its time budget.
+
+    Args:
+        config: configuration of the run, with a time budget.
+        epoch_seconds: how long an epoch takes.
+    """
+    assert config.time_budget is not None
+    settings, n_fits = config.settings, n_finalist_fits(config)
+    n_default = epochs_of_plan(DEFAULT_TRIALS, trial_rungs(settings), n_fits)
+    return length_of_fits(config.time_budget / epoch_seconds, settings.max_epochs, n_default)
 
 
 def trial_rungs(settings: StudySettings) -> list[int]:
