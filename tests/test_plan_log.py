@@ -29,7 +29,7 @@ def test_a_budget_that_is_too_small_for_a_search_says_what_one_needs(
 ) -> None:
     plan, note = announced(caplog, Budget(1, n_epochs=100, n_fits=4))
     assert "about 1 trial of" in plan
-    minutes = 36  # (5 × 54 + 11 × 8) epochs of 6 s
+    minutes = 43  # (5 × 54 + 19 × 8) epochs of 6 s
     assert f"{minutes} min" in note
     assert "--time-budget" in note
     assert "--max-epochs" in note

@@ -225,7 +225,8 @@ TIMED = replace(SEARCH, step_cost=REFERENCE_COST)
 def timed_run(folder: Path, packed: Path, **values: Any) -> StudyConfig:
     """A run whose time budget chooses the length of its fits."""
     run = tiny_run(folder, packed, settings=TIMED, time_budget=3600.0)
-    return replace(run, max_epochs=None, n_trials=None, **values)
+    planned: dict[str, Any] = {"max_epochs": None, "n_trials": None}
+    return replace(run, **planned | values)
 
 
 def test_a_time_budget_chooses_the_length_of_the_fits_once(

@@ -11,6 +11,7 @@ from data.text import redact_command
 from hpo.report import html_page
 from hpo.report.html_page import Page, render_page
 from hpo.report.study import frames, page
+from hpo.report.study.changes import change_table
 from hpo.report.study.page import study_page
 from hpo.report.study.text import (
     best_table,
@@ -52,6 +53,7 @@ def test_a_report_has_all_sections(mixed: Page) -> None:
         "Optimisation history",
         "Pruning",
         "Training time",
+        "Changes of the default",
         "Importance of the parameters",
         "Parallel coordinates",
         "Slices",
@@ -130,7 +132,7 @@ def test_small_plots_show_an_even_selection_of_many_trials(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(page, "MAX_SMALL_PLOT_TRIALS", 4)
-    slices = page_of(made_studies.large(10, ("COMPLETE",))).sections[6]
+    slices = page_of(made_studies.large(10, ("COMPLETE",))).sections[7]
     assert "(4 of 10, at regular intervals)" in slices.note
     assert [int(number) for number in slices.figures[0].data[0].customdata] == [0, 3, 6, 9]
 
@@ -195,10 +197,42 @@ def test_a_random_search_in_the_same_space_is_shown() -> None:
     assert all("random search: random" in [t.name for t in f.data] for f in history.figures)
 
 
+def test_plots_of_the_parameters_need_four_complete_trials() -> None:
+    for n in (3, 4):
+        study = made_studies.large(n, ("COMPLETE",))
+        titles = [section.title for section in page_of(study).sections]
+        assert ("Slices" in titles) == (n == 4)
+        assert "Changes of the default" in titles
+
+
+def test_the_changes_of_the_default_are_listed() -> None:
+    study = made_studies.study()
+    default = made_studies.trial("COMPLETE", [0.5, 0.7, 0.6])
+    changed = made_studies.trial("PRUNED", [0.2, 0.4])
+    changed.params |= {"conv1.lr": 0.05, "fc1.units": 128}
+    default.params |= {"conv1.lr": 0.1, "fc1.units": 256}
+    failed = made_studies.trial("FAIL", [0.4, 0.5, 0.6])
+    study.add_trials([default, made_studies.trial("PRUNED", [0.1], seed=1), changed, failed])
+    header, first, second = change_table(study)
+    assert header[-1] == "changes"
+    assert first[:5] == ["2", "pruned", "2", "40.0%", "70.0%"]
+    assert first[5] == "conv1.lr 0.1 → 0.05, fc1.units 256 → 128"
+    assert second[:5] == ["1", "pruned", "1", "10.0%", "50.0%"]
+    assert second[5].endswith(" more")
+
+
+def test_a_complete_trial_is_compared_with_the_best_epoch_of_the_default() -> None:
+    study = made_studies.study()
+    study.add_trial(made_studies.trial("COMPLETE", [0.5, 0.7, 0.6]))
+    assert change_table(study) == [], "only the default has ended"
+    study.add_trial(made_studies.trial("COMPLETE", [0.5, 0.65, 0.6]))
+    assert change_table(study)[1] == ["1", "complete", "3", "65.0%", "70.0%", "none"]
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_a_study_with_few_trials_has_a_report(n: int) -> None:
     report = page_of(made_studies.large(n))
-    assert len(report.sections) == 11 + n, "no contour plot without parameters"
+    assert len(report.sections) == 7, "no plots of parameters"
     assert report.headline.startswith("Best so far" if n else "No trial is complete")
     assert report.sections[0].facts["trials"] == ("1 complete" if n else "none")
 

@@ -26,7 +26,7 @@ from hpo.study.trials import retry_numbers
 REDUCTION_FACTOR = 3  # ratio of successive rungs; one of this many trials continues at each
 N_LOWER_RUNGS = 3  # maximum number of rungs before the last epoch
 MIN_RUNG = 3  # smallest epoch of the first rung: earlier accuracies say little
-LENGTHS = [n * REDUCTION_FACTOR**i for i in range(1, 7) for n in (1, 2)]  # of fits, in epochs
+LENGTHS = (3, 9, 18, *range(27, 730, 27))  # epochs of a fit that a time budget chooses from
 # Largest share of a time budget that is kept for the fits of the finalists.
 RESERVED_SHARE = 0.5
 EPOCH_SECONDS = "epoch_seconds"  # user attribute of a study: how long an epoch took at its start
@@ -98,7 +98,7 @@ def length_of_fits(n_epochs: float, default: int, n_default: int) -> int:
     """Return the epochs of a fit in a study with a number of epochs.
 
     With more epochs, both the fits and the number of trials grow, each with the square root. The
-    result is one of 3, 6, 9, 18, 27, 54, …, whose rungs are exact.
+    result is one of :data:`LENGTHS`, so that two similar machines choose the same one.
 
     Args:
         n_epochs: epochs of all fits of the study together.
@@ -106,7 +106,8 @@ def length_of_fits(n_epochs: float, default: int, n_default: int) -> int:
         n_default: epochs of all fits of the default study.
     """
     wanted = default * math.sqrt(n_epochs / n_default)
-    return min(LENGTHS, key=lambda length: abs(math.log(length / wanted)))
+    nearest: int = min(LENGTHS, key=lambda length: abs(math.log(length / wanted)))
+    return nearest
 
 
 def reserved_epochs(n_epochs: int, n_fits: int, max_epochs: int) -> int:

@@ -13,6 +13,7 @@ from hpo.report.study import (
     parallel_plots,
     parameter_plots,
 )
+from hpo.report.study.changes import change_table
 from hpo.report.study.text import (
     N_BEST_SHOWN,
     best_table,
@@ -24,13 +25,14 @@ from hpo.search.finalists import finalist_studies
 from hpo.settings.config_text import format_config, study_sections
 from hpo.settings.study_settings import StudySettings
 from hpo.study.goals import front_table, has_one_goal
+from hpo.study.trials import finalist_accuracies
 
 N_PARALLEL_AXES = 8
 FRONT_NOTE = (
     "Complete trials. A trial is on the Pareto front if all other trials of the same or a lower "
     "cost are worse."
 )
-FINALISTS_NOTE = " Finalists are the default and better trials, refitted with new seeds."
+FINALISTS_NOTE = " Of the finalists: all fits with new seeds, further ones of the winner included."
 MAX_SMALL_PLOT_TRIALS = 400  # trials in each of many small plots
 
 
@@ -54,7 +56,8 @@ def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
     sections = [
         Section("What was run", facts=study_facts(study, frame, costs["seconds"].sum(), url)),
         *history_sections(storage, study, frame, costs),
-        *parameter_sections(study, frame),
+        *change_sections(study),
+        *(parameter_sections(study, frame) if can_compare(frame) else []),
         *(best_trial_sections if has_one_goal(study) else front_sections)(study, frame),
     ]
     if settings:
@@ -108,6 +111,22 @@ def history_sections(
     ]
 
 
+def can_compare(frame: pd.DataFrame) -> bool:
+    """Return whether enough trials are complete for plots of the parameters."""
+    return int((frame["state"] == "complete").sum()) >= analysis.MIN_TRIALS
+
+
+def change_sections(study: Study) -> list[Section]:
+    """Return the section on what the trials changed; none if only the default has ended."""
+    table = change_table(study)
+    note = (
+        "The trials that trained longest, and what they changed. “Default then” is the accuracy of "
+        f"the default after as many epochs. With {analysis.MIN_TRIALS} complete trials or more, "
+        "plots of the parameters follow."
+    )
+    return [Section("Changes of the default", note, table=table)] if table else []
+
+
 def parameter_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
     """Return the sections about the importance of the parameters and their good values."""
     names, log = frames.parameter_names(frame), frames.log_scale_parameters(study)
@@ -136,17 +155,17 @@ def parameter_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
             figures=[parameter_plots.slice_plot(complete, names, log)],
             wide=True,
         ),
-        Section(
-            "Learning rate and momentum of each layer",
-            f"Complete trials only{selection}. Brighter points have a higher accuracy.",
-            figures=[parameter_plots.layer_rate_plot(frames.layer_rate_frame(complete))],
-            wide=True,
-        ),
     ]
+    if not (rates := frames.layer_rate_frame(complete)).empty:
+        note = f"Complete trials only{selection}. Brighter points have a higher accuracy."
+        figures = [parameter_plots.layer_rate_plot(rates)]
+        sections.append(
+            Section("Learning rate and momentum of each layer", note, figures=figures, wide=True)
+        )
     numeric = frames.numeric_parameters(frame, names)
-    if len(numeric) < 2:
-        return sections
-    return [*sections, contour_section(frame, numeric[0], numeric[1], log)]
+    if len(numeric) > 1:
+        sections.append(contour_section(frame, numeric[0], numeric[1], log))
+    return sections
 
 
 def contour_section(frame: pd.DataFrame, x: str, y: str, log: set[str]) -> Section:
@@ -165,6 +184,8 @@ def best_trial_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
     note = (
         "“As a finalist”: mean (lowest–highest) accuracy of its fits with new seeds on new "
         "validation episodes. The highest mean chose the winner, so it is too high on average."
+        if finalist_accuracies(study)
+        else "Complete trials only."
     )
     pareto = history_plots.pareto_plot(frames.pareto_frame(frame))
     return [

@@ -131,7 +131,7 @@ def best_table(study: Study, frame: pd.DataFrame) -> list[list[str]]:
     rows = [
         ["trial", *map(str, best["trial"])],
         ["value", *(f"{value:.1%}" for value in best["value"])],
-        *([finalists] if has_one_goal(study) else []),
+        *([finalists] if as_finalist else []),
         ["epochs", *map(str, best["n_epochs"])],
         ["training (s)", *(f"{seconds:.0f}" for seconds in best["seconds"])],
         ["embedding an image (MFLOP)", *(f"{flops / 1e6:.1f}" for flops in best["flops"])],
