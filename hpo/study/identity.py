@@ -76,7 +76,7 @@ def settings_of(study: Study) -> StudySettings:
     return settings_from_dict(upgrade_identity(study.user_attrs["identity"])["settings"])
 
 
-def stored_settings(storage: BaseStorage, name: str) -> StudySettings | None:
+def find_settings(storage: BaseStorage, name: str) -> StudySettings | None:
     """Return the settings of a study; None if it is not stored, or has not stored them yet."""
     with suppress(KeyError):
         return settings_of(optuna.load_study(study_name=name, storage=storage))
