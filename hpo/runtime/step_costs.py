@@ -21,7 +21,7 @@ from hpo.runtime.processes import CONTEXT, GROUP_SIGNALS
 from hpo.settings.base_config import base_config, typical_config
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import planned_length
-from hpo.study.identity import settings_of, find_settings
+from hpo.study.identity import find_settings, settings_of
 from hpo.study.plan import EPOCH_SECONDS
 from hpo.study.storage import open_storage
 from model.config import REFERENCE_COST, Config, StepCost
