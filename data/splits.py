@@ -19,7 +19,7 @@ from data.folder_split import require_groups
 from data.image_folder import parse_dataset_name
 
 # Of 20 drawers, the paper uses twelve to train, the next four to validate, the last four to test.
-TRAIN_DRAWERS, VAL_DRAWERS, TEST_DRAWERS = range(0, 12), range(12, 16), range(16, 20)
+VAL_DRAWERS, TEST_DRAWERS = range(12, 16), range(16, 20)
 # Drawings of the validation alphabets on which nothing is chosen: for Omniglot, by drawers that the
 # paper uses only for the test alphabets; for an image folder, images that validation does not use.
 HELD_OUT_DRAWERS, HELD_OUT_IMAGES = TEST_DRAWERS, range(N_DRAWERS, 2 * N_DRAWERS)

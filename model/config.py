@@ -93,6 +93,8 @@ class FitConfig:
         n_characters: characters per step (episode recipe).
         n_drawings: drawings of each character per step, at least 2 (episode recipe).
         n_pairs: pairs per epoch (paper recipe).
+        new_pairs: whether every epoch has new pairs in place of the same ones (paper recipe).
+        n_drawers: number of drawers whose drawings are used; 12 in the paper (paper recipe).
         batch_size: pairs per step (paper recipe).
         schedule: ``"exponential"`` (1 % less per epoch, the paper), ``"cosine"`` (falls to 0),
             ``"trapezoid"`` (falls to 0 in the last quarter), or ``"constant"``, which needs ``ema``
@@ -115,6 +117,8 @@ class FitConfig:
     n_characters: int = 64
     n_drawings: int = 2
     n_pairs: int = 30_000
+    new_pairs: bool = False
+    n_drawers: int = 12
     batch_size: int = 128
     schedule: str = "cosine"
     warmup_epochs: int = 0
@@ -135,7 +139,7 @@ class FitConfig:
         require(0 <= self.ema < 1, "0 <= ema < 1", self.ema, "Correct it.")
         for name in ("max_epochs", "patience", "steps_per_epoch", "n_pairs", "batch_size"):
             require(getattr(self, name) >= 1, f"{name} >= 1", getattr(self, name), "Raise it.")
-        for name in ("n_characters", "n_drawings"):
+        for name in ("n_characters", "n_drawings", "n_drawers"):
             require(getattr(self, name) >= 2, f"{name} >= 2", getattr(self, name), "Raise it.")
 
 

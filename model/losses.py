@@ -18,7 +18,7 @@ from torch import Tensor
 from data.affine import distort, identity_parameters, sample_distortions
 from data.drawings import Drawings
 from data.pairs import random_distinct, sample_pairs
-from data.splits import TRAIN_DRAWERS, select_drawers
+from data.splits import select_drawers
 from model.config import FitConfig
 from model.seeds import derive_seed
 from model.siamese import SiameseNet
@@ -77,8 +77,8 @@ def images_per_epoch(fit: FitConfig, n_characters: int | None = None) -> int:
 
 
 def training_drawings(train: Drawings, fit: FitConfig) -> Drawings:
-    """Return the drawings that a recipe trains on: by the paper's twelve drawers, or by all."""
-    return select_drawers(train, TRAIN_DRAWERS) if fit.recipe == "paper" else train
+    """Return the drawings that a recipe trains on: by the first drawers (paper), or by all."""
+    return select_drawers(train, range(fit.n_drawers)) if fit.recipe == "paper" else train
 
 
 def pair_losses(
@@ -86,15 +86,16 @@ def pair_losses(
 ) -> Iterator[Tensor]:
     """Yield the scalar float32 cross-entropy of each batch of one epoch over the training pairs.
 
-    Every epoch has the same pairs, in another order. The two drawings of a pair are distorted
-    independently (Deviation D12: instead of a list of nine copies of each pair, a pair stays
-    undistorted with probability 1/9 each time it is used).
+    Every epoch has the same pairs, in another order, unless ``fit.new_pairs`` is true. The two
+    drawings of a pair are distorted independently (Deviation D12: instead of a list of nine copies
+    of each pair, a pair stays undistorted with probability 1/9 each time it is used).
 
     Source: Koch 2015 §3.2 "Loss function", §4.1. Deviation D1: the sign.
     """
-    device = drawings.images_NHW.device
-    pair_generator = torch.Generator(device)
-    pair_generator.manual_seed(derive_seed(generator.initial_seed(), 0))
+    device, pair_generator = drawings.images_NHW.device, generator
+    if not fit.new_pairs:
+        pair_generator = torch.Generator(device)
+        pair_generator.manual_seed(derive_seed(generator.initial_seed(), 0))
     pairs = sample_pairs(drawings, fit.n_pairs, generator=pair_generator)
     order = torch.randperm(len(pairs), generator=generator, device=device)
     for position_B in order.split(fit.batch_size):

@@ -42,7 +42,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         **{"network": None, "start_from": None},
         "trial_seeds": "shared",
     },
-    "fit": {"mirrors": False, "n_drawings": 2, "warmup_epochs": 0},
+    "fit": {
+        **{"mirrors": False, "n_drawings": 2, "warmup_epochs": 0},
+        **{"new_pairs": False, "n_drawers": 12},
+    },
     "study_model": {"channels": 1, "conv_norm": "none", "head_norm": "none"},
     "result": {"n_way": 20},
     "refit": {"history": [], "fit_format": "siamese-fit-2"},  # metadata of a refitted network

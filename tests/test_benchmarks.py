@@ -1,4 +1,5 @@
 import json
+from argparse import Namespace
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from held_out import HELD_OUT, division_without_held_out
 from learnt import by_cost, values_of_the_good
 from made_studies import SETTINGS
 from mutations import Mutation, load_mutations
+from paper_recipe import milestone_epochs
+from paper_recipe_rows import CHANGES, read_list, row_config, store_row
 from plain_loop import PlainNet, PlainPairs, plain_epochs
 from preparation import dark_on_light, photograph, prepared
 from rows import ROWS, Job
@@ -28,6 +31,7 @@ from summary import results, table
 from time_to_accuracy import first_time, levels
 
 from data.episodes import Dataset
+from data.errors import InputError
 from data.paths import PROJECT
 from data.preparation import Preparation
 from data.splits import split_dataset
@@ -273,3 +277,42 @@ def test_a_mutation_changes_a_line_that_exists(mutation: Mutation) -> None:
     text = (PROJECT / mutation.file).read_text(encoding="utf-8")
     assert mutation.applied_to(text) != text
     assert all((PROJECT / f"tests/test_{name}.py").exists() for name in mutation.tests)
+
+
+def paper_flags(**changes: object) -> Namespace:
+    made: dict[str, object] = {"image_size": 35, "n_pairs": 1000, "pairs": 3e4, "point": None}
+    return Namespace(**made | {"lr": 0.05, "momentum": 0.9, "l2": 1e-4, "width": 0.5} | changes)
+
+
+def test_the_row_of_the_paper_has_only_the_recipe_of_the_paper() -> None:
+    made = row_config("paper", paper_flags())
+    fit, first = made.fit, made.fit.rates[0]
+    assert (fit.recipe, fit.schedule, fit.ema, fit.nesterov) == ("paper", "exponential", 0.0, False)
+    assert (fit.n_drawers, fit.new_pairs, fit.n_pairs, fit.max_epochs) == (12, False, 1000, 30)
+    assert (first.lr, first.momentum, first.l2_penalty) == (0.05, 0.9, 1e-4)
+    assert (made.conv.filters, made.conv.conv_norm) == ((32, 64, 64, 128), "none")
+
+
+def test_a_row_has_the_changes_of_its_name() -> None:
+    strict = row_config("paper", paper_flags())
+    changed = {name: row_config(f"paper+{name}", paper_flags()) for name in CHANGES}
+    assert len({each.digest for each in (strict, *changed.values())}) == 1 + len(CHANGES)
+    both = row_config("paper+cosine+averaging", paper_flags()).fit
+    assert (both.schedule, both.ema) == ("cosine", 0.999)
+    for name in ("episode", "paper+magic", "paper+"):
+        with pytest.raises(InputError, match=r"--rows must be paper.*averaging"):
+            row_config(name, paper_flags())
+
+
+def test_the_milestones_end_with_the_last_epoch() -> None:
+    assert milestone_epochs(1) == [1]
+    assert milestone_epochs(20)[-3:] == [8, 12, 20]
+    assert milestone_epochs(20)[0] == 1
+
+
+def test_a_row_replaces_the_same_row(tmp_path: Path) -> None:
+    path = tmp_path / "paper/rows.json"
+    entry = {"name": "paper", "image_size": 35, "filters": (1, 2), "n_pairs": 5, "pairs_seen": 9}
+    for seen, mean in ((9, 0.5), (18, 0.6), (9, 0.7)):
+        store_row(path, entry | {"pairs_seen": seen, "rates": [], "official_mean": mean})
+    assert [row["official_mean"] for row in read_list(path)] == [0.6, 0.7]

@@ -12,6 +12,7 @@ from data.distortions import NO_DISTORTIONS
 from data.drawings import Drawings
 from data.splits import Split
 from model.architecture import ModelConfig
+from model.config import FitConfig
 from model.device import ComputeConfig
 from model.fit_state import FitState
 from model.losses import (
@@ -21,6 +22,7 @@ from model.losses import (
     pair_losses,
     sample_characters,
     sample_episode,
+    training_drawings,
 )
 from model.siamese import SiameseNet
 
@@ -73,6 +75,32 @@ def test_without_distortion_the_network_embeds_the_drawings(parts: Split) -> Non
     known = {i.numpy().tobytes() for i in parts.train.images_NHW}
     seen = (net.embedded.squeeze(1) * 255).round().to(torch.uint8)
     assert all(i.numpy().tobytes() in known for i in seen)
+
+
+def images_of_epochs(fit: FitConfig, train: Drawings) -> list[set[bytes]]:
+    """The different images of each of two epochs of the paper's recipe, without distortions."""
+    net, generator = recording_net(), torch.Generator().manual_seed(0)
+    epochs: list[set[bytes]] = []
+    for _ in range(2):
+        epochs.append(set())
+        for _ in pair_losses(net, train, fit, generator=generator):
+            epochs[-1] |= {x.numpy().tobytes() for x in net.embedded.detach()}
+    return epochs
+
+
+@pytest.mark.parametrize("new_pairs", [False, True])
+def test_every_epoch_has_the_same_pairs_unless_they_are_new(new_pairs: bool, parts: Split) -> None:
+    made = config("paper", distort=NO_DISTORTIONS, n_pairs=24, new_pairs=new_pairs).fit
+    first, second = images_of_epochs(made, parts.train)
+    assert (first == second) is not new_pairs
+
+
+@pytest.mark.parametrize(("n_drawers", "expected"), [(12, 12), (20, 20)])
+def test_the_papers_recipe_trains_on_the_drawings_of_some_drawers(
+    n_drawers: int, expected: int, parts: Split
+) -> None:
+    made = config("paper", n_drawers=n_drawers).fit
+    assert len(training_drawings(parts.train, made).drawer_N.unique()) == expected
 
 
 @pytest.mark.parametrize(("mirrors", "n_steps"), [(False, 2), (True, 4)])

@@ -34,7 +34,7 @@ COST_PARAMETERS = {WIDTH, *SIZES, "fit.n_characters", "fit.n_drawings"}
 FIXED_FIELDS = ("recipe", "rates", "max_epochs", "steps_per_epoch", "distort")
 RECIPE_FIELDS = {
     "episode": ("n_characters", "n_drawings", "turns", "mirrors"),
-    "paper": ("n_pairs", "batch_size"),
+    "paper": ("n_pairs", "new_pairs", "n_drawers", "batch_size"),
 }
 
 

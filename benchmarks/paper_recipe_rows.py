@@ -1,0 +1,128 @@
+"""The rows of ``benchmarks/paper_recipe.py``: their configurations and their results."""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from data.errors import InputError
+from data.files import make_folder, write_atomically
+from hpo.settings.base_config import base_config
+from hpo.settings.config_file import read_config_file
+from hpo.settings.study_settings import SECTIONS, StudySettings
+from hpo.space.configuration import build_config
+from hpo.space.space import Point
+from model.config import Config
+from model.device import ComputeConfig
+from model.provenance import provenance
+from model.summary import mean_and_sd
+
+STRICT = "paper"
+
+
+def _fit(**changes: Any) -> Callable[[Config], Config]:
+    return lambda config: replace(config, fit=replace(config.fit, **changes))
+
+
+def _model(**changes: Any) -> Callable[[Config], Config]:
+    return lambda config: replace(config, model=replace(config.conv, **changes))
+
+
+# What is not in the recipe of the paper; each is a row, so that one sees what it is worth.
+CHANGES: dict[str, Callable[[Config], Config]] = {
+    "nesterov": _fit(nesterov=True),
+    "cosine": _fit(schedule="cosine"),
+    "averaging": _fit(ema=0.999),
+    "new-pairs": _fit(new_pairs=True),
+    "all-drawers": _fit(n_drawers=20),
+    "batch-norm": _model(conv_norm="batch"),
+}
+
+
+def row_config(name: str, args: argparse.Namespace) -> Config:
+    """Return the configuration of a row.
+
+    Args:
+        name: ``"paper"``, or ``"paper"`` and keys of :data:`CHANGES`, joined by ``+``.
+        args: flags.
+
+    Raises:
+        InputError: there is no such row, or the file of ``--point`` cannot be used.
+    """
+    first, *changes = name.split("+")
+    if first != STRICT or not set(changes) <= CHANGES.keys():
+        raise InputError(
+            f"--rows must be {STRICT}, or {STRICT}+NAME with names of {', '.join(CHANGES)}, but is "
+            f"{name}. Correct it."
+        )
+    settings = StudySettings(image_size=args.image_size, recipe="paper", n_pairs=args.n_pairs)
+    point: Point = {"lr": args.lr, "momentum": args.momentum, "l2": args.l2, "width": args.width}
+    if args.point:
+        point = settings.space.resolve(read_config_file(args.point, SECTIONS).point or {})
+    config = build_config(base_config(settings), point)
+    epochs = max(1, round(args.pairs / args.n_pairs))
+    config = _fit(max_epochs=epochs)(config)
+    for change in changes:
+        config = CHANGES[change](config)
+    return config
+
+
+def row_entry(
+    name: str, config: Config, curves: dict[int, list[dict[str, float]]], compute: ComputeConfig
+) -> dict[str, Any]:
+    """Return the results of a row.
+
+    Args:
+        name: name of the row.
+        config: its configuration.
+        curves: milestones of the fit of each seed.
+        compute: device and precision.
+    """
+    ends = [curve[-1] for curve in curves.values()]
+    official = mean_and_sd([end["official"] for end in ends])
+    about = provenance(compute)
+    return {
+        "name": name,
+        "recipe": name,
+        "image_size": config.model.image_size,
+        "filters": config.conv.filters,
+        "units": config.conv.units,
+        "n_pairs": config.fit.n_pairs,
+        "pairs_seen": round(fmean(end["pairs_seen"] for end in ends)),
+        "n_seeds": len(ends),
+        "official_mean": official.mean,
+        "official_sd": official.sd,
+        "validation_mean": fmean(end["validation"] for end in ends),
+        "wall_seconds": fmean(end["seconds"] for end in ends),
+        "device": f"{about['cpu']}, {about['n_threads']} threads, {about['precision']}",
+        "rates": [vars(rates) for rates in config.fit.rates],
+        "curves": {str(seed): curve for seed, curve in curves.items()},
+        "provenance": about,
+    }
+
+
+def store_row(path: Path, entry: dict[str, Any]) -> None:
+    """Add a row to the results, in the place of the same one."""
+    make_folder(path.parent)
+    rows = read_list(path)
+    same = ("name", "image_size", "filters", "n_pairs", "pairs_seen", "rates")
+    others = [row for row in rows if any(row[key] != _plain(entry[key]) for key in same)]
+    write_list(path, [*others, entry])
+
+
+def read_list(path: Path) -> list[dict[str, Any]]:
+    """Return the list of a JSON file; empty if the file does not exist."""
+    return list(json.loads(path.read_text())) if path.exists() else []
+
+
+def write_list(path: Path, items: list[dict[str, Any]]) -> None:
+    """Write a list to a JSON file."""
+    text = json.dumps(items, indent=1) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text))
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
