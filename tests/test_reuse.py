@@ -135,6 +135,8 @@ def test_no_fit_of_the_study_is_made_twice(here: Retrained) -> None:
         assert seed.fit is not None
         assert [epoch.accuracy for epoch in seed.fit.history] == here.fits[seed.seed]
         assert seed.metrics.validation_accuracy == pytest.approx(max(here.fits[seed.seed]))
+    in_study = [bool(seed.fit and seed.fit.in_study) for seed in [*result.seeds, *result.chosen]]
+    assert in_study == [True, True, False, True, True, True]
 
 
 def test_every_mean_and_table_rests_on_fresh_seeds(here: Retrained) -> None:

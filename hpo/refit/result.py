@@ -49,6 +49,7 @@ class FitRecord:
         flops_per_image: number of floating-point operations to embed one drawing.
         device: device and number format, for example ``"cpu bfloat16"``.
         history: all epochs.
+        in_study: whether the study made this fit; its time is part of the time of the study.
     """
 
     stopped: str | None
@@ -61,6 +62,7 @@ class FitRecord:
     flops_per_image: int
     device: str
     history: list[EpochRecord]
+    in_study: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class RetrainResult:
         """Return the JSON values of ``result.json``."""
         values = _flatten(json_values(self), "origin")
         for name in ("seeds", "chosen"):
-            values[name] = [_flatten(_flatten(seed, "fit"), "metrics") for seed in values[name]]
+            values[name] = [_flatten_seed(seed) for seed in values[name]]
         optional = ("wall_seconds", "chosen", "settings")
         return {k: v for k, v in values.items() if k not in optional or v not in (None, [], {})}
 
@@ -215,6 +217,12 @@ def _flatten(values: dict[str, Any], name: str) -> dict[str, Any]:
     for key, value in values.items():
         flat |= (value or {}) if key == name else {key: value}
     return flat
+
+
+def _flatten_seed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of :func:`_nest_seed`, flat again; ``in_study`` is left out if false."""
+    flat = _flatten(_flatten(values, "fit"), "metrics")
+    return {key: value for key, value in flat.items() if key != "in_study" or value}
 
 
 def _nest_seed(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,5 +54,6 @@ def _copy(plan: RetrainPlan, source: Path, seed: int, target: Path) -> bool:
         return False
     if stored.fit.diverged or stored.metadata.get("trial") != plan.origin.trial:
         return False
-    save_network(target, stored.net, plan.config, stored.metadata | asdict(plan.origin))
+    metadata = stored.metadata | asdict(plan.origin) | {"in_study": True}
+    save_network(target, stored.net, plan.config, metadata)
     return True
