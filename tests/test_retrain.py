@@ -21,6 +21,7 @@ from hpo.cli.retrain_output import result_table
 from hpo.refit import networks
 from hpo.refit import retrain as refit
 from hpo.refit.plan import make_plan, refit_config, require_digest
+from hpo.refit.progress import show_epochs
 from hpo.refit.result import RetrainResult
 from hpo.refit.retrain import TEST_LOG, describe_plan, fit_seeds, log_test_evaluation
 from hpo.refit.settings import RetrainConfig
@@ -302,6 +303,22 @@ def test_a_fit_that_diverges_is_an_error(
     first, last = capsys.readouterr().err.rstrip("\n").split("\r")
     assert first.startswith("seed 1 epoch 1/1 · loss 0.500 · 25.0% validation")
     assert "validation" not in last
+
+
+def test_without_a_terminal_a_long_fit_is_logged_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    results = [EpochResult(epoch, 0.5, 0.25, 10, 25.0, None) for epoch in range(1, 8)]
+    results.append(EpochResult(8, 0.5, 0.25, 10, 25.0, "all epochs done"))
+    for _ in show_epochs(results, 1, 8):
+        now[0] += 25.0
+    assert [record.getMessage() for record in caplog.records] == [
+        "seed 1 epoch 4/8 · loss 0.500 · 25.0% validation · about 2 min left",
+        "seed 1 epoch 7/8 · loss 0.500 · 25.0% validation · about 1 min left",
+    ]
 
 
 def test_a_record_of_a_diverged_epoch_is_valid_json(here: Refitted) -> None:

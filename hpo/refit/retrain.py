@@ -7,8 +7,6 @@ the test yet.
 
 import json
 import logging
-import math
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,11 +18,12 @@ from data.labels import episodes_label
 from data.paths import VAR
 from hpo.refit.networks import chosen_seeds, load_stored, read_fit, save_fit
 from hpo.refit.plan import RetrainPlan
+from hpo.refit.progress import show_epochs
 from hpo.refit.result import SeedResult
 from hpo.refit.reuse import copy_chosen, copy_fresh
 from hpo.study.dataset import validation_episodes
 from model.checkpoint import save_network
-from model.fit_state import EpochResult, FitState
+from model.fit_state import FitState
 from model.metrics import (
     NetworkEvaluation,
     ValidationAccuracy,
@@ -122,8 +121,9 @@ def fit_seeds(plan: RetrainPlan, seeds: list[int]) -> Iterator[FitState]:
     for seed in seeds:
         state = FitState(plan.config, seed, plan.compute, start=plan.start)
         epochs = fit(state, plan.train, plan.validation, checkpoint_path=plan.checkpoint(seed))
-        for result in log_epochs(epochs, plan.tensorboard_folder(seed)):
-            _log_epoch(seed, result, plan.config.fit.max_epochs)
+        logged = log_epochs(epochs, plan.tensorboard_folder(seed))
+        for _ in show_epochs(logged, seed, plan.config.fit.max_epochs):
+            pass
         if state.history[-1].diverged:
             reason = state.history[-1].stopped
             raise InputError(f"The fit of seed {seed} diverged: {reason}. Choose another --trial.")
@@ -192,13 +192,3 @@ def _validate(plan: RetrainPlan, path: Path, seed: int, note: str = "") -> Valid
     accuracy = validation_accuracy(net, val, validation_episodes(plan.settings, val))
     logger.info("seed %s   %s validation%s", seed, f"{accuracy.plain:.1%}", note)
     return accuracy
-
-
-def _log_epoch(seed: int, result: EpochResult, max_epochs: int) -> None:
-    """Log an epoch; on a terminal, without a log of every epoch, show it on one line."""
-    accuracy = "" if math.isnan(result.accuracy) else f" · {result.accuracy:.1%} validation"
-    line = f"seed {seed} epoch {result.epoch}/{max_epochs} · loss {result.loss:.3f}{accuracy}   "
-    logger.debug(line)
-    is_shown = logger.isEnabledFor(logging.INFO) and not logger.isEnabledFor(logging.DEBUG)
-    if is_shown and sys.stderr.isatty():  # the next epoch overwrites it
-        print(line, end="\n" if result.stopped else "\r", file=sys.stderr)
