@@ -6,7 +6,8 @@ import pandas as pd
 import torch
 
 from data.splits import Split
-from hpo.refit.result import EpochRecord, FitRecord, RetrainResult, SeedResult, TrialOrigin
+from hpo.refit.fit_record import EpochRecord, FitRecord
+from hpo.refit.result import RetrainResult, SeedResult, TrialOrigin
 from model.architecture import ModelConfig
 from model.config import Config, FitConfig, LayerRates
 from model.evaluate import wilson_interval

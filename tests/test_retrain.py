@@ -32,6 +32,7 @@ from hpo.space.distributions import search_space
 from hpo.space.files import built_in_space
 from model.checkpoint import load_network, save_network
 from model.fit_state import EpochResult, FitState
+from model.schema import upgrade
 
 pytestmark = pytest.mark.usefixtures("console")
 
@@ -327,7 +328,7 @@ def test_a_record_of_a_diverged_epoch_is_valid_json(here: Refitted) -> None:
     state.history.append(EpochResult(1, float("inf"), float("nan"), 10, 0.1, "collapsed"))
     metadata = fit_metadata(state, plan.train, plan.settings)
     json.dumps(metadata, allow_nan=False)
-    record = networks._stored_fit(Path("network.pt"), metadata)
+    record = networks._stored_fit(Path("network.pt"), upgrade("refit", metadata))
     assert (record.history[0].loss, record.history[0].accuracy) == (None, None)
     assert record.diverged == "collapsed"
     assert record.n_parameters == sum(p.numel() for p in state.net.parameters())

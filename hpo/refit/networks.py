@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
+from hpo.refit.fit_record import EpochRecord, FitRecord
 from hpo.refit.plan import RetrainPlan
-from hpo.refit.result import RESULT_FILE, EpochRecord, FitRecord, RetrainResult, SeedResult
+from hpo.refit.result import RESULT_FILE, RetrainResult, SeedResult
 from hpo.search.networks import fit_metadata
 from model.checkpoint import CONTENT_ERRORS, load_network, save_network
 from model.fit_state import FIT_FORMAT, FitState
