@@ -29,9 +29,10 @@ def test_a_committed_result_is_read_and_round_trips(path: Path) -> None:
     stored = upgrade("result", json.loads(path.read_text()))
     written = result.to_dict()
     assert written.pop("schema") == SCHEMA
-    assert written.pop("value_text") == "", "not stored when these files were written"
-    assert all(seed.pop("clusters") == {} for seed in written["seeds"]), "added later"
-    assert all(seed["verification"].pop("clusters") is None for seed in written["seeds"])
+    if "value_text" not in stored:  # fields that were added after the file was written are empty
+        assert written.pop("value_text") == ""
+        assert all(seed.pop("clusters") == {} for seed in written["seeds"])
+        assert all(seed["verification"].pop("clusters") is None for seed in written["seeds"])
     config, stored_config = written.pop("config"), stored.pop("config")
     assert written == stored
     for part in ("model", "fit"):  # fields that were added later have their defaults
