@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import made_studies
+import mnist_nearest
 import numpy as np
 import pandas as pd
 import pytest
@@ -316,3 +317,17 @@ def test_a_row_replaces_the_same_row(tmp_path: Path) -> None:
     for seen, mean in ((9, 0.5), (18, 0.6), (9, 0.7)):
         store_row(path, entry | {"pairs_seen": seen, "rates": [], "official_mean": mean})
     assert [row["official_mean"] for row in read_list(path)] == [0.6, 0.7]
+
+
+def test_the_nearest_neighbour_of_mnist_is_found() -> None:
+    generator = torch.Generator().manual_seed(0)
+    digits = torch.arange(100) % 10
+    episodes = mnist_nearest.sample_episodes(digits, 1000, generator)
+    query, support, digit = episodes
+    assert torch.equal(digits[query], digit)
+    assert torch.equal(digits[support], torch.arange(10).expand(1000, 10))
+    one_hot = torch.eye(10)[digits]
+    noise = torch.rand(100, 10, generator=generator)
+    for name, distance in mnist_nearest.DISTANCES.items():
+        assert mnist_nearest.accuracy(one_hot, distance, episodes) == 1, name
+        assert mnist_nearest.accuracy(noise, distance, episodes) < 0.5, name
