@@ -1,16 +1,22 @@
 """Ensembles of the fits of a retraining: ``uv run benchmarks/ensemble.py RETRAIN_FOLDER``.
 
 Averages the logits of the networks for every subset of the seeds. Evaluates each subset on the
-validation episodes and once on the official episodes, which is logged.
+validation episodes and once on the official episodes, which is logged. *Joint answers* are another
+protocol: the 20 queries of an official run are matched with its 20 characters, each used once, by
+the assignment with the highest sum of logits.
+
+Tensor suffixes: R blocks, Q queries, S support drawings.
 """
 
 import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from harness import add_no_test, compute_from, finish, parser
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from data.episodes import Episodes, dense_validation
@@ -24,6 +30,8 @@ from model.checkpoint import load_network
 from model.evaluate import correctness, episode_logits
 from model.summary import format_mean, mean_and_sd
 
+JOINT = "official, joint answers"
+
 
 def mean_logits_accuracy(logits: list[Tensor], episodes: Episodes) -> float:
     """Return the accuracy of the mean logits of several networks, in [0, 1].
@@ -33,6 +41,13 @@ def mean_logits_accuracy(logits: list[Tensor], episodes: Episodes) -> float:
         episodes: the episodes of the logits.
     """
     return correctness(torch.stack(logits).mean(0), episodes.target_RQ).mean().item()
+
+
+def joint_accuracy(logits: list[Tensor], episodes: Episodes) -> float:
+    """Return the accuracy of joint answers, in [0, 1]; see :func:`mean_logits_accuracy`."""
+    mean_RQS = torch.stack(logits).mean(0).double().numpy()
+    answer_RQ = [linear_sum_assignment(mean_QS, maximize=True)[1] for mean_QS in mean_RQS]
+    return (torch.tensor(np.array(answer_RQ)) == episodes.target_RQ.cpu()).double().mean().item()
 
 
 def main() -> None:
@@ -70,6 +85,13 @@ def main() -> None:
             ]
             row[name] = format_mean(mean_and_sd(shares))
             each.append({"fits together": n, "episodes": name, "accuracies": shares})
+        if args.test:
+            shares = [
+                joint_accuracy([found["official"][i] for i in subset], parts.official)
+                for subset in subsets
+            ]
+            row[JOINT] = format_mean(mean_and_sd(shares))
+            each.append({"fits together": n, "episodes": JOINT, "accuracies": shares})
         row["minutes of fitting"] = f"{n * sum(fits.values()) / len(fits) / 60:.0f}"
         rows.append(row)
     looks = [

@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from ensemble import JOINT
+
 from data import published
 from hpo.cli.entry_point import run_command
 from hpo.refit.result import RetrainResult
@@ -28,6 +30,7 @@ def headline(name: str, result: RetrainResult) -> dict[str, Any]:
     more_seconds = 0.0 if any(fit.in_study for fit in fits) else fit_seconds
     return {
         "name": name,
+        "protocol": "one network, one answer",
         "recipe": result.config.fit.recipe,
         "image_size": result.config.model.image_size,
         "train_on": origin.train_on,
@@ -37,17 +40,30 @@ def headline(name: str, result: RetrainResult) -> dict[str, Any]:
         "official_averaged_mean": summary.averaged.mean,
         "validation_mean": summary.validation and summary.validation.mean,
         "study_seconds": origin.study_seconds,
-        "fit_seconds": round(fit_seconds, 1),
+        "wall_seconds_study": origin.study_seconds,
+        "wall_seconds_fit": round(fit_seconds, 1),
         "wall_seconds_total": round(origin.study_seconds + more_seconds, 1),
         "n_cores": provenance["n_cores"],
+        "machine": provenance["cpu"],
         "device": f"{provenance['cpu']}, {provenance['device']} {provenance['precision']}",
         "commit": provenance["commit"],
         "command": provenance["command"],
     }
 
 
+def copies(alone: dict[str, Any], result: RetrainResult) -> dict[str, Any]:
+    """Return the metrics of the same networks whose answers average distorted copies."""
+    averaged = result.summary.averaged
+    return alone | {
+        "name": f"{alone['name']}, averaged copies",
+        "protocol": "averaged copies",
+        "official_mean": averaged.mean,
+        "official_sd": averaged.sd,
+    }
+
+
 def together(alone: dict[str, Any], found: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the metrics of ensembles, which average the fits of one retraining.
+    """Yield the metrics of joint answers, and of ensembles, which average the fits of a retraining.
 
     Args:
         alone: metrics of the retraining.
@@ -57,11 +73,22 @@ def together(alone: dict[str, Any], found: dict[str, Any]) -> Iterator[dict[str,
     by_kind = {
         (line["fits together"], line["episodes"]): line["accuracies"] for line in found["each"]
     }
+    if joint := by_kind.get((1, JOINT)):
+        yield alone | {
+            "name": f"{alone['name']}, joint answers",
+            "protocol": "joint answers",
+            "official_mean": fmean(joint),
+            "official_sd": stdev(joint),
+            "official_averaged_mean": None,
+            "commit": found["provenance"]["commit"],
+            "command": found["provenance"]["command"],
+        }
     for n in sorted({n for n, _ in by_kind} - {1}):
         official, validation = by_kind[n, "official"], by_kind[n, "validation"]
-        more_seconds = (n - 1) * alone["fit_seconds"]
+        more_seconds = (n - 1) * alone["wall_seconds_fit"]
         yield alone | {
             "name": f"{alone['name']}, {n} fits together",
+            "protocol": "several networks",
             "official_mean": fmean(official),
             "official_sd": stdev(official) if len(official) > 1 else None,
             "n_subsets": len(official),
@@ -77,8 +104,9 @@ def headlines() -> list[dict[str, Any]]:
     """Return a headline per committed result, best first."""
     found = []
     for path in sorted(RESULTS.glob("*/result.json")):
-        alone = headline(path.parent.name, RetrainResult.read(path))
-        found.append(alone)
+        result = RetrainResult.read(path)
+        alone = headline(path.parent.name, result)
+        found += [alone, copies(alone, result)]
         if (ensemble := path.with_name("ensemble.json")).exists():
             found += together(alone, json.loads(ensemble.read_text()))
     return sorted(found, key=lambda line: -line["official_mean"])
@@ -115,6 +143,8 @@ def table(lines: list[dict[str, Any]]) -> list[str]:
     head = ["", "trained on", "pixels", "official", "averaged", "validation", "study and one fit"]
     rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for line in lines:
+        if line["protocol"] == "averaged copies":
+            continue  # a column of the table
         official = format_mean(MeanSd(line["official_mean"], line["official_sd"]))
         known = line["validation_mean"] is not None
         folder = line["name"].partition(",")[0]

@@ -11,7 +11,7 @@ SPACE, N_EPOCHS = DEFAULT_SPACE["episode"], DEFAULT_EPOCHS["episode"]
 RIVALS = {
     "default": "default of 0.5.0",
     "new_default": "default",
-    "default_all_images": "default of 0.5.0, all images",
+    "default_all_images": "default of 0.5.0, compute of study and refit",
 }
 
 
