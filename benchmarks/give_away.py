@@ -117,9 +117,13 @@ def main() -> None:
     path = stored(args.folder)
     net, config, facts = load_network(path)
     net.precision = compute.precision
-    parts = split_dataset(load_dataset("omniglot", args.data_root, config.model.image_size)).to(
-        compute.device
-    )
+    dataset = load_dataset("omniglot", args.data_root, config.model.image_size)
+    if dataset.drawings.digest != facts["data_digest"]:
+        raise InputError(
+            f"The data must be that of the retraining, but is {dataset.drawings.name}. Set "
+            "--data-root to the folder of Omniglot."
+        )
+    parts = split_dataset(dataset).to(compute.device)
     scores = evaluate_network(net.to(compute.device), parts).metrics.to_dict()
     log_test_evaluation("benchmarks/give_away.py", [scores["official"]["accuracy"]])
     size = {"megabytes": path.stat().st_size / 1e6}
