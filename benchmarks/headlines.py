@@ -115,8 +115,9 @@ def headlines() -> list[dict[str, Any]]:
 # Headlines of the README, and the commands that reproduce them.
 COMMANDS = {
     "default": "`run_study.py`, then `retrain_best.py`",
-    "52px": "`retrain_best.py --image-size 52 --max-epochs 240`",
+    "52px": "`retrain_best.py --image-size 52 --max-epochs 108`",
     "52px, 2 fits together": "two of these networks, logits averaged",
+    "52px, 3 fits together": "three of these networks, logits averaged",
 }
 
 
@@ -152,8 +153,8 @@ def table(lines: list[dict[str, Any]]) -> list[str]:
         averaged = line["official_averaged_mean"]
         fits = f"{line['n_seeds']} seeds"
         if "n_subsets" in line:
-            plural = "" if line["n_subsets"] == 1 else "s"
-            fits = f"{line['n_subsets']} choice{plural} from {line['n_seeds']} fits"
+            n, n_seeds = line["n_subsets"], line["n_seeds"]
+            fits = f"all {n_seeds} fits" if n == 1 else f"the {n} pairs of {n_seeds} fits"
         cells = [
             f"[{line['name']}](../results/{folder}/{file}.json)",
             line["train_on"],
