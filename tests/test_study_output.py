@@ -125,7 +125,7 @@ def test_the_summary_of_a_paused_study_shows_the_best_and_running_trials(
     print_summary(study, replace(RUN, var=tmp_path), 6.0)
     text = capsys.readouterr().out
     states = "4 complete, 1 pruned, 1 diverged, 1 interrupted, 1 failed, 1 running"
-    assert text.startswith(f"paused: 7 of 12 trials ({states}), 0.1 min")
+    assert text.startswith(f"paused: 7 of 20 trials ({states}), 0.1 min")
     assert "\nbest     trial 4: 80.0%" in text
     assert "\nrunning  trial 8 on " in text
     assert "same command" in text
@@ -178,7 +178,7 @@ def test_the_summary_of_a_study_without_complete_trials_has_no_best_trial(
     study.add_trial(trial("FAIL", []))
     print_summary(study, replace(RUN, var=tmp_path), 6.0)
     text = capsys.readouterr().out
-    assert text.startswith("paused: 1 of 12 trials (1 failed)")
+    assert text.startswith("paused: 1 of 20 trials (1 failed)")
     assert "best" not in text.partition("next")[0]
 
 
