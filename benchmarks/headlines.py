@@ -25,8 +25,8 @@ def headline(name: str, result: RetrainResult) -> dict[str, Any]:
     summary, origin, provenance = result.summary, result.origin, result.provenance
     assert origin is not None, "a retraining, not the evaluation of a saved network"
     fits = [seed.fit for seed in result.seeds if seed.fit]
-    # A study that has evaluated its winner has made one of the fits.
     fit_seconds = fmean(fit.seconds for fit in fits)
+    # A study that has evaluated its winner has made one of the fits.
     more_seconds = 0.0 if any(fit.in_study for fit in fits) else fit_seconds
     return {
         "name": name,

@@ -48,11 +48,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "study_model": {"channels": 1, "conv_norm": "none", "head_norm": "none"},
     "result": {"n_way": 20},
-    "refit": {
-        "history": [],
-        "fit_format": "siamese-fit-2",
-        "in_study": False,
-    },  # metadata of a refitted network
+    # Metadata of a refitted network.
+    "refit": {"history": [], "fit_format": "siamese-fit-2", "in_study": False},
 }
 # Form → {name: {value in an earlier schema: current value}}.
 CONVERTED: dict[str, dict[str, dict[Any, Any]]] = {

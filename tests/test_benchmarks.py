@@ -14,6 +14,7 @@ import torch
 from ablation import ROWS as ABLATION
 from ablation import equal_compute, one_rate
 from ablation import table as ablation_table
+from ensemble import joint_accuracy, mean_logits_accuracy
 from held_out import HELD_OUT, division_without_held_out
 from learnt import by_cost, values_of_the_good
 from made_studies import SETTINGS
@@ -31,7 +32,7 @@ from search_pays_table import N_EPOCHS, differences, markdown
 from summary import results, table
 from time_to_accuracy import first_time, levels
 
-from data.episodes import Dataset
+from data.episodes import Dataset, Episodes
 from data.errors import InputError
 from data.paths import PROJECT
 from data.preparation import Preparation
@@ -331,3 +332,12 @@ def test_the_nearest_neighbour_of_mnist_is_found() -> None:
     for name, distance in mnist_nearest.DISTANCES.items():
         assert mnist_nearest.accuracy(one_hot, distance, episodes) == 1, name
         assert mnist_nearest.accuracy(noise, distance, episodes) < 0.5, name
+
+
+def test_joint_answers_use_each_character_once() -> None:
+    logits = torch.tensor([[[3.0, 2.0], [2.5, 0.0]]])  # both queries prefer the first character
+    targets = torch.tensor([[1, 0]])
+    episodes = Episodes(torch.zeros_like(targets), torch.zeros_like(targets), targets)
+    assert mean_logits_accuracy([logits], episodes) == 0.5
+    assert joint_accuracy([logits], episodes) == 1.0
+    assert joint_accuracy([logits, logits.flip(2) * 3], episodes) == 0.0
