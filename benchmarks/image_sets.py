@@ -1,4 +1,6 @@
-"""Make image sets on which the search was not designed, as folders of group/class/images.
+"""Make image sets for measurements of the search, as folders of group/class/images.
+
+``sprites`` serves its design; on the others, the search was not designed.
 
 ``uv run run_study.py --data-root FOLDER/NAME`` reads a set. The same sources give the same images:
 the digest of every set is printed and compared with ``benchmarks/results/image_sets.json``.
@@ -14,12 +16,14 @@ from image_sets_folder import SetSummary, write_set
 from image_sets_fonts import FONTS
 from image_sets_icons import ICONS
 from image_sets_photos import PHOTOS
+from image_sets_sprites import SPRITES
 
 from data.paths import PROJECT
 from hpo.cli.entry_point import run_command
 
-SETS = {"fonts": FONTS, "digits": DIGITS, "icons": ICONS, "photos": PHOTOS}
-COLOUR = ("icons", "photos")  # sets that are read with --colour
+UNTUNED = ("fonts", "digits", "icons", "photos")  # sets on which the search was not designed
+SETS = {"fonts": FONTS, "digits": DIGITS, "icons": ICONS, "photos": PHOTOS, "sprites": SPRITES}
+COLOUR = ("icons", "photos", "sprites")  # sets that are read with --colour
 COMMITTED = PROJECT / "benchmarks/results/image_sets.json"
 
 

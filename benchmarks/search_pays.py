@@ -17,12 +17,12 @@ from typing import Any
 
 import pandas as pd
 from harness import compute_from, parser
-from image_sets import SETS
-from search_pays_fits import Fits
+from image_sets import UNTUNED
+from search_pays_fits import Fits, store_fits
 from search_pays_studies import OMNIGLOT, Searched, rivals, search
 from search_pays_table import RIVALS, differences, markdown, name_of
 
-from data.files import make_folder, write_atomically
+from data.files import make_folder
 from data.paths import PROJECT
 from hpo.cli.entry_point import run_command
 from hpo.search.winner import choose_trial
@@ -77,7 +77,7 @@ def run(name: str, seed: int, args: argparse.Namespace, fits: dict[str, Any]) ->
         seeds = range(FIRST_SEED * (seed + 1), FIRST_SEED * (seed + 1) + n_fits)
         rows[row] = [mine.evaluate(config, fit_seed) for fit_seed in seeds]
         print(f"{name} {seed} {row}: {[r['accuracy'] for r in rows[row]]}", flush=True)
-        _store_fits(args.work / "fits.json", fits)
+        store_fits(args.work / "fits.json", fits)
     return record(searched, mine, rows)
 
 
@@ -97,14 +97,10 @@ def merge(path: Path, content: dict[str, Any], other: dict[str, Any]) -> None:
     store(path, content, other["studies"])
 
 
-def _store_fits(path: Path, fits: dict[str, Any]) -> None:
-    write_atomically(path, lambda temporary: temporary.write_text(json.dumps(fits, indent=1)))
-
-
 def flags() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     flags = parser(__doc__ or "")
-    flags.add_argument("--set", nargs="+", choices=[OMNIGLOT, *SETS], default=[OMNIGLOT])
+    flags.add_argument("--set", nargs="+", choices=[OMNIGLOT, *UNTUNED], default=[OMNIGLOT])
     flags.add_argument("--sets", type=Path, metavar="FOLDER", help="made by image_sets.py")
     flags.add_argument("--seeds", type=int, nargs="+", default=[*range(6)], help="of the studies")
     flags.add_argument("--rivals", nargs="+", choices=[*RIVALS], default=[*RIVALS], help="to fit")

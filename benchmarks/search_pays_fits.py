@@ -1,10 +1,12 @@
 """The fits of ``benchmarks/search_pays.py``: each is made once and stored."""
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from data.episodes import dense_validation
+from data.files import write_atomically
 from data.splits import Split
 from model.config import Config
 from model.device import ComputeConfig
@@ -38,7 +40,7 @@ class Fits:
         return f"{self.parts.train.digest[:8]}-{config.digest}-{seed}"
 
     def evaluate(self, config: Config, seed: int) -> dict[str, Any]:
-        """Return accuracy, images and seconds of a fit; a stored fit is not made again.
+        """Return accuracy, curve, images and seconds of a fit; a stored fit is not made again.
 
         Args:
             config: configuration of the fit.
@@ -73,6 +75,7 @@ class Fits:
             "n_images": state.history[-1].n_images,
             "seconds": round(sum(result.seconds for result in state.history), 1),
             "diverged": state.history[-1].diverged,
+            "curve": [round(result.accuracy, 5) for result in state.history],
         }
 
 
@@ -86,3 +89,8 @@ def with_images(config: Config, n_images: int, n_characters: int) -> Config:
     """
     epochs = max(1, round(n_images / images_per_epoch(config.fit, n_characters)))
     return replace(config, fit=replace(config.fit, max_epochs=epochs))
+
+
+def store_fits(path: Path, fits: dict[str, dict[str, Any]]) -> None:
+    """Write finished fits to a file."""
+    write_atomically(path, lambda temporary: temporary.write_text(json.dumps(fits, indent=1)))

@@ -10,6 +10,7 @@ import image_sets_debian
 import image_sets_digits
 import image_sets_fonts
 import image_sets_icons
+import image_sets_sprites
 import numpy as np
 import pytest
 import torch
@@ -173,6 +174,26 @@ def test_an_icon_has_one_image_per_theme_and_aliases_are_left_out(
     monkeypatch.setattr(image_sets_icons, "MIN_CLASSES", 1)
     images = image_sets_icons.icons()
     assert [each.label for each in images] == ["open"] * 4 + ["save"] * 3
+
+
+def test_sprites_are_poses_of_a_unit_of_a_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / image_sets_sprites.UNITS / "drakes"
+    names = ["burner", *(f"burner-fire-{i}" for i in range(20)), "burner-die-1", "other-pose-1"]
+    for seed, name in enumerate(names):
+        file = folder / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        noise(seed, 72).save(file)
+    noise(99, 60).save(folder / "burner-small.png")
+    files = sorted(tmp_path.rglob("*.png"))
+    monkeypatch.setattr(image_sets_sprites, "package_files", lambda _: files)
+    monkeypatch.setattr(image_sets_sprites, "MIN_CLASSES", 1)
+    images = image_sets_sprites.sprites()
+    assert {(each.group, each.label) for each in images} == {("drakes", "burner")}
+    assert len(images) == image_sets_sprites.MAX_IMAGES
+    origins = [each.origin for each in images]
+    assert {"burner", "burner-die-1", "burner-small"} & {*origins} == {"burner"}
 
 
 def test_a_region_is_nine_tiles_that_do_not_overlap() -> None:
