@@ -10,9 +10,10 @@ from typing import Any
 
 from data.errors import InputError
 from data.files import make_folder, write_atomically
+from hpo.refit.settings import RETRAIN_SECTIONS
 from hpo.settings.base_config import base_config
-from hpo.settings.config_file import read_config_file
-from hpo.settings.study_settings import SECTIONS, StudySettings
+from hpo.settings.config_file import ConfigFile, make_config, read_config_file
+from hpo.settings.study_settings import SECTIONS, StudyConfig, StudySettings
 from hpo.space.configuration import build_config
 from hpo.space.space import Point
 from model.config import Config
@@ -50,7 +51,7 @@ def row_config(name: str, args: argparse.Namespace) -> Config:
         args: flags.
 
     Raises:
-        InputError: there is no such row, or the file of ``--point`` cannot be used.
+        InputError: there is no such row, or the file of ``--winner`` cannot be used.
     """
     first, *changes = name.split("+")
     if first != STRICT or not set(changes) <= CHANGES.keys():
@@ -58,10 +59,15 @@ def row_config(name: str, args: argparse.Namespace) -> Config:
             f"--rows must be {STRICT}, or {STRICT}+NAME with names of {', '.join(CHANGES)}, but is "
             f"{name}. Correct it."
         )
-    settings = StudySettings(image_size=args.image_size, recipe="paper", n_pairs=args.n_pairs)
     point: Point = {"lr": args.lr, "momentum": args.momentum, "l2": args.l2, "width": args.width}
-    if args.point:
-        point = settings.space.resolve(read_config_file(args.point, SECTIONS).point or {})
+    flags = {"image_size": args.image_size, "recipe": "paper", "n_pairs": args.n_pairs}
+    file = ConfigFile("The command line")
+    if args.winner:
+        file = read_config_file(args.winner, SECTIONS, RETRAIN_SECTIONS)
+    settings: StudySettings = make_config(StudyConfig, file, flags).settings
+    if file.point is not None:
+        given = settings.space.require_point(file.point, args.image_size, "point")
+        point = settings.space.resolve(given)
     config = build_config(base_config(settings), point)
     epochs = max(1, round(args.pairs / args.n_pairs))
     config = _fit(max_epochs=epochs)(config)

@@ -282,7 +282,7 @@ def test_a_mutation_changes_a_line_that_exists(mutation: Mutation) -> None:
 
 
 def paper_flags(**changes: object) -> Namespace:
-    made: dict[str, object] = {"image_size": 35, "n_pairs": 1000, "pairs": 3e4, "point": None}
+    made: dict[str, object] = {"image_size": 35, "n_pairs": 1000, "pairs": 3e4, "winner": None}
     return Namespace(**made | {"lr": 0.05, "momentum": 0.9, "l2": 1e-4, "width": 0.5} | changes)
 
 
@@ -304,6 +304,18 @@ def test_a_row_has_the_changes_of_its_name() -> None:
     for name in ("episode", "paper+magic", "paper+"):
         with pytest.raises(InputError, match=r"--rows must be paper.*averaging"):
             row_config(name, paper_flags())
+
+
+def test_the_winner_of_a_study_gives_the_values_of_a_row(tmp_path: Path) -> None:
+    space = PROJECT / "docs/examples/paper_recipe.toml"
+    file = tmp_path / "winner.toml"
+    file.write_text(
+        f'[search]\nspace = "{space}"\n[point]\nlr = 0.02\nl2 = 1e-3\n"conv1.l2_factor" = 0.5\n'
+    )
+    made = row_config("paper+averaging", paper_flags(winner=file))
+    first, second = made.fit.rates[:2]
+    assert (first.lr, first.l2_penalty, second.l2_penalty) == (0.02, 5e-4, 1e-3)
+    assert (made.conv.filters[0], made.fit.n_pairs, made.fit.ema) == (32, 1000, 0.999)
 
 
 def test_the_milestones_end_with_the_last_epoch() -> None:
