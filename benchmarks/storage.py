@@ -17,7 +17,8 @@ import pandas as pd
 from harness import compute_from, finish, parser
 
 from hpo.cli.entry_point import run_command
-from hpo.runtime.requeue import requeue_orphans, run_one_trial
+from hpo.runtime.requeue import requeue_orphans
+from hpo.runtime.worker import run_one_trial
 from hpo.search.objective import record_fit
 from hpo.search.trial_files import trial_files
 from hpo.settings.base_config import base_config

@@ -30,8 +30,9 @@ from hpo.settings.start_space import resolve_start
 from hpo.settings.study_settings import SECTIONS, StudyConfig
 from hpo.space.files import read_space
 from hpo.space.space import Point
-from hpo.study.dataset import resolve_data
+from hpo.study.dataset import load_data, resolve_data, split_data
 from hpo.study.identity import settings_of
+from hpo.study.leaks import require_unseen
 from model.config import Config
 from model.own_network import register_network
 
@@ -97,13 +98,17 @@ def run_study(
         )
     config = _validated(config)
     check_settings(config.settings)
-    launcher = InProcessLauncher(on_epoch, on_trial)
-    return run_phases(resolve_start(resolve_data(config)), launcher, start=start)
+    config = resolve_start(resolve_data(config))
+    if config.start_from is not None:  # checked before anything is stored
+        data = load_data(config.settings, config.data_root)
+        require_unseen(config.settings, split_data(config.settings, data))
+    return run_phases(config, InProcessLauncher(on_epoch, on_trial), start=start)
 
 
 def _validated(config: T) -> T:
     """Return a configuration whose values were checked and converted, as those of a file are."""
     values = {f.name: getattr(config, f.name) for f in fields(config)}
+    values = {f.name: values[f.name] for f in fields(config) if values[f.name] != f.default}
     validated: T = make_config(type(config), ConfigFile(type(config).__name__, values))
     return validated
 

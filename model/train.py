@@ -59,7 +59,8 @@ def fit(
     The caller may stop the iteration.
 
     Args:
-        state: initial state; afterwards ``state.best_net()`` is the trained network.
+        state: initial state, or the loaded state of a checkpoint; afterwards, ``state.best_net()``
+            is the trained network.
         train: drawings of the training alphabets.
         validation: data on which the best epoch is chosen; with None, the fit trains to the end and
             keeps the last weights.
@@ -70,7 +71,7 @@ def fit(
     (only with the exponential schedule).
     """
     state.data = data_identity(train, validation)
-    if checkpoint_path and checkpoint_path.exists():
+    if checkpoint_path and checkpoint_path.exists() and not state.history:
         state.load(checkpoint_path)
     yield from list(state.history)
     drawings = training_drawings(train, state.config.fit).to(state.compute.device)

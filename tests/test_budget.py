@@ -69,12 +69,15 @@ def test_a_budget_is_exhausted_by_trials_epochs_or_a_stop_request() -> None:
 
 
 def test_a_time_budget_reserves_the_epochs_of_the_finalists() -> None:
-    study = trained(10, 10, 1)
-    assert reserved_epochs(100, 4, 10) == 40
-    assert reserved_epochs(100, 12, 10) == 50, "at most half"
-    assert Budget(99, 42, n_fits=4, max_epochs=10).are_epochs_spent(study), "half of 42 is reserved"
-    assert not Budget(99, 62, n_fits=4, max_epochs=10).are_epochs_spent(study)
-    assert not Budget(99, 62, n_fits=4, max_epochs=10).is_exhausted(study)
+    study = trained(10, 10, 10, 1)
+    assert reserved_epochs(100, 4, 1, 10) == 40
+    assert reserved_epochs(100, 12, 1, 10) == 50, "at most half"
+    assert reserved_epochs(100, 12, 4, 10) == 0, "one finalist cannot be compared"
+    assert reserved_epochs(260, 16, 4, 10) == 120, "whole groups of four"
+    assert not Budget(99, 42, n_fits=4, max_epochs=10).are_epochs_spent(study), "none is reserved"
+    assert Budget(99, 61, n_fits=4, max_epochs=10).are_epochs_spent(study), "three are reserved"
+    assert not Budget(99, 62, n_fits=3, max_epochs=10).are_epochs_spent(study)
+    assert not Budget(99, 62, n_fits=3, max_epochs=10).is_exhausted(study)
     assert not Budget(99).are_epochs_spent(study)
 
 
@@ -82,7 +85,10 @@ def test_fewer_fits_are_affordable_if_time_is_short() -> None:
     study = trained(10, 10)
     assert Budget(99, 100, n_fits=4, max_epochs=10).affordable_fits(study) == 4
     assert Budget(99, 100, n_fits=12, max_epochs=10).affordable_fits(study) == 8, "80 are left"
-    assert Budget(99, 22, n_fits=12, max_epochs=10).affordable_fits(study) == 1, "half of them"
+    assert Budget(99, 62, n_fits=12, max_epochs=10).affordable_fits(study) == 4, "42 are left"
+    spent = trained(10, 10, 20)
+    assert Budget(99, 60, n_fits=12, max_epochs=10).affordable_fits(spent) == 3, "half of all"
+    assert Budget(99, 22, n_fits=12, max_epochs=10).affordable_fits(study) == 0
     assert Budget(99, n_fits=12, max_epochs=10).affordable_fits(study) == 12
 
 

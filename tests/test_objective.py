@@ -7,11 +7,13 @@ from typing import Any, Literal, NamedTuple
 
 import optuna
 import pytest
+import torch
 from optuna.pruners import HyperbandPruner, ThresholdPruner
 from optuna.trial import FixedTrial, TrialState
 from tiny import TINY_20, objective, opened, small_params, tiny_config, url
 
 from data.episodes import Dataset
+from data.errors import InputError
 from data.splits import Split
 from hpo.refit.plan import refit_config
 from hpo.runtime.worker_phases import search_phase
@@ -196,6 +198,21 @@ def test_a_diverged_trial_is_complete_at_chance_level(
     study.optimize(objective(parts_20, tmp_path, settings=TINY_20), n_trials=1)
     assert study.trials[0].value == 1 / 20
     assert study.trials[0].user_attrs["diverged"] == "non-finite loss"
+
+
+@pytest.mark.usefixtures("_fake_fit")
+def test_a_checkpoint_that_cannot_be_read_now_is_kept(
+    tmp_path: Path, parts_20: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("stale file handle")
+
+    study = optuna.create_study(direction="maximize")
+    (tmp_path / "0.fit.pt").write_bytes(b"on a shared folder")
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(InputError, match=r"0\.fit\.pt.*stale"):
+        study.optimize(objective(parts_20, tmp_path, settings=TINY_20), n_trials=1)
+    assert (tmp_path / "0.fit.pt").exists()
 
 
 @pytest.mark.usefixtures("_fake_fit")

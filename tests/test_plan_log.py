@@ -19,8 +19,7 @@ def announced(caplog: pytest.LogCaptureFixture, budget: Budget, **changes: objec
 
 def test_the_plan_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert announced(caplog, Budget(20, n_epochs=360, n_fits=4)) == [
-        "plan     360 epochs: about 20 trials of 3 or 9 or 27 or 54 epochs, at most 4 fits of "
-        "finalists"
+        "plan     360 epochs: about 20 trials of 3 or 9 or 27 or 54 epochs, at most 4 further fits"
     ]
 
 

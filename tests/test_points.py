@@ -18,6 +18,7 @@ from hpo.space.space import Space
 from hpo.study.budget import count_finished
 from hpo.study.generations import COPIED, COPY_OF, copy_trials, generation_names, next_generation
 from hpo.study.open import open_study
+from hpo.study.optuna_internals import enqueued_params
 from hpo.study.points import enqueue_points, warm_start_points
 from hpo.study.storage import Storage, open_storage
 from hpo.study.trials import CRASHED, RETRY_OF, default_trial
@@ -137,18 +138,22 @@ def test_a_wider_range_is_a_new_generation_with_the_trials_that_fit(
             params=params,
             distributions=distributions,
             intermediate_values={1: value},
+            system_attrs={"completed_rung_0": value, "fixed_params": params},
             user_attrs={"seconds": 1.0},
         )
         study.add_trial(new)
     study.add_trial(create_trial(state=TrialState.FAIL))
     wide, settings = widened(storage, parts, with_units(8192))
     assert wide.study_name == "s-2"
-    assert [t.user_attrs[COPY_OF] for t in wide.trials] == [0, 1, 2]
-    assert [t.values for t in wide.trials] == [[0.4], [0.6], [0.5]]
-    assert wide.trials[1].intermediate_values == {1: 0.6}
+    default, *copies = wide.trials
+    assert enqueued_params(default) == settings.space.starting_points(35)[0], "its first trial"
+    assert [t.user_attrs[COPY_OF] for t in copies] == [0, 1, 2]
+    assert [t.values for t in copies] == [[0.4], [0.6], [0.5]]
+    assert copies[1].intermediate_values == {1: 0.6}
+    assert copies[1].system_attrs == {"completed_rung_0": 0.6}, "of successive halving"
     narrow, _ = widened(storage, parts, with_units(2048, 2048))
     assert narrow.study_name == "s-3"
-    assert [t.params["fc1.units"] for t in narrow.trials] == [128, 2048]
+    assert [t.params["fc1.units"] for t in narrow.trials[1:]] == [128, 2048]
     assert generation_names(storage, "s") == ["s", "s-2", "s-3"]
     assert settings.space != TINY.space
 
@@ -157,15 +162,15 @@ def test_a_retry_is_copied_in_the_place_of_its_original(storage: Storage, parts:
     study = opened(storage, parts)
     distributions = search_space(TINY.space, 35)
     study.add_trial(create_trial(state=TrialState.FAIL))
-    for units, attributes in ((128, {}), (2048, {RETRY_OF: 0, CRASHED: 1})):
-        params = POINT | {"fc1.units": units}
+    start = TINY.space.starting_points(35)[0]
+    for params, attributes in ((POINT, {}), (start, {RETRY_OF: 0, CRASHED: 1})):
         study.add_trial(
             create_trial(
                 value=0.5, params=params, distributions=distributions, user_attrs=attributes
             )
         )
     wide, _ = widened(storage, parts, with_units(8192))
-    assert [trial.params["fc1.units"] for trial in wide.trials] == [2048, 128]
+    assert [trial.params for trial in wide.trials] == [start, POINT]
     default = default_trial(wide)
     assert default is not None
     assert default.number == 0
@@ -199,10 +204,10 @@ def test_a_killed_widening_is_completed(storage: Storage, parts: Split) -> None:
     settings = replace(TINY, space=with_units(8192))
     new = opened(storage, parts, settings, "s-2")
     copies = list(copied_by_another(study, new, settings))
-    assert len(copies) == 1
+    assert len(copies) == 2, "the default is queued before the copy"
     assert next_generation(storage, "s", settings) == ("s-2", "s")
     assert copy_trials(study, new, settings) == 2
-    assert len(new.trials) == 2
+    assert len(new.trials) == 3
     assert new.user_attrs[COPIED]
     assert next_generation(storage, "s", settings) == ("s-2", None)
 

@@ -14,6 +14,7 @@ import optuna
 import psutil
 import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import text
 from tiny import TINY, opened, url
@@ -21,6 +22,7 @@ from tiny import TINY, opened, url
 from data.errors import InputError
 from data.splits import Split
 from hpo.runtime import requeue as module
+from hpo.runtime import worker as worker_module
 from hpo.runtime.requeue import (
     WORKER,
     WorkerId,
@@ -31,11 +33,11 @@ from hpo.runtime.requeue import (
     record_worker,
     requeue,
     requeue_orphans,
-    run_one_trial,
     was_requeued,
     worker_id,
     worker_of,
 )
+from hpo.runtime.worker import run_one_trial
 from hpo.settings.base_config import base_config
 from hpo.space.distributions import suggest_config
 from hpo.study.budget import count_finished, count_started
@@ -287,11 +289,37 @@ def run_and_raise(study: optuna.Study, lock: Path, error: Callable[[], NoReturn]
         suggest_config(trial, base_config(TINY), TINY.space)
         error()
 
-    with pytest.raises((KeyboardInterrupt, RuntimeError, InputError)):
+    with pytest.raises((KeyboardInterrupt, RuntimeError, InputError, StorageInternalError)):
         run_one_trial(study, objective, lock)
 
 
-@pytest.mark.parametrize("error", [interrupt, interrupt_in_a_library, fill_the_disk])
+def lose_the_database(*_: object) -> NoReturn:
+    raise StorageInternalError("no connection")
+
+
+def test_no_trial_starts_after_another_process_has_started_the_last_one(
+    study: optuna.Study, lock: Path
+) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        return 0.5
+
+    assert run_one_trial(study, objective, lock)
+    assert not run_one_trial(study, objective, lock, is_exhausted=lambda: True)
+    assert len(study.trials) == 1
+
+
+def test_the_trial_of_a_stopped_worker_has_not_crashed(study: optuna.Study, lock: Path) -> None:
+    worker = WorkerId("a node", 1, 5.0)
+    for _ in range(3):
+        trial = study.ask()
+        trial.set_user_attr(WORKER, list(worker))
+        requeue_orphans(study, lock, 0, {worker}, stopped=True)
+    assert study.trials[-1].state == TrialState.WAITING
+
+
+@pytest.mark.parametrize(
+    "error", [interrupt, interrupt_in_a_library, fill_the_disk, lose_the_database]
+)
 def test_an_interrupted_trial_is_queued_again(
     error: Callable[[], NoReturn], study: optuna.Study, lock: Path
 ) -> None:
@@ -311,7 +339,7 @@ def test_a_trial_with_a_bug_is_not_queued_again(study: optuna.Study, lock: Path)
 def test_a_trial_that_is_interrupted_while_its_worker_is_stored_is_queued_again(
     study: optuna.Study, lock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "record_worker", interrupt)
+    monkeypatch.setattr(worker_module, "record_worker", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_one_trial(study, lambda _: 1.0, lock)
     assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]

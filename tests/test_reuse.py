@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from crashing import tiny_run
 
+from data.errors import InputError
 from hpo.cli.retrain import evaluate_checkpoint, retrain_best
 from hpo.refit import retrain as refit
 from hpo.refit.networks import find_result
@@ -240,6 +241,18 @@ def test_networks_of_another_fit_or_deleted_ones_are_not_used(
 ) -> None:
     plan = make_plan(request(here.folder, out=tmp_path, **changes))
     assert files_after(plan, monkeypatch) == ([1, 2, 3], [])
+
+
+@pytest.mark.parametrize("changes", [{"n_way": 5}, {"validation": "paper"}])
+def test_networks_of_another_task_are_refused(
+    changes: dict[str, Any], here: Retrained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(here.folder / "out", out)
+    plan = make_plan(request(here.folder, out=out))
+    other = replace(plan, settings=replace(plan.settings, **changes))
+    with pytest.raises(InputError, match="its division or kind of episodes differs"):
+        files_after(other, monkeypatch)
 
 
 def test_a_trial_that_did_not_win_has_no_fresh_networks(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 import torch
 from crashing import TINY_STUDY, pack_20, tiny_run
@@ -20,8 +21,9 @@ from hpo.report.study.text import study_facts
 from hpo.runtime import step_costs
 from hpo.runtime.phases import run_phases
 from hpo.runtime.start import StudyStart
-from hpo.runtime.step_costs import measure_in_process
+from hpo.runtime.step_costs import measure_in_new_process
 from hpo.settings.base_config import base_config, typical_config
+from hpo.settings.sections import DEFAULT_EPOCHS
 from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.settings.value_types import parse_step_cost
 from hpo.space.configuration import build_config
@@ -174,7 +176,7 @@ def test_a_new_study_measures_the_costs_and_keeps_them(
     caplog.set_level("INFO")
     packed = pack_20(packed_105, in_tmp)
     run = tiny_run(in_tmp, packed, settings=SEARCH)
-    monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: OTHER_COST)
+    monkeypatch.setattr(step_costs, "measure_in_new_process", lambda *_: OTHER_COST)
     study = run_phases(run, FakeLauncher(None))
     assert f"--step-cost {OTHER_COST}\n" in caplog.text
     assert study.user_attrs[IDENTITY]["settings"]["step_cost"] == asdict(OTHER_COST)
@@ -182,7 +184,9 @@ def test_a_new_study_measures_the_costs_and_keeps_them(
     facts = study_facts(study, trial_frame(study), 0.0, run.storage)
     assert f"{OTHER_COST} ns" in facts.values()
 
-    monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(
+        step_costs, "measure_in_new_process", lambda *_: pytest.fail("measured again")
+    )
     launcher = RecordedRun()
     run_phases(run, launcher)
     assert launcher.runs[0].settings.step_cost == OTHER_COST
@@ -197,7 +201,7 @@ def test_a_new_study_measures_the_costs_and_keeps_them(
 def test_a_study_of_equal_costs_measures_nothing(
     change: dict[str, Any], packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(step_costs, "measure_in_new_process", lambda *_: pytest.fail("measured"))
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), settings=replace(SEARCH, **change))
     study = run_phases(run, FakeLauncher(None))
     assert study.user_attrs[IDENTITY]["settings"]["step_cost"] == asdict(REFERENCE_COST)
@@ -209,11 +213,11 @@ def test_two_processes_that_create_a_study_share_the_costs(
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), settings=SEARCH)
 
     def measure_slowly(*_: object) -> StepCost:
-        monkeypatch.setattr(step_costs, "measure_in_process", lambda *_: REFERENCE_COST)
+        monkeypatch.setattr(step_costs, "measure_in_new_process", lambda *_: REFERENCE_COST)
         run_phases(run, FakeLauncher(None))  # another process is faster
         return OTHER_COST
 
-    monkeypatch.setattr(step_costs, "measure_in_process", measure_slowly)
+    monkeypatch.setattr(step_costs, "measure_in_new_process", measure_slowly)
     launcher = RecordedRun()
     run_phases(run, launcher)
     assert launcher.runs[0].settings.step_cost == REFERENCE_COST
@@ -234,15 +238,27 @@ def test_a_time_budget_chooses_the_length_of_the_fits_once(
 ) -> None:
     run = timed_run(in_tmp, pack_20(packed_105, in_tmp))
     assert run.max_epochs is None
-    monkeypatch.setattr(step_costs, "in_process", lambda *_: 1.0)
+    monkeypatch.setattr(step_costs, "in_new_process", lambda *_: 1.0)
     study = run_phases(run, FakeLauncher(None))
     assert settings_of(study).max_epochs == planned_length(run, 1.0) > run.settings.max_epochs
     assert study.user_attrs[EPOCH_SECONDS] == 1.0
 
-    monkeypatch.setattr(step_costs, "in_process", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(step_costs, "in_new_process", lambda *_: pytest.fail("measured again"))
     launcher = RecordedRun()
     run_phases(replace(run, time_budget=60.0), launcher)
-    assert launcher.runs[0].max_epochs == settings_of(study).max_epochs
+    more_trials: dict[str, Any] = {"time_budget": None, "n_trials": 2}
+    without_budget = RecordedRun()
+    run_phases(replace(run, **more_trials), without_budget)
+    assert without_budget.runs[0].max_epochs == settings_of(study).max_epochs
+
+
+def test_a_number_of_trials_keeps_the_default_length(
+    packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = timed_run(in_tmp, pack_20(packed_105, in_tmp), n_trials=2)
+    monkeypatch.setattr(step_costs, "in_new_process", lambda *_: 1.0)
+    study = run_phases(run, FakeLauncher(None))
+    assert settings_of(study).max_epochs == run.settings.max_epochs == DEFAULT_EPOCHS["episode"]
 
 
 def test_two_processes_that_create_a_study_share_the_length_of_its_fits(
@@ -251,11 +267,11 @@ def test_two_processes_that_create_a_study_share_the_length_of_its_fits(
     run = timed_run(in_tmp, pack_20(packed_105, in_tmp))
 
     def measure_slowly(*_: object) -> float:
-        monkeypatch.setattr(step_costs, "in_process", lambda *_: 1.0)
+        monkeypatch.setattr(step_costs, "in_new_process", lambda *_: 1.0)
         run_phases(run, FakeLauncher(None))  # another process is faster
         return 100.0
 
-    monkeypatch.setattr(step_costs, "in_process", measure_slowly)
+    monkeypatch.setattr(step_costs, "in_new_process", measure_slowly)
     launcher = RecordedRun()
     study = run_phases(run, launcher)
     assert launcher.runs[0].max_epochs == planned_length(run, 1.0)
@@ -266,13 +282,38 @@ def test_a_widened_study_keeps_the_length_of_its_fits(
     packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = timed_run(in_tmp, pack_20(packed_105, in_tmp))
-    monkeypatch.setattr(step_costs, "in_process", lambda *_: 1.0)
+    monkeypatch.setattr(step_costs, "in_new_process", lambda *_: 1.0)
     run_phases(run, FakeLauncher(None))
-    monkeypatch.setattr(step_costs, "in_process", lambda *_: 100.0)
+    monkeypatch.setattr(step_costs, "in_new_process", lambda *_: 100.0)
     wider = replace(run, space=part_of_paper("lr", "units", "momentum"))
     study = run_phases(wider, FakeLauncher(None), start=StudyStart(widen=True))
     assert study.study_name == "s-2"
     assert settings_of(study).max_epochs == planned_length(run, 1.0)
+
+
+def test_a_widened_study_without_time_budget_is_resumed_by_its_own_command(
+    packed_105: Dataset, in_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = timed_run(in_tmp, pack_20(packed_105, in_tmp))
+    monkeypatch.setattr(step_costs, "in_new_process", lambda *_: 1.0)
+    study = run_phases(run, FakeLauncher(None))
+    more: dict[str, Any] = {"time_budget": None, "n_trials": 2}
+    wider = replace(run, space=part_of_paper("lr", "units", "momentum"), **more)
+    for _ in range(2):
+        widened = run_phases(wider, FakeLauncher(None), start=StudyStart(widen=True))
+        assert widened.study_name == "s-2"
+        assert settings_of(widened).max_epochs == settings_of(study).max_epochs
+
+
+def test_a_widening_that_changes_more_than_the_space_stores_nothing(
+    packed_105: Dataset, in_tmp: Path
+) -> None:
+    run = timed_run(in_tmp, pack_20(packed_105, in_tmp), time_budget=None, n_trials=2)
+    run_phases(run, FakeLauncher(None))
+    wider = replace(run, space=part_of_paper("lr", "units", "momentum"), seed=5)
+    with pytest.raises(InputError, match=r"also changes settings\.seed: 0 → 5"):
+        run_phases(wider, FakeLauncher(None), start=StudyStart(widen=True))
+    assert optuna.get_all_study_names(run.storage) == ["s"]
 
 
 def test_costs_are_given_as_a_name_or_as_numbers() -> None:
@@ -287,11 +328,11 @@ def test_costs_are_given_as_a_name_or_as_numbers() -> None:
 @pytest.mark.slow
 def test_the_costs_are_measured_in_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
     base = SMALL_BASE
-    assert measure_in_process(base, "cpu", "float32") != REFERENCE_COST
-    assert measure_in_process(base, "cuda:9", "float32") != REFERENCE_COST, "as on a head node"
+    assert measure_in_new_process(base, "cpu", "float32") != REFERENCE_COST
+    assert measure_in_new_process(base, "cuda:9", "float32") != REFERENCE_COST, "as on a head node"
     monkeypatch.setattr(step_costs, "measure_here", crash)
     with pytest.warns(UserWarning, match="could not be measured"):
-        assert measure_in_process(base, "cpu", "float32") == REFERENCE_COST
+        assert measure_in_new_process(base, "cpu", "float32") == REFERENCE_COST
 
 
 def test_the_time_of_an_epoch_grows_with_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,12 +142,26 @@ def test_a_study_whose_time_budget_is_spent_asks_for_a_larger_budget(
     seconds, run = 2.0, replace(RUN, n_finalists=0, var=tmp_path)
     print_summary(study, replace(run, time_budget=seconds), 6.0)
     text = capsys.readouterr().out
+    assert text.startswith("finished: 1 of 1 trials")
     assert "--time-budget" in text
     assert "same command" not in text
     print_summary(study, replace(run, time_budget=2 * seconds), 6.0)
     text = capsys.readouterr().out
     assert "same command" in text
     assert "--time-budget" not in text
+
+
+def test_a_study_without_improvement_is_finished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = made_study()
+    study.set_user_attr(FOLDER, "folder")
+    study.add_trials([trial("COMPLETE", [0.6]), trial("COMPLETE", [0.5], minute=1)])
+    run = replace(RUN, n_finalists=0, patience_trials=1, var=tmp_path)
+    print_summary(study, run, 6.0)
+    text = capsys.readouterr().out
+    assert text.startswith("finished: 2 of 2 trials")
+    assert "raise --patience-trials" in text
 
 
 @pytest.mark.parametrize(

@@ -390,6 +390,26 @@ def test_as_many_finalists_are_fitted_as_the_time_budget_allows(run: StudyConfig
         assert affordable_finalists(study, config) == expected
 
 
+@pytest.mark.usefixtures("one_thread")
+def test_the_workers_fit_the_finalists_that_the_time_budget_allows(
+    packed_105: Dataset, in_tmp: Path
+) -> None:
+    run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), n_finalists=3)
+    study = run_phases(replace(run, n_finalists=0, n_trials=4), RecordingLauncher())
+    study.set_user_attr(EPOCH_SECONDS, 1.0)
+    timed = replace(run, n_trials=99, time_budget=7.0, n_finalist_seeds=1)
+    runs: dict[str, StudyConfig] = {}
+
+    class KeepingRuns(RecordingLauncher):
+        def start(self, run: StudyConfig, phase: str, index: int) -> None:
+            runs[phase] = run
+            super().start(run, phase, index)
+
+    run_phases(timed, KeepingRuns())
+    assert winning_trial(study) is not None
+    assert runs["finalists"].n_finalists == 2, "of three; the last fit is that of the winner"
+
+
 def test_a_study_that_is_paused_has_no_finalists(packed_105: Dataset, in_tmp: Path) -> None:
     run = tiny_run(in_tmp, pack_20(packed_105, in_tmp), n_finalists=2)
     launcher = FakeLauncher(None)
@@ -400,6 +420,6 @@ def test_a_study_that_is_paused_has_no_finalists(packed_105: Dataset, in_tmp: Pa
 
 def test_a_study_with_one_finalist_has_no_choice(run: StudyConfig) -> None:
     run = replace(run, n_finalists=5, n_finalist_seeds=2)
-    assert describe_finalists(run, evaluate_winner=False) == "at most 6 fits of finalists"
-    assert describe_finalists(run, evaluate_winner=True) == "at most 8 fits of finalists"
+    assert describe_finalists(run, evaluate_winner=False) == "at most 6 further fits"
+    assert describe_finalists(run, evaluate_winner=True) == "at most 8 further fits"
     assert describe_finalists(replace(run, n_finalists=1), evaluate_winner=True) == ""

@@ -63,6 +63,8 @@ def load_study_data(config: StudyConfig) -> tuple[StudyConfig, Drawings]:
 
 def print_study_config(config: StudyConfig) -> None:
     """Print the settings of all sections as a TOML file."""
+    if config.time_budget is None:  # which may choose it
+        config = replace(config, max_epochs=config.settings.max_epochs)
     print(format_config(study_sections(config, machine=True)), end="")
 
 
@@ -119,7 +121,9 @@ def stop_study(config: StudyConfig) -> None:
         request_stop(study)
         print(f"Every process of study '{study.study_name}' will exit after its current trial.")
         if stored.has_one_goal and winning_trial(study) is None:
-            print("Its finalists are not fitted. Run the same command again to choose a winner.")
+            print(
+                "Its finalists are not fitted. To choose a winner, run the command without --stop."
+            )
 
 
 def study_start(args: argparse.Namespace, config: StudyConfig) -> StudyStart:

@@ -51,8 +51,8 @@ def print_start(run: StudyConfig, drawings: Drawings) -> None:
         drawings: all drawings of its data set.
     """
     texts = settings_texts(run.settings)
-    if run.max_epochs is None:
-        del texts["max_epochs"]  # the time budget chooses it
+    if run.max_epochs is None and run.time_budget is not None:
+        del texts["max_epochs"]  # the time budget may choose it
     settings = [f"{name} {value}" for name, value in texts.items()]
     print(f"study    {run.name} in {hide_password(run.storage)}")
     print(f"settings {' · '.join(settings)}")
@@ -75,9 +75,10 @@ def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
         states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
         n_finished = count_finished(study)
         budget = study_budget(run, study)
-        is_finished = n_finished >= budget.n_trials
+        is_over = budget.is_spent(study)
+        n_trials = n_finished if is_over else budget.n_trials
         print(
-            f"{'finished' if is_finished else 'paused'}: {n_finished} of {budget.n_trials} "
+            f"{'finished' if is_over else 'paused'}: {n_finished} of {n_trials} "
             f"trials ({states}), {seconds / 60:.1f} min in this run"
         )
         if finalist_accuracies(study):
@@ -90,11 +91,11 @@ def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
         is_incomplete = has_finalists and winning_trial(study) is None
         if is_incomplete:
             print(f"note     {NO_WINNER}")
-        if is_finished and not is_incomplete:
-            print("The study is finished. To continue it, raise --n-trials.")
+        _print_running(study)
+        if is_over and (budget.are_epochs_spent(study) or not is_incomplete):
+            print(f"The study is finished. To continue it, {_extension(study, budget)}.")
         else:
-            _print_running(study)
-            print(_resume_hint(study, budget))
+            print("Run the same command again to resume.")
         print(f"next     {' · '.join(next_commands(run))}")
 
 
@@ -141,11 +142,13 @@ def _print_front(study: Study) -> None:
         print(f"note     {ANY_POINT}")
 
 
-def _resume_hint(study: Study, budget: Budget) -> str:
-    """Return how to continue a paused study. Earlier runs use up the time budget, too."""
+def _extension(study: Study, budget: Budget) -> str:
+    """Return how to extend a study at its limit; earlier runs use up the time budget, too."""
     if budget.are_epochs_spent(study):
-        return "The time budget is spent. To continue, raise --time-budget."
-    return "Run the same command again to resume."
+        return "raise --time-budget"
+    if budget.is_stagnant(study):
+        return "raise --patience-trials"
+    return "raise --n-trials"
 
 
 def _print_running(study: Study) -> None:

@@ -12,6 +12,8 @@ from hpo.refit.fit_record import EpochRecord, FitRecord
 from hpo.refit.plan import RetrainPlan
 from hpo.refit.result import RESULT_FILE, RetrainResult, SeedResult
 from hpo.search.networks import fit_metadata
+from hpo.settings.study_settings import StudySettings
+from hpo.study.dataset import task_metadata
 from model.checkpoint import CONTENT_ERRORS, load_network, save_network
 from model.fit_state import FIT_FORMAT, FitState
 from model.schema import upgrade
@@ -124,9 +126,15 @@ def _equalities(
     """Yield each property that a network must share with a plan, and whether it does."""
     yield "configuration", config_digest == plan.config.digest
     yield "data", metadata.get("data_digest") == plan.train.digest
+    yield "division or kind of episodes", _task(metadata) == _task(task_metadata(plan.settings))
     yield "--train-on", metadata.get("train_on") == plan.origin.train_on
     yield "--precision", str(metadata.get("device")).split()[-1] == plan.compute.precision
     yield "version of the training", metadata["fit_format"] == FIT_FORMAT
+
+
+def _task(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return what is measured on what; older files leave out what has its default."""
+    return {**task_metadata(StudySettings())["task"], **metadata.get("task", {})}
 
 
 def _stored_fit(path: Path, metadata: dict[str, Any]) -> FitRecord:

@@ -42,9 +42,10 @@ def run_retraining(plan: RetrainPlan, request: RetrainConfig) -> Retraining:
     """
     started, settings = time.monotonic(), plan.settings
     fit_networks(plan, again=request.again)
+    # If this fails, the test has not been used yet.
+    full_size = split_data(settings, load_data(settings, request.data_root, FULL_SIZE))
     fits, chosen = evaluate_networks(plan), evaluate_chosen(plan)
     wall_seconds = round(time.monotonic() - started, 1)
-    full_size = split_data(settings, load_data(settings, request.data_root, FULL_SIZE))
     result = compose_result(
         fits,
         plan.split,

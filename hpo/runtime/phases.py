@@ -16,8 +16,8 @@ from hpo.runtime.progress import Progress, finalist_label
 from hpo.runtime.start import StudyStart, begin_study, choose_generation
 from hpo.runtime.step_costs import (
     store_epoch_seconds,
+    with_length,
     with_measured_cost,
-    with_planned_length,
     with_stored_cost,
 )
 from hpo.runtime.supervisor import ObserverFactory, supervise
@@ -81,7 +81,7 @@ def run_phases(
         start = start or StudyStart()
         run, previous = choose_generation(run) if start.widen else (run, None)
         requested_cost, run = run.step_cost, with_measured_cost(run, launcher)
-        run, epoch_seconds = with_planned_length(run, launcher)
+        run, epoch_seconds = with_length(run, launcher)
         # One process creates tables and study; the workers only load them.
         storage, study, parts, _ = open_run(run)
         prepare_start(run, study, parts)
@@ -102,7 +102,10 @@ def run_phases(
             next_phase=describe_finalists(run, evaluate_winner=parts.held_out is not None),
         )
         supervise(run, "search", budget, launcher, progress, observers=observers)
-        if run.has_one_goal and is_search_over(study, budget):
+        is_over = is_search_over(study, budget)
+        if is_over:
+            study.set_user_attr(N_TRIALS, count_finished(study))  # fewer than planned, perhaps
+        if run.has_one_goal and is_over:
             finalists = _fit_finalists(run, storage, study, launcher, observers)
             winner = None
             is_affordable = budget.affordable_fits(study) >= run.n_finalist_seeds
@@ -131,12 +134,7 @@ def prepare_start(run: StudyConfig, study: Study, parts: Split) -> None:
 
 def is_search_over(study: Study, budget: Budget) -> bool:
     """Return whether the finalists may be fitted: no trial runs, and no further one may start."""
-    is_spent = (
-        count_finished(study) >= budget.n_trials
-        or budget.are_epochs_spent(study)
-        or budget.is_stagnant(study)
-    )
-    return is_spent and is_idle(study)
+    return budget.is_spent(study) and is_idle(study)
 
 
 def is_idle(study: Study) -> bool:
@@ -172,6 +170,7 @@ def _fit_finalists(
     n_finalists = affordable_finalists(study, run)
     fits = finalist_fits(study, n_finalists, run.n_finalist_seeds, run.settings)
     finalists = open_finalists(storage, study, fits) if fits else None
+    run = replace(run, n_finalists=n_finalists)  # the workers choose the same finalists
     if finalists and _run_fits(run, "finalists", study, finalists, len(fits), launcher, observers):
         record_winner(study, finalists, run.n_finalist_seeds)
         return finalists

@@ -26,17 +26,17 @@ def log_plan(run: StudyConfig, budget: Budget, epoch_seconds: float | None) -> N
         return
     rungs = trial_rungs(run)
     logger.info(
-        "plan     %s epochs: about %s of %s epochs, at most %s of finalists",
+        "plan     %s epochs: about %s of %s epochs, at most %s",
         budget.n_epochs,
         counted(budget.n_trials, "trial"),
         " or ".join(map(str, rungs)),
-        counted(budget.n_fits, "fit"),
+        counted(budget.n_fits, "further fit"),
     )
     if budget.n_trials < FEW_TRIALS and run.n_trials is None:
         n_epochs = epochs_of_plan(GOOD_TRIALS, rungs, budget.n_fits)
         logger.info(
             "note     this is hardly a search: %s trials need about %s min. Raise --time-budget, "
-            "or lower --max-epochs.",
+            "or begin another study (--study-name) with a lower --max-epochs.",
             GOOD_TRIALS,
             math.ceil(n_epochs * epoch_seconds / 60),
         )
@@ -57,4 +57,4 @@ def describe_finalists(run: StudyConfig, *, evaluate_winner: bool) -> str:
     n = min(run.n_finalists, run.n_trials)
     if n < 2 or not run.has_one_goal:
         return ""
-    return f"at most {(n + evaluate_winner) * run.n_finalist_seeds} fits of finalists"
+    return f"at most {counted((n + evaluate_winner) * run.n_finalist_seeds, 'further fit')}"

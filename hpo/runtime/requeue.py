@@ -7,10 +7,10 @@ a retry with the same parameters, which resumes from the last checkpoint.
 
 import os
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import optuna
 import psutil
@@ -19,18 +19,15 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from data.errors import InputError, is_interrupt
 from data.files import user_id
 from hpo.runtime.processes import host_name
-from hpo.study.optuna_internals import enqueued_params, set_trial_attribute
+from hpo.study.optuna_internals import enqueued_params
 from hpo.study.trials import CRASHED, RETRY_OF, STEPS, count_crashes, retry_numbers
 
 WORKER = "owner"  # user attribute of a trial: the identity of its worker, as a JSON list
 
 # The reported creation time of a process changes when the system clock is adjusted.
 CLOCK_TOLERANCE_SECONDS = 2.0
-
-TrialObjective = Callable[[Trial], float | Sequence[float]]
 
 
 class WorkerId(NamedTuple):
@@ -113,51 +110,6 @@ def is_orphan(trial: FrozenTrial) -> bool:
     return bool(_created_seconds(worker)) and not is_same_worker(worker, process)
 
 
-def run_one_trial(
-    study: Study, objective: TrialObjective, lock: Path, callbacks: Sequence[Any] = ()
-) -> None:
-    """Run one trial of a study; its worker is stored before it starts.
-
-    Optuna can only create a trial that is already running. If the process were killed before it
-    stored its identity, the trial would be marked as running forever. Therefore a trial is first
-    queued together with the identity of its worker, and a lock keeps other processes of this host
-    from looking for orphans until the trial has started.
-
-    A trial that is interrupted, or that ends with an error that the user can fix (for example a
-    full disk), is queued again.
-
-    Args:
-        study: study of the trial.
-        objective: returns the value of a trial, or its values.
-        lock: lock file that this user's processes on this host share.
-        callbacks: called with the study and the trial when it has ended.
-    """
-    file_lock = FileLock(lock)
-
-    def run_with_lock(trial: Trial) -> float | Sequence[float]:
-        try:
-            record_worker(trial)
-            file_lock.release()
-            return objective(trial)
-        except BaseException as error:
-            if isinstance(error, InputError) or is_interrupt(error):
-                requeue(study, trial.number)
-            raise
-
-    with file_lock:
-        _reserve_trial(study)
-        study.optimize(run_with_lock, n_trials=1, callbacks=list(callbacks))
-
-
-def _reserve_trial(study: Study) -> None:
-    """Store this process as the worker of the next waiting trial; queue one if none is waiting."""
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    for trial in waiting[:1]:
-        set_trial_attribute(study, trial, WORKER, own_id())
-    if not waiting:
-        study.enqueue_trial({}, user_attrs={WORKER: own_id()})
-
-
 def requeue(study: Study, number: int, max_retries: int | None = None) -> None:
     """Queue the parameters of an interrupted trial again, unless they have been queued already.
 
@@ -193,6 +145,8 @@ def requeue_orphans(
     lock: Path,
     max_retries: int = 2,
     ended_workers: Collection[WorkerId] = (),
+    *,
+    stopped: bool = False,
 ) -> list[int]:
     """Mark orphaned trials as failed and queue them again.
 
@@ -205,6 +159,7 @@ def requeue_orphans(
             is queued once.
         max_retries: maximum number of retries of a trial after crashes.
         ended_workers: workers, on any host, that have certainly ended.
+        stopped: whether these were asked to stop, which does not count as a crash.
 
     Returns:
         Numbers of the orphans that were recognised by their worker, not by their heartbeats.
@@ -213,14 +168,16 @@ def requeue_orphans(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             optuna.storages.fail_stale_trials(study)  # the storage's callback queues them again
-        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        trials = study.get_trials(deepcopy=False)
         orphans = [
             trial.number
-            for trial in running
-            if is_orphan(trial) or _is_among(worker_of(trial), ended_workers)
+            for trial in trials
+            if trial.state == TrialState.RUNNING
+            and (is_orphan(trial) or _is_among(worker_of(trial), ended_workers))
         ]
         for number in orphans:
-            requeue(study, number, max_retries)
+            was_stopped = stopped and _is_among(worker_of(trials[number]), ended_workers)
+            requeue(study, number, None if was_stopped else max_retries)
             with suppress(ValueError):  # another host has marked it in the meantime
                 study.tell(number, state=TrialState.FAIL)
     return orphans

@@ -13,7 +13,7 @@ from data.errors import InputError
 from hpo.settings.study_settings import StudyConfig
 from hpo.space.space import Point
 from hpo.study.budget import count_finished
-from hpo.study.generations import copy_trials, next_generation
+from hpo.study.generations import copy_trials, next_generation, require_same_settings
 from hpo.study.open import load_study
 from hpo.study.points import enqueue_points, warm_start_points
 from hpo.study.storage import open_storage
@@ -52,11 +52,14 @@ def choose_generation(run: StudyConfig) -> tuple[StudyConfig, str | None]:
         )
     with closing(open_storage(run.storage)) as storage:
         name, previous = next_generation(storage, run.name, run.settings)
-        if previous is None:
-            return replace(run, study_name=name), None
-        stored = load_study(storage, previous)[1]
-        run = replace(run, study_name=name, step_cost=run.step_cost or stored.cost)
-        return replace(run, max_epochs=run.max_epochs or stored.max_epochs), previous
+        run = replace(run, study_name=name)
+        latest = previous or name
+        if latest not in optuna.get_all_study_names(storage):
+            return run, None
+        stored = load_study(storage, latest)[1]
+        run = replace(run, max_epochs=run.max_epochs or stored.max_epochs)
+        require_same_settings(latest, stored, run.settings)
+        return replace(run, step_cost=run.step_cost or stored.cost), previous
 
 
 def begin_study(

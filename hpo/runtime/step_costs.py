@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -21,7 +21,7 @@ from hpo.runtime.processes import CONTEXT, GROUP_SIGNALS
 from hpo.settings.base_config import base_config, typical_config
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import planned_length
-from hpo.study.identity import find_settings, settings_of
+from hpo.study.identity import settings_of
 from hpo.study.plan import EPOCH_SECONDS
 from hpo.study.storage import open_storage
 from model.config import REFERENCE_COST, Config, StepCost
@@ -44,7 +44,7 @@ def with_measured_cost(run: StudyConfig, launcher: Launcher) -> StudyConfig:
             return run
     size = min(run.image_size, MAX_PROBE_SIZE)
     base = base_config(replace(run.settings, image_size=size, start_from=None))
-    measure = measure_here if isinstance(launcher, InProcessLauncher) else measure_in_process
+    measure = measure_here if isinstance(launcher, InProcessLauncher) else measure_in_new_process
     cost = measure(base, run.device, run.precision)
     logger.info(
         "steps    costs measured on this machine; to repeat this study, add --step-cost %s", cost
@@ -72,8 +72,11 @@ def with_stored_cost(run: StudyConfig, study: Study, requested: StepCost | None)
     return replace(run, step_cost=stored)
 
 
-def with_planned_length(run: StudyConfig, launcher: Launcher) -> tuple[StudyConfig, float | None]:
-    """Return a run whose fits are as long as its study stores or its time budget allows.
+def with_length(run: StudyConfig, launcher: Launcher) -> tuple[StudyConfig, float | None]:
+    """Return a run that knows how long its fits are.
+
+    If the user has not given ``max_epochs``, a study keeps the length that its time budget has
+    chosen. In a new study, the time budget chooses it, unless the number of trials is given.
 
     Returns:
         The run, and how long an epoch takes if that was measured.
@@ -85,6 +88,8 @@ def with_planned_length(run: StudyConfig, launcher: Launcher) -> tuple[StudyConf
         return run, None
     if stored := _stored_length(run):
         return replace(run, max_epochs=stored), None
+    if run.time_budget is None or run.n_trials is not None:
+        return replace(run, max_epochs=run.settings.max_epochs), None
     seconds = measure_epoch(run, launcher)
     # Meanwhile, another process may have created the study.
     length = _stored_length(run) or planned_length(run, seconds)
@@ -92,9 +97,12 @@ def with_planned_length(run: StudyConfig, launcher: Launcher) -> tuple[StudyConf
 
 
 def _stored_length(run: StudyConfig) -> int | None:
-    with closing(open_storage(run.storage)) as storage:
-        stored = find_settings(storage, run.name)
-    return stored.max_epochs if stored else None
+    """Return the epochs of a fit in the stored study of a run, if it has a time budget."""
+    with closing(open_storage(run.storage)) as storage, suppress(KeyError):  # not stored yet
+        study = optuna.load_study(study_name=run.name, storage=storage)
+        if run.time_budget is not None or EPOCH_SECONDS in study.user_attrs:
+            return settings_of(study).max_epochs
+    return None
 
 
 def store_epoch_seconds(
@@ -123,7 +131,7 @@ def measure_epoch(run: StudyConfig, launcher: Launcher) -> float:
     """
     typical = typical_config(run.settings)
     is_local = isinstance(launcher, InProcessLauncher)
-    measure = measure_epoch_here if is_local else partial(in_process, measure_epoch_here)
+    measure = measure_epoch_here if is_local else partial(in_new_process, measure_epoch_here)
     try:
         return measure(typical, run.device, run.precision)
     except BrokenProcessPool as error:
@@ -134,19 +142,19 @@ def measure_epoch(run: StudyConfig, launcher: Launcher) -> float:
         ) from error
 
 
-def measure_in_process(base: Config, device: str, precision: str) -> StepCost:
+def measure_in_new_process(base: Config, device: str, precision: str) -> StepCost:
     """Return the costs of a step, or the defaults if they cannot be measured.
 
-    See :func:`in_process`.
+    See :func:`in_new_process`.
     """
     try:
-        return in_process(measure_here, base, device, precision)
+        return in_new_process(measure_here, base, device, precision)
     except BrokenProcessPool:
         warnings.warn("The step costs could not be measured; the defaults are used.", stacklevel=2)
         return REFERENCE_COST
 
 
-def in_process(
+def in_new_process(
     measure: Callable[[Config, str, str], T], config: Config, device: str, precision: str
 ) -> T:
     """Return what a function measures, in a process that then releases its memory and its GPU.
@@ -168,12 +176,12 @@ def _ignore_signals() -> None:
 
 
 def measure_here(base: Config, device: str, precision: str) -> StepCost:
-    """Return the costs of a step, measured in this process; see :func:`in_process`."""
+    """Return the costs of a step, measured in this process; see :func:`in_new_process`."""
     return measure_step_cost(base, _compute(device, precision))
 
 
 def measure_epoch_here(config: Config, device: str, precision: str) -> float:
-    """Return the seconds of an epoch, measured in this process; see :func:`in_process`."""
+    """Return the seconds of an epoch, measured in this process; see :func:`in_new_process`."""
     return measure_epoch_seconds(config, _compute(device, precision))
 
 

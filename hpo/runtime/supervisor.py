@@ -86,7 +86,7 @@ def supervise(
                 workers.replace(outcomes, news=follow())
                 kill_hanging(study, detector, launcher)
         finally:
-            workers.requeue(launcher.stop())
+            workers.requeue(launcher.stop(), stopped=True)
 
 
 @contextmanager
@@ -147,10 +147,15 @@ class _Workers:
         self._identities |= running
         return bool(running)
 
-    def requeue(self, ended: Collection[WorkerId] = ()) -> None:
-        """Queue the trials of workers that have ended again."""
+    def requeue(self, ended: Collection[WorkerId] = (), *, stopped: bool = False) -> None:
+        """Queue the trials of workers that have ended again.
+
+        Args:
+            ended: workers that have certainly ended.
+            stopped: whether they were asked to stop, which does not count as a crash.
+        """
         lock = trial_files(self.study, self.run.var).lock
-        requeue_orphans(self.study, lock, self.run.max_retries, ended)
+        requeue_orphans(self.study, lock, self.run.max_retries, ended, stopped=stopped)
 
     def replace(self, outcomes: Mapping[int, Outcome], *, news: bool) -> None:
         """Start a new worker in the place of each one that crashed; raise the error of another.

@@ -1,22 +1,31 @@
 """A worker: a process that runs trials of a study until the budget is spent."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import optuna
+from filelock import FileLock
 from optuna.exceptions import StorageInternalError
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
 
 from data.errors import InputError, is_interrupt
 from hpo.runtime.requeue import (
+    WORKER,
+    own_id,
+    record_worker,
+    requeue,
     requeue_orphans,
-    run_one_trial,
     was_requeued,
 )
-from hpo.runtime.worker_phases import PHASES, with_epoch_callback
+from hpo.runtime.worker_phases import PHASES, TrialObjective, with_epoch_callback
 from hpo.search.objective import EpochCallback
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.open import watch_study
+from hpo.study.optuna_internals import set_trial_attribute
 from hpo.study.storage import storage_errors
 
 MAX_FAILED_TRIALS = 3  # failed trials in a row that end the study
@@ -52,10 +61,12 @@ def run_worker(
                 check_study()
                 requeue_orphans(work.study, work.files.lock, run.max_retries)
                 work.files.delete_obsolete(work.study)
-                if work.budget.is_exhausted(work.study, work.search_study):
-                    return
+                is_exhausted = partial(work.budget.is_exhausted, work.study, work.search_study)
                 try:
-                    run_one_trial(work.study, work.objective, work.files.lock, callbacks)
+                    if not run_one_trial(
+                        work.study, work.objective, work.files.lock, callbacks, is_exhausted
+                    ):
+                        return
                     n_failed = 0
                 except (InputError, StorageInternalError):
                     raise
@@ -69,3 +80,60 @@ def run_worker(
                     if n_failed >= MAX_FAILED_TRIALS:
                         raise
                     traceback.print_exc()
+
+
+def run_one_trial(
+    study: Study,
+    objective: TrialObjective,
+    lock: Path,
+    callbacks: Sequence[Any] = (),
+    is_exhausted: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Run one trial of a study; its worker is stored before it starts.
+
+    Optuna can only create a trial that is already running. If the process were killed before it
+    stored its identity, the trial would be marked as running forever. Therefore a trial is first
+    queued together with the identity of its worker, and a lock keeps other processes of this host
+    from looking for orphans until the trial has started.
+
+    A trial that is interrupted, or that ends with an error that the user can fix (for example a
+    full disk, or an unreachable database), is queued again.
+
+    Args:
+        study: study of the trial.
+        objective: returns the value of a trial, or its values.
+        lock: lock file that this user's processes on this host share.
+        callbacks: called with the study and the trial when it has ended.
+        is_exhausted: returns whether no further trial may start; the lock keeps two processes of
+            this host from starting the last one.
+
+    Returns:
+        Whether a trial was started.
+    """
+    file_lock = FileLock(lock)
+
+    def run_with_lock(trial: Trial) -> float | Sequence[float]:
+        try:
+            record_worker(trial)
+            file_lock.release()
+            return objective(trial)
+        except BaseException as error:
+            if isinstance(error, InputError | StorageInternalError) or is_interrupt(error):
+                requeue(study, trial.number)
+            raise
+
+    with file_lock:
+        if is_exhausted():
+            return False
+        _reserve_trial(study)
+        study.optimize(run_with_lock, n_trials=1, callbacks=list(callbacks))
+    return True
+
+
+def _reserve_trial(study: Study) -> None:
+    """Store this process as the worker of the next waiting trial; queue one if none is waiting."""
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    for trial in waiting[:1]:
+        set_trial_attribute(study, trial, WORKER, own_id())
+    if not waiting:
+        study.enqueue_trial({}, user_attrs={WORKER: own_id()})

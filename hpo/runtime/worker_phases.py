@@ -1,21 +1,19 @@
 """What a worker works on in each phase: the search, the finalists, further fits of the winner."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from optuna.storages import RDBStorage
 from optuna.study import Study
+from optuna.trial import Trial
 
 from data import cache
 from data.drawings import Drawings
 from data.episodes import Episodes
 from data.splits import Split
-from hpo.runtime.requeue import (
-    TrialObjective,
-    requeue,
-)
+from hpo.runtime.requeue import requeue
 from hpo.search.finalist_objective import FinalistObjective
 from hpo.search.finalists import FinalistFit, finalist_fits, open_finalists
 from hpo.search.objective import EpochCallback, Objective
@@ -32,6 +30,8 @@ from model.device import choose_compute
 from model.provenance import provenance
 from model.start_weights import load_start_weights
 from model.train import Validation
+
+TrialObjective = Callable[[Trial], float | Sequence[float]]
 
 
 class WorkerPhase(NamedTuple):

@@ -141,7 +141,9 @@ class Objective:
         if path.exists():
             try:
                 state.load(path)
-            except InputError:
+            except InputError as error:
+                if isinstance(error.__cause__, OSError):
+                    raise  # the file may be readable later
                 path.unlink()
                 warnings.warn(
                     f"Checkpoint {path} is not usable and was deleted; the trial starts over.",

@@ -108,7 +108,8 @@ class StudySettings(SearchSettings, EvaluationSettings, TrainingSettings, DataSe
 class StudyConfig(MachineSettings, RunSettings, NameSettings, FolderSettings, StudySettings):
     """A study and how it is run: the settings of all sections, each an argument of its own.
 
-    ``max_epochs`` is None until the time budget has chosen it, when the study begins.
+    ``max_epochs`` is None if it was not given; :func:`hpo.runtime.step_costs.with_length` chooses
+    it when the study begins.
 
     Args:
         var: folder of checkpoints, networks and images of the trials.
@@ -127,8 +128,8 @@ class StudyConfig(MachineSettings, RunSettings, NameSettings, FolderSettings, St
             object.__setattr__(self, "n_trials", DEFAULT_TRIALS)
 
     def _default_epochs(self) -> int | None:
-        """Return None if the time budget chooses ``max_epochs``."""
-        return super()._default_epochs() if self.time_budget is None or self.n_trials else None
+        """Return None: a stored study keeps its length, and a time budget may choose it."""
+        return None
 
     @classmethod
     def from_settings(cls, settings: StudySettings, **values: Any) -> "StudyConfig":

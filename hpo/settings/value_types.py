@@ -130,7 +130,7 @@ def parse_space_setting(value: Any) -> Space:
     if isinstance(value, Space):
         return value
     if not isinstance(value, str | Path):
-        raise ValueError("must be a space: paper, recipe, or the path of a file")
+        raise ValueError("must be a space: standard, paper, recipe, or the path of a file")
     return read_space(value)
 
 

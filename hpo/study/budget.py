@@ -35,9 +35,10 @@ class Budget:
 
     Args:
         n_trials: number of trials of the study, at least 1.
-        n_epochs: epochs of all fits, those of the finalists included; None for no limit.
+        n_epochs: epochs of all fits, those of the present finalists included; None for no limit.
         stop_requests: number of stop requests when this run began; one more stops it.
         n_fits: number of fits of finalists, for which epochs are reserved.
+        n_seeds: number of fits of each finalist.
         max_epochs: epochs of such a fit.
         patience: number of trials in a row without improvement that ends the search; None for no
             such limit.
@@ -47,6 +48,7 @@ class Budget:
     n_epochs: int | None = None
     stop_requests: int = 0
     n_fits: int = 0
+    n_seeds: int = 1
     max_epochs: int = 0
     patience: int | None = None
 
@@ -64,6 +66,14 @@ class Budget:
             or count_stop_requests(search_study or study) > self.stop_requests
         )
 
+    def is_spent(self, study: Study) -> bool:
+        """Return whether the finished trials use up one of the limits."""
+        return (
+            count_finished(study) >= self.n_trials
+            or self.are_epochs_spent(study)
+            or self.is_stagnant(study)
+        )
+
     def is_stagnant(self, study: Study) -> bool:
         """Return whether the latest trials have not improved the best value for too long."""
         return self.patience is not None and trials_since_best(study) >= self.patience
@@ -72,15 +82,16 @@ class Budget:
         """Return whether only the reserved epochs are left."""
         if self.n_epochs is None:
             return False
-        reserved = reserved_epochs(self.n_epochs, self.n_fits, self.max_epochs)
-        return spent_epochs(study) + reserved >= self.n_epochs
+        return spent_epochs(study) + self._reserved_epochs(self.n_epochs) >= self.n_epochs
+
+    def _reserved_epochs(self, n_epochs: int) -> int:
+        return reserved_epochs(n_epochs, self.n_fits, self.n_seeds, self.max_epochs)
 
     def affordable_fits(self, study: Study) -> int:
         """Return how many fits the epochs allow that are left, at least the reserved ones."""
         if self.n_epochs is None:
             return self.n_fits
-        reserved = reserved_epochs(self.n_epochs, self.n_fits, self.max_epochs)
-        left = max(self.n_epochs - spent_epochs(study), reserved)
+        left = max(self.n_epochs - spent_epochs(study), self._reserved_epochs(self.n_epochs))
         return min(self.n_fits, left // self.max_epochs)
 
 
@@ -97,6 +108,7 @@ def study_budget(config: StudyConfig, study: Study) -> Budget:
         plan.n_epochs if plan else None,
         config.stop_requests,
         n_fits=n_finalist_fits(config),
+        n_seeds=config.n_finalist_seeds,
         max_epochs=config.max_epochs,
         patience=config.patience_trials,
     )
@@ -112,7 +124,8 @@ def study_plan(config: StudyConfig, epoch_seconds: float | None) -> Plan | None:
     if config.time_budget is None or epoch_seconds is None:
         return None
     rungs, n_fits = trial_rungs(config), n_finalist_fits(config)
-    plan = plan_budget(config.time_budget, epoch_seconds, rungs, n_fits)
+    n_seeds = config.n_finalist_seeds
+    plan = plan_budget(config.time_budget, epoch_seconds, rungs, n_fits, n_seeds)
     return plan if config.n_trials is None else replace(plan, n_trials=config.n_trials)
 
 
@@ -125,8 +138,10 @@ def planned_length(config: StudyConfig, epoch_seconds: float) -> int:
     """
     assert config.time_budget is not None
     settings, n_fits = config.settings, n_finalist_fits(config)
+    n_epochs = config.time_budget / epoch_seconds
     n_default = epochs_of_plan(DEFAULT_TRIALS, trial_rungs(settings), n_fits)
-    return length_of_fits(config.time_budget / epoch_seconds, settings.max_epochs, n_default)
+    n_seeds = config.n_finalist_seeds
+    return length_of_fits(n_epochs, settings.max_epochs, n_default, n_fits, n_seeds)
 
 
 def trial_rungs(settings: StudySettings) -> list[int]:

@@ -11,7 +11,8 @@ from data.load import load_dataset, resolve_dataset_name
 from data.splits import Split, split_dataset
 from hpo.settings.study_settings import StudyConfig, StudySettings
 
-TASK = ("train", "val", "test", "n_way", "n_shot")  # settings that say what is measured on what
+# Settings that say what is measured on what.
+TASK = ("train", "val", "test", "n_way", "n_shot", "validation")
 
 
 def resolve_data(config: StudyConfig) -> StudyConfig:

@@ -19,8 +19,14 @@ from hpo.settings.study_settings import StudySettings
 from hpo.space.configuration import build_config
 from hpo.space.distributions import search_space, suggest_config
 from hpo.space.space import Point
-from hpo.study.identity import identity_differences, settings_of, upgrade_identity
+from hpo.study.identity import (
+    identity_differences,
+    settings_of,
+    settings_to_dict,
+    upgrade_identity,
+)
 from hpo.study.open import IDENTITY
+from hpo.study.optuna_internals import rung_attributes
 from hpo.study.trials import CRASHED, RETRY_OF, position_in_study
 from model.config import Config
 
@@ -74,6 +80,8 @@ def next_generation(
 def copy_trials(previous: Study, study: Study, settings: StudySettings) -> int:
     """Copy the trials that fit into the new space, unless this was done; return their number.
 
+    If the default of the new space is not the first of them, it is queued before them.
+
     A trial fits if the new space contains a point that gives the same configuration.
 
     Args:
@@ -86,13 +94,15 @@ def copy_trials(previous: Study, study: Study, settings: StudySettings) -> int:
     """
     _require_same_study(previous, study)
     done = {trial.user_attrs.get(COPY_OF) for trial in study.get_trials(deepcopy=False)}
-    n_copied = 0
-    for trial, params in fitting_trials(previous, settings):
-        n_copied += 1
+    fitting = list(fitting_trials(previous, settings))
+    default = settings.space.starting_points(settings.image_size)[0]
+    if not done and (not fitting or fitting[0][1] != default):
+        study.enqueue_trial(default)  # the first trial of a study is its default
+    for trial, params in fitting:
         if trial.number not in done:
             study.add_trial(_copy(trial, params, settings))
     study.set_user_attr(COPIED, True)
-    return n_copied
+    return len(fitting)
 
 
 def fitting_trials(previous: Study, settings: StudySettings) -> Iterator[tuple[FrozenTrial, Point]]:
@@ -135,18 +145,35 @@ def _copy(trial: FrozenTrial, params: Point, settings: StudySettings) -> FrozenT
         params=params,
         distributions=search_space(settings.space, settings.image_size),
         user_attrs=attributes | {COPY_OF: trial.number},
+        system_attrs=rung_attributes(trial),
         intermediate_values=trial.intermediate_values,
     )
     copy.datetime_start, copy.datetime_complete = trial.datetime_start, trial.datetime_complete
     return copy
 
 
+def require_same_settings(name: str, stored: StudySettings, settings: StudySettings) -> None:
+    """Raise InputError, before anything is stored, if settings differ in more than the space.
+
+    Args:
+        name: name of the stored study.
+        stored: its settings.
+        settings: settings of its next generation.
+    """
+    old, new = ({"settings": settings_to_dict(each)} for each in (stored, settings))
+    _require_only_space(name, old, new)
+
+
 def _require_same_study(previous: Study, study: Study) -> None:
     """Raise InputError if two generations differ in more than their spaces."""
     old, new = (upgrade_identity(s.user_attrs[IDENTITY]) for s in (previous, study))
+    _require_only_space(previous.study_name, old, new)
+
+
+def _require_only_space(name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
     lines = identity_differences(old, new)
     if others := [line for line in lines if not line.startswith(SPACE_FIELDS)]:
         raise InputError(
-            f"--widen may change only the space of study '{previous.study_name}', but also "
-            f"changes {others[0]}. Use the stored settings, or leave out --widen."
+            f"--widen may change only the space of study '{name}', but also changes {others[0]}. "
+            "Use the stored settings, or leave out --widen."
         )

@@ -3,14 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from typing import Any
 
-import optuna
 from optuna.distributions import distribution_to_json
-from optuna.storages import BaseStorage
 from optuna.study import Study
 
 from data.drawings import Drawings
@@ -74,13 +71,6 @@ def settings_of(study: Study) -> StudySettings:
         InputError: a later version of the program created it.
     """
     return settings_from_dict(upgrade_identity(study.user_attrs["identity"])["settings"])
-
-
-def find_settings(storage: BaseStorage, name: str) -> StudySettings | None:
-    """Return the settings of a study; None if it is not stored, or has not stored them yet."""
-    with suppress(KeyError):
-        return settings_of(optuna.load_study(study_name=name, storage=storage))
-    return None
 
 
 def upgrade_settings(values: Mapping[str, Any]) -> dict[str, Any]:

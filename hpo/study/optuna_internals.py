@@ -18,6 +18,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 VERSION_TABLE = "version_info"  # table that Optuna creates in every database
+RUNG_PREFIX = "completed_rung_"  # of the system attributes of successive halving
 FIXED_PARAMS = "fixed_params"  # system attribute in which Optuna stores enqueued parameters
 
 
@@ -67,6 +68,12 @@ def report_accuracy(trial: Trial, accuracy: float, epoch: int) -> None:
 def enqueued_params(trial: FrozenTrial) -> dict[str, Any]:
     """Return the parameters with which a trial was enqueued; empty if it was not enqueued."""
     return dict(trial.system_attrs.get(FIXED_PARAMS, {}))
+
+
+def rung_attributes(trial: FrozenTrial) -> dict[str, Any]:
+    """Return what Optuna's successive halving has stored in a trial: its values at the rungs."""
+    attributes = trial.system_attrs.items()
+    return {name: value for name, value in attributes if name.startswith(RUNG_PREFIX)}
 
 
 def engine_of(storage: RDBStorage) -> sqlalchemy.Engine:

@@ -29,6 +29,7 @@ MIN_RUNG = 3  # smallest epoch of the first rung: earlier accuracies say little
 LENGTHS = (3, 9, 18, *range(27, 730, 27))  # epochs of a fit that a time budget chooses from
 # Largest share of a time budget that is kept for the fits of the finalists.
 RESERVED_SHARE = 0.5
+MIN_FITTED = 3  # two finalists, and the winner once more
 EPOCH_SECONDS = "epoch_seconds"  # user attribute of a study: how long an epoch took at its start
 
 
@@ -69,7 +70,9 @@ def epochs_per_trial(rungs: list[int]) -> float:
     return float(sum(span / REDUCTION_FACTOR**i for i, span in enumerate(spans)))
 
 
-def plan_budget(seconds: float, epoch_seconds: float, rungs: list[int], n_fits: int) -> Plan:
+def plan_budget(
+    seconds: float, epoch_seconds: float, rungs: list[int], n_fits: int, n_seeds: int
+) -> Plan:
     """Return what a time budget allows.
 
     Args:
@@ -77,9 +80,11 @@ def plan_budget(seconds: float, epoch_seconds: float, rungs: list[int], n_fits: 
         epoch_seconds: seconds of an epoch.
         rungs: see :func:`epochs_per_trial`.
         n_fits: number of fits of finalists.
+        n_seeds: number of fits of each finalist.
     """
     n_epochs = max(1, math.floor(seconds / epoch_seconds))
-    left = n_epochs - reserved_epochs(n_epochs, n_fits, rungs[-1]) - rungs[-1]  # of the default
+    reserved = reserved_epochs(n_epochs, n_fits, n_seeds, rungs[-1])
+    left = n_epochs - reserved - rungs[-1]  # of the default
     return Plan(n_epochs, 1 + max(0, math.floor(left / epochs_per_trial(rungs))))
 
 
@@ -94,31 +99,47 @@ def epochs_of_plan(n_trials: int, rungs: list[int], n_fits: int) -> int:
     return math.ceil((1 + n_fits) * rungs[-1] + (n_trials - 1) * epochs_per_trial(rungs))
 
 
-def length_of_fits(n_epochs: float, default: int, n_default: int) -> int:
+def length_of_fits(n_epochs: float, default: int, n_default: int, n_fits: int, n_seeds: int) -> int:
     """Return the epochs of a fit in a study with a number of epochs.
 
     With more epochs, both the fits and the number of trials grow, each with the square root. The
-    result is one of :data:`LENGTHS`, so that two similar machines choose the same one.
+    result is one of :data:`LENGTHS`, so that two similar machines choose the same one. If the study
+    has finalists, it is short enough that two of them can be fitted.
 
     Args:
         n_epochs: epochs of all fits of the study together.
         default: epochs of a fit in the default study.
         n_default: epochs of all fits of the default study.
+        n_fits: number of fits of finalists.
+        n_seeds: number of fits of each finalist.
     """
     wanted = default * math.sqrt(n_epochs / n_default)
-    nearest: int = min(LENGTHS, key=lambda length: abs(math.log(length / wanted)))
+    possible = [
+        length
+        for length in LENGTHS
+        if n_fits == 0 or reserved_epochs(math.floor(n_epochs), n_fits, n_seeds, length)
+    ]
+    nearest: int = min(possible or LENGTHS[:1], key=lambda n: abs(math.log(n / wanted)))
     return nearest
 
 
-def reserved_epochs(n_epochs: int, n_fits: int, max_epochs: int) -> int:
-    """Return the epochs that are kept for the fits of the finalists: at most half of all.
+def reserved_epochs(n_epochs: int, n_fits: int, n_seeds: int, max_epochs: int) -> int:
+    """Return the epochs that are kept for the fits of the finalists and of the winner.
+
+    They are at most half of all; none are kept if these do not suffice for two finalists and the
+    winner.
 
     Args:
         n_epochs: epochs of all fits of the study.
-        n_fits: number of fits of finalists.
+        n_fits: number of fits of finalists and of the winner.
+        n_seeds: number of fits of each.
         max_epochs: epochs of a fit.
     """
-    return min(n_fits * max_epochs, math.floor(RESERVED_SHARE * n_epochs))
+    if n_fits == 0:
+        return 0
+    affordable = min(n_fits, math.floor(RESERVED_SHARE * n_epochs) // max_epochs)
+    n_fitted = affordable // n_seeds
+    return n_fitted * n_seeds * max_epochs if n_fitted >= MIN_FITTED else 0
 
 
 def spent_epochs(study: Study) -> int:
