@@ -38,10 +38,16 @@ def flags() -> argparse.ArgumentParser:
 
 def add_inspection(parser: argparse.ArgumentParser) -> None:
     """Add the flags of actions other than to run the study."""
-    parser.add_argument(
+    actions = parser.add_mutually_exclusive_group()
+    actions.add_argument(
         "--show", action="store_true", help="print the search space with its defaults, and exit"
     )
-    parser.add_argument(
+    actions.add_argument(
+        "--stop",
+        action="store_true",
+        help="ask every process of the study, on any host, to finish its trial and exit",
+    )
+    actions.add_argument(
         "--dry-run",
         action="store_true",
         help="print the settings and a summary of the data, and exit without training",
@@ -73,11 +79,6 @@ def add_inspection(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the first images of train, val and test to this PNG file (default: none)",
     )
-    parser.add_argument(
-        "--stop",
-        action="store_true",
-        help="ask every process of the study, on any host, to finish its trial and exit",
-    )
 
 
 def main() -> None:
@@ -100,6 +101,8 @@ def main() -> None:
     from hpo.cli.study_output import print_start, print_summary
     from hpo.dashboard.updates import DashboardUpdates
     from hpo.runtime.phases import run_phases
+    from hpo.settings.start_space import resolve_start
+    from hpo.study.dataset import resolve_data
     from hpo.study.identity import settings_of
 
     config = study_config(args)
@@ -107,6 +110,7 @@ def main() -> None:
         print_study_config(config)
         return
     if args.show:
+        config = resolve_start(resolve_data(config))  # a network to start from narrows the space
         print(space_table(config.space, config.image_size))
         return
     if args.stop:

@@ -18,10 +18,12 @@ from held_out import HELD_OUT
 from image_sets import COLOUR
 from search_pays_fits import Fits, store_fits
 
+from data.errors import InputError
 from data.files import make_folder
 from data.load import load_dataset
 from data.splits import split_dataset
 from hpo.cli.entry_point import run_command
+from hpo.cli.flags import positive_int
 from hpo.refit.plan import refit_config
 from hpo.settings.study_settings import StudyConfig
 from hpo.space.files import built_in_space
@@ -78,6 +80,8 @@ def config_of(name: str, args: argparse.Namespace) -> StudyConfig:
     if args.quick:
         config = replace(config, max_epochs=1, steps_per_epoch=1)
     if name != FEW:
+        if args.sets is None:
+            raise InputError(f"The set {name} needs its folder. Add --sets FOLDER.")
         return resolve_data(replace(config, data_root=args.sets / name, colour=name in COLOUR))
     parts = split_dataset(load_dataset("omniglot", args.data_root, config.image_size))
     train = sorted(parts.train.alphabets)
@@ -117,8 +121,9 @@ def run(args: argparse.Namespace, done: dict[str, Any]) -> list[dict[str, Any]]:
     fits = {name: fits_of(config, args, done) for name, config in configs.items()}
     default = built_in_space("standard").starting_points(35)[0]
     rows = []
-    for change, (name, config) in product(args.changes, configs.items()):
-        for seed in range(args.n_seeds if change == DEFAULT else args.n_seeds - 1):
+    changes = list(dict.fromkeys([DEFAULT, *args.changes]))  # the others are compared with it
+    for change, (name, config) in product(changes, configs.items()):
+        for seed in range(args.n_seeds + (change == DEFAULT)):
             point = default | CHANGES[change]
             result = fits[name].evaluate(refit_config(config, point), seed)
             store_fits(args.work / "fits.json", done)
@@ -148,7 +153,9 @@ def flags() -> argparse.ArgumentParser:
     flags.add_argument("--set", nargs="+", choices=SETS, default=[*SETS])
     flags.add_argument("--sets", type=Path, metavar="FOLDER", help="made by image_sets.py")
     flags.add_argument("--changes", nargs="+", choices=CHANGES, default=[*CHANGES])
-    flags.add_argument("--n-seeds", type=int, default=2, help="of the default; one less of others")
+    flags.add_argument(
+        "--n-seeds", type=positive_int, default=1, help="of a change; the default has one more"
+    )
     flags.add_argument("--work", type=Path, default=Path("var/leverage"), metavar="FOLDER")
     return flags
 

@@ -134,7 +134,7 @@ def flags() -> argparse.ArgumentParser:
     flags.add_argument("--momentum", type=float, default=0.9, help="of all layers")
     flags.add_argument("--l2", type=float, default=1e-4, help="of all layers")
     flags.add_argument(
-        "--winner", type=Path, metavar="FILE", help="winner of a study, in place of these values"
+        "--winner", type=Path, metavar="FILE", help="winner of a study, in place of these settings"
     )
     flags.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     flags.add_argument("--work", type=Path, default=VAR / "paper_recipe", metavar="FOLDER")

@@ -12,7 +12,7 @@ from data.errors import InputError
 from data.files import make_folder, write_atomically
 from hpo.refit.settings import RETRAIN_SECTIONS
 from hpo.settings.base_config import base_config
-from hpo.settings.config_file import ConfigFile, make_config, read_config_file
+from hpo.settings.config_file import make_config, read_config_file
 from hpo.settings.study_settings import SECTIONS, StudyConfig, StudySettings
 from hpo.space.configuration import build_config
 from hpo.space.space import Point
@@ -59,21 +59,38 @@ def row_config(name: str, args: argparse.Namespace) -> Config:
             f"--rows must be {STRICT}, or {STRICT}+NAME with names of {', '.join(CHANGES)}, but is "
             f"{name}. Correct it."
         )
-    point: Point = {"lr": args.lr, "momentum": args.momentum, "l2": args.l2, "width": args.width}
-    flags = {"image_size": args.image_size, "recipe": "paper", "n_pairs": args.n_pairs}
-    file = ConfigFile("The command line")
     if args.winner:
-        file = read_config_file(args.winner, SECTIONS, RETRAIN_SECTIONS)
-    settings: StudySettings = make_config(StudyConfig, file, flags).settings
-    if file.point is not None:
-        given = settings.space.require_point(file.point, args.image_size, "point")
-        point = settings.space.resolve(given)
+        settings, point = winner_of(args.winner)
+    else:
+        settings = StudySettings(image_size=args.image_size, recipe="paper", n_pairs=args.n_pairs)
+        names = ("lr", "momentum", "l2", "width")
+        point = {name: getattr(args, name) for name in names}
     config = build_config(base_config(settings), point)
-    epochs = max(1, round(args.pairs / args.n_pairs))
+    epochs = max(1, round(args.pairs / settings.n_pairs))
     config = _fit(max_epochs=epochs)(config)
     for change in changes:
         config = CHANGES[change](config)
     return config
+
+
+def winner_of(path: Path) -> tuple[StudySettings, Point]:
+    """Return the settings of a study with the paper's recipe, and the values of its winner.
+
+    Args:
+        path: file of ``dashboard.py --export-config``.
+
+    Raises:
+        InputError: the file cannot be read, has no point, or is of another recipe.
+    """
+    file = read_config_file(path, SECTIONS, RETRAIN_SECTIONS)
+    settings: StudySettings = make_config(StudyConfig, file).settings
+    if file.point is None or settings.recipe != "paper":
+        raise InputError(
+            f"{path} must have a [point] table of a study with --recipe paper. Write it with "
+            "dashboard.py --export-config."
+        )
+    point = settings.space.require_point(file.point, settings.image_size, "point")
+    return settings, settings.space.resolve(point)
 
 
 def row_entry(

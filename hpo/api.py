@@ -22,6 +22,7 @@ from hpo.report.retraining.files import write_results
 from hpo.runtime.in_process import InProcessLauncher, TrialCallback
 from hpo.runtime.phases import run_phases
 from hpo.runtime.start import StudyStart
+from hpo.search.configuration import settings_of_trial
 from hpo.search.objective import EpochCallback
 from hpo.search.winner import choose_trial
 from hpo.settings.base_config import check_settings
@@ -138,7 +139,7 @@ def best_config(study: Study, trial: int | None = None) -> BestConfig:
         InputError: the study has no complete trial.
     """
     chosen = choose_trial(study, trial)
-    config = refit_config(settings_of(study), chosen.params)
+    config = refit_config(settings_of_trial(settings_of(study), chosen), chosen.params)
     return BestConfig(chosen.number, dict(chosen.params), config)
 
 
@@ -159,6 +160,11 @@ def retrain(config: StudyConfig | RetrainConfig, **changes: Any) -> RetrainResul
     if isinstance(config, StudyConfig):
         config = _retrain_config(resolve_data(_validated(config)))
     config = _validated(replace(config, **changes))
+    if not config.test:
+        raise InputError(
+            "retrain evaluates its networks on the test, so test must be True from Python. Use "
+            "retrain_best.py --no-test for validation only."
+        )
     plan = make_plan(config)
     if not config.again and (found := find_result(plan)):
         return found

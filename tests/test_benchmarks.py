@@ -310,12 +310,17 @@ def test_the_winner_of_a_study_gives_the_values_of_a_row(tmp_path: Path) -> None
     space = PROJECT / "docs/examples/paper_recipe.toml"
     file = tmp_path / "winner.toml"
     file.write_text(
+        '[training]\nrecipe = "paper"\nn_pairs = 2000\n[data]\nimage_size = 28\n'
         f'[search]\nspace = "{space}"\n[point]\nlr = 0.02\nl2 = 1e-3\n"conv1.l2_factor" = 0.5\n'
     )
     made = row_config("paper+averaging", paper_flags(winner=file))
     first, second = made.fit.rates[:2]
     assert (first.lr, first.l2_penalty, second.l2_penalty) == (0.02, 5e-4, 1e-3)
-    assert (made.conv.filters[0], made.fit.n_pairs, made.fit.ema) == (32, 1000, 0.999)
+    assert (made.conv.filters[0], made.fit.n_pairs, made.fit.ema) == (32, 2000, 0.999)
+    assert (made.model.image_size, made.fit.max_epochs) == (28, 15)
+    file.write_text('[training]\nrecipe = "paper"\n')
+    with pytest.raises(InputError, match=r"must have a \[point\] table"):
+        row_config("paper", paper_flags(winner=file))
 
 
 def test_the_milestones_end_with_the_last_epoch() -> None:

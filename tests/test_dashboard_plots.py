@@ -5,6 +5,7 @@ import json
 import made_studies
 import optuna
 import pytest
+from optuna.trial import create_trial
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 
 from hpo.dashboard import plots, updates
@@ -88,6 +89,12 @@ def test_the_dashboard_has_three_small_plots_with_titles() -> None:
     assert titles == ["Importance", "Learning", "Progress"]
     assert {layout["height"] for layout in layouts} == {plots.FRAME_HEIGHT}
     assert study.metric_names == ["validation accuracy"]
+
+
+def test_a_plot_that_would_be_empty_is_left_out() -> None:
+    study = made_studies.study()
+    study.add_trial(create_trial(value=0.5, params={}, intermediate_values={1: 0.5}))
+    assert list(plots.dashboard_figures(study)) == ["Progress against training time"]
 
 
 def test_a_plot_has_at_most_the_latest_trials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,6 +268,20 @@ def test_every_fit_starts_from_the_network_even_if_its_file_is_gone(
 
 
 @pytest.mark.usefixtures("small_glyphs")
+def test_the_space_that_is_shown_is_the_one_that_is_searched(
+    in_tmp: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stored_network(in_tmp / "a.pt")
+    flags = ["--space", "standard", "--start-from", "a.pt", "--show"]
+    run_in_process(in_tmp, monkeypatch, "run_study.py", *SMALL, *flags)
+    shown = capsys.readouterr().out
+    assert "\nlr " in shown
+    assert "\nwidth " not in shown
+
+
+@pytest.mark.usefixtures("small_glyphs")
 def test_a_network_that_saw_the_test_is_refused_before_anything_is_stored(
     in_tmp: Path,
     monkeypatch: pytest.MonkeyPatch,

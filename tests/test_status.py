@@ -9,7 +9,9 @@ import pytest
 
 from hpo.dashboard.status import format_rate, status_text
 from hpo.runtime.requeue import WORKER, host_id
+from hpo.search.finalists import MAX_NUMBER, FinalistFit, open_finalists
 from hpo.study.budget import N_TRIALS
+from hpo.study.open import FOLDER
 from hpo.study.trials import FINALISTS
 
 
@@ -80,6 +82,17 @@ def test_the_winner_of_the_finalists_is_shown() -> None:
     text = status(study)
     assert "Winner: trial 0 with 70.0%" in text
     assert f"  {study.trials[0].params['fc1.units']}" in text.splitlines()[-2]
+
+
+def test_the_fits_of_the_finalists_that_run_are_shown() -> None:
+    study = made_studies.mixed()
+    study.set_user_attr(FOLDER, "folder")
+    fits: list[FinalistFit] = [{"trial": 4, "seed": 9}]
+    finalists = open_finalists(study._storage, study, fits)  # type: ignore[arg-type]
+    fit = finalists.ask()
+    fit.suggest_int("trial", 0, MAX_NUMBER)
+    fit.report(0.3, step=2)
+    assert "running  further fit of trial 4 · epoch 2 · 30.0%" in status(study)
 
 
 def test_a_trial_that_diverged_has_no_parameter_table() -> None:

@@ -178,6 +178,9 @@ def test_other_data_or_episodes_are_warned_about() -> None:
     assert comparability_warnings({"a": one, "b": one}) == []
     [warning] = comparability_warnings({"a": one, "b": two, "c": one})
     assert "validation episodes (a, c | b)" in warning
+    groups = [one | {"val_alphabets": [name]} for name in ("Latin", "Greek")]
+    [warning] = comparability_warnings(dict(zip("ab", groups, strict=True)))
+    assert "validation groups (a | b)" in warning, "the same positions in other groups"
     warnings = comparability_warnings({"a": one, "b": {"data_digest": "3"}})
     assert [("data (" in w, "episodes (" in w) for w in warnings] == [(True, False), (False, True)]
 

@@ -219,9 +219,14 @@ def test_random_searches_in_the_same_space_are_found() -> None:
     old = made_studies.study("before schema 2", storage, sampler="random", n_pairs=10)
     identity = old.user_attrs[IDENTITY]
     identity["settings"]["pairs"] = identity["settings"].pop("n_pairs")
-    old.set_user_attr(IDENTITY, identity)
+    old.set_user_attr(IDENTITY, identity | {"version": "0.1"})
+    slow = made_studies.study("other machine", storage, sampler="random", n_pairs=10)
+    identity = slow.user_attrs[IDENTITY]
+    identity["settings"]["step_cost"] = {"step": 1.0}
+    slow.set_user_attr(IDENTITY, identity)
     peers = analysis.random_search_studies(storage, study)  # type: ignore[arg-type]
-    assert [p.study_name for p in peers] == ["other pruner and seed", "before schema 2"]
+    names = ["other pruner and seed", "before schema 2", "other machine"]
+    assert [p.study_name for p in peers] == names
     assert analysis.best_so_far_frame(peers).empty
     peers[1].add_trial(made_studies.trial("COMPLETE", [0.4]))
     best = analysis.best_so_far_frame(peers)

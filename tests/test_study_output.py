@@ -104,14 +104,15 @@ def test_the_summary_of_a_finished_study_shows_finalists_and_winner(
     print_summary(study, run, 90.0)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "finished: 3 of 3 trials (2 complete, 1 pruned), 1.5 min in this run"
-    assert [line.split() for line in lines[2:5]] == [
-        ["trial", "mean", "fits"],
-        ["1", "65.0%", "60.0%", "70.0%"],
-        ["0", "55.0%", "50.0%", "60.0%"],
+    assert lines[2].endswith("the fit in the search and the further fits wins:")
+    assert [line.split() for line in lines[3:6]] == [
+        ["trial", "mean", "search", "further", "fits"],
+        ["1", "66.7%", "70.0%", "60.0%", "70.0%"],
+        ["0", "63.3%", "80.0%", "50.0%", "60.0%"],
     ]
-    assert lines[5].startswith("winner   trial 1: 65.0%")
-    assert lines[6].split(maxsplit=1)[1].endswith("in the search")
-    params = dict(line.split() for line in lines[7 : 7 + len(study.trials[1].params)])
+    assert lines[6].startswith("winner   trial 1: 65.0%")
+    assert lines[7].split(maxsplit=1)[1].endswith("in the search")
+    params = dict(line.split() for line in lines[8 : 8 + len(study.trials[1].params)])
     assert params == {name: f"{value:.4g}" for name, value in study.trials[1].params.items()}
     assert lines[-3].startswith("files    0 networks")
     assert "--n-trials" in lines[-2]

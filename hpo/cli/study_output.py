@@ -100,21 +100,23 @@ def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
 
 
 def _print_finalists(summaries: Sequence[TrialSummary], n_diverged: Mapping[int, int]) -> None:
-    """Print the accuracies of the finalists' fits, the best mean first.
+    """Print the accuracies that choose the winner, the best mean first.
 
     Args:
         summaries: all trials of the study.
         n_diverged: number of fits that diverged, by number of the trial.
     """
     finalists = [summary for summary in summaries if summary.finalist_values]
-    finalists.sort(key=lambda summary: -(summary.finalist_value or 0.0))
-    rows = [["trial", "mean", "fits"]]
+    finalists.sort(key=lambda summary: -(summary.choosing_value or 0.0))
+    rows = [["trial", "mean", "search", "further fits"]]
     for summary in finalists:
         fits = " ".join(f"{value:.1%}" for value in summary.finalist_values)
         if n := n_diverged.get(summary.number):
             fits += f" ({n} diverged, counted as chance)"
-        rows.append([str(summary.number), f"{summary.finalist_value:.1%}", fits])
-    print("finalists, refitted with new seeds and evaluated on new validation episodes:")
+        mean, search = f"{summary.choosing_value:.1%}", f"{summary.value:.1%}"
+        rows.append([str(summary.number), mean, search, fits])
+    print("finalists, fitted again with new seeds and evaluated on new validation episodes; the")
+    print(f"{INDENT}highest mean of the fit in the search and the further fits wins:")
     print(text_table(rows, INDENT))
 
 

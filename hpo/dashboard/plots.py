@@ -1,7 +1,7 @@
 """Notes and plots that a study shows in the live dashboard.
 
 Both are stored in the database of the study: a note on every ended trial (why it ended and its
-cost) and three plots of the study.
+cost) and up to three plots of the study.
 """
 
 import warnings
@@ -69,18 +69,20 @@ def trial_note(summary: TrialSummary) -> str:
 
 
 def dashboard_figures(study: Study) -> dict[str, go.Figure]:
-    """Return the plots of a study by title."""
+    """Return the plots of a study by title; a plot that would be empty is left out."""
     frame = frames.trial_frame(study)
     progress, best = frames.progress_frame(frame), frames.best_rows(frame)
     n_complete = int(frame["state"].isin(["complete", "diverged"]).sum())
-    return {
+    figures = {
         "Progress against training time": history_plots.history_plot(
             progress.tail(MAX_TRIALS), against="cost", with_params=False
-        ),
-        f"Learning rates and momenta of the {len(best)} best trials": (
-            parameter_plots.layer_rate_plot(frames.layer_rate_frame(best))
-        ),
-        "Importance of the parameters (PED-ANOVA)": parameter_plots.importance_plot(
-            analysis.importance_frame(study).head(MAX_PARAMETERS), n_complete
-        ),
+        )
     }
+    if not (rates := frames.layer_rate_frame(best)).empty:
+        title = f"Learning rates and momenta of the {len(best)} best trials"
+        figures[title] = parameter_plots.layer_rate_plot(rates)
+    if not (importance := analysis.importance_frame(study).head(MAX_PARAMETERS)).empty:
+        figures["Importance of the parameters (PED-ANOVA)"] = parameter_plots.importance_plot(
+            importance, n_complete
+        )
+    return figures

@@ -23,6 +23,7 @@ from hpo.dashboard.guard import Guard
 from hpo.dashboard.status import status_text
 from hpo.report.html_page import write_page
 from hpo.report.study.page import study_page
+from hpo.search.configuration import settings_of_trial
 from hpo.search.winner import choose_trial
 from hpo.settings.config_text import format_config, study_sections
 from hpo.study.open import artifact_folder, load_study, open_stored_study, storage_or_reference
@@ -139,7 +140,7 @@ def export_config(url: str, name: str | None, path: Path) -> None:
     """
     with open_stored_study(storage_or_reference(url), name) as (_, study, settings):
         trial = choose_trial(study, None)
-        text = format_config(study_sections(settings, trial.params))
+        text = format_config(study_sections(settings_of_trial(settings, trial), trial.params))
     heading = f"# Study '{make_printable(study.study_name)}', trial {trial.number}.\n"
     write_atomically(path, lambda temporary: temporary.write_text(heading + text))
     print(f"wrote    {path}, trial {trial.number} of study '{study.study_name}'")

@@ -11,6 +11,7 @@ from data.text import hide_password, text_table
 from hpo.report.study import frames
 from hpo.report.study.text import format_value, study_headline
 from hpo.runtime.requeue import is_orphan
+from hpo.search.finalists import finalist_studies
 from hpo.search.winner import winning_trial
 from hpo.study.budget import N_TRIALS
 from hpo.study.goals import front_table, has_one_goal
@@ -35,12 +36,12 @@ def status_text(storage: RDBStorage, study: Study, url: str) -> str:
     states = " · ".join(f"{counts[s]} {s}" for s in STATES if counts[s]) or "no trial yet"
     n_requested = int(study.user_attrs.get(N_TRIALS, 0))
     n_finished = sum(counts[state] for state in ("complete", "pruned", "diverged", "failed"))
-    orphans = orphaned_trials(study)
+    parts = [study, *finalist_studies(storage, study)]
     lines = [
         f"study    {study.study_name} in {hide_password(url)}",
         f"trials   {states}" + (f" · {n_requested} requested" if n_requested else ""),
         f"rate     {format_rate(study, n_requested - n_finished, datetime.now())}",
-        *(_running_line(s, s.number in orphans) for s in summaries if s.state == "running"),
+        *(line for part in parts for line in _running_lines(part, study)),
         study_headline(study),
     ]
     if not has_one_goal(study):
@@ -75,8 +76,20 @@ def format_rate(study: Study, n_left: int, now: datetime) -> str:
     return text
 
 
-def _running_line(summary: TrialSummary, is_orphaned: bool) -> str:
-    line = f"running  trial {summary.number} · epoch {max(summary.accuracies, default=0)}"
+def _running_lines(part: Study, study: Study) -> list[str]:
+    """Return a line for each running trial of a study or of the fits of its finalists."""
+    orphans = orphaned_trials(part)
+    word = "trial" if part is study else "further fit of trial"
+    return [
+        _running_line(summary, word, is_orphaned=summary.number in orphans)
+        for summary in summarize_trials(part)
+        if summary.state == "running"
+    ]
+
+
+def _running_line(summary: TrialSummary, word: str, *, is_orphaned: bool) -> str:
+    number = summary.params.get("trial", summary.number)  # of a further fit, the trial it repeats
+    line = f"running  {word} {number} · epoch {max(summary.accuracies, default=0)}"
     if summary.accuracies:
         line += f" · {list(summary.accuracies.values())[-1]:.1%}"
     if is_orphaned:

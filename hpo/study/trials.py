@@ -89,6 +89,16 @@ class TrialSummary:
         """Mean of :attr:`finalist_values`; None if the trial was not a finalist."""
         return fmean(self.finalist_values) if self.finalist_values else None
 
+    @property
+    def choosing_value(self) -> float | None:
+        """Mean of the fits that choose the winner: the one of the search and those as a finalist.
+
+        None if the trial was not a finalist.
+        """
+        if not self.finalist_values:
+            return None
+        return fmean([*self.finalist_values, self.value or 0.0])
+
 
 def summarize_trials(study: Study) -> list[TrialSummary]:
     """Return the summary of every trial of a study, by number."""

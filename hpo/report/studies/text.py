@@ -11,7 +11,11 @@ from hpo.study.trials import STATES
 from model.schema import upgrade
 
 # Field of an identity → what two studies must share for their accuracies to be comparable.
-COMPARED_FIELDS = {"data_digest": "data", "episodes": "validation episodes"}
+COMPARED_FIELDS = {
+    "data_digest": "data",
+    "val_alphabets": "validation groups",
+    "episodes": "validation episodes",
+}
 MISSING = "–"
 
 
@@ -30,7 +34,7 @@ def comparability_warnings(identities: Mapping[str, Mapping[str, Any]]) -> list[
     for field, noun in COMPARED_FIELDS.items():
         names: dict[Any, list[str]] = {}
         for name, identity in identities.items():
-            names.setdefault(identity.get(field), []).append(name)
+            names.setdefault(str(identity.get(field)), []).append(name)
         if len(names) > 1:
             parts = " | ".join(", ".join(part) for part in names.values())
             warnings.append(

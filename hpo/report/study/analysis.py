@@ -119,6 +119,6 @@ def _comparable(identity: dict[str, Any] | None) -> dict[str, Any] | None:
     if identity is None:
         return None
     identity = upgrade("identity", identity)
-    ignored = ("sampler", "local", "pruner", "seed")
+    ignored = ("sampler", "local", "pruner", "seed", "step_cost", "version")
     settings = {name: v for name, v in identity["settings"].items() if name not in ignored}
     return {name: v for name, v in identity.items() if name not in ignored} | {"settings": settings}

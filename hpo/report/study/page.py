@@ -183,7 +183,8 @@ def best_trial_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
     """Return the sections on the best trials."""
     note = (
         "“As a finalist”: mean (lowest–highest) accuracy of its fits with new seeds on new "
-        "validation episodes. The highest mean chose the winner, so it is too high on average."
+        "validation episodes. The highest mean of these fits and the fit in the search chose the "
+        "winner, so it is too high on average."
         if finalist_accuracies(study)
         else "Complete trials only."
     )

@@ -48,8 +48,8 @@ def study_headline(study: Study) -> str:
         )
     return (
         f"Winner: trial {summary.number} with {summary.finalist_value:.1%} as a finalist, "
-        f"{format_fits(len(summary.finalist_values))}. This is too high on average: it is the "
-        "highest of several means. No unbiased accuracy was measured."
+        f"{format_fits(len(summary.finalist_values))}. This is too high on average, "
+        "because the trial was chosen for it. No unbiased accuracy was measured."
     )
 
 
