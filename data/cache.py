@@ -90,9 +90,9 @@ def read_cache(path: Path, source: str | None = None) -> Dataset | None:
             tensors: dict[str, Any] = {
                 name: torch.from_numpy(file[name]) for name in file.files if name != "header"
             }
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        values = header | tensors
+        official = Episodes(**{field.name: values.pop(field.name) for field in fields(Episodes)})
+        values |= {name: tuple(values[name]) for name in ("alphabets", "classes")}
+        return Dataset(Drawings(**values), official)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None  # the caller creates it again
-    values = header | tensors
-    official = Episodes(**{field.name: values.pop(field.name) for field in fields(Episodes)})
-    values |= {name: tuple(values[name]) for name in ("alphabets", "classes")}
-    return Dataset(Drawings(**values), official)

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from data.errors import InputError
+from data.files import file_repair
 from data.image_files import image_formats, needs_pillow_heif
 
 MAX_PIXELS = 80_000_000  # per image; a photograph has about 12 to 50 million
@@ -53,7 +54,13 @@ def read_image(
         raise InputError(
             f"An image must have at most {MAX_PIXELS:,} pixels, but {path} has more. Scale it down."
         ) from error
+    except MemoryError as error:
+        raise InputError(
+            f"There is not enough memory to read {path}. Free memory, or scale the image down."
+        ) from error
     except Exception as error:  # decoders raise any exception on corrupt bytes
+        if isinstance(error, OSError) and error.errno:
+            raise InputError(f"{path} cannot be read ({error}). {file_repair(error)}") from error
         install = "Install pillow-heif (uv sync --extra heic)"
         repair = install if needs_pillow_heif(path) else "Remove it"
         raise InputError(

@@ -141,12 +141,11 @@ def load_dataset(
         try:
             download_omniglot(root)
         except InputError as error:
-            if not find_archives(root):  # otherwise, reading reports the missing archives
-                if not or_glyphs:
-                    raise
-                text = f"{error} Using the built-in glyphs instead of Omniglot."
-                warnings.warn(text, stacklevel=2)
-                return load_dataset("glyphs", image_size=image_size)
+            if not or_glyphs or find_archives(root):  # some of them are there
+                raise
+            text = f"{error} Using the built-in glyphs instead of Omniglot."
+            warnings.warn(text, stacklevel=2)
+            return load_dataset("glyphs", image_size=image_size)
     source = files_fingerprint(root, omniglot_files(root))
     return _load_cached("omniglot", image_size, source, lambda: omniglot.read_omniglot(root))
 

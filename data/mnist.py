@@ -43,17 +43,18 @@ def find_mnist_folder(data_root: Path | None = None) -> Path:
     for folder in (root / "MNIST/raw", root / "raw", root):
         if (folder / IMAGES_FILE[0]).is_file() and (folder / LABELS_FILE[0]).is_file():
             return folder
+    cause = ""
     if given is None:
         from torchvision.datasets import MNIST
 
         try:
             MNIST(str(root), train=False, download=True)
             return root / "MNIST/raw"
-        except (OSError, RuntimeError):
-            pass  # no internet connection: the error below says what to do
+        except (OSError, RuntimeError) as error:
+            cause = f" and could not be downloaded ({error})"
     raise InputError(
         f"MNIST's test set must be under {root}, but {IMAGES_FILE[0]} and {LABELS_FILE[0]} are not "
-        "there. Put the two official files there, or set MNIST_ROOT to their folder."
+        f"there{cause}. Put the two official files there, or set MNIST_ROOT to their folder."
     )
 
 

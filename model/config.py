@@ -16,7 +16,6 @@ from model.schema import REFERENCE_STEP_COST, upgrade
 Architecture = ModelConfig | DenseConfig | OwnConfig
 RECIPES = ("episode", "paper")
 SCHEDULES = ("cosine", "exponential", "constant", "trapezoid")
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ def embed_drawings(
         drawings: N images of the network's size.
         position_M: int64, positions of the drawings to embed, in any order; duplicates are embedded
             only once.
-        generator: random state that distorts each drawing, on any device; None for undistorted
-            drawings.
+        generator: random state that distorts each drawing as in the paper, on any device; None for
+            undistorted drawings.
     """
     device = drawings.images_NHW.device
     h_NE = torch.zeros(len(drawings), net.head.in_features, device=device)
@@ -66,7 +66,8 @@ def averaged_logits(
 ) -> Tensor:
     """Return float32 R×Q×W logits, averaged over each drawing and ``n_copies`` distorted copies.
 
-    The copies are distorted as in training. They are the same in every call.
+    The copies have the distortions of the paper, whatever the network was trained with. They are
+    the same in every call.
     """
     position_M = _positions(episodes)
     generator = torch.Generator().manual_seed(COPIES_SEED)  # the same on every device

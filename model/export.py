@@ -123,8 +123,9 @@ def _save_onnx(program: ExportedProgram, output_name: str, path: Path) -> None:
 
 
 def _save_torch(program: ExportedProgram, output_name: str, path: Path) -> None:
-    with path.open("wb") as file:
-        torch.export.save(program, file)
+    content = io.BytesIO()  # on a full disk, torch's own writer would abort the process
+    torch.export.save(program, content)
+    path.write_bytes(content.getvalue())
 
 
 # Format → suffix of its files, and the function that writes one.

@@ -79,7 +79,7 @@ class NetworkCache:
         if last.diverged:
             raise InputError(
                 f"The fit of {config.digest} with seed {seed} diverged: {last.stopped}. "
-                "Leave out its table, or choose another --scale or study."
+                "Leave out its table, or choose another --scale."
             )
         metadata = state.metadata() | training_metadata(train)
         metadata |= {"train_on": TRAIN, "provenance": provenance(self.compute)}

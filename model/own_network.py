@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, ClassVar
 
 from data.errors import InputError, require
@@ -76,10 +77,15 @@ def check_network_name(name: str) -> None:
             f"--network must be MODULE:FUNCTION, such as my_net:make, but is {name}. Correct it."
         )
     # A network file names its function: it must not call what Python itself can do.
-    if module.split(".")[0] in sys.stdlib_module_names - {"__main__"}:
+    if _is_standard(module):
         raise OwnNetworkError(
             f"--network must not be in Python's standard library, but is {name}. Rename your file."
         )
+
+
+def _is_standard(module: str) -> bool:
+    """Return whether a module is part of Python's standard library."""
+    return module.split(".")[0] in sys.stdlib_module_names - {"__main__"}
 
 
 def find_factory(name: str) -> NetworkFactory:
@@ -105,6 +111,13 @@ def find_factory(name: str) -> NetworkFactory:
                 "call register_network in this process."
             )
         value = getattr(value, part)
+    origin = str(getattr(value, "__module__", ""))
+    is_definition = isinstance(value, FunctionType | BuiltinFunctionType | type)
+    if is_definition and _is_standard(origin):  # reached through another module
+        raise OwnNetworkError(
+            f"--network must not be in Python's standard library, but {name} is {origin}. Choose "
+            "another function."
+        )
     if not callable(value):
         raise OwnNetworkError(f"Network {name}: '{function}' is not a function. Correct --network.")
     factory: NetworkFactory = value

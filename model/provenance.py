@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from data.paths import PROJECT
 from data.text import hide_password
 from model.device import ComputeConfig
 from model.torch_internals import cpu_has_amx_bfloat16
@@ -44,11 +45,16 @@ def provenance(compute: ComputeConfig) -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str | None:
-    """Return the output of git in the project's folder; None without git or a repository."""
+    """Return the output of git in the project's folder; None without git or its repository.
+
+    An installed package may lie in the repository of another project.
+    """
+    if not (PROJECT / ".git").exists():
+        return None
     try:
         completed = subprocess.run(
             ["git", *arguments],
-            cwd=Path(__file__).parent,
+            cwd=PROJECT,
             capture_output=True,
             text=True,
             check=True,

@@ -68,7 +68,7 @@ def fit(
         checkpoint_interval: minimum seconds of training between two checkpoints.
 
     Source: Koch 2015 §3.2 "Training": stop after 20 epochs without improvement, keep the best
-    (only with the exponential schedule).
+    (with the schedules exponential and constant).
     """
     state.data = data_identity(train, validation)
     if checkpoint_path and checkpoint_path.exists() and not state.history:
@@ -99,6 +99,8 @@ def data_identity(train: Drawings, validation: Validation | None) -> dict[str, A
         "train": list(train.alphabets),
         "validation": list(validation.drawings.alphabets) if validation else None,
         "n_episodes": len(validation.episodes) if validation else 0,
+        "n_way": validation.episodes.n_way if validation else 0,
+        "n_shot": validation.episodes.n_shot if validation else 0,
     }
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from data import image_files
 from data.errors import InputError
 from data.image_files import expand_folders, find_images, image_formats, scan_folder
-from data.images import read_brightness
+from data.images import read_brightness, read_image
 from model.image_inputs import support_classes
 
 HEIC_HEAD = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
@@ -182,6 +182,22 @@ def test_a_folder_is_replaced_by_its_images(tmp_path: Path) -> None:
         find_images(tmp_path / "empty")
     with pytest.raises(InputError, match=r"nowhere\.png does not exist"):
         expand_folders([tmp_path / "nowhere.png"])
+
+
+@pytest.mark.parametrize(
+    ("error", "repair"),
+    [(PermissionError(13, "Permission denied"), "permissions"), (MemoryError(), "Free memory")],
+)
+def test_the_repair_of_an_image_that_cannot_be_read_fits_the_cause(
+    error: Exception, repair: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(InputError, match=repair) as raised:
+        read_image(tmp_path / "a.png")
+    assert "Remove it" not in str(raised.value)
 
 
 def test_a_device_and_an_unreadable_folder_are_refused(

@@ -166,6 +166,7 @@ def test_a_step_of_a_wider_network_costs_more() -> None:
         ("own_networks:mak", "has no function 'mak'"),
         ("own_networks:NOT_A_FUNCTION", "is not a function"),
         ("os:system", "standard library"),
+        ("torch:os.system", "standard library"),
     ],
 )
 def test_a_name_that_leads_to_no_function_is_an_error(name: str, message: str) -> None:
