@@ -92,6 +92,14 @@ def test_fewer_fits_are_affordable_if_time_is_short() -> None:
     assert Budget(99, n_fits=12, max_epochs=10).affordable_fits(study) == 12
 
 
+def test_a_small_budget_does_not_suffice_for_finalists() -> None:
+    study = trained(10, 10)
+    assert not Budget(99, 49, n_fits=3, max_epochs=10).can_fit_finalists(study), "29 are left"
+    assert Budget(99, 50, n_fits=3, max_epochs=10).can_fit_finalists(study)
+    assert Budget(99, 49, max_epochs=10).can_fit_finalists(study), "there are none"
+    assert Budget(99, n_fits=3, max_epochs=10).can_fit_finalists(study)
+
+
 def test_the_epochs_of_a_trial_that_was_queued_again_count_once() -> None:
     study = optuna.create_study(direction="maximize")
     interrupted = create_trial(state=FAIL, intermediate_values={1: 0.1, 2: 0.2})

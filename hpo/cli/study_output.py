@@ -92,7 +92,7 @@ def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
         if is_incomplete:
             print(f"note     {NO_WINNER}")
         _print_running(study)
-        if is_over and (budget.are_epochs_spent(study) or not is_incomplete):
+        if is_over and not (is_incomplete and budget.can_fit_finalists(study)):
             print(f"The study is finished. To continue it, {_extension(study, budget)}.")
         else:
             print("Run the same command again to resume.")
@@ -146,7 +146,7 @@ def _print_front(study: Study) -> None:
 
 def _extension(study: Study, budget: Budget) -> str:
     """Return how to extend a study at its limit; earlier runs use up the time budget, too."""
-    if budget.are_epochs_spent(study):
+    if budget.are_epochs_spent(study) or not budget.can_fit_finalists(study):
         return "raise --time-budget"
     if budget.is_stagnant(study):
         return "raise --patience-trials"

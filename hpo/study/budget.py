@@ -11,6 +11,7 @@ from hpo.settings.sections import DEFAULT_TRIALS
 from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.study.plan import (
     EPOCH_SECONDS,
+    MIN_FITTED,
     Plan,
     epochs_of_plan,
     halving_rungs,
@@ -93,6 +94,15 @@ class Budget:
             return self.n_fits
         left = max(self.n_epochs - spent_epochs(study), self._reserved_epochs(self.n_epochs))
         return min(self.n_fits, left // self.max_epochs)
+
+    def can_fit_finalists(self, study: Study) -> bool:
+        """Return whether the epochs that are left suffice for two finalists and the winner.
+
+        True without a time budget, and if there are no finalists.
+        """
+        if self.n_epochs is None or self.n_fits == 0:
+            return True
+        return self.affordable_fits(study) >= MIN_FITTED * self.n_seeds
 
 
 def study_budget(config: StudyConfig, study: Study) -> Budget:
