@@ -18,6 +18,7 @@ from image_sets_icons import ICONS
 from image_sets_photos import PHOTOS
 from image_sets_sprites import SPRITES
 
+from data.errors import InputError
 from data.paths import PROJECT
 from hpo.cli.entry_point import run_command
 
@@ -25,6 +26,21 @@ UNTUNED = ("fonts", "digits", "icons", "photos")  # sets on which the search was
 SETS = {"fonts": FONTS, "digits": DIGITS, "icons": ICONS, "photos": PHOTOS, "sprites": SPRITES}
 COLOUR = ("icons", "photos", "sprites")  # sets that are read with --colour
 COMMITTED = PROJECT / "benchmarks/results/image_sets.json"
+
+
+def folder_of(name: str, sets: Path | None) -> Path:
+    """Return the folder of a set.
+
+    Args:
+        name: key of :data:`SETS`.
+        sets: value of the flag ``--sets`` of a benchmark.
+
+    Raises:
+        InputError: the flag was not given.
+    """
+    if sets is None:
+        raise InputError(f"--sets must name the folder of {name}, but is empty. Add --sets FOLDER.")
+    return sets / name
 
 
 def flags() -> argparse.ArgumentParser:

@@ -15,10 +15,9 @@ from typing import Any
 import pandas as pd
 from harness import compute_from, parser
 from held_out import HELD_OUT
-from image_sets import COLOUR
+from image_sets import COLOUR, folder_of
 from search_pays_fits import Fits, store_fits
 
-from data.errors import InputError
 from data.files import make_folder
 from data.load import load_dataset
 from data.splits import split_dataset
@@ -80,9 +79,8 @@ def config_of(name: str, args: argparse.Namespace) -> StudyConfig:
     if args.quick:
         config = replace(config, max_epochs=1, steps_per_epoch=1)
     if name != FEW:
-        if args.sets is None:
-            raise InputError(f"The set {name} needs its folder. Add --sets FOLDER.")
-        return resolve_data(replace(config, data_root=args.sets / name, colour=name in COLOUR))
+        folder = folder_of(name, args.sets)
+        return resolve_data(replace(config, data_root=folder, colour=name in COLOUR))
     parts = split_dataset(load_dataset("omniglot", args.data_root, config.image_size))
     train = sorted(parts.train.alphabets)
     val = [alphabet for alphabet in parts.val.alphabets if alphabet not in HELD_OUT]
@@ -119,11 +117,11 @@ def run(args: argparse.Namespace, done: dict[str, Any]) -> list[dict[str, Any]]:
     """
     configs = {name: config_of(name, args) for name in args.set}
     fits = {name: fits_of(config, args, done) for name, config in configs.items()}
-    default = built_in_space("standard").starting_points(35)[0]
     rows = []
     changes = list(dict.fromkeys([DEFAULT, *args.changes]))  # the others are compared with it
     for change, (name, config) in product(changes, configs.items()):
         for seed in range(args.n_seeds + (change == DEFAULT)):
+            default = built_in_space("standard").starting_points(config.image_size)[0]
             point = default | CHANGES[change]
             result = fits[name].evaluate(refit_config(config, point), seed)
             store_fits(args.work / "fits.json", done)

@@ -86,7 +86,8 @@ def winner_of(path: Path) -> tuple[StudySettings, Point]:
     settings: StudySettings = make_config(StudyConfig, file).settings
     if file.point is None or settings.recipe != "paper":
         raise InputError(
-            f"{path} must have a [point] table of a study with --recipe paper. Write it with "
+            f"{path} must have a [point] table of a study with --recipe paper, but has "
+            f"{'none' if file.point is None else f'recipe {settings.recipe}'}. Write it with "
             "dashboard.py --export-config."
         )
     point = settings.space.require_point(file.point, settings.image_size, "point")

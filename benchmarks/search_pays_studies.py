@@ -6,11 +6,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from held_out import division_without_held_out
-from image_sets import COLOUR
+from image_sets import COLOUR, folder_of
 from optuna.study import Study
 from search_pays_fits import with_images
 
-from data.errors import InputError
 from data.load import load_dataset
 from data.splits import Split, split_dataset
 from hpo.api import run_study
@@ -83,9 +82,7 @@ def study_config(name: str, seed: int, args: argparse.Namespace) -> StudyConfig:
     if args.quick:
         config = replace(config, n_trials=3, max_epochs=1, steps_per_epoch=1)
     if name != OMNIGLOT:
-        if args.sets is None:
-            raise InputError(f"The set {name} needs its folder. Add --sets FOLDER.")
-        return replace(config, data_root=args.sets / name, colour=name in COLOUR)
+        return replace(config, data_root=folder_of(name, args.sets), colour=name in COLOUR)
     parts = split_dataset(load_dataset(OMNIGLOT, args.data_root, config.image_size))
     parts_of = division_without_held_out(parts)
     return replace(

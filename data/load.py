@@ -141,7 +141,7 @@ def load_dataset(
         try:
             download_omniglot(root)
         except InputError as error:
-            if not or_glyphs or find_archives(root):  # some of them are there
+            if not or_glyphs or find_archives(root):  # a part of Omniglot is there
                 raise
             text = f"{error} Using the built-in glyphs instead of Omniglot."
             warnings.warn(text, stacklevel=2)

@@ -108,8 +108,8 @@ def run_study(
 
 def _validated(config: T) -> T:
     """Return a configuration whose values were checked and converted, as those of a file are."""
-    values = {f.name: getattr(config, f.name) for f in fields(config)}
-    values = {f.name: values[f.name] for f in fields(config) if values[f.name] != f.default}
+    given = {f.name: (getattr(config, f.name), f.default) for f in fields(config)}
+    values = {name: value for name, (value, default) in given.items() if value != default}
     validated: T = make_config(type(config), ConfigFile(type(config).__name__, values))
     return validated
 
@@ -162,8 +162,8 @@ def retrain(config: StudyConfig | RetrainConfig, **changes: Any) -> RetrainResul
     config = _validated(replace(config, **changes))
     if not config.test:
         raise InputError(
-            "retrain evaluates its networks on the test, so test must be True from Python. Use "
-            "retrain_best.py --no-test for validation only."
+            "From Python, test must be True, because retrain evaluates its networks on the test, "
+            "but is False. Use retrain_best.py --no-test for validation only."
         )
     plan = make_plan(config)
     if not config.again and (found := find_result(plan)):

@@ -123,7 +123,7 @@ def test_images_may_be_arrays() -> None:
     assert study.study_name == f"{data}-20-episode-paper-lr"
     result = hpo.retrain(config, n_seeds=1, max_epochs=1)
     assert result.data == data
-    with pytest.raises(InputError, match="test must be True"):
+    with pytest.raises(InputError, match="From Python, test must be True"):
         hpo.retrain(config, test=False)
     with pytest.raises(InputError, match="labels"):
         hpo.register_arrays(images, labels[:5])

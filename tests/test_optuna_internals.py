@@ -20,6 +20,7 @@ from hpo.study.optuna_internals import (
     heartbeat_ages,
     load_trial_notes,
     report_accuracy,
+    rung_attributes,
     save_trial_note,
     schema_of,
     schema_revisions,
@@ -72,6 +73,15 @@ def test_enqueued_parameters_are_known_before_they_are_suggested(study: optuna.S
     assert enqueued_params(study.trials[0]) == {"x": 1.5}
     study.ask()
     assert enqueued_params(study.trials[1]) == {}
+
+
+def test_successive_halving_stores_its_values_in_the_trial() -> None:
+    pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1)
+    study = optuna.create_study(direction="maximize", pruner=pruner)
+    trial = study.ask()
+    trial.report(0.5, step=1)
+    trial.should_prune()
+    assert list(rung_attributes(study.trials[0]).values()) == [0.5]
 
 
 def test_the_tables_of_optuna_are_recognised(storage: Storage) -> None:

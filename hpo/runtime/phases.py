@@ -102,19 +102,29 @@ def run_phases(
             next_phase=describe_finalists(run, evaluate_winner=parts.held_out is not None),
         )
         supervise(run, "search", budget, launcher, progress, observers=observers)
-        is_over = is_search_over(study, budget)
-        if is_over:
+        if is_search_over(study, budget):
             study.set_user_attr(N_TRIALS, count_finished(study))  # fewer than planned, perhaps
-        if run.has_one_goal and is_over:
-            finalists = _fit_finalists(run, storage, study, launcher, observers)
-            winner = None
-            is_affordable = budget.affordable_fits(study) >= run.n_finalist_seeds
-            if parts.held_out is not None and is_affordable:
-                winner = _fit_winner(run, storage, study, launcher, observers)
-            if finalists:
-                current = [finalists, winner] if winner else [finalists]
-                delete_former_networks(storage, study, current, run.var)
+            if run.has_one_goal:
+                is_affordable = budget.affordable_fits(study) >= run.n_finalist_seeds
+                evaluate_winner = parts.held_out is not None and is_affordable
+                _make_further_fits(run, storage, study, launcher, observers, evaluate_winner)
         return study
+
+
+def _make_further_fits(
+    run: StudyConfig,
+    storage: RDBStorage,
+    study: Study,
+    launcher: Launcher,
+    observers: Sequence[ObserverFactory],
+    evaluate_winner: bool,
+) -> None:
+    """Fit the finalists of a finished study, then its winner with further seeds if wanted."""
+    finalists = _fit_finalists(run, storage, study, launcher, observers)
+    winner = _fit_winner(run, storage, study, launcher, observers) if evaluate_winner else None
+    if finalists:
+        current = [finalists, winner] if winner else [finalists]
+        delete_former_networks(storage, study, current, run.var)
 
 
 def prepare_start(run: StudyConfig, study: Study, parts: Split) -> None:

@@ -56,12 +56,12 @@ def run_worker(
     n_failed = 0
     with storage_errors(run.storage):
         work = with_epoch_callback(PHASES[phase](run, index), on_epoch)
+        is_exhausted = partial(work.budget.is_exhausted, work.study, work.search_study)
         with watch_study(work.study) as check_study, watch_study(work.search_study):
             while True:
                 check_study()
                 requeue_orphans(work.study, work.files.lock, run.max_retries)
                 work.files.delete_obsolete(work.study)
-                is_exhausted = partial(work.budget.is_exhausted, work.study, work.search_study)
                 try:
                     if not run_one_trial(
                         work.study, work.objective, work.files.lock, callbacks, is_exhausted
