@@ -2,6 +2,7 @@
 
 from data.image_folder import parse_dataset_name
 
+OFFICIAL = "official"  # episodes of the paper's Omniglot; nothing else is compared with the paper
 NOT_COMPARABLE = "no number can be compared with the paper"
 
 
@@ -18,13 +19,15 @@ def data_caveat(data: str) -> str:
     return ""
 
 
-def episodes_label(data: str) -> str:
-    """Return the adjective for the test episodes of a data set: official, glyph or test.
+def episodes_label(data: str, is_official: bool = True) -> str:
+    """Return the adjective for the test episodes of a data set, for example official.
 
     Args:
         data: name of the data set.
+        is_official: False if random episodes replace the official ones of the data set.
     """
-    return "official" if data == "omniglot" else "glyph" if data == "glyphs" else "test"
+    labels = {"omniglot": OFFICIAL, "glyphs": "glyph"}
+    return labels.get(data, "test") if is_official else "random test"
 
 
 def alphabet_label(data: str) -> str:

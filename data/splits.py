@@ -40,6 +40,7 @@ class Split:
             the data has too few.
         n_way: requested number of candidates per episode.
         n_shot: requested number of support drawings per candidate.
+        is_official: False if random episodes replace the official ones.
     """
 
     train: Drawings
@@ -49,6 +50,7 @@ class Split:
     held_out: Drawings | None = None
     n_way: int = N_WAY
     n_shot: int = 1
+    is_official: bool = True
 
     def to(self, device: torch.device) -> "Split":
         """Return the same split with the validation and test drawings on a device."""
@@ -123,15 +125,17 @@ def split_dataset(
             "Official episodes must use only test alphabets, but one has a drawing of another "
             "alphabet. Download all_runs.zip again."
         )
+    episodes = choose_test_episodes(official, test, n_way=n_way, n_shot=n_shot)
     return Split(
         train=drawings.subset(names["train"]),
         # Dense validation compares all drawings of a class, so 20 images per class are enough.
         val=select_drawers(drawings.subset(names["val"], range(N_DRAWERS)), VAL_DRAWERS),
         test=test,
-        official=choose_test_episodes(official, test, n_way=n_way, n_shot=n_shot),
+        official=episodes,
         held_out=_held_out(drawings.subset(names["val"])),
         n_way=n_way,
         n_shot=n_shot,
+        is_official=episodes is official,
     )
 
 

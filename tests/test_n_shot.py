@@ -174,6 +174,8 @@ def test_other_episodes_replace_the_official_ones(packed: Dataset, split: Split)
     check(split.official, split.test)
     again = split_dataset(packed, n_way=5, n_shot=3).official
     assert torch.equal(again.support_RS, split.official.support_RS), "a fixed seed"
+    assert not split.is_official
+    assert split_dataset(packed).is_official
     default = split_dataset(packed, n_way=20, n_shot=1).official
     assert torch.equal(default.support_RS, split_dataset(packed).official.support_RS)
 

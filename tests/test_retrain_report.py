@@ -13,6 +13,7 @@ import retrained
 
 from data.episodes import Dataset
 from data.splits import Split, split_dataset
+from hpo.cli.retrain_output import result_table
 from hpo.refit.result import RetrainResult, SeedResult
 from hpo.report import html_page, style
 from hpo.report.html_page import Page, Section, render_page
@@ -263,6 +264,17 @@ def test_only_omniglot_is_compared_with_the_paper_and_humans(
     assert section(page, "Accuracy by official run")
     assert "Lake's official 80 episodes" in page.headline
     assert len(page.lead) == 1
+
+
+def test_random_episodes_are_not_called_official(
+    result: RetrainResult, tables: Tables, full_size: Split
+) -> None:
+    other = replace(result, data="omniglot", is_official=False)
+    page = retrain_page(other, *tables, None, full_size)
+    assert "of 80 random test episodes" in page.headline
+    assert "no number can be compared with the paper" in page.lead[1]
+    assert not any(each.title.startswith("Table 2") for each in page.sections)
+    assert "92.0 %" not in result_table(other)
 
 
 def test_own_images_have_groups_and_classes(

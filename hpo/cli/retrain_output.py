@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from data import published
 from data.files import write_atomically
+from data.labels import OFFICIAL
 from data.text import text_table
 from hpo.refit.plan import RetrainPlan
 from hpo.refit.result import RetrainResult
@@ -81,7 +82,7 @@ def result_table(result: RetrainResult) -> str:
     rows = [["", head, "1-NN pixels", "paper", "paper's 1-NN"]]
     for i, row in enumerate(headline_rows(result)):
         paper = ["–", "–"]
-        if i == 0 and result.data == "omniglot":
+        if i == 0 and result.episodes_label == OFFICIAL:
             paper = [f"{100 * share:.1f} %" for share in (published.CONVNET, published.NEAREST)]
         baseline = "–" if row.baseline is None else f"{row.baseline:.1%}"
         rows.append([row.name, format_mean(row.summary), baseline, *paper])

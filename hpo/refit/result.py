@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
+from data.labels import episodes_label
 from hpo.refit.fit_record import FitRecord
 from model.config import Config
 from model.metrics import BaselineMetrics, NetworkMetrics, json_values
@@ -82,6 +83,8 @@ class RetrainResult:
         seeds: every fit of a fresh seed.
         baseline: metrics of 1-NN on pixels.
         chosen: fits of the study that chose the winner, which are in none of the fields above.
+        is_official: False if random test episodes replaced the official ones. Old files do not
+            say so; they count as official.
         settings: sections of a settings file that repeats the retraining: ``retrain_best.py
             --config result.json``. Empty in old files and for a saved network.
     """
@@ -99,7 +102,13 @@ class RetrainResult:
     seeds: list[SeedResult]
     baseline: BaselineMetrics
     chosen: list[SeedResult] = field(default_factory=list)
+    is_official: bool = True
     settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def episodes_label(self) -> str:
+        """Adjective for the test episodes; see :func:`data.labels.episodes_label`."""
+        return episodes_label(self.data, self.is_official)
 
     @property
     def val_is_held_out(self) -> bool:

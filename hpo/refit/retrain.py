@@ -174,15 +174,16 @@ def _evaluate(plan: RetrainPlan, path: Path, seed: int, note: str = "") -> Evalu
         seed: seed of its fit.
         note: what is special about the fit, for the two logs.
     """
-    stored, data = read_fit(plan, path, seed), plan.split.test
+    stored = read_fit(plan, path, seed)
     held_out = plan.validation is not None
     evaluation = evaluate_network(stored.net, plan.split, val_is_held_out=held_out)
     metrics = evaluation.metrics
     verification = asdict(metrics.verification) if metrics.verification else None
     save_network(path, stored.net, plan.config, stored.metadata | {"verification": verification})
     accuracy = metrics.official.accuracy
+    label = episodes_label(plan.split.test.name, plan.split.is_official)
     log_test_evaluation(f"retrain_best.py, {describe_plan(plan)}{note}", [accuracy])
-    logger.info("seed %s   %s %s%s", seed, f"{accuracy:.1%}", episodes_label(data.name), note)
+    logger.info("seed %s   %s %s%s", seed, f"{accuracy:.1%}", label, note)
     return EvaluatedFit(SeedResult(seed, stored.fit, metrics), evaluation)
 
 

@@ -77,6 +77,7 @@ def compose_result(
         data_digest=split.test.digest,
         summary=summary,
         n_way=split.official.n_way,
+        is_official=split.is_official,
         official_interval=wilson_interval(summary.official.mean, len(split.official)),
         seeds=[fit.result for fit in fits],
         baseline=evaluate_baseline(full_size),

@@ -21,14 +21,14 @@ PART_STYLES = {
 }
 
 
-def n_way_plot(frame: pd.DataFrame, official: float, n_way: int, is_omniglot: bool) -> go.Figure:
+def n_way_plot(frame: pd.DataFrame, official: float, n_way: int, is_official: bool) -> go.Figure:
     """Return the N-way curve: accuracy against N, with the range over the fits as a band.
 
     Args:
         frame: from :func:`hpo.report.retraining.frames.n_way_frame`.
         official: mean accuracy on the official episodes, in [0, 1].
         n_way: number of candidates of an official episode.
-        is_omniglot: whether the accuracies of the paper and of humans are comparable, and shown.
+        is_official: whether the accuracies of the paper and of humans are comparable, and shown.
     """
     figure = go.Figure()
     _add_band(figure, frame)
@@ -40,10 +40,10 @@ def n_way_plot(frame: pd.DataFrame, official: float, n_way: int, is_omniglot: bo
         mode="lines",
         hovertemplate="chance %{y:.1%}<extra></extra>",
     )
-    if is_omniglot:
+    if is_official:
         _add_marker(figure, n_way, "humans, official", published.HUMAN, style.GREEN, "star")
         _add_marker(figure, n_way, "paper, official", published.CONVNET, style.ORANGE, "square")
-    name = f"ours, {'official' if is_omniglot else 'test'}"
+    name = f"ours, {'official' if is_official else 'test'}"
     _add_marker(figure, n_way, name, official, style.BLUE, "diamond-open")
     axis = {"title": {"text": "N, candidates per episode"}, "dtick": 2}
     return style.apply_style(

@@ -5,7 +5,6 @@ They are in no mean, interval or plot of a retraining, because the winner was ch
 
 from statistics import fmean
 
-from data.labels import episodes_label
 from hpo.refit.result import RetrainResult
 from hpo.report.html_page import Section
 from hpo.report.retraining.frames import AVERAGED, HeadlineRow
@@ -43,7 +42,7 @@ def chosen_lines(result: RetrainResult) -> list[str]:
     """Return what the row of the fits that chose the winner means; empty without them."""
     if not result.chosen:
         return []
-    label = episodes_label(result.data)
+    label = result.episodes_label
     first = f"The row of the {CHOSEN} shows the {label} episodes, as the first line does."
     return [first, chosen_note(_validation(result))]
 
@@ -54,7 +53,7 @@ def chosen_sections(result: RetrainResult) -> list[Section]:
         return []
     metrics = [fit.metrics for fit in result.chosen]
     rows = {
-        f"{episodes_label(result.data)} episodes": [m.official.accuracy for m in metrics],
+        f"{result.episodes_label} episodes": [m.official.accuracy for m in metrics],
         AVERAGED: [m.averaged.official for m in metrics],
         "validation episodes": _validation(result),
     }

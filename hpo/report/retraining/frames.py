@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from data.labels import alphabet_label, episodes_label
+from data.labels import alphabet_label
 from hpo.refit.result import RetrainResult
 from model.evaluate import N_COPIES
 from model.intervals import MIN_EPISODES, TOO_FEW, format_interval
@@ -49,7 +49,7 @@ def headline_rows(result: RetrainResult) -> list[HeadlineRow]:
     """Return the headline metrics of a retraining, the official accuracy first."""
     summary, baseline = result.summary, result.baseline
     metrics = [seed.metrics for seed in result.seeds]
-    n_episodes, label = baseline.official.n_episodes, episodes_label(result.data)
+    n_episodes, label = baseline.official.n_episodes, result.episodes_label
     rows = [
         HeadlineRow(
             f"{label} {n_episodes} episodes, {result.n_way}-way",

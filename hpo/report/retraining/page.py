@@ -6,7 +6,7 @@ Tensor suffixes: N filters, H W pixels.
 import pandas as pd
 from torch import Tensor
 
-from data.labels import alphabet_label, character_label, data_caveat, episodes_label
+from data.labels import NOT_COMPARABLE, OFFICIAL, alphabet_label, character_label, data_caveat
 from data.published import CITED_ACCURACY, KOCH_ACCURACY
 from data.splits import Split
 from hpo.refit.result import RetrainResult
@@ -24,6 +24,10 @@ CHOSEN_ON_VALIDATION = (
 TRAINED_ON_VALIDATION = (
     "Nothing was chosen on the test alphabets: the configuration was chosen on validation. The "
     "final networks were also trained on the validation alphabets, for all epochs."
+)
+RANDOM_EPISODES = (
+    "Random test episodes replace the official ones, because of the division, n_way or n_shot: "
+    f"{NOT_COMPARABLE}."
 )
 OFFICIAL_IS_EASIER = (
     " The markers at N = 20 show the official episodes, which are easier than the random "
@@ -61,6 +65,8 @@ def retrain_page(
     lead = [CHOSEN_ON_VALIDATION if result.val_is_held_out else TRAINED_ON_VALIDATION]
     if caveat := data_caveat(result.data):
         lead.append(caveat)
+    elif not result.is_official:
+        lead.append(RANDOM_EPISODES)
     origin = result.origin
     source = str(origin) if origin else "a saved network"
     sections = [
@@ -68,9 +74,9 @@ def retrain_page(
         *chosen_sections(result),
         Section("Training", figures=[fit_plots.training_plot(frames.fit_frame(result))]),
         *error_sections(result, predictions, confusions, full_size),
-        *paper_figure_sections(episodes_label(result.data), filters_NHW, full_size),
+        *paper_figure_sections(result.episodes_label, filters_NHW, full_size),
     ]
-    if result.data == "omniglot":
+    if result.episodes_label == OFFICIAL:
         table = table_2_with_ours(result.summary.official)
         sections.append(Section("Table 2 of the paper, with our row", table=table))
     sections.append(Section("What was run", facts=result_facts(result)))
@@ -81,8 +87,8 @@ def retrain_page(
 def result_headline(result: RetrainResult) -> str:
     """Return the official accuracy with its standard deviation and its interval, as a sentence."""
     n, n_episodes = len(result.seeds), result.baseline.official.n_episodes
-    label = episodes_label(result.data)
-    kind = f"Lake's official {n_episodes}" if label == "official" else f"{n_episodes} {label}"
+    label = result.episodes_label
+    kind = f"Lake's official {n_episodes}" if label == OFFICIAL else f"{n_episodes} {label}"
     fits = "1 fit" if n == 1 else f"mean ± standard deviation of {n} fits"
     return (
         f"{format_mean(result.summary.official)} of {kind} episodes ({fits}). 95\u00a0% interval: "
@@ -92,7 +98,7 @@ def result_headline(result: RetrainResult) -> str:
 
 def accuracy_sections(result: RetrainResult) -> list[Section]:
     """Return the sections with the accuracies, from the headline metrics to verification."""
-    is_omniglot, official = result.data == "omniglot", result.summary.official.mean
+    is_official, official = result.episodes_label == OFFICIAL, result.summary.official.mean
     alphabet = alphabet_label(result.data)
     ways = frames.n_way_frame(result)
     bars = "Random episodes; the thin bars show the range from the lowest to the highest fit."
@@ -108,8 +114,8 @@ def accuracy_sections(result: RetrainResult) -> list[Section]:
         Section(
             "N-way accuracy",
             f"Random episodes within the test {alphabet}s."
-            + (OFFICIAL_IS_EASIER if is_omniglot else ""),
-            figures=[accuracy_plots.n_way_plot(ways, official, result.n_way, is_omniglot)],
+            + (OFFICIAL_IS_EASIER if is_official else ""),
+            figures=[accuracy_plots.n_way_plot(ways, official, result.n_way, is_official)],
         ),
         Section(
             f"Accuracy by {alphabet}",
@@ -118,7 +124,7 @@ def accuracy_sections(result: RetrainResult) -> list[Section]:
             wide=True,
         ),
         Section(
-            "Accuracy by official run" if is_omniglot else "Accuracy by block",
+            "Accuracy by official run" if is_official else "Accuracy by block",
             figures=[accuracy_plots.lake_run_plot(frames.lake_run_frame(result))],
         ),
         Section(
@@ -141,7 +147,7 @@ def headline_table(result: RetrainResult) -> list[list[str]]:
         fits = [f"{accuracy:.1%}" for accuracy in row.fits]
         rows.append([row.name, format_mean(row.summary), row.interval, *fits, baseline])
     if chosen := chosen_row(result):
-        name = f"{chosen.name}, {episodes_label(result.data)} episodes"
+        name = f"{chosen.name}, {result.episodes_label} episodes"
         rows.append([name, format_mean(chosen.summary), *["–"] * (2 + len(seeds))])
     return rows
 
@@ -152,7 +158,7 @@ def error_sections(
     """Return the sections with the errors and the confused characters."""
     errors = frames.error_frame(predictions, frames.thresholds(result))
     matrices, top = frames.confusion_matrices(confusions), frames.top_confusions(confusions)
-    n_episodes, label = result.baseline.official.n_episodes, episodes_label(result.data)
+    n_episodes, label = result.baseline.official.n_episodes, result.episodes_label
     alphabet, character = alphabet_label(result.data), character_label(result.data)
     return [
         Section(
