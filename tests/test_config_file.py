@@ -124,6 +124,7 @@ def test_a_file_may_contain_the_space_and_name_a_file_beside_it(tmp_path: Path) 
         ("[data\n", r"is not a settings file in TOML"),
         ("[data]\ntrain = ['a']\n", r"val has none"),
         ("[search]\nobjective = ['flops']\n", r"--objective must be accuracy"),
+        ("[training]\nn_pairs = 150\n", r"--n-pairs 150 has no effect with the recipe episode"),
     ],
 )
 def test_a_mistake_in_a_file_is_one_line(text: str, message: str, tmp_path: Path) -> None:

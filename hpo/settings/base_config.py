@@ -5,6 +5,7 @@ from typing import Any
 
 from data.errors import InputError, require
 from data.image_folder import parse_dataset_name
+from hpo.settings.sections import TrainingSettings
 from hpo.settings.study_settings import StudySettings
 from hpo.space.configuration import build_config, require_possible
 from hpo.space.files import BUILT_IN, built_in_space
@@ -125,6 +126,11 @@ def check_settings(settings: StudySettings) -> None:
     if not settings.has_one_goal and settings.pruner != "none":
         raise InputError(
             f"--pruner must be none with two goals, but is {settings.pruner}. Remove --pruner."
+        )
+    if settings.recipe != "paper" and settings.n_pairs != TrainingSettings.n_pairs:
+        raise InputError(
+            f"--n-pairs {settings.n_pairs} has no effect with the recipe {settings.recipe}. Remove "
+            "--n-pairs, or choose --recipe paper."
         )
     base, space = base_config(settings), settings.space
     source = f"Space '{space.name}'"
