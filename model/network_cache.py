@@ -1,7 +1,7 @@
 """Trained networks by configuration and seed: each is trained once, then loaded from its file."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,21 @@ from data.splits import Split
 from model.checkpoint import load_network, save_network
 from model.config import Config
 from model.device import ComputeConfig
-from model.fit_state import FIT_FORMAT, FitState
+from model.fit_state import FIT_FORMAT, EpochResult, FitState
 from model.provenance import provenance
 from model.siamese import SiameseNet
 from model.train import Validation, fit
 
 CHECKPOINT_INTERVAL_SECONDS = 30
+
+Show = Callable[[Iterable[EpochResult], int, int], Iterator[EpochResult]]
+
+
+def show_nothing(
+    epochs: Iterable[EpochResult], seed: int, max_epochs: int
+) -> Iterator[EpochResult]:
+    """Yield the results of a fit."""
+    yield from epochs
 
 
 @dataclass(frozen=True)
@@ -28,11 +37,13 @@ class NetworkCache:
         split: data set.
         compute: device and precision.
         folder: folder of the networks and of the checkpoints of unfinished fits.
+        show: yields the results of a fit, given its seed and maximum number of epochs, too.
     """
 
     split: Split
     compute: ComputeConfig
     folder: Path
+    show: Show = show_nothing
 
     def networks(self, config: Config, n_seeds: int) -> Iterator[SiameseNet]:
         """Yield a trained network for each seed, from 1."""
@@ -67,13 +78,14 @@ class NetworkCache:
         state = FitState(config, seed, self.compute)
         train, val = self.split.train, self.split.val
         checkpoint_path = path.with_suffix(".fit.pt")
-        for _ in fit(
+        epochs = fit(
             state,
             train,
             Validation(val, dense_validation(val)),
             checkpoint_path=checkpoint_path,
             checkpoint_interval=CHECKPOINT_INTERVAL_SECONDS,
-        ):
+        )
+        for _ in self.show(epochs, seed, config.fit.max_epochs):
             pass
         last = state.history[-1]
         if last.diverged:

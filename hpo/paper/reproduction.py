@@ -16,6 +16,7 @@ from data.load import load_dataset
 from data.splits import split_dataset
 from hpo.paper.scales import Scale
 from hpo.paper.tables import TABLES, TableRow
+from hpo.refit.progress import show_epochs
 from hpo.refit.retrain import log_test_evaluation
 from model.device import ComputeConfig
 from model.intervals import Interval, accuracy_interval, format_interval
@@ -72,10 +73,9 @@ def reproduce(request: ReproductionRequest, number: int) -> None:
     if caveat := data_caveat(name):
         print(f"note     {caveat}")
     print(format_line(HEAD), flush=True)
+    networks = NetworkCache(split, request.compute, request.networks, show_epochs)
     rows = []
-    for row in rows_of_table(
-        scale, NetworkCache(split, request.compute, request.networks), full_size
-    ):
+    for row in rows_of_table(scale, networks, full_size):
         rows.append(row)
         if number == OFFICIAL_TABLE and row.ours:
             log_test_evaluation(f"reproduce.py, scale {scale.name}, {row.name}", row.ours)

@@ -20,6 +20,7 @@ class Scale:
         episode_epochs: number of epochs of the episode recipe.
         steps_per_epoch: number of steps per epoch of the episode recipe.
         n_seeds: number of fits of each row.
+        l2: L2 penalty of all layers with the paper's recipe.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Scale:
     episode_epochs: int
     steps_per_epoch: int
     n_seeds: int
+    l2: float = 0.0
 
 
 SCALES = {
@@ -57,6 +59,19 @@ SCALES = {
             episode_epochs=24,
             steps_per_epoch=100,
             n_seeds=3,
+        ),
+        # The penalty is for the long fits, which see each pair 40 times or more.
+        Scale(
+            name="day",
+            image_size=35,
+            pairs=(30_000, 90_000, 150_000),
+            visits=6_000_000,
+            narrowed=2,
+            hidden=2048,
+            episode_epochs=54,
+            steps_per_epoch=100,
+            n_seeds=3,
+            l2=1e-4,
         ),
         Scale(
             name="full",

@@ -1,3 +1,3 @@
 """Refits of the best trial over several seeds, their evaluation on the test, and the result."""
 
-__all__ = ["folder", "networks", "plan", "result", "retrain", "run", "settings"]
+__all__ = ["folder", "networks", "plan", "progress", "result", "retrain", "run", "settings"]
