@@ -1,10 +1,11 @@
 """Fits with the paper's recipe, and with one or more changes of it, against the pairs seen.
 
 A row is ``paper``, the recipe of §3.2, or ``paper`` with changes, for example
-``paper+averaging+cosine``. Each fit is evaluated on validation after every epoch and on the
-official episodes at milestones; validation alone chooses the epoch. Except with ``cosine``, a
-milestone is what a fit of that length would reach. Fits are stored; run the same command again to
-resume.
+``paper+averaging+cosine``. The row ``episode`` is the default of the episode recipe, trained on as
+many drawings, two for each pair. Each fit is evaluated on validation after every epoch and on the
+official episodes at milestones; validation alone chooses the epoch. Except with ``cosine`` and
+``episode``, whose rate follows a cosine, a milestone is what a fit of that length would reach. Fits
+are stored; run the same command again to resume.
 """
 
 import argparse
@@ -123,9 +124,8 @@ def flags() -> argparse.ArgumentParser:
     flags = parser(__doc__ or "")
     add_no_test(flags)
     names = ", ".join(CHANGES)
-    flags.add_argument(
-        "--rows", nargs="+", default=["paper"], metavar="ROW", help=f"changes: {names}"
-    )
+    rows = f"paper, paper+NAME+… or episode; names: {names}"
+    flags.add_argument("--rows", nargs="+", default=["paper"], metavar="ROW", help=rows)
     flags.add_argument("--pairs", type=float, default=3e6, help="pairs that a fit sees")
     flags.add_argument("--n-pairs", type=positive_int, default=150_000, help="different pairs")
     flags.add_argument("--image-size", type=positive_int, default=35)

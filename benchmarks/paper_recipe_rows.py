@@ -18,10 +18,11 @@ from hpo.space.configuration import build_config
 from hpo.space.space import Point
 from model.config import Config
 from model.device import ComputeConfig
+from model.losses import images_per_epoch
 from model.provenance import provenance
 from model.summary import mean_and_sd
 
-STRICT = "paper"
+STRICT, EPISODE = "paper", "episode"
 
 
 def _fit(**changes: Any) -> Callable[[Config], Config]:
@@ -47,17 +48,20 @@ def row_config(name: str, args: argparse.Namespace) -> Config:
     """Return the configuration of a row.
 
     Args:
-        name: ``"paper"``, or ``"paper"`` and keys of :data:`CHANGES`, joined by ``+``.
+        name: ``"paper"``, or ``"paper"`` and keys of :data:`CHANGES`, joined by ``+``; or
+            ``"episode"``, the default of the episode recipe for as many drawings.
         args: flags.
 
     Raises:
         InputError: there is no such row, or the file of ``--winner`` cannot be used.
     """
+    if name == EPISODE:
+        return episode_config(args)
     first, *changes = name.split("+")
     if first != STRICT or not set(changes) <= CHANGES.keys():
         raise InputError(
-            f"--rows must be {STRICT}, or {STRICT}+NAME with names of {', '.join(CHANGES)}, but is "
-            f"{name}. Correct it."
+            f"--rows must be {EPISODE}, {STRICT}, or {STRICT}+NAME with names of "
+            f"{', '.join(CHANGES)}, but is {name}. Correct it."
         )
     if args.winner:
         settings, point = winner_of(args.winner)
@@ -71,6 +75,16 @@ def row_config(name: str, args: argparse.Namespace) -> Config:
     for change in changes:
         config = CHANGES[change](config)
     return config
+
+
+def episode_config(args: argparse.Namespace) -> Config:
+    """Return the default of the episode recipe, for a fit that embeds as many drawings."""
+    settings = StudySettings(image_size=args.image_size)
+    space = settings.space
+    default = space.resolve(space.starting_points(settings.image_size)[0])
+    config = build_config(base_config(settings), default)
+    epochs = max(1, round(2 * args.pairs / images_per_epoch(config.fit)))
+    return _fit(max_epochs=epochs)(config)
 
 
 def winner_of(path: Path) -> tuple[StudySettings, Point]:

@@ -301,9 +301,16 @@ def test_a_row_has_the_changes_of_its_name() -> None:
     assert len({each.digest for each in (strict, *changed.values())}) == 1 + len(CHANGES)
     both = row_config("paper+cosine+averaging", paper_flags()).fit
     assert (both.schedule, both.ema) == ("cosine", 0.999)
-    for name in ("episode", "paper+magic", "paper+"):
-        with pytest.raises(InputError, match=r"--rows must be paper.*averaging"):
+    for name in ("episodes", "paper+magic", "paper+", "episode+cosine"):
+        with pytest.raises(InputError, match=r"--rows must be episode, paper.*averaging"):
             row_config(name, paper_flags())
+
+
+def test_the_row_of_the_episode_recipe_embeds_as_many_drawings() -> None:
+    made = row_config("episode", paper_flags())
+    assert (made.fit.recipe, made.conv.conv_norm) == ("episode", "batch")
+    per_epoch = images_per_epoch(made.fit)
+    assert abs(made.fit.max_epochs * per_epoch - 2 * 3e4) <= per_epoch / 2
 
 
 def test_the_winner_of_a_study_gives_the_values_of_a_row(tmp_path: Path) -> None:
