@@ -1,6 +1,7 @@
 """The device that a network computes on, its precision, and the memory of the process."""
 
 import ctypes
+import os
 import platform
 import shutil
 from contextlib import AbstractContextManager
@@ -48,9 +49,11 @@ def choose_compute(
         InputError: the device does not exist, or there is no compiler.
     """
     chosen = _choose_device(device)
-    if compile and chosen.type == "cpu" and not shutil.which("c++"):
+    compiler = os.environ.get("CXX", "g++")  # the one that torch.compile calls
+    if compile and chosen.type == "cpu" and not shutil.which(compiler):
         raise InputError(
-            "--compile needs a C++ compiler on the CPU. Install one, or remove --compile."
+            f"--compile needs a C++ compiler on the CPU, but {compiler} is missing. Install it, "
+            "name another one in CXX, or remove --compile."
         )
     if chosen.type == "cpu":
         keep_freed_memory()
