@@ -11,6 +11,7 @@ resume.
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -25,6 +26,7 @@ from search_pays_table import RIVALS, differences, markdown, name_of
 from data.files import make_folder
 from data.paths import PROJECT
 from hpo.cli.entry_point import run_command
+from hpo.search.choice import stored_gain
 from hpo.search.winner import choose_trial
 from model.provenance import provenance
 from model.start_weights import load_start_weights
@@ -57,6 +59,8 @@ def record(searched: Searched, fits: Fits, rows: dict[str, list[dict[str, Any]]]
         "trial": winner.number,
         "point": winner.params,
     }
+    if gain := stored_gain(searched.study):
+        entry["gain"] = asdict(gain)
     for name, each in rows.items():
         accuracies = [result["accuracy"] for result in each]
         entry |= {name: round(fmean(accuracies), 5), f"{name}_fits": accuracies}

@@ -20,6 +20,7 @@ from torch import Tensor
 from data.drawings import Drawings
 from data.episodes import Episodes
 from data.labels import alphabet_label, character_label
+from model.standard_error import two_way_error
 
 Array = npt.NDArray[np.float64]
 
@@ -166,7 +167,7 @@ def cluster_interval(accuracy_FC: Array, n_episodes_C: Array, cluster: str) -> I
     n_fits, n_clusters = accuracy_FC.shape
     if n_clusters < MIN_CLUSTERS or np.ptp(accuracy_FC) == 0:
         return None
-    standard_error, degrees = _standard_error(accuracy_FC, n_episodes_C)
+    standard_error, degrees = two_way_error(accuracy_FC, n_episodes_C)
     means_B = _resampled_means(accuracy_FC, n_episodes_C)
     t = stats.t.ppf((1 + CONFIDENCE) / 2, degrees)
     level = stats.norm.cdf(-t * standard_error / means_B.std())
@@ -193,24 +194,6 @@ def exact_interval(n_correct: float, n: int, covers: str) -> Interval:
 def format_interval(interval: Interval | None) -> str:
     """Return an interval and what it covers, for example ``91.2% to 95.9% (10 alphabets …)``."""
     return f"{interval.low:.1%} to {interval.high:.1%} ({interval.covers})" if interval else TOO_FEW
-
-
-def _standard_error(accuracy_FC: Array, n_episodes_C: Array) -> tuple[float, float]:
-    """Return the standard error of the mean and its degrees of freedom, by two-way analysis."""
-    n_fits, n_clusters = accuracy_FC.shape
-    weight_C = n_episodes_C * n_clusters / n_episodes_C.sum()
-    mean_F = accuracy_FC @ weight_C / n_clusters
-    deviation_FC = weight_C * (accuracy_FC - mean_F.mean())  # of a weighted mean, a ratio
-    of_clusters = float(deviation_FC.mean(0).var(ddof=1)) / n_clusters
-    if n_fits == 1:
-        return of_clusters**0.5, n_clusters - 1
-    of_fits = float(mean_F.var(ddof=1)) / n_fits
-    rest_FC = deviation_FC - deviation_FC.mean(0) - deviation_FC.mean(1, keepdims=True)
-    rest_FC = rest_FC + deviation_FC.mean()
-    of_rest = float((rest_FC**2).sum()) / ((n_clusters - 1) * (n_fits - 1) * n_clusters * n_fits)
-    variance = max(of_clusters + of_fits - of_rest, of_clusters, of_fits)
-    scale = of_clusters**2 / (n_clusters - 1) + of_fits**2 / (n_fits - 1)
-    return variance**0.5, max(1.0, variance**2 / scale)
 
 
 def _resampled_means(accuracy_FC: Array, n_episodes_C: Array) -> Array:

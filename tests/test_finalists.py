@@ -13,6 +13,7 @@ from tiny import TINY_20, objective, opened, small_params, url
 from data.errors import InputError
 from data.paths import REFERENCE_STUDY
 from data.splits import Split
+from hpo.search.choice import record_winner, record_winner_without_fits
 from hpo.search.finalist_objective import FinalistObjective
 from hpo.search.finalists import (
     CLUSTERS,
@@ -26,8 +27,6 @@ from hpo.search.winner import (
     TOO_HIGH,
     choose_trial,
     describe_value,
-    record_winner,
-    record_winner_without_fits,
     winning_trial,
 )
 from hpo.settings.base_config import base_config

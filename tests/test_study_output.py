@@ -104,9 +104,11 @@ def test_the_summary_of_a_finished_study_shows_finalists_and_winner(
     print_summary(study, run, 90.0)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "finished: 3 of 3 trials (2 complete, 1 pruned), 1.5 min in this run"
-    assert lines[2].endswith("the fit in the search and the further fits wins:")
+    assert lines[2].endswith(
+        "highest mean replaces the default if its new fits are clearly better:"
+    )
     assert [line.split() for line in lines[3:6]] == [
-        ["trial", "mean", "search", "further", "fits"],
+        ["trial", "mean", "search", "new", "fits"],
         ["1", "66.7%", "70.0%", "60.0%", "70.0%"],
         ["0", "63.3%", "80.0%", "50.0%", "60.0%"],
     ]

@@ -14,6 +14,7 @@ from data.drawings import Drawings
 from data.episodes import Dataset
 from data.splits import Split, split_dataset
 from hpo.report.study.text import study_headline
+from hpo.search.choice import record_winner, record_winner_without_fits
 from hpo.search.finalist_objective import FinalistObjective
 from hpo.search.finalists import (
     CLUSTERS,
@@ -24,9 +25,7 @@ from hpo.search.finalists import (
 )
 from hpo.search.winner import (
     describe_value,
-    record_winner,
     record_winner_accuracy,
-    record_winner_without_fits,
     winner_accuracy,
     winner_fits,
     winning_trial,

@@ -16,6 +16,7 @@ from data.labels import data_caveat
 from data.paths import DEFAULT_STORAGE
 from data.text import hide_password, text_table
 from hpo.runtime.requeue import worker_of
+from hpo.search.choice import Gain, stored_gain
 from hpo.search.trial_files import trial_files
 from hpo.search.winner import TOO_HIGH, describe_value, winning_trial
 from hpo.settings.config_text import settings_texts
@@ -82,7 +83,7 @@ def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
             f"trials ({states}), {seconds / 60:.1f} min in this run"
         )
         if finalist_accuracies(study):
-            _print_finalists(summaries, count_diverged_finalists(study))
+            _print_finalists(summaries, count_diverged_finalists(study), stored_gain(study))
         elif run.has_one_goal and (winner := winning_trial(study)):
             print(f"finalists: none, because no trial is better than trial {winner.number}")
         _print_best(study) if run.has_one_goal else _print_front(study)
@@ -99,16 +100,19 @@ def print_summary(study: Study, run: StudyConfig, seconds: float) -> None:
         print(f"next     {' · '.join(next_commands(run))}")
 
 
-def _print_finalists(summaries: Sequence[TrialSummary], n_diverged: Mapping[int, int]) -> None:
+def _print_finalists(
+    summaries: Sequence[TrialSummary], n_diverged: Mapping[int, int], gain: Gain | None
+) -> None:
     """Print the accuracies that choose the winner, the best mean first.
 
     Args:
         summaries: all trials of the study.
         n_diverged: number of fits that diverged, by number of the trial.
+        gain: gain of the best trial over the default, if it decided on the winner.
     """
     finalists = [summary for summary in summaries if summary.finalist_values]
     finalists.sort(key=lambda summary: -(summary.choosing_value or 0.0))
-    rows = [["trial", "mean", "search", "further fits"]]
+    rows = [["trial", "mean", "search", "new fits"]]
     for summary in finalists:
         fits = " ".join(f"{value:.1%}" for value in summary.finalist_values)
         if n := n_diverged.get(summary.number):
@@ -116,8 +120,10 @@ def _print_finalists(summaries: Sequence[TrialSummary], n_diverged: Mapping[int,
         mean, search = f"{summary.choosing_value:.1%}", f"{summary.value:.1%}"
         rows.append([str(summary.number), mean, search, fits])
     print("finalists, fitted again with new seeds and evaluated on new validation episodes; the")
-    print(f"{INDENT}highest mean of the fit in the search and the further fits wins:")
+    print(f"{INDENT}highest mean replaces the default if its new fits are clearly better:")
     print(text_table(rows, INDENT))
+    if gain:
+        print(f"{INDENT}{gain}")
 
 
 def _print_best(study: Study) -> None:

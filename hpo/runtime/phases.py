@@ -22,15 +22,11 @@ from hpo.runtime.step_costs import (
 )
 from hpo.runtime.supervisor import ObserverFactory, supervise
 from hpo.runtime.worker_phases import open_run
+from hpo.search.choice import record_winner, record_winner_without_fits
 from hpo.search.finalists import choose_finalists, finalist_fits, open_finalists
 from hpo.search.kept_networks import delete_former_networks
 from hpo.search.trial_files import trial_files
-from hpo.search.winner import (
-    record_winner,
-    record_winner_accuracy,
-    record_winner_without_fits,
-    winner_fits,
-)
+from hpo.search.winner import record_winner_accuracy, winner_fits
 from hpo.settings.base_config import base_config
 from hpo.settings.study_settings import StudyConfig
 from hpo.study.budget import (

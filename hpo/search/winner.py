@@ -1,4 +1,4 @@
-"""The winner: its choice among the finalists, and its unbiased accuracy.
+"""The winner and its unbiased accuracy; :mod:`hpo.search.choice` chooses it.
 
 The accuracy of the winner as a finalist is the highest of several means, so it is too high on
 average. The winner is therefore fitted with further seeds, and these fits are evaluated on
@@ -10,21 +10,18 @@ drawings of the validation alphabets. The alphabets are those that chose the win
 
 from dataclasses import asdict
 from statistics import fmean
-from typing import Any
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import InputError
 from hpo.search.finalists import CLUSTERS, FinalistFit
-from hpo.study.budget import count_finished
 from hpo.study.goals import describe_point, has_one_goal
 from hpo.study.trials import (
     FINALISTS,
     accuracy_of,
     best_trials,
     count_diverged_finalists,
-    default_trial,
     finalist_accuracies,
     trial_attributes,
 )
@@ -32,60 +29,6 @@ from model.intervals import ClusterAccuracies, accuracy_interval, format_interva
 
 WINNER_ACCURACY = "winner_accuracy"  # user attribute of a study, from record_winner_accuracy
 TOO_HIGH = "too high on average, because it was chosen for this value"
-
-
-def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any] | None:
-    """Store the accuracies of the finalists and the winner in the study, and return them.
-
-    Args:
-        study: finished study.
-        finalists: study of the fits of its finalists.
-        n_seeds: number of fits of each finalist; a finalist with fewer complete fits cannot win.
-
-    Returns:
-        ``"accuracies"``, the list of accuracies of each trial, by its number as text (JSON keys are
-        text), ``"winner"``, the trial with the highest mean of these fits and the fit of the
-        search, and ``"first"``, the trial with the highest value in the search. None if no finalist
-        has all its fits.
-    """
-    accuracies: dict[str, list[float]] = {}
-    complete = finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    for trial in complete:
-        accuracies.setdefault(str(trial.params["trial"]), []).append(accuracy_of(trial) or 0.0)
-    accuracies = {number: values for number, values in accuracies.items() if len(values) >= n_seeds}
-    if not accuracies:
-        return None
-    trials = study.get_trials(deepcopy=False)
-    means = {
-        number: fmean([*values, accuracy_of(trials[int(number)]) or 0.0])
-        for number, values in accuracies.items()
-    }
-    first = best_trials(study, 1)[0].number
-    winner = int(max(means, key=lambda number: means[number]))
-    result = {"accuracies": accuracies, "winner": winner, "first": first}
-    if diverged := [t.params["trial"] for t in complete if trial_attributes(t).get("diverged")]:
-        result["diverged"] = diverged
-    study.set_user_attr(FINALISTS, result)
-    return result
-
-
-def record_winner_without_fits(study: Study) -> None:
-    """Store the winner of a study that has fewer than two finalists, unless it has one already.
-
-    It is the default, if it has learnt: no trial is better. Otherwise it is the best trial. A study
-    of one trial has no winner, because nothing was searched, and neither has one whose trials all
-    diverged.
-
-    Args:
-        study: finished study.
-    """
-    learnt = [t for t in best_trials(study, 1) if not trial_attributes(t).get("diverged")]
-    if not learnt or count_finished(study) < 2 or winning_trial(study):
-        return
-    first, default = learnt[0], default_trial(study)
-    is_tied = default is not None and accuracy_of(default) == accuracy_of(first)
-    number = default.number if default and is_tied else first.number
-    study.set_user_attr(FINALISTS, {"accuracies": {}, "winner": number, "first": first.number})
 
 
 def winning_trial(study: Study) -> FrozenTrial | None:

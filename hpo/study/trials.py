@@ -28,7 +28,7 @@ NOT_STARTED = "It was not needed: all fits of the finalists were already assigne
 RETRY_OF = "retry_of"  # number of the interrupted trial that it continues
 STEPS = "steps_per_epoch"  # of a network of the user's own, whose cost the trial has measured
 CRASHED = "died_before"  # 1 if the process of that trial crashed, 0 if it was asked to stop
-# User attribute of a study, from hpo.search.winner.record_winner.
+# User attribute of a study, from hpo.search.choice.record_winner.
 FINALISTS = "finalists"
 
 

@@ -21,6 +21,7 @@ from hpo.report.study.text import (
     study_facts,
     study_headline,
 )
+from hpo.search.choice import stored_gain
 from hpo.search.finalists import finalist_studies
 from hpo.settings.config_text import format_config, study_sections
 from hpo.settings.study_settings import StudySettings
@@ -181,13 +182,15 @@ def contour_section(frame: pd.DataFrame, x: str, y: str, log: set[str]) -> Secti
 
 def best_trial_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
     """Return the sections on the best trials."""
-    note = (
-        "“As a finalist”: mean (lowest–highest) accuracy of its fits with new seeds on new "
-        "validation episodes. The highest mean of these fits and the fit in the search chose the "
-        "winner, so it is too high on average."
-        if finalist_accuracies(study)
-        else "Complete trials only."
-    )
+    note = "Complete trials only."
+    if finalist_accuracies(study):
+        note = (
+            "“As a finalist”: mean (lowest–highest) accuracy of its fits with new seeds on new "
+            "validation episodes. The highest mean of these fits and the fit in the search is too "
+            "high on average, because it is the highest."
+        )
+    if gain := stored_gain(study):
+        note += f" {gain}"
     pareto = history_plots.pareto_plot(frames.pareto_frame(frame))
     return [
         Section(
