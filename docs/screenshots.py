@@ -9,7 +9,8 @@ import io
 import os
 import shutil
 import threading
-from contextlib import chdir
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,16 @@ def parse() -> argparse.Namespace:
         help="folder of the screenshots (default: %(default)s)",
     )
     return parser.parse_args()
+
+
+@contextmanager
+def open_browser() -> Iterator[Any]:
+    """Start Chromium, and close it at the end."""
+    with sync_playwright() as playwright:
+        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 def take_screenshot(
@@ -101,9 +112,7 @@ def take_screenshots(
     study_url, retraining_url, comparison_url = (
         path.resolve().as_uri() for path in (report, retraining, comparison)
     )
-    with sync_playwright() as playwright:
-        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with open_browser() as browser:
         take_screenshot(browser, dashboard_url, out / "live.webp", 2200)
         trial_url = f"{dashboard_url}/trials?numbers={trial}"
         take_screenshot(browser, trial_url, out / "trial.webp", 2110)
@@ -111,7 +120,6 @@ def take_screenshots(
         take_screenshot(browser, retraining_url, out / "retrain.webp", 1700)
         take_screenshot(browser, retraining_url, out / "errors.webp", 900, "official error")
         take_screenshot(browser, comparison_url, out / "compare.webp", 480)
-        browser.close()
 
 
 def main() -> None:

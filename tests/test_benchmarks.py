@@ -19,6 +19,7 @@ from held_out import HELD_OUT, division_without_held_out
 from learnt import by_cost, values_of_the_good
 from made_studies import SETTINGS
 from mutations import Mutation, load_mutations
+from paper_curve import curve_frame, curve_plot
 from paper_recipe import milestone_epochs
 from paper_recipe_rows import CHANGES, read_list, row_config, store_row
 from plain_loop import PlainNet, PlainPairs, plain_epochs
@@ -365,3 +366,16 @@ def test_joint_answers_use_each_character_once() -> None:
     assert mean_logits_accuracy([logits], episodes) == 0.5
     assert joint_accuracy([logits], episodes) == 1.0
     assert joint_accuracy([logits, logits.flip(2) * 3], episodes) == 0.0
+
+
+def test_the_curve_of_a_row_is_the_mean_of_its_fits() -> None:
+    def point(pairs: int, official: float) -> dict[str, float]:
+        return {"pairs_seen": pairs, "official": official, "validation": official - 0.2, "epoch": 1}
+
+    fits = {"1": [point(9, 0.5), point(20, 0.7)], "2": [point(9, 0.6), point(20, 0.9)]}
+    rows = [{"name": "paper", "curves": fits}, {"name": "episode", "curves": {"1": fits["1"]}}]
+    frame = curve_frame(rows)
+    assert frame["row"].tolist() == ["paper"] * 2 + ["episode"] * 2
+    assert frame["official"].tolist() == pytest.approx([0.55, 0.8, 0.5, 0.7])
+    names = [(trace.name, trace.line.dash) for trace in curve_plot(frame).data]
+    assert names == [(name, dash) for name in ("paper", "episode") for dash in ("solid", "dot")]

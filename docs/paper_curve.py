@@ -1,0 +1,72 @@
+"""Draw docs/images/paper_curve.webp: accuracy against the pairs seen, for each recipe.
+
+``uv run docs/paper_curve.py`` reads the rows of ``benchmarks/paper_recipe.py``. It needs Chromium,
+on the PATH or named in CHROMIUM.
+"""
+
+import json
+import tempfile
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from screenshots import open_browser, take_screenshot
+
+from data import published
+from data.paths import PROJECT
+from hpo.cli.entry_point import run_command
+from hpo.report import style
+
+ROWS = PROJECT / "results/paper/rows.json"
+PICTURE = PROJECT / "docs/images/paper_curve.webp"
+HEIGHT, MARGIN = 520, 8  # pixels of the plot, and around it
+COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.RED, style.SKY)
+
+
+def curve_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return ``row``, ``pairs_seen``, ``official`` and ``validation``, means over the fits.
+
+    Args:
+        rows: content of ``rows.json``.
+    """
+    points = pd.DataFrame(
+        {"row": row["name"], **point}
+        for row in rows
+        for curve in row["curves"].values()
+        for point in curve
+    )
+    columns = ["official", "validation"]
+    return points.groupby(["row", "pairs_seen"], sort=False)[columns].mean().reset_index()
+
+
+def curve_plot(frame: pd.DataFrame) -> go.Figure:
+    """Return the accuracies of :func:`curve_frame`: official as lines, validation dotted."""
+    figure = go.Figure()
+    for (name, curve), colour in zip(frame.groupby("row", sort=False), cycle(COLOURS)):
+        for column, dash in (("official", "solid"), ("validation", "dot")):
+            figure.add_scatter(
+                x=curve["pairs_seen"],
+                y=curve[column],
+                name=name,
+                line={"color": colour, "dash": dash},
+                showlegend=column == "official",
+            )
+    figure.add_hline(published.CONVNET, line_dash="dash", annotation_text="paper, official")
+    figure.update_xaxes(type="log", dtick="D2", title="pairs seen")
+    figure.update_yaxes(tickformat=".0%", title="official (solid), validation (dotted)")
+    return style.apply_style(figure, height=HEIGHT)
+
+
+def main() -> None:
+    """Draw the picture."""
+    figure = curve_plot(curve_frame(json.loads(ROWS.read_text())))
+    with tempfile.TemporaryDirectory() as folder, open_browser() as browser:
+        page = Path(folder) / "curve.html"
+        figure.write_html(page)
+        take_screenshot(browser, page.as_uri(), PICTURE, HEIGHT + 2 * MARGIN)
+
+
+if __name__ == "__main__":
+    run_command(main, "Run the same command again to start over.")
