@@ -49,7 +49,8 @@ def choose_compute(
         InputError: the device does not exist, or there is no compiler.
     """
     chosen = _choose_device(device)
-    compiler = os.environ.get("CXX", "g++")  # the one that torch.compile calls
+    # The compiler that torch.compile calls; CXX may also have its flags, or begin with ccache.
+    compiler = (os.environ.get("CXX", "").split() or ["g++"])[0]
     if compile and chosen.type == "cpu" and not shutil.which(compiler):
         raise InputError(
             f"--compile needs a C++ compiler on the CPU, but {compiler} is missing. Install it, "

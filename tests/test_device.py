@@ -59,7 +59,7 @@ def test_auto_precision_is_bfloat16_if_it_is_fast(
 
 def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setenv("CXX", "my-compiler")
+    monkeypatch.setenv("CXX", "my-compiler -O2")
     with pytest.raises(InputError, match=r"--compile .* my-compiler is missing"):
         choose_compute("cpu", compile=True)
 
