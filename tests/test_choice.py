@@ -10,7 +10,7 @@ from optuna.trial import create_trial
 from hpo.report.study.page import best_trial_sections
 from hpo.search.choice import Gain, gain_over_default, record_winner, stored_gain
 from hpo.search.finalists import CLUSTERS, SPACE
-from hpo.search.winner import winning_trial
+from hpo.search.winner import TOO_HIGH, describe_value, winning_trial
 from model.intervals import ClusterAccuracies
 
 DEFAULT, BETTER = 0, 1
@@ -65,6 +65,7 @@ def test_a_trial_replaces_the_default_if_it_is_better_by_the_standard_error(
     assert gain is not None
     assert gain.is_clear == (winner == BETTER)
     assert best_note(study).endswith(str(gain))
+    assert (TOO_HIGH in describe_value(study, chosen)) == gain.is_clear
 
 
 def best_note(study: optuna.Study) -> str:

@@ -186,8 +186,35 @@ def test_importances_add_up_to_one_and_find_the_parameter_that_matters() -> None
 
 def test_importances_of_too_few_trials_are_empty() -> None:
     study = made_studies.study()
-    study.add_trials([made_studies.trial("COMPLETE", [0.5 + i / 10], seed=i) for i in range(3)])
+    study.add_trials([made_studies.trial("COMPLETE", [0.5 + i / 100], seed=i) for i in range(9)])
     assert analysis.importance_frame(study).empty
+    study.add_trial(made_studies.trial("PRUNED", [0.1], seed=9))
+    assert not analysis.importance_frame(study).empty
+
+
+def test_the_best_trials_are_those_that_trained_longest() -> None:
+    study = made_studies.study()
+    study.add_trials(
+        [
+            made_studies.trial("PRUNED", [0.3, 0.4, 0.9]),
+            made_studies.trial("COMPLETE", [0.3, 0.4, 0.5, 0.6]),
+            made_studies.trial("PRUNED", [0.7]),
+            made_studies.trial("COMPLETE", [0.05], diverged="collapsed"),
+            made_studies.trial("COMPLETE", [0.3, 0.8]),  # its patience ended
+            made_studies.trial("FAIL", [0.9]),
+            made_studies.trial("PRUNED", [0.8]),
+        ]
+    )
+    assert [trial.number for trial in analysis.ranked_trials(study)] == [4, 1, 0, 6, 2, 3]
+
+
+def test_the_importance_of_pruned_trials_is_that_of_their_length() -> None:
+    study, rng = made_studies.study(), np.random.default_rng(0)
+    for i in range(60):
+        momentum = made_studies.trial("PRUNED", [0.1], seed=i).params["conv2.momentum"]
+        n_epochs = 1 + int(3 * momentum)
+        study.add_trial(made_studies.trial("PRUNED", [*rng.random(n_epochs)], seed=i))
+    assert analysis.importance_frame(study)["parameter"][0] == "conv2.momentum"
 
 
 def test_interpolation_is_exact_for_a_plane_on_a_log_scale() -> None:

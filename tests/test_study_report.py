@@ -54,16 +54,28 @@ def test_a_report_has_all_sections(mixed: Page) -> None:
         "Pruning",
         "Training time",
         "Changes of the default",
-        "Importance of the parameters",
         "Parallel coordinates",
         "Slices",
         "Learning rate and momentum of each layer",
-        "The two most important parameters",
         "Accuracy against cost",
         "The best 10 trials",
         "Settings file",
     ]
-    assert sum(len(section.figures) for section in mixed.sections) == 10
+    assert sum(len(section.figures) for section in mixed.sections) == 8
+
+
+def test_a_report_of_more_trials_shows_the_most_important_parameters() -> None:
+    titles = [section.title for section in page_of(made_studies.large(30)).sections]
+    at = titles.index("Importance of the parameters")
+    assert titles[at + 1] == "Parallel coordinates"
+    assert "The two most important parameters" in titles
+
+
+def test_the_importance_counts_the_trials_of_a_study_with_few_complete_ones() -> None:
+    study = made_studies.large(30, ("COMPLETE", *["PRUNED"] * 14))
+    sections = {section.title: section for section in page_of(study).sections}
+    assert "all 30 trials" in sections["Importance of the parameters"].note
+    assert "Slices" not in sections
 
 
 def test_names_of_studies_and_machines_are_escaped() -> None:

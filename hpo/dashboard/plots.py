@@ -72,7 +72,6 @@ def dashboard_figures(study: Study) -> dict[str, go.Figure]:
     """Return the plots of a study by title; a plot that would be empty is left out."""
     frame = frames.trial_frame(study)
     progress, best = frames.progress_frame(frame), frames.best_rows(frame)
-    n_complete = int(frame["state"].isin(["complete", "diverged"]).sum())
     figures = {
         "Progress against training time": history_plots.history_plot(
             progress.tail(MAX_TRIALS), against="cost", with_params=False
@@ -83,6 +82,6 @@ def dashboard_figures(study: Study) -> dict[str, go.Figure]:
         figures[title] = parameter_plots.layer_rate_plot(rates)
     if not (importance := analysis.importance_frame(study).head(MAX_PARAMETERS)).empty:
         figures["Importance of the parameters (PED-ANOVA)"] = parameter_plots.importance_plot(
-            importance, n_complete
+            importance, len(analysis.ranked_trials(study))
         )
     return figures

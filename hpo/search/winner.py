@@ -149,6 +149,9 @@ def describe_value(study: Study, trial: FrozenTrial) -> str:
         return f"{as_finalist}, {value:.1%} in the search"
     if accuracies := winner_accuracy(study):
         return f"{describe_accuracies(accuracies)}; {as_finalist}, {value:.1%} in the search"
+    gain = study.user_attrs[FINALISTS].get("gain")
+    if gain and gain["default"] == winner.number:  # it won though another trial was better
+        return f"{as_finalist}; {value:.1%} in the search"
     return f"{as_finalist}, {TOO_HIGH}; {value:.1%} in the search"
 
 

@@ -1,6 +1,6 @@
 """Analyses of the trials of a study: parameter importance, random search, interpolation."""
 
-import warnings
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -14,40 +14,59 @@ from scipy.interpolate import griddata
 from scipy.spatial import QhullError
 
 from hpo.report.study import frames
-from hpo.study.goals import has_one_goal
 from hpo.study.open import IDENTITY
-from hpo.study.trials import accuracy_of
+from hpo.study.trials import accuracy_of, trial_attributes
 from model.schema import upgrade
 
-MIN_TRIALS = 4  # complete trials; with fewer, nothing is computed
+MIN_TRIALS = 4  # complete trials; with fewer, there are no plots of the parameters
+MIN_RANKED = 10  # complete and pruned trials; with fewer, no importance is computed
+N_BEST, BEST_SHARE = 5, 0.1  # the trials that PED-ANOVA compares with all: the larger number
 N_GRID_POINTS = 24  # along each axis of the interpolation
 
 
 def importance_frame(study: Study) -> pd.DataFrame:
     """Return ``parameter`` and ``importance`` (sum 1), the highest importance first.
 
-    They are the importances for the accuracy. The frame has no rows if fewer than
-    :data:`MIN_TRIALS` trials are complete or all have the same accuracy.
+    They are the importances for the accuracy, from all trials of :func:`ranked_trials`. The frame
+    has no rows if these are fewer than :data:`MIN_RANKED`, or if all are equally good.
 
     Source: Watanabe, Bansal & Hutter (2023), PED-ANOVA: Efficiently Quantifying Hyperparameter
     Importance in Arbitrary Subspaces; it compares the best trials with all trials.
     """
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < MIN_TRIALS or len({accuracy_of(t) for t in complete}) == 1:
+    ranked = ranked_trials(study)
+    if len(ranked) < MIN_RANKED or len(set(map(_rank, ranked))) == 1:
         return pd.DataFrame({"parameter": [], "importance": []})
-    target = None if has_one_goal(study) else _negative_accuracy
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".* low `target` values", category=UserWarning)
-        importances = get_param_importances(
-            study, evaluator=PedAnovaImportanceEvaluator(), target=target
-        )
+    by_rank = optuna.create_study(direction="minimize")
+    by_rank.add_trials(
+        [
+            optuna.create_trial(params=t.params, distributions=t.distributions, value=rank)
+            for rank, t in enumerate(ranked)
+        ]
+    )
+    evaluator = PedAnovaImportanceEvaluator(target_quantile=max(BEST_SHARE, N_BEST / len(ranked)))
+    importances = get_param_importances(by_rank, evaluator=evaluator)
     frame = pd.DataFrame(importances.items(), columns=["parameter", "importance"])
     return frame.sort_values("importance", ascending=False, ignore_index=True)
 
 
-def _negative_accuracy(trial: FrozenTrial) -> float:
-    """Return what PED-ANOVA minimises in a study of two goals; it ignores their cost."""
-    return -(accuracy_of(trial) or 0.0)
+def ranked_trials(study: Study) -> list[FrozenTrial]:
+    """Return the complete and the pruned trials, the best first.
+
+    Complete trials are better than pruned ones, and a trial that was pruned later is better than
+    one that was pruned earlier. Trials of the same length are ordered by their accuracy. Trials
+    that diverged are the worst. So the best trials are those of full length, and every trial
+    counts.
+    """
+    states = (TrialState.COMPLETE, TrialState.PRUNED)
+    return sorted(study.get_trials(deepcopy=False, states=states), key=_rank, reverse=True)
+
+
+def _rank(trial: FrozenTrial) -> tuple[float, float]:
+    reported = [value for _, value in sorted(trial.intermediate_values.items())]
+    accuracy = accuracy_of(trial) or (reported[-1] if reported else 0.0)
+    if trial_attributes(trial).get("diverged"):
+        return 0, accuracy
+    return inf if trial.state == TrialState.COMPLETE else len(reported), accuracy
 
 
 def random_search_studies(storage: RDBStorage, study: Study) -> list[Study]:

@@ -58,6 +58,7 @@ def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
         Section("What was run", facts=study_facts(study, frame, costs["seconds"].sum(), url)),
         *history_sections(storage, study, frame, costs),
         *change_sections(study),
+        *importance_sections(study),
         *(parameter_sections(study, frame) if can_compare(frame) else []),
         *(best_trial_sections if has_one_goal(study) else front_sections)(study, frame),
     ]
@@ -128,21 +129,28 @@ def change_sections(study: Study) -> list[Section]:
     return [Section("Changes of the default", note, table=table)] if table else []
 
 
+def importance_sections(study: Study) -> list[Section]:
+    """Return the section on the importance of the parameters; none with too few trials."""
+    if (importances := analysis.importance_frame(study)).empty:
+        return []
+    n_trials = len(analysis.ranked_trials(study))
+    note = (
+        "PED-ANOVA (Watanabe et al., 2023): how much the values of the best trials differ from "
+        f"the values of all {n_trials} trials. A trial that was pruned counts as worse than those "
+        "that trained longer. With fewer than a hundred trials, the order is only a rough "
+        "indication."
+    )
+    figure = parameter_plots.importance_plot(importances, n_trials)
+    return [Section("Importance of the parameters", note, figures=[figure])]
+
+
 def parameter_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
-    """Return the sections about the importance of the parameters and their good values."""
+    """Return the sections about the values of the parameters."""
     names, log = frames.parameter_names(frame), frames.log_scale_parameters(study)
     importances = analysis.importance_frame(study)
     names = [*importances["parameter"]] or names
-    n_complete = int(frame["state"].isin(["complete", "diverged"]).sum())
     complete, selection = thin_complete_trials(frame)
     sections = [
-        Section(
-            "Importance of the parameters",
-            "PED-ANOVA (Watanabe et al., 2023): how much the values of the best trials differ from "
-            f"the values of all trials, estimated from {n_complete} complete trials. With fewer "
-            "than a hundred trials, the order is only a rough indication.",
-            figures=[parameter_plots.importance_plot(importances, n_complete)],
-        ),
         Section(
             "Parallel coordinates",
             f"Complete trials and their {min(N_PARALLEL_AXES, len(names))} most important "
@@ -164,7 +172,7 @@ def parameter_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
             Section("Learning rate and momentum of each layer", note, figures=figures, wide=True)
         )
     numeric = frames.numeric_parameters(frame, names)
-    if len(numeric) > 1:
+    if len(numeric) > 1 and not importances.empty:
         sections.append(contour_section(frame, numeric[0], numeric[1], log))
     return sections
 

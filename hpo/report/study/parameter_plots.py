@@ -22,7 +22,7 @@ def importance_plot(frame: pd.DataFrame, n_trials: int) -> go.Figure:
 
     Args:
         frame: frame of :func:`hpo.report.study.analysis.importance_frame`.
-        n_trials: number of complete trials from which the importances were computed.
+        n_trials: number of trials from which the importances were computed.
     """
     if frame.empty:
         return style.empty_figure(f"{TOO_FEW} The importances cannot be estimated.")
