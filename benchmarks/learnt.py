@@ -1,4 +1,4 @@
-"""Findings of a study: important parameters, the values of its best trials, accuracy by cost.
+"""Findings of a study: the lengths of its trials, important parameters, values of its best trials.
 
 ``uv run benchmarks/learnt.py`` reads ``study.db``, or the reference study if there is none.
 """
@@ -11,10 +11,13 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import add_storage
 from hpo.report.study import analysis, frames
+from hpo.report.study.changes import change_table
 from hpo.study.open import open_stored_study, storage_or_reference
+from hpo.study.trials import default_trial, summarize_trials
 
 N_PARAMETERS = 8  # in the table
-COST_CLASSES = 3
+N_BEST = 5  # trials whose values are shown
+N_CHANGED = 10  # trials whose changes are shown
 
 
 def importances(study: Study) -> pd.DataFrame:
@@ -50,24 +53,26 @@ def _shown(value: float) -> str:
     return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
-def by_cost(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return best and median accuracy of the complete trials, by classes of FLOPs."""
-    done = frame[frame["state"] == "complete"]
-    if len(done) < COST_CLASSES:
-        return pd.DataFrame()
-    cost_class = pd.qcut(done["flops"].rank(method="first"), COST_CLASSES, labels=False)
-    return pd.DataFrame([cost_row(group) for _, group in done.groupby(cost_class)])
+def lengths(study: Study) -> pd.DataFrame:
+    """Return how many trials were trained for each number of epochs at which one ended.
+
+    ``"best"`` is the highest accuracy after so many epochs, ``"default"`` that of the default.
+    """
+    curves = [s.accuracies for s in summarize_trials(study) if s.state in ("complete", "pruned")]
+    default = default_trial(study)
+    of_default = default.intermediate_values if default else {}
+    rows = []
+    for n_epochs in sorted({max(curve) for curve in curves}):
+        values = [curve[n_epochs] for curve in curves if n_epochs in curve]
+        expected = f"{of_default[n_epochs]:.1%}" if n_epochs in of_default else "–"
+        rows.append((n_epochs, len(values), f"{max(values):.1%}", expected))
+    return pd.DataFrame(rows, columns=["epochs", "trials", "best", "default"])
 
 
-def cost_row(group: pd.DataFrame) -> dict[str, object]:
-    """Return the row of one class of trials."""
-    least, most = group["flops"].min() / 1e6, group["flops"].max() / 1e6
-    return {
-        "MFLOPs per image": f"{least:.0f}–{most:.0f}",
-        "complete trials": len(group),
-        "best": f"{group['value'].max():.1%}",
-        "median": f"{group['value'].median():.1%}",
-    }
+def changes(study: Study) -> pd.DataFrame:
+    """Return the trials that trained longest, with what they changed of the default."""
+    header, *rows = change_table(study) or [[]]
+    return pd.DataFrame(rows[:N_CHANGED], columns=header)
 
 
 def finalists(study: Study) -> pd.DataFrame:
@@ -91,14 +96,16 @@ def main() -> None:
     args = flags.parse_args()
     with open_stored_study(storage_or_reference(args.storage), args.study_name) as (_, study, _):
         frame = frames.trial_frame(study)
-        good = frames.best_rows(frame)
+        best = [trial.number for trial in analysis.ranked_trials(study)[:N_BEST]]
+        good = frame[frame["trial"].isin(best)]
         states = frame["state"].value_counts().rename_axis("state").reset_index(name="trials")
         tables = {
             "Trials": states,
+            "Lengths": lengths(study),
             "Finalists": finalists(study),
             "Importance (PED-ANOVA)": importances(study),
             f"The {len(good)} best trials": values_of_the_good(good, frames.parameter_names(frame)),
-            "Accuracy against cost": by_cost(frame),
+            "Changes of the default": changes(study),
         }
     finish(args, compute_from(args), tables)
 

@@ -16,7 +16,7 @@ from ablation import equal_compute, one_rate
 from ablation import table as ablation_table
 from ensemble import joint_accuracy, mean_logits_accuracy
 from held_out import HELD_OUT, division_without_held_out
-from learnt import by_cost, values_of_the_good
+from learnt import changes, lengths, values_of_the_good
 from made_studies import SETTINGS
 from mutations import Mutation, load_mutations
 from paper_curve import curve_frame, curve_plot
@@ -260,19 +260,29 @@ def test_held_out_alphabets_choose_nothing(packed: Dataset) -> None:
     assert (division.val, division.test) == (("another",), HELD_OUT)
 
 
-def test_what_a_study_learnt_is_counted_over_its_complete_trials() -> None:
+def test_the_trials_of_a_length_stand_beside_the_default() -> None:
     study = made_studies.study()
-    study.add_trials([made_studies.trial("COMPLETE", [0.4 + 0.1 * s], seed=s) for s in range(6)])
-    study.add_trial(made_studies.trial("PRUNED", [0.99], seed=7))
-    frame = frames.trial_frame(study)
-    costs = by_cost(frame)
-    assert costs["MFLOPs per image"].tolist() == ["1–2", "3–4", "5–6"]
-    assert costs["best"].tolist() == ["50.0%", "70.0%", "90.0%"]
-    values = values_of_the_good(frames.best_rows(frame), ["conv1.lr"]).iloc[0]
-    assert float(values["least"]) <= float(values["median"]) <= float(values["most"])
-    choices = pd.DataFrame({"norm": ["batch", "none", "batch"], "turns": [False, False, True]})
-    frequent = values_of_the_good(choices, ["norm", "turns"])["median"]
-    assert frequent.tolist() == ["batch", "False"]
+    study.add_trials(
+        [
+            made_studies.trial("COMPLETE", [0.3, 0.6, 0.5]),
+            made_studies.trial("PRUNED", [0.4], seed=1),
+            made_studies.trial("PRUNED", [0.2], seed=2),
+            made_studies.trial("COMPLETE", [0.4, 0.7, 0.8], seed=3),
+            made_studies.trial("FAIL", [0.4, 0.7], seed=4),
+        ]
+    )
+    assert lengths(study).to_numpy().tolist() == [
+        [1, 4, "40.0%", "30.0%"],
+        [3, 2, "80.0%", "50.0%"],
+    ]
+    assert changes(study)["trial"].tolist() == ["3", "1", "2"]
+
+
+def test_the_values_of_the_best_trials_are_summarised() -> None:
+    good = pd.DataFrame({"lr": [0.1, 0.2, 0.4], "norm": ["batch", "none", "batch"]})
+    rows = values_of_the_good(good.assign(turns=[False, False, True]), ["lr", "norm", "turns"])
+    assert rows["median"].tolist() == ["0.2", "batch", "False"]
+    assert rows.loc[0, ["least", "most"]].tolist() == ["0.1", "0.4"]
 
 
 @pytest.mark.parametrize("mutation", load_mutations(), ids=lambda mutation: mutation.name)

@@ -184,12 +184,14 @@ def test_importances_add_up_to_one_and_find_the_parameter_that_matters() -> None
     assert importances["importance"][0] > 0.3
 
 
-def test_importances_of_too_few_trials_are_empty() -> None:
+def test_importances_of_too_few_trials_are_empty(capsys: pytest.CaptureFixture[str]) -> None:
     study = made_studies.study()
     study.add_trials([made_studies.trial("COMPLETE", [0.5 + i / 100], seed=i) for i in range(9)])
     assert analysis.importance_frame(study).empty
     study.add_trial(made_studies.trial("PRUNED", [0.1], seed=9))
+    capsys.readouterr()
     assert not analysis.importance_frame(study).empty
+    assert capsys.readouterr().err == "", "Optuna does not say that a study was created"
 
 
 def test_the_best_trials_are_those_that_trained_longest() -> None:

@@ -1,5 +1,7 @@
 """Analyses of the trials of a study: parameter importance, random search, interpolation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import inf
 from typing import Any
 
@@ -9,7 +11,7 @@ import pandas as pd
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.storages import RDBStorage
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from scipy.interpolate import griddata
 from scipy.spatial import QhullError
 
@@ -36,17 +38,26 @@ def importance_frame(study: Study) -> pd.DataFrame:
     ranked = ranked_trials(study)
     if len(ranked) < MIN_RANKED or len(set(map(_rank, ranked))) == 1:
         return pd.DataFrame({"parameter": [], "importance": []})
-    by_rank = optuna.create_study(direction="minimize")
-    by_rank.add_trials(
-        [
-            optuna.create_trial(params=t.params, distributions=t.distributions, value=rank)
-            for rank, t in enumerate(ranked)
-        ]
-    )
+    trials = [
+        create_trial(params=t.params, distributions=t.distributions, value=rank)
+        for rank, t in enumerate(ranked)
+    ]
+    with _quiet():
+        by_rank = optuna.create_study(direction="minimize")
+    by_rank.add_trials(trials)
     evaluator = PedAnovaImportanceEvaluator(target_quantile=max(BEST_SHARE, N_BEST / len(ranked)))
     importances = get_param_importances(by_rank, evaluator=evaluator)
     frame = pd.DataFrame(importances.items(), columns=["parameter", "importance"])
     return frame.sort_values("importance", ascending=False, ignore_index=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let Optuna print errors only."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(level)
 
 
 def ranked_trials(study: Study) -> list[FrozenTrial]:
