@@ -38,7 +38,6 @@ from data.errors import InputError
 from data.paths import PROJECT
 from data.preparation import Preparation
 from data.splits import split_dataset
-from hpo.report.study import frames
 from hpo.settings.base_config import base_config
 from hpo.settings.sections import DEFAULT_TRIALS
 from hpo.settings.study_settings import StudySettings
