@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 from harness import compute_from, parser
 from image_sets import UNTUNED
+from optuna.trial import FrozenTrial
 from search_pays_fits import Fits, store_fits
 from search_pays_studies import OMNIGLOT, Searched, rivals, search
 from search_pays_table import RIVALS, differences, markdown, name_of
@@ -28,6 +29,8 @@ from data.paths import PROJECT
 from hpo.cli.entry_point import run_command
 from hpo.search.choice import stored_gain
 from hpo.search.winner import choose_trial
+from hpo.settings.sections import DEFAULT_SPACE
+from hpo.study.trials import default_trial
 from model.provenance import provenance
 from model.start_weights import load_start_weights
 
@@ -57,6 +60,7 @@ def record(searched: Searched, fits: Fits, rows: dict[str, list[dict[str, Any]]]
         "commit": about["commit"],
         "precision": fits.compute.precision,
         "trial": winner.number,
+        "is_default": is_standard_default(searched, winner),
         "point": winner.params,
     }
     if gain := stored_gain(searched.study):
@@ -65,6 +69,14 @@ def record(searched: Searched, fits: Fits, rows: dict[str, list[dict[str, Any]]]
         accuracies = [result["accuracy"] for result in each]
         entry |= {name: round(fmean(accuracies), 5), f"{name}_fits": accuracies}
     return entry
+
+
+def is_standard_default(searched: Searched, winner: FrozenTrial) -> bool:
+    """Return whether a winner is the default of the space ``standard``, from random weights."""
+    space, start = searched.settings.space.name, searched.settings.start_from
+    default = default_trial(searched.study)
+    is_default = default is not None and default.number == winner.number
+    return is_default and space == DEFAULT_SPACE["episode"] and start is None
 
 
 def run(name: str, seed: int, args: argparse.Namespace, fits: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
     for name in dict.fromkeys(map(name_of, studies)):
         mine = [study for study in studies if name_of(study) == name]
         for rival in RIVALS:
-            gains = pd.Series([gain_over(rival, s) for s in mine if rival in s], dtype=float)
+            gains = pd.Series([gain_over(rival, study) for study in mine], dtype=float).dropna()
             if gains.empty:
                 continue
             row = {"studies of": name, "rival": rival, "studies": len(gains), "gain": gains.mean()}
@@ -40,12 +40,14 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def gain_over(rival: str, study: dict[str, Any]) -> float:
-    """Return how much better the winner of a study is; 0 over the default if it won itself."""
-    is_default = study["trial"] == 0 and study.get("space", SPACE) == SPACE
-    if rival == "new_default" and is_default and not study.get("start_from"):
+def gain_over(rival: str, study: dict[str, Any]) -> float | None:
+    """Return how much better the winner of a study is; 0 over the default if it won itself.
+
+    None if the rival was not fitted.
+    """
+    if rival == "new_default" and study.get("is_default"):
         return 0.0
-    return float(study["winner"] - study[rival])
+    return float(study["winner"] - study[rival]) if rival in study else None
 
 
 def markdown(studies: list[dict[str, Any]]) -> list[str]:

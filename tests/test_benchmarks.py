@@ -29,7 +29,7 @@ from scaling import TERMS, line_through
 from search_pays import merge, store
 from search_pays_fits import with_images
 from search_pays_studies import centres
-from search_pays_table import N_EPOCHS, differences, markdown
+from search_pays_table import N_EPOCHS, differences, gain_over, markdown
 from summary import results, table
 from time_to_accuracy import first_time, levels
 
@@ -218,9 +218,13 @@ def test_the_tables_show_every_study_and_its_gain() -> None:
 
 
 def test_a_default_that_wins_gains_nothing_over_itself() -> None:
-    study = SIZE | {"set": "s", "winner": 0.8, "new_default": 0.79, "trial": 0, "minutes": 12.0}
-    lines = markdown([study | {"seed": 0}, study | {"seed": 1}])
+    study = SIZE | {"set": "s", "seed": 0, "winner": 0.8, "is_default": True, "minutes": 12.0}
+    fitted = study | {"seed": 1, "new_default": 0.79}
+    other = fitted | {"seed": 2, "is_default": False}
+    lines = markdown([study, fitted])
     assert "| s | default | 2 | +0.00 | +0.00 to +0.00 | +0.00 | – |" in lines
+    assert gain_over("new_default", other) == pytest.approx(0.01)
+    assert gain_over("default_all_images", other) is None
 
 
 def test_studies_that_start_from_a_network_are_compared_by_themselves(tmp_path: Path) -> None:
