@@ -90,8 +90,14 @@ def make_launcher(config: StudyConfig) -> Launcher:
     """Return the launcher of the workers.
 
     Raises:
-        InputError: Ray is chosen, but the storage is a local file or Ray cannot be used.
+        InputError: Ray is chosen, but the storage is a local file or Ray cannot be used; or Ray is
+            not chosen, but GPUs of its workers are.
     """
+    if config.ray is None and config.gpus_per_worker:
+        raise InputError(
+            f"--gpus-per-worker {config.gpus_per_worker:g} has no effect without Ray. Remove it, "
+            "or add --ray."
+        )
     if config.ray is None:
         return ProcessLauncher()
     if config.storage.startswith("sqlite"):
