@@ -102,7 +102,7 @@ def epochs_of_plan(n_trials: int, rungs: list[int], n_fits: int) -> int:
 def length_of_fits(n_epochs: float, default: int, n_default: int, n_fits: int, n_seeds: int) -> int:
     """Return the epochs of a fit in a study with a number of epochs.
 
-    With more epochs, both the fits and the number of trials grow, each with the square root. The
+    With more epochs, the fits grow with the square root, and the rest goes into more trials. The
     result is one of :data:`LENGTHS`, so that two similar machines choose the same one. If the study
     has finalists, it is short enough that two of them can be fitted.
 
