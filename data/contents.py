@@ -13,6 +13,7 @@ from data.labels import alphabet_label, character_label
 from data.splits import alphabets_by_part
 from data.text import make_printable
 
+MIN_VALIDATION = 3  # groups or classes; with fewer, a study can hardly choose
 SAME_NAME = "--same-name-is-same-class"
 
 
@@ -31,6 +32,7 @@ def data_summary(
     notes = [
         f"{drawings.name}: {_contents(drawings, _n_groups(drawings, folder, scan, data_root))}",
         f"{_split_rule(folder)}{'; '.join(_part_contents(drawings, folder, division))}",
+        *_few_notes(drawings, folder, division),
         *_unused_notes(drawings, folder, data_root, division),
         *(
             _leak_notes(drawings, folder, _used_images(scan, data_root, division), data_root)
@@ -50,6 +52,20 @@ def _n_groups(
         return len(drawings.alphabets)
     classes = classes_of_files(root, scan.images).values()
     return len({group for group, _ in classes if group})
+
+
+def _few_notes(
+    drawings: Drawings, folder: ImageFolder | None, division: Division | None
+) -> list[str]:
+    """Return a caveat if validation has too few groups (or classes, if it has one group)."""
+    names = alphabets_by_part(drawings, division)["val"]
+    is_by_class = len(names) == 1 or (folder is not None and folder.by_class)
+    n = len(drawings.character_N[drawings.positions(names)].unique()) if is_by_class else len(names)
+    if n >= MIN_VALIDATION:
+        return []
+    label = (character_label if is_by_class else alphabet_label)(drawings.name)
+    few = f"only one {label}" if n == 1 else f"only {n} {_plural(label)}"
+    return [f"validation has {few}: a trial that is better there may be worse on other images"]
 
 
 def _unused_notes(

@@ -151,6 +151,32 @@ def test_groups_of_a_folder_are_assigned_as_given(root: Path, tmp_path: Path) ->
     assert (tmp_path / "preview.png").exists()
 
 
+FEW = "a trial that is better there may be worse on other images"
+
+
+@pytest.mark.parametrize(
+    ("val", "few"),
+    [
+        (("b",), None),  # one group of four classes, which are compared
+        (("b", "e"), "only 2 groups"),
+        (("b", "c", "e"), None),
+    ],
+)
+def test_validation_with_too_few_groups_is_named(
+    root: Path, val: tuple[str, ...], few: str | None
+) -> None:
+    division = Division(("f", "a"), val, ("d",))
+    text = data_summary(read(root, division).drawings, root, division)
+    assert (FEW in text) == (few is not None)
+    assert few is None or f"validation has {few}: {FEW}" in text
+
+
+def test_validation_with_too_few_classes_is_named(tmp_path: Path) -> None:
+    root = write_image_folder(tmp_path / "shapes", ["a"], n_classes=10, n_images=2)
+    dataset = read(root, None)
+    assert f"validation has only 2 classes: {FEW}" in data_summary(dataset.drawings, root)
+
+
 def test_the_names_of_parts_do_not_matter_in_a_division(tmp_path: Path) -> None:
     root = write_image_folder(tmp_path / "x", ["train", "test", "other"], n_classes=3, n_images=2)
     split = split_dataset(read(root, Division(("test",), ("train",), ("other",))))
