@@ -13,7 +13,7 @@ from hpo.cli.flags import add_storage
 from hpo.report.study import analysis, frames
 from hpo.report.study.changes import change_table
 from hpo.study.open import open_stored_study, storage_or_reference
-from hpo.study.trials import default_trial, summarize_trials
+from hpo.study.trials import accuracy_of, default_trial, summarize_trials
 
 N_PARAMETERS = 8  # in the table
 N_BEST = 5  # trials whose values are shown
@@ -22,8 +22,8 @@ N_CHANGED = 10  # trials whose changes are shown
 
 def importances(study: Study) -> pd.DataFrame:
     """Return the most important parameters, formatted."""
-    found = analysis.importance_frame(study).head(N_PARAMETERS)
-    return found.assign(importance=[f"{share:.1%}" for share in found["importance"]])
+    frame = analysis.importance_frame(study).head(N_PARAMETERS)
+    return frame.assign(importance=[f"{share:.1%}" for share in frame["importance"]])
 
 
 def values_of_the_good(good: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def values_of_the_good(good: pd.DataFrame, names: list[str]) -> pd.DataFrame:
         names: names of the parameters.
 
     Returns:
-        Median, least and most of numbers; of choices, the most frequent one as the median.
+        Median, lowest and highest of numbers; of choices, the most frequent one as the median.
     """
     rows = []
     for name in names:
@@ -44,7 +44,7 @@ def values_of_the_good(good: pd.DataFrame, names: list[str]) -> pd.DataFrame:
         else:
             shown = [str(values.mode()[0]), "", ""]
         rows.append(
-            dict(zip(("parameter", "median", "least", "most"), (name, *shown), strict=True))
+            dict(zip(("parameter", "median", "lowest", "highest"), (name, *shown), strict=True))
         )
     return pd.DataFrame(rows)
 
@@ -78,7 +78,7 @@ def changes(study: Study) -> pd.DataFrame:
 def finalists(study: Study) -> pd.DataFrame:
     """Return the values of the finalists in the search and after refitting."""
     scores = frames.finalist_frame(study)
-    values = {trial.number: trial.value for trial in study.get_trials(deepcopy=False)}
+    values = {trial.number: accuracy_of(trial) for trial in study.get_trials(deepcopy=False)}
     return pd.DataFrame(
         {
             "trial": scores["trial"],

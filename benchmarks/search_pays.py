@@ -35,6 +35,7 @@ from model.provenance import provenance
 from model.start_weights import load_start_weights
 
 RESULTS = PROJECT / "results/search_pays.json"
+MADE_BY = "machine", "commit", "precision"
 FIRST_SEED = 100  # of the fits of study 0; no seed of a study or of its own fits
 
 
@@ -91,15 +92,26 @@ def run(name: str, seed: int, args: argparse.Namespace, fits: dict[str, Any]) ->
         if row not in ("winner", *args.rivals):
             continue
         seeds = range(FIRST_SEED * (seed + 1), FIRST_SEED * (seed + 1) + n_fits)
-        rows[row] = [mine.evaluate(config, fit_seed) for fit_seed in seeds]
+        rows[row] = []
+        for fit_seed in seeds:
+            rows[row].append(mine.evaluate(config, fit_seed))
+            store_fits(args.work / "fits.json", fits)
         print(f"{name} {seed} {row}: {[r['accuracy'] for r in rows[row]]}", flush=True)
-        store_fits(args.work / "fits.json", fits)
     return record(searched, mine, rows)
 
 
 def store(path: Path, content: dict[str, Any], entries: list[dict[str, Any]]) -> None:
-    """Add studies to the results, in the place of the same ones, and write the file."""
-    by_study = {(name_of(each), each["seed"]): each for each in [*content["studies"], *entries]}
+    """Add studies to the results, and write the file.
+
+    A study that was stored before keeps the rivals that were fitted then. If its winner's fits are
+    the same, it keeps where they were made, too.
+    """
+    by_study = {(name_of(each), each["seed"]): each for each in content["studies"]}
+    for each in entries:
+        former = by_study.get((name_of(each), each["seed"]), {})
+        if former.get("winner_fits") == each.get("winner_fits"):
+            each = former | each | {name: former[name] for name in MADE_BY if name in former}
+        by_study[name_of(each), each["seed"]] = each
     content["studies"] = [by_study[key] for key in sorted(by_study)]
     gains = differences(content["studies"]).to_dict("records")
     content["gains"] = [{k: v for k, v in row.items() if pd.notna(v)} for row in gains]

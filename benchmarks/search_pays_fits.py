@@ -37,7 +37,8 @@ class Fits:
 
     def key(self, config: Config, seed: int) -> str:
         """Return what identifies a fit."""
-        return f"{self.parts.train.digest[:8]}-{config.digest}-{seed}"
+        kind = f"{self.compute.device.type}-{self.compute.precision}"
+        return f"{self.parts.train.digest[:8]}-{config.digest}-{kind}-{seed}"
 
     def evaluate(self, config: Config, seed: int) -> dict[str, Any]:
         """Return accuracy, curve, images and seconds of a fit; a stored fit is not made again.

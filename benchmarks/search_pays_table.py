@@ -8,6 +8,7 @@ from scipy.stats import t as student
 from hpo.settings.sections import DEFAULT_EPOCHS, DEFAULT_SPACE, DEFAULT_TRIALS
 
 SPACE, N_EPOCHS = DEFAULT_SPACE["episode"], DEFAULT_EPOCHS["episode"]
+MAX_OTHERS = 2
 RIVALS = {
     "default": "default of 0.5.0",
     "new_default": "default",
@@ -29,15 +30,23 @@ def differences(studies: list[dict[str, Any]]) -> pd.DataFrame:
             if gains.empty:
                 continue
             row = {"studies of": name, "rival": rival, "studies": len(gains), "gain": gains.mean()}
-            if len(gains) > 1:
+            if has_spread(gains):
                 error, free = gains.sem(), len(gains) - 1
                 half = error * student.ppf(0.975, free)
                 row |= {"low": gains.mean() - half, "high": gains.mean() + half}
-                row |= {"worst": gains.min()}
-                if error > 0:  # undefined if all gains are equal
-                    row |= {"p": student.sf(gains.mean() / error, free)}
-            table.append(row)
+                row |= {"p": student.sf(gains.mean() / error, free)}
+            table.append(row | {"worst": gains.min()})
     return pd.DataFrame(table)
+
+
+def has_spread(gains: "pd.Series[float]") -> bool:
+    """Return whether a t interval of some gains means something.
+
+    A default that wins gains exactly 0. If at most two gains are left, the interval would hardly
+    depend on them.
+    """
+    n_zeros = int((gains == 0).sum())
+    return len(gains) > 1 and (n_zeros == 0 or len(gains) - n_zeros > MAX_OTHERS)
 
 
 def gain_over(rival: str, study: dict[str, Any]) -> float | None:
@@ -65,12 +74,11 @@ def markdown(studies: list[dict[str, Any]]) -> list[str]:
             row["studies"],
             f"{100 * row['gain']:+.2f}",
         ]
-        spread = ["–", "–", "–"]
-        if row["studies"] > 1:
+        interval, p = "–", "–"
+        if pd.notna(row.get("p")):
             interval = f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}"
-            p = f"{row['p']:.4f}" if pd.notna(row.get("p")) else "–"
-            spread = [interval, f"{100 * row['worst']:+.2f}", p]
-        lines.append(_line([*cells, *spread]))
+            p = f"{row['p']:.4f}"
+        lines.append(_line([*cells, interval, f"{100 * row['worst']:+.2f}", p]))
     names = [name for name in RIVALS if any(name in study for study in studies)]
     head = ["images", "seed", "winner", *(RIVALS[name] for name in names), "trial", "minutes"]
     lines += ["", *_head(head)]

@@ -29,7 +29,7 @@ from scaling import TERMS, line_through
 from search_pays import merge, store
 from search_pays_fits import with_images
 from search_pays_studies import centres
-from search_pays_table import N_EPOCHS, differences, gain_over, markdown
+from search_pays_table import N_EPOCHS, differences, gain_over, has_spread, markdown
 from summary import results, table
 from time_to_accuracy import first_time, levels
 
@@ -213,7 +213,7 @@ def test_the_tables_show_every_study_and_its_gain() -> None:
     study = SIZE | {"set": "s", "seed": 0, "winner": 0.8, "default": 0.79, "minutes": 12.0}
     lines = markdown([study, study | {"seed": 1, "winner": 0.82, "new_default": 0.81}])
     assert "| s | default of 0.5.0 | 2 | +2.00 | -10.71 to +14.71 | +1.00 | 0.1476 |" in lines
-    assert "| s | default | 1 | +1.00 | – | – | – |" in lines
+    assert "| s | default | 1 | +1.00 | – | +1.00 | – |" in lines
     assert "| s | 0 | 80.0% | 79.0% | – | 3 | 12.0 |" in lines
 
 
@@ -222,7 +222,7 @@ def test_a_default_that_wins_gains_nothing_over_itself() -> None:
     fitted = study | {"seed": 1, "new_default": 0.79}
     other = fitted | {"seed": 2, "is_default": False}
     lines = markdown([study, fitted])
-    assert "| s | default | 2 | +0.00 | +0.00 to +0.00 | +0.00 | – |" in lines
+    assert "| s | default | 2 | +0.00 | – | +0.00 | – |" in lines
     assert gain_over("new_default", other) == pytest.approx(0.01)
     assert gain_over("default_all_images", other) is None
 
@@ -236,6 +236,23 @@ def test_studies_that_start_from_a_network_are_compared_by_themselves(tmp_path: 
     assert len(content["studies"]) == 2
     gains = {row["studies of"]: row["gain"] for row in content["gains"]}
     assert gains == pytest.approx({"s": 0.2, "s, from pretrained": 0.1})
+
+
+def test_an_interval_needs_three_studies_whose_default_did_not_win() -> None:
+    assert has_spread(pd.Series([0.01, 0.02]))
+    assert not has_spread(pd.Series([0.01]))
+    assert not has_spread(pd.Series([0.0, 0.0, 0.0, -0.01, 0.02]))
+    assert has_spread(pd.Series([0.0, 0.01, -0.01, 0.02]))
+
+
+def test_a_study_keeps_the_rivals_and_the_machine_of_an_earlier_run(tmp_path: Path) -> None:
+    old = SIZE | {"set": "s", "seed": 0, "winner": 0.7, "winner_fits": [0.7], "commit": "a"}
+    content: dict[str, Any] = {"studies": [old | {"default": 0.6}]}
+    store(tmp_path / "results.json", content, [old | {"new_default": 0.65, "commit": "b"}])
+    assert content["studies"] == [old | {"default": 0.6, "new_default": 0.65}]
+    other = old | {"winner_fits": [0.8], "commit": "b"}
+    store(tmp_path / "results.json", content, [other])
+    assert content["studies"] == [other], "another winner was refitted"
 
 
 def test_merged_results_keep_how_each_process_was_run(tmp_path: Path) -> None:
@@ -285,7 +302,7 @@ def test_the_values_of_the_best_trials_are_summarised() -> None:
     good = pd.DataFrame({"lr": [0.1, 0.2, 0.4], "norm": ["batch", "none", "batch"]})
     rows = values_of_the_good(good.assign(turns=[False, False, True]), ["lr", "norm", "turns"])
     assert rows["median"].tolist() == ["0.2", "batch", "False"]
-    assert rows.loc[0, ["least", "most"]].tolist() == ["0.1", "0.4"]
+    assert rows.loc[0, ["lowest", "highest"]].tolist() == ["0.1", "0.4"]
 
 
 @pytest.mark.parametrize("mutation", load_mutations(), ids=lambda mutation: mutation.name)

@@ -8,6 +8,7 @@ import pytest
 from optuna.trial import create_trial
 
 from hpo.report.study.page import best_trial_sections
+from hpo.report.study.text import study_headline
 from hpo.search.choice import Gain, gain_over_default, record_winner, stored_gain
 from hpo.search.finalists import CLUSTERS, SPACE
 from hpo.search.winner import TOO_HIGH, describe_value, winning_trial
@@ -66,6 +67,7 @@ def test_a_trial_replaces_the_default_if_it_is_better_by_the_standard_error(
     assert gain.is_clear == (winner == BETTER)
     assert best_note(study).endswith(str(gain))
     assert (TOO_HIGH in describe_value(study, chosen)) == gain.is_clear
+    assert ("because the trial was chosen for it" in study_headline(study)) == gain.is_clear
 
 
 def best_note(study: optuna.Study) -> str:
@@ -91,9 +93,8 @@ def test_the_error_covers_alphabets_and_fits(study: optuna.Study) -> None:
     [
         {BETTER: [[0.6]], DEFAULT: [[0.5]]},
         {BETTER: [[0.6, 0.7]], DEFAULT: [None]},
-        {BETTER: [[0.6, 0.7]]},
     ],
-    ids=["one cluster", "the default diverged", "no fit of the default"],
+    ids=["one cluster", "the default diverged"],
 )
 def test_without_an_error_the_highest_mean_wins(
     study: optuna.Study, fits: dict[int, Sequence[list[float] | None]]
@@ -101,6 +102,27 @@ def test_without_an_error_the_highest_mean_wins(
     result = record_winner(study, finalists(fits), n_seeds=1)
     assert result is not None
     assert result["winner"] == BETTER
+    assert stored_gain(study) is None
+
+
+def test_a_default_whose_new_fit_failed_wins(study: optuna.Study) -> None:
+    result = record_winner(study, finalists({BETTER: [[0.6, 0.7]]}), n_seeds=1)
+    assert result is not None
+    assert (result["winner"], stored_gain(study)) == (DEFAULT, None)
+    assert "no trial was compared with it" in study_headline(study)
+
+
+def test_fits_of_the_same_seed_are_compared(study: optuna.Study) -> None:
+    fits = finalists({BETTER: [[0.8, 0.9], [0.5, 0.6]], DEFAULT: [None, [0.7, 0.9]]})
+    gain = gain_over_default(study, fits, BETTER)
+    assert gain is not None
+    assert gain.mean == pytest.approx(-0.25), "the first fit of the default diverged"
+
+
+def test_a_gain_is_forgotten_when_a_better_trial_is_found(study: optuna.Study) -> None:
+    record_winner(study, finalists({BETTER: [[0.7, 0.8]], DEFAULT: [[0.6, 0.6]]}), n_seeds=1)
+    assert stored_gain(study) is not None
+    study.add_trial(create_trial(value=0.9))
     assert stored_gain(study) is None
 
 

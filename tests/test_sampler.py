@@ -71,8 +71,8 @@ def begun(
     return points, [trial.params for trial in study.trials]
 
 
-def n_changed(params: dict[str, Any], center: dict[str, Any]) -> int:
-    return sum(params[name] != center[name] for name in center)
+def n_changed(params: dict[str, Any], centre: dict[str, Any]) -> int:
+    return sum(params[name] != centre[name] for name in centre)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "gp"])
@@ -106,6 +106,36 @@ def test_no_trial_repeats_an_earlier_one_while_others_are_left(sampler: str) -> 
         trial = study.ask(space)
         study.tell(trial, trial.params["a"] + trial.params["b"])
     assert len({tuple(trial.params.values()) for trial in study.trials}) == 8
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_no_trial_repeats_an_earlier_one_without_confidences(sampler: str) -> None:
+    space: dict[str, BaseDistribution] = {
+        "a": CategoricalDistribution(["x", "y", "z"]),
+        "b": IntDistribution(0, 3),
+    }
+    study = optuna.create_study(sampler=make_sampler(sampler, 0, space, [{"a": "x", "b": 0}]))
+    for _ in range(8):
+        trial = study.ask(space)
+        study.tell(trial, trial.params["b"])
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 8
+
+
+@pytest.mark.parametrize(("sampler", "state"), [("tpe", "running"), ("gp", "pruned")])
+def test_trials_that_the_model_does_not_know_prolong_the_start_up_phase(
+    sampler: str, state: str
+) -> None:
+    space: dict[str, BaseDistribution] = {f"x{i}": FloatDistribution(0, 1) for i in range(4)}
+    spreads = dict.fromkeys(space, 0.01)
+    make = make_sampler(sampler, 0, space, [dict.fromkeys(space, 0.5)], spreads)
+    study = optuna.create_study(direction="maximize", sampler=make)
+    for number in range(N_STARTUP_TRIALS + 4):
+        trial = study.ask(space)
+        assert all(0.4 < x < 0.6 for x in trial.params.values()), "near the default"
+        if number == 0:
+            study.tell(trial, 0.5)
+        elif state == "pruned":
+            study.tell(trial, state=TrialState.PRUNED)
 
 
 def test_random_search_has_no_local_trials() -> None:

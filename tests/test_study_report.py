@@ -10,7 +10,7 @@ import pytest
 from data.text import redact_command
 from hpo.report import html_page
 from hpo.report.html_page import Page, render_page
-from hpo.report.study import frames, page
+from hpo.report.study import frames, parameter_sections
 from hpo.report.study.changes import change_table
 from hpo.report.study.page import study_page
 from hpo.report.study.text import (
@@ -68,7 +68,7 @@ def test_a_report_of_more_trials_shows_the_most_important_parameters() -> None:
     titles = [section.title for section in page_of(made_studies.large(30)).sections]
     at = titles.index("Importance of the parameters")
     assert titles[at + 1] == "Parallel coordinates"
-    assert "The two most important parameters" in titles
+    assert "The two most important numeric parameters" in titles
 
 
 def test_the_importance_counts_the_trials_of_a_study_with_few_complete_ones() -> None:
@@ -143,7 +143,7 @@ def test_the_report_of_a_thousand_trials_is_fast_and_small(
 def test_small_plots_show_an_even_selection_of_many_trials(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(page, "MAX_SMALL_PLOT_TRIALS", 4)
+    monkeypatch.setattr(parameter_sections, "MAX_SMALL_PLOT_TRIALS", 4)
     slices = page_of(made_studies.large(10, ("COMPLETE",))).sections[7]
     assert "(4 of 10, at regular intervals)" in slices.note
     assert [int(number) for number in slices.figures[0].data[0].customdata] == [0, 3, 6, 9]

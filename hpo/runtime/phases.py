@@ -165,7 +165,7 @@ def _fit_finalists(
 ) -> Study | None:
     """Fit the finalists of a finished study, and record the winner.
 
-    If there are fewer than two finalists, the best trial wins without a further fit.
+    If there are fewer than two finalists, :mod:`hpo.search.choice` needs no further fit.
 
     Returns:
         The study of their fits; None without fits, or if some of them are left.

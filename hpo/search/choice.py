@@ -25,9 +25,10 @@ from hpo.study.trials import (
     accuracy_of,
     best_trials,
     default_trial,
+    has_learnt,
     trial_attributes,
 )
-from model.intervals import ClusterAccuracies, merge_fits
+from model.intervals import ClusterAccuracies
 from model.standard_error import two_way_error
 
 
@@ -75,7 +76,8 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
         ``"accuracies"``, the list of accuracies of each trial, by its number as text (JSON keys are
         text), ``"winner"``, the number of the winner, ``"first"``, the trial with the highest value
         in the search, and ``"gain"``, the fields of :class:`Gain` of the trial with the highest
-        mean, if that is not the default. None if no finalist has all its fits.
+        mean, if that is not the default. If the default learnt, but its new fits failed, it wins,
+        because no trial was compared with it. None if no finalist has all its fits.
     """
     accuracies: dict[str, list[float]] = {}
     complete = finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -89,8 +91,10 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
         number: fmean([*values, accuracy_of(trials[int(number)]) or 0.0])
         for number, values in accuracies.items()
     }
-    first = best_trials(study, 1)[0].number
+    first, default = best_trials(study, 1)[0].number, default_trial(study)
     winner = int(max(means, key=lambda number: means[number]))
+    if default and has_learnt(default) and str(default.number) not in accuracies:
+        winner = default.number  # nothing has been compared with it
     result = {"accuracies": accuracies, "winner": winner, "first": first}
     if gain := gain_over_default(study, finalists, winner):
         result["gain"] = asdict(gain)
@@ -102,9 +106,9 @@ def record_winner(study: Study, finalists: Study, n_seeds: int) -> dict[str, Any
 
 
 def stored_gain(study: Study) -> Gain | None:
-    """Return the gain that decided on the winner; None if there was none to decide on."""
+    """Return the gain that decided on the present winner; None if there was none to decide on."""
     gain = study.user_attrs.get(FINALISTS, {}).get("gain")
-    return Gain(**gain) if gain else None
+    return Gain(**gain) if gain and winning_trial(study) else None
 
 
 def gain_over_default(study: Study, finalists: Study, number: int) -> Gain | None:
@@ -116,30 +120,31 @@ def gain_over_default(study: Study, finalists: Study, number: int) -> Gain | Non
         number: number of the finalist.
 
     Returns:
-        None if the finalist is the default, if one of them has no measured fit, or if the
-        validation episodes have one cluster.
+        None if the finalist is the default, if no seed has a measured fit of both, or if the
+        validation episodes have one cluster. A fit that diverged was not measured.
     """
     default = default_trial(study)
     if default is None or number == default.number:
         return None
     ours, others = (_measured(finalists, n) for n in (number, default.number))
-    if ours is None or others is None or len(ours.n_episodes_C) < 2:
+    seeds = sorted(ours.keys() & others.keys())
+    if not seeds or len(ours[seeds[0]].n_episodes_C) < 2:
         return None
-    n_fits = min(len(ours.accuracy_FC), len(others.accuracy_FC))
-    gain_FC = np.subtract(ours.accuracy_FC[:n_fits], others.accuracy_FC[:n_fits])
-    n_episodes_C = np.asarray(ours.n_episodes_C, float)
+    gain_FC = np.array(
+        [np.subtract(ours[s].accuracy_FC[0], others[s].accuracy_FC[0]) for s in seeds]
+    )
+    n_episodes_C = np.asarray(ours[seeds[0]].n_episodes_C, float)
     mean = float(np.average(gain_FC.mean(0), weights=n_episodes_C))
     return Gain(number, default.number, mean, two_way_error(gain_FC, n_episodes_C)[0])
 
 
-def _measured(finalists: Study, number: int) -> ClusterAccuracies | None:
-    """Return the accuracies of the complete fits of a finalist; None if there are none."""
-    fits = [
-        ClusterAccuracies(**trial.user_attrs[CLUSTERS])
+def _measured(finalists: Study, number: int) -> dict[int, ClusterAccuracies]:
+    """Return the accuracies of the measured fits of a finalist by seed."""
+    return {
+        trial.params["seed"]: ClusterAccuracies(**trial.user_attrs[CLUSTERS])
         for trial in finalists.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         if trial.params["trial"] == number and CLUSTERS in trial.user_attrs
-    ]
-    return merge_fits(fits) if fits else None
+    }
 
 
 def record_winner_without_fits(study: Study) -> None:
@@ -152,7 +157,7 @@ def record_winner_without_fits(study: Study) -> None:
     Args:
         study: finished study.
     """
-    learnt = [t for t in best_trials(study, 1) if not trial_attributes(t).get("diverged")]
+    learnt = [trial for trial in best_trials(study, 1) if has_learnt(trial)]
     if not learnt or count_finished(study) < 2 or winning_trial(study):
         return
     first, default = learnt[0], default_trial(study)

@@ -1,9 +1,9 @@
 """The finalists: the default of a study and the trials that are better, refitted with new seeds.
 
 The highest of many noisy values is optimistically biased. Therefore the finalists are fitted with
-new seeds and evaluated on new validation episodes; the best mean wins. These fits are the
-trials of a separate study, so that several workers can share them and an interrupted fit can be
-resumed.
+new seeds and evaluated on new validation episodes, and :mod:`hpo.search.choice` chooses the winner.
+These fits are the trials of a separate study, so that several workers can share them and an
+interrupted fit can be resumed.
 """
 
 import optuna

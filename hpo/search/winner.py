@@ -1,6 +1,6 @@
 """The winner and its unbiased accuracy; :mod:`hpo.search.choice` chooses it.
 
-The accuracy of the winner as a finalist is the highest of several means, so it is too high on
+The accuracy of the winner as a finalist is often the highest of several means, and then too high on
 average. The winner is therefore fitted with further seeds, and these fits are evaluated on
 validation drawings that neither the search nor the finalists used: of Omniglot, the drawings by
 four other drawers. These fits choose nothing, so their mean is unbiased for other fits and other
@@ -32,7 +32,7 @@ TOO_HIGH = "too high on average, because it was chosen for this value"
 
 
 def winning_trial(study: Study) -> FrozenTrial | None:
-    """Return the winner of the finalists, or None if they have not been fitted.
+    """Return the recorded winner, or None.
 
     A study that was continued and found a better trial has no winner until its new finalists have
     been fitted.
@@ -149,10 +149,18 @@ def describe_value(study: Study, trial: FrozenTrial) -> str:
         return f"{as_finalist}, {value:.1%} in the search"
     if accuracies := winner_accuracy(study):
         return f"{describe_accuracies(accuracies)}; {as_finalist}, {value:.1%} in the search"
-    gain = study.user_attrs[FINALISTS].get("gain")
-    if gain and gain["default"] == winner.number:  # it won though another trial was better
-        return f"{as_finalist}; {value:.1%} in the search"
-    return f"{as_finalist}, {TOO_HIGH}; {value:.1%} in the search"
+    bias = f", {TOO_HIGH}" if is_chosen_for_its_mean(study) else ""
+    return f"{as_finalist}{bias}; {value:.1%} in the search"
+
+
+def is_chosen_for_its_mean(study: Study) -> bool:
+    """Return whether the winner has the highest mean of the finalists.
+
+    Otherwise it is the default, than which no trial is clearly better.
+    """
+    result = study.user_attrs[FINALISTS]
+    gain = result.get("gain")
+    return not gain or bool(gain["default"] != result["winner"])
 
 
 def describe_accuracies(accuracies: ClusterAccuracies) -> str:

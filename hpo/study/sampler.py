@@ -40,17 +40,19 @@ class PerTrialSampler(BaseSampler):
     others, because a network whose parameters are all new hardly learns in a space of many
     dimensions. Some trials change few parameters and others many (:data:`CHANGED_SHARES`), because
     a good default is improved by small steps and a bad one by large steps. In the start-up phase,
-    the new values are random: near the old value for a parameter with a confidence, from the whole
-    range for others. Then the sampler's model of all trials proposes them.
+    and as long as the sampler's model knows too few trials, the new values are random: near the old
+    value for a parameter with a confidence, from the whole range for others. Then the model
+    proposes them.
 
     Args:
         factory: returns a sampler for a seed.
         seed: seed of the study.
         space: distributions of the parameters of the starting points.
         starting_points: parameters of the first trials, which are not sampled.
-        n_startup_trials: number of trials of the start-up phase, starting points included; 0 if no
-            trial is local.
+        n_startup_trials: number of trials of the start-up phase, starting points included, and of
+            those that the model needs; 0 if no trial is local.
         spreads: see :attr:`hpo.space.space.Space.spreads`.
+        model_states: states of the trials that the model knows.
 
     Sources: Regis and Shoemaker 2013 (DYCORS), which also changes a subset of the coordinates;
     Doerr et al. 2017 (Fast Genetic Algorithms), which also varies the size of the subset.
@@ -64,12 +66,14 @@ class PerTrialSampler(BaseSampler):
         starting_points: Sequence[Point],
         n_startup_trials: int = 0,
         spreads: dict[str, float] | None = None,
+        model_states: Sequence[TrialState] = (TrialState.COMPLETE, TrialState.PRUNED),
     ) -> None:
         """Create the sampler; each trial gets its own sampler in :meth:`before_trial`."""
         self._factory, self._seed = factory, seed
         self._space, self._starting_points = space, starting_points
         self._n_startup_trials = n_startup_trials
-        self._spreads = spreads or {}
+        self._spreads, self._model_states = spreads or {}, tuple(model_states)
+        self._is_startup = False
         self._trial_sampler, self._rng, self._position = factory(seed), np.random.default_rng(), 0
 
     def reseed_rng(self) -> None:
@@ -81,8 +85,10 @@ class PerTrialSampler(BaseSampler):
         sequence = np.random.SeedSequence([self._seed, self._position])
         seed = int(sequence.generate_state(1)[0])
         self._rng = np.random.default_rng(seed)
-        is_startup = self._position < self._n_startup_trials and self._starting_points
-        self._trial_sampler = RandomSampler(seed) if is_startup else self._factory(seed)
+        n_known = len(study.get_trials(deepcopy=False, states=self._model_states))
+        n_ready = min(self._position, n_known)  # with several workers, fewer than the position
+        self._is_startup = n_ready < self._n_startup_trials and bool(self._starting_points)
+        self._trial_sampler = RandomSampler(seed) if self._is_startup else self._factory(seed)
         self._trial_sampler.before_trial(study, trial)
 
     def _fixed_values(self, study: Study) -> dict[str, Any]:
@@ -93,17 +99,17 @@ class PerTrialSampler(BaseSampler):
             return {}
         rng = self._rng
         best = best_trials(study, N_BEST) if has_one_goal(study) else pareto_front(study)
-        center: dict[str, Any] = dict(self._starting_points[0])
+        centre: dict[str, Any] = dict(self._starting_points[0])
         if best:
-            center |= best[rng.integers(len(best))].params
+            centre |= best[rng.integers(len(best))].params
         share = np.exp(rng.uniform(*np.log(CHANGED_SHARES)))
-        fixed = {name: value for name, value in center.items() if rng.random() >= share}
-        if fixed == center:  # leave at least one parameter to be sampled
+        fixed = {name: value for name, value in centre.items() if rng.random() >= share}
+        if fixed == centre:  # leave at least one parameter to be sampled
             fixed.pop(rng.choice(sorted(fixed)))
-        if self._position < self._n_startup_trials:
+        if self._is_startup:
             for name in sorted(self._spreads.keys() - fixed.keys()):
                 spread = self._spreads[name]
-                fixed[name] = sample_near(self._space[name], center[name], spread, rng)
+                fixed[name] = sample_near(self._space[name], centre[name], spread, rng)
         return fixed
 
     def infer_relative_search_space(
@@ -134,7 +140,11 @@ class PerTrialSampler(BaseSampler):
         if fixed.keys() >= search_space.keys() > set():
             return fixed
         relative = self._trial_sampler.infer_relative_search_space(study, trial)
-        return self._trial_sampler.sample_relative(study, trial, relative) | fixed
+        values = self._trial_sampler.sample_relative(study, trial, relative) | fixed
+        missing = {name: d for name, d in search_space.items() if name not in values}
+        for name, distribution in missing.items():
+            values[name] = self.sample_independent(study, trial, name, distribution)
+        return values
 
     def sample_independent(
         self,
@@ -182,6 +192,7 @@ def make_sampler(
         starting_points,
         local_arguments(name).get("n_startup_trials", 0),
         spreads,
+        (TrialState.COMPLETE,) if name == "gp" else (TrialState.COMPLETE, TrialState.PRUNED),
     )
 
 

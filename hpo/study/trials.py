@@ -169,13 +169,18 @@ def accuracy_of(trial: FrozenTrial) -> float | None:
     return trial.values[0] if trial.values else None
 
 
+def has_learnt(trial: FrozenTrial) -> bool:
+    """Return whether a complete trial has not diverged."""
+    return not trial_attributes(trial).get("diverged")
+
+
 def best_trials(study: Study, n: int) -> list[FrozenTrial]:
     """Return the ``n`` most accurate complete trials; if equal, the earlier one first.
 
     A trial that diverged is among them only if all of them diverged.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    learnt = [trial for trial in complete if not trial_attributes(trial).get("diverged")]
+    learnt = [trial for trial in complete if has_learnt(trial)]
     return sorted(learnt or complete, key=lambda trial: -(accuracy_of(trial) or 0.0))[:n]
 
 

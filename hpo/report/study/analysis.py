@@ -90,7 +90,8 @@ def random_search_studies(storage: RDBStorage, study: Study) -> list[Study]:
         summary.study_name
         for summary in optuna.get_all_study_summaries(storage)
         if summary.study_name != study.study_name
-        and _comparable(summary.user_attrs.get(IDENTITY)) == ours
+        and IDENTITY in summary.user_attrs
+        and _comparable(summary.user_attrs[IDENTITY]) == ours
         and summary.user_attrs[IDENTITY]["settings"]["sampler"] == "random"
     ]
     return [optuna.load_study(study_name=name, storage=storage) for name in names]

@@ -6,14 +6,8 @@ from optuna.study import Study
 
 from data.labels import data_caveat
 from hpo.report.html_page import Page, Section
-from hpo.report.study import (
-    analysis,
-    frames,
-    history_plots,
-    parallel_plots,
-    parameter_plots,
-)
-from hpo.report.study.changes import change_table
+from hpo.report.study import analysis, frames, history_plots
+from hpo.report.study.parameter_sections import parameter_sections
 from hpo.report.study.text import (
     N_BEST_SHOWN,
     best_table,
@@ -28,13 +22,11 @@ from hpo.settings.study_settings import StudySettings
 from hpo.study.goals import front_table, has_one_goal
 from hpo.study.trials import finalist_accuracies
 
-N_PARALLEL_AXES = 8
 FRONT_NOTE = (
     "Complete trials. A trial is on the Pareto front if all other trials of the same or a lower "
     "cost are worse."
 )
 FINALISTS_NOTE = " Of the finalists: all fits with new seeds, further ones of the winner included."
-MAX_SMALL_PLOT_TRIALS = 400  # trials in each of many small plots
 
 
 def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
@@ -57,9 +49,7 @@ def study_page(storage: RDBStorage, study: Study, url: str) -> Page:
     sections = [
         Section("What was run", facts=study_facts(study, frame, costs["seconds"].sum(), url)),
         *history_sections(storage, study, frame, costs),
-        *change_sections(study),
-        *importance_sections(study),
-        *(parameter_sections(study, frame) if can_compare(frame) else []),
+        *parameter_sections(study, frame),
         *(best_trial_sections if has_one_goal(study) else front_sections)(study, frame),
     ]
     if settings:
@@ -113,81 +103,6 @@ def history_sections(
     ]
 
 
-def can_compare(frame: pd.DataFrame) -> bool:
-    """Return whether enough trials are complete for plots of the parameters."""
-    return int((frame["state"] == "complete").sum()) >= analysis.MIN_TRIALS
-
-
-def change_sections(study: Study) -> list[Section]:
-    """Return the section on what the trials changed; none if only the default has ended."""
-    table = change_table(study)
-    note = (
-        "The trials that trained longest, and what they changed. “Default then” is the accuracy of "
-        f"the default after as many epochs. With {analysis.MIN_TRIALS} complete trials or more, "
-        "plots of the parameters follow."
-    )
-    return [Section("Changes of the default", note, table=table)] if table else []
-
-
-def importance_sections(study: Study) -> list[Section]:
-    """Return the section on the importance of the parameters; none with too few trials."""
-    if (importances := analysis.importance_frame(study)).empty:
-        return []
-    n_trials = len(analysis.ranked_trials(study))
-    note = (
-        "PED-ANOVA (Watanabe et al., 2023): how much the values of the best trials differ from "
-        f"the values of all {n_trials} trials. A trial that was pruned counts as worse than those "
-        "that trained longer. With fewer than a hundred trials, the order is only a rough "
-        "indication."
-    )
-    figure = parameter_plots.importance_plot(importances, n_trials)
-    return [Section("Importance of the parameters", note, figures=[figure])]
-
-
-def parameter_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
-    """Return the sections about the values of the parameters."""
-    names, log = frames.parameter_names(frame), frames.log_scale_parameters(study)
-    importances = analysis.importance_frame(study)
-    names = [*importances["parameter"]] or names
-    complete, selection = thin_complete_trials(frame)
-    sections = [
-        Section(
-            "Parallel coordinates",
-            f"Complete trials and their {min(N_PARALLEL_AXES, len(names))} most important "
-            "parameters. Brighter lines are trials with a higher accuracy.",
-            figures=[parallel_plots.parallel_plot(frame, names[:N_PARALLEL_AXES], log)],
-            wide=True,
-        ),
-        Section(
-            "Slices",
-            f"Validation accuracy against each parameter. Complete trials only{selection}.",
-            figures=[parameter_plots.slice_plot(complete, names, log)],
-            wide=True,
-        ),
-    ]
-    if not (rates := frames.layer_rate_frame(complete)).empty:
-        note = f"Complete trials only{selection}. Brighter points have a higher accuracy."
-        figures = [parameter_plots.layer_rate_plot(rates)]
-        sections.append(
-            Section("Learning rate and momentum of each layer", note, figures=figures, wide=True)
-        )
-    numeric = frames.numeric_parameters(frame, names)
-    if len(numeric) > 1 and not importances.empty:
-        sections.append(contour_section(frame, numeric[0], numeric[1], log))
-    return sections
-
-
-def contour_section(frame: pd.DataFrame, x: str, y: str, log: set[str]) -> Section:
-    """Return the section that shows the accuracy over two parameters."""
-    grid = analysis.interpolate(frame, x, y, log)
-    return Section(
-        "The two most important parameters",
-        "Accuracy interpolated between the complete trials (white points). The area without "
-        "trials is left blank.",
-        figures=[parameter_plots.contour_plot(frame, grid, x, y, log)],
-    )
-
-
 def best_trial_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
     """Return the sections on the best trials."""
     note = "Complete trials only."
@@ -221,12 +136,3 @@ def front_sections(study: Study, frame: pd.DataFrame) -> list[Section]:
         Section("Pareto front", note, figures=[pareto], table=front_table(study)),
         Section(f"The {N_BEST_SHOWN} most accurate trials", table=best_table(study, frame)),
     ]
-
-
-def thin_complete_trials(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return the complete trials for small plots, and a note if only some of them are shown."""
-    complete = frame[frame["state"] == "complete"]
-    shown = frames.thin_rows(complete, MAX_SMALL_PLOT_TRIALS)
-    if len(shown) == len(complete):
-        return complete, ""
-    return shown, f" ({len(shown)} of {len(complete)}, at regular intervals)"

@@ -7,13 +7,24 @@ from optuna.study import Study
 
 from data.text import redact_storage
 from hpo.report.study import frames
-from hpo.search.winner import describe_accuracies, format_fits, winner_accuracy, winning_trial
+from hpo.search.winner import (
+    describe_accuracies,
+    format_fits,
+    is_chosen_for_its_mean,
+    winner_accuracy,
+    winning_trial,
+)
 from hpo.settings.config_text import settings_texts
 from hpo.settings.study_settings import StudySettings
 from hpo.study.goals import describe_point, has_one_goal, pareto_front
 from hpo.study.identity import settings_from_dict
 from hpo.study.open import IDENTITY, N_EPISODES
-from hpo.study.trials import best_trials, count_diverged_finalists, summarize_trials
+from hpo.study.trials import (
+    best_trials,
+    count_diverged_finalists,
+    finalist_accuracies,
+    summarize_trials,
+)
 
 N_BEST_SHOWN = 10
 
@@ -37,19 +48,28 @@ def study_headline(study: Study) -> str:
     if winner and (accuracies := winner_accuracy(study)):
         return f"Winner: trial {summary.number} with {describe_accuracies(accuracies)}."
     if winner and summary.finalist_value is None:
+        reason = (
+            "Its new fits failed, so no trial was compared with it."
+            if finalist_accuracies(study)
+            else "No trial was better, so none was refitted."
+        )
         return (
-            f"Winner: trial {summary.number} with {summary.value:.1%} in the search. No trial was "
-            "better, so none was refitted. No unbiased accuracy was measured."
+            f"Winner: trial {summary.number} with {summary.value:.1%} in the search. {reason} "
+            "No unbiased accuracy was measured."
         )
     if winner is None:
         return (
             f"Best so far: trial {summary.number} with {summary.value:.1%} validation accuracy. "
             "This is too high on average: it is the highest of many noisy values."
         )
+    bias = (
+        "This is too high on average, because the trial was chosen for it. "
+        if is_chosen_for_its_mean(study)
+        else ""
+    )
     return (
         f"Winner: trial {summary.number} with {summary.finalist_value:.1%} as a finalist, "
-        f"{format_fits(len(summary.finalist_values))}. This is too high on average, "
-        "because the trial was chosen for it. No unbiased accuracy was measured."
+        f"{format_fits(len(summary.finalist_values))}. {bias}No unbiased accuracy was measured."
     )
 
 
