@@ -160,6 +160,8 @@ def test_a_dry_run_says_what_was_found_and_trains_nothing(
                 "data     shapes+class: 10 classes, 30 images",
                 "split by class: train 6 classes, 18 images; val 2 classes, 6 images; "
                 "test 2 classes, 6 images",
+                "validation has only 2 classes: a trial that is better there may be worse on other "
+                "images",
                 "left out: 1 .txt",
                 "folders without an image: corners99",
             ],
