@@ -140,4 +140,4 @@ def test_without_a_study_the_reference_study_is_shown(
     in_tmp: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     print_status("sqlite:///study.db", None)
-    assert "Winner: trial 80 with 76.9%" in capsys.readouterr().out
+    assert "Winner: trial 0 with 84.1%" in capsys.readouterr().out

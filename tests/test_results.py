@@ -15,6 +15,8 @@ from data.episodes import Dataset
 from data.paths import PRETRAINED, PROJECT, REFERENCE_STUDY
 from data.splits import split_dataset
 from hpo.refit.result import RetrainResult
+from hpo.settings.sections import DEFAULT_EPOCHS
+from hpo.space.files import built_in_space
 from hpo.study.open import open_stored_study
 from model.checkpoint import load_network
 from model.evaluate import one_shot_accuracy
@@ -47,13 +49,16 @@ def test_a_result_is_the_mean_of_its_fits_and_nothing_was_chosen_on_the_test(pat
             assert seed.fit.best_epoch == len(accuracies)
 
 
-def test_the_reference_study_searches_the_whole_space() -> None:
+def test_the_reference_study_searches_the_default_space() -> None:
     url = f"sqlite:///{REFERENCE_STUDY}"
-    with open_stored_study(url, "omniglot-35-episode") as (_, study, settings):
+    with open_stored_study(url, None) as (_, study, settings):
         states = Counter(trial.state.name for trial in study.get_trials(deepcopy=False))
+        assert study.study_name == "omniglot-35-episode", "not the random search"
         assert states["COMPLETE"] + states["PRUNED"] >= 60
-        assert len(study.trials[0].params) == 27
+        assert settings.space == built_in_space("standard")
+        assert settings.max_epochs == DEFAULT_EPOCHS["episode"]
         assert settings.validation == "dense"
+        assert study.trials[0].params.keys() == settings.space.searched.keys()
     assert (REFERENCE_STUDY.parent / "report.html").stat().st_size < 6e6
 
 
@@ -61,13 +66,19 @@ def test_the_documentation_of_the_reference_study_has_the_values_of_its_tables()
     learnt = json.loads((REFERENCE_STUDY.parent / "learnt.json").read_text())
     counts = {line["state"]: line["trials"] for line in learnt["Trials"]}
     assert f"({counts['complete']} complete, {counts['pruned']} pruned;" in DOCS
-    first = learnt["Finalists"][0]
-    assert f"trial {first['trial']}, has {first['fitted again'].replace('%', ' %')}" in DOCS
+    for line in learnt["Lengths"]:
+        cells = [str(line[name]) for name in ("epochs", "trials", "best", "default")]
+        assert f"| {' | '.join(cells)} |" in DOCS
+    best, default = (learnt["Finalists"][i] for i in (0, 1))
+    assert f"Trial {best['trial']} has {spaced(best['as a trial'])}" in DOCS
+    assert f"have {spaced(best['refitted'])} and {spaced(default['refitted'])}" in DOCS
     for line in learnt["Importance (PED-ANOVA)"][:3]:
-        assert f"{line['parameter']} {line['importance'].replace('%', ' %')}" in DOCS
-    costs = learnt["Accuracy against cost"]
-    for line in (costs[0], costs[-1]):
-        assert f"{line['median'].replace('%', ' %')} at {line['MFLOPs per image']}" in DOCS
+        assert f"{line['parameter']} {spaced(line['importance'])}" in DOCS
+
+
+def spaced(percentage: str) -> str:
+    """A percentage as the text of the documentation writes it."""
+    return percentage.replace("%", " %")
 
 
 @pytest.mark.omniglot
