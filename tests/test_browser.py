@@ -62,7 +62,7 @@ def test_an_exported_report_needs_no_network(
     page.goto(reports[name].as_uri())
     n_figures = page.locator(".plotly-graph-div").count()
     page.wait_for_function(f"document.querySelectorAll('.main-svg').length >= {n_figures}")
-    assert n_figures >= (5 if name in ("empty", "pruned") else 9)
+    assert n_figures >= {"empty": 5, "pruned": 5, "hostile": 8, "large": 10}[name]
     assert recorded.errors == []
     assert recorded.foreign(reports[name].as_uri()) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls"
