@@ -22,7 +22,7 @@ from hpo.runtime import step_costs
 from hpo.runtime.phases import run_phases
 from hpo.runtime.start import StudyStart
 from hpo.runtime.step_costs import measure_in_new_process
-from hpo.settings.base_config import base_config, typical_config
+from hpo.settings.base_config import TYPICAL, base_config, typical_config
 from hpo.settings.sections import DEFAULT_EPOCHS
 from hpo.settings.study_settings import StudyConfig, StudySettings
 from hpo.settings.value_types import parse_step_cost
@@ -37,6 +37,7 @@ from model import step_cost
 from model.architecture import ModelConfig
 from model.config import REFERENCE_COST, Config, StepCost
 from model.device import ComputeConfig
+from model.start_network import StartNetwork
 from model.step_cost import (
     fit_costs,
     measure_epoch_seconds,
@@ -153,6 +154,19 @@ def test_all_epochs_have_the_same_cost() -> None:
     larger = build_config(base, {"conv2.kernel": 6})
     costs = [each.fit.steps_per_epoch * each.cost for each in (typical, larger)]
     assert costs == pytest.approx([base.epoch_cost] * 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("cost", [None, REFERENCE_COST, OTHER_COST])
+def test_a_fit_from_a_network_has_as_many_steps_as_others(
+    cost: StepCost | None,
+) -> None:
+    settings = StudySettings(step_cost=cost)
+    default = build_config(base_config(settings), TYPICAL)
+    assert isinstance(default.model, ModelConfig)
+    start = StartNetwork("a.pt", "0" * 64, default.model)
+    started = build_config(base_config(replace(settings, start_from=start)), {})
+    assert started.fit.steps_per_epoch == default.fit.steps_per_epoch
+    assert typical_config(replace(settings, start_from=start)) == started
 
 
 def test_an_epoch_of_the_papers_recipe_is_measured_with_the_papers_network() -> None:

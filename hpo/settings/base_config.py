@@ -29,27 +29,29 @@ def base_config(settings: StudySettings) -> Config:
     a network, the architecture is that of this network.
     """
     config, start = _config_of_space(settings), settings.start_from
+    typical = config if settings.network else build_config(config, TYPICAL)
     if start is not None:
         model = replace(start.model, channels=config.model.channels)
-        config = replace(config, model=model, start=start.digest)
-    return replace(config, epoch_cost=_epoch_cost(config, settings))
+        typical = replace(config, model=model, start=start.digest)
+    epoch_cost = None if settings.network else _epoch_cost(config, typical)
+    return replace(config if start is None else typical, epoch_cost=epoch_cost)
 
 
-def _epoch_cost(base: Config, settings: StudySettings) -> float | None:
-    """Return the cost of an epoch that gives the typical network its steps by the reference costs.
+def _epoch_cost(paper: Config, typical: Config) -> float:
+    """Return the cost of an epoch that gives a network its steps by the reference costs.
 
-    The default of the space ``standard`` is thus trained for the same number of steps on every
-    machine.
+    The default of the space ``standard``, or the network of ``--start-from``, is thus trained for
+    the same number of steps on every machine.
+
+    Args:
+        paper: configuration with the paper's network.
+        typical: the same with the other network.
 
     Returns:
-        Nanoseconds by the costs of the study; None if these are the reference costs, or if all
-        trials have the same architecture, or one of the user's own.
+        Nanoseconds by the costs of the study.
     """
-    if settings.cost == REFERENCE_COST or settings.network or settings.start_from:
-        return None
-    typical = build_config(base, TYPICAL)
-    base_cost, typical_cost = (replace(c, step_cost=REFERENCE_COST).cost for c in (base, typical))
-    return base.fit.steps_per_epoch * base_cost / typical_cost * typical.cost
+    paper_cost, typical_cost = (replace(c, step_cost=REFERENCE_COST).cost for c in (paper, typical))
+    return paper.fit.steps_per_epoch * paper_cost / typical_cost * typical.cost
 
 
 def typical_config(settings: StudySettings) -> Config:
@@ -58,8 +60,9 @@ def typical_config(settings: StudySettings) -> Config:
     With the paper's recipe, whose epochs differ in cost, it is the base, the paper's network.
     """
     base = base_config(settings)
-    is_base = settings.recipe == "paper" or settings.network or settings.start_from
-    return base if is_base else build_config(base, TYPICAL)
+    if settings.recipe == "paper" or settings.network:
+        return base
+    return build_config(base, {} if settings.start_from else TYPICAL)
 
 
 def _default_values(settings: StudySettings) -> dict[str, Any]:
