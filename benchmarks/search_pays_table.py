@@ -8,7 +8,7 @@ from scipy.stats import t as student
 from hpo.settings.sections import DEFAULT_EPOCHS, DEFAULT_SPACE, DEFAULT_TRIALS
 
 SPACE, N_EPOCHS = DEFAULT_SPACE["episode"], DEFAULT_EPOCHS["episode"]
-MAX_OTHERS = 2
+MAX_OTHERS = 2  # gains besides zeros that are too few for an interval
 RIVALS = {
     "default": "default of 0.5.0",
     "new_default": "default",
