@@ -30,7 +30,7 @@ from model.start_weights import read_start_network
 
 OMNIGLOT = "omniglot"
 N_FRESH, N_DEFAULT, N_ALL = 3, 1, 1  # fits of a study's winner, of the defaults, of all its images
-N_TRIALS_CENTRES = 45  # of a study that begins at the centres: less than 45 min on two cores
+N_TRIALS_CENTRES = 45  # of a study that begins at the centres
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def has_spread(gains: "pd.Series[float]") -> bool:
     depend on them.
     """
     n_zeros = int((gains == 0).sum())
-    return len(gains) > 1 and (n_zeros == 0 or len(gains) - n_zeros > MAX_OTHERS)
+    return gains.nunique() > 1 and (n_zeros == 0 or len(gains) - n_zeros > MAX_OTHERS)
 
 
 def gain_over(rival: str, study: dict[str, Any]) -> float | None:

@@ -241,6 +241,7 @@ def test_studies_that_start_from_a_network_are_compared_by_themselves(tmp_path: 
 def test_an_interval_needs_three_studies_whose_default_did_not_win() -> None:
     assert has_spread(pd.Series([0.01, 0.02]))
     assert not has_spread(pd.Series([0.01]))
+    assert not has_spread(pd.Series([0.01, 0.01])), "equal gains have no spread"
     assert not has_spread(pd.Series([0.0, 0.0, 0.0, -0.01, 0.02]))
     assert has_spread(pd.Series([0.0, 0.01, -0.01, 0.02]))
 

@@ -28,13 +28,15 @@ def base_config(settings: StudySettings) -> Config:
     parameters from the starting point of the study's space. If the fits start from the weights of
     a network, the architecture is that of this network.
     """
-    config, start = _config_of_space(settings), settings.start_from
-    typical = config if settings.network else build_config(config, TYPICAL)
+    paper, start = _config_of_space(settings), settings.start_from
+    base = paper
     if start is not None:
-        model = replace(start.model, channels=config.model.channels)
-        typical = replace(config, model=model, start=start.digest)
-    epoch_cost = None if settings.network else _epoch_cost(config, typical)
-    return replace(config if start is None else typical, epoch_cost=epoch_cost)
+        model = replace(start.model, channels=paper.model.channels)
+        base = replace(paper, model=model, start=start.digest)
+    if settings.network:
+        return base
+    typical = base if start else build_config(paper, TYPICAL)
+    return replace(base, epoch_cost=_epoch_cost(paper, typical))
 
 
 def _epoch_cost(paper: Config, typical: Config) -> float:

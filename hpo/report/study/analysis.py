@@ -56,8 +56,10 @@ def _quiet() -> Iterator[None]:
     """Let Optuna print errors only."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    yield
-    optuna.logging.set_verbosity(level)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(level)
 
 
 def ranked_trials(study: Study) -> list[FrozenTrial]:

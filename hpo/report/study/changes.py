@@ -5,6 +5,7 @@ from typing import Any
 
 from optuna.study import Study
 
+from hpo.report.study.analysis import ranked_trials
 from hpo.report.study.text import format_value
 from hpo.study.trials import TrialSummary, position_in_study, summarize_trials
 
@@ -29,12 +30,9 @@ def change_table(study: Study) -> list[list[str]]:
     if True not in is_default or not others:
         return []
     default = summaries[is_default.index(True)]
-    shown = sorted(others, key=_rank, reverse=True)[:N_TRIALS_SHOWN]
+    order = [trial.number for trial in ranked_trials(study)]
+    shown = sorted(others, key=lambda summary: order.index(summary.number))[:N_TRIALS_SHOWN]
     return [HEADER, *(_row(summary, default) for summary in shown)]
-
-
-def _rank(summary: TrialSummary) -> tuple[int, float]:
-    return len(summary.accuracies), summary.value or 0.0
 
 
 def _row(summary: TrialSummary, default: TrialSummary) -> list[str]:
