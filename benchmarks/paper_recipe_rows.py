@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -23,6 +23,25 @@ from model.provenance import provenance
 from model.summary import mean_and_sd
 
 STRICT, EPISODE = "paper", "episode"
+MAX_EPOCHS = 200  # §3.2
+
+
+@dataclass(frozen=True)
+class Row:
+    """A recipe, whose fits have one row of the results.
+
+    Args:
+        recipe: ``"paper"``, ``"paper+NAME"`` or ``"episode"``.
+        label: name of the row.
+        config: configuration of the fits. Those whose rate falls by 1 % per epoch have at most 200
+            epochs, as in the paper, so that a longer fit continues a shorter one.
+        n_epochs: number of epochs of this row.
+    """
+
+    recipe: str
+    label: str
+    config: Config
+    n_epochs: int
 
 
 def _fit(**changes: Any) -> Callable[[Config], Config]:
@@ -44,47 +63,58 @@ CHANGES: dict[str, Callable[[Config], Config]] = {
 }
 
 
-def row_config(name: str, args: argparse.Namespace) -> Config:
-    """Return the configuration of a row.
+def row_of(recipe: str, args: argparse.Namespace) -> Row:
+    """Return a row.
 
     Args:
-        name: ``"paper"``, or ``"paper"`` and keys of :data:`CHANGES`, joined by ``+``; or
+        recipe: ``"paper"``, or ``"paper"`` and keys of :data:`CHANGES`, joined by ``+``; or
             ``"episode"``, the default of the episode recipe for as many drawings.
         args: flags.
 
     Raises:
-        InputError: there is no such row, or the file of ``--winner`` cannot be used.
+        InputError: there is no such row, the file of ``--winner`` cannot be used, or a fit has more
+            epochs than the paper allows.
     """
-    if name == EPISODE:
-        return episode_config(args)
-    first, *changes = name.split("+")
+    config = episode_config(args.image_size) if recipe == EPISODE else paper_config(recipe, args)
+    n_epochs = max(1, round(2 * args.pairs / images_per_epoch(config.fit)))
+    if config.fit.schedule != "exponential":
+        config = _fit(max_epochs=n_epochs)(config)
+    elif n_epochs > config.fit.max_epochs:
+        raise InputError(
+            f"--pairs must be at most {config.fit.max_epochs} epochs of {config.fit.n_pairs} "
+            f"pairs, but is {args.pairs:.0f}. Lower it, or raise --n-pairs."
+        )
+    return Row(recipe, args.label or recipe, config, n_epochs)
+
+
+def paper_config(recipe: str, args: argparse.Namespace) -> Config:
+    """Return the configuration of ``paper``, or of changes of it; see :func:`row_of`."""
+    first, *changes = recipe.split("+")
     if first != STRICT or not set(changes) <= CHANGES.keys():
         raise InputError(
             f"--rows must be {EPISODE}, {STRICT}, or {STRICT}+NAME with names of "
-            f"{', '.join(CHANGES)}, but is {name}. Correct it."
+            f"{', '.join(CHANGES)}, but is {recipe}. Correct it."
         )
     if args.winner:
         settings, point = winner_of(args.winner)
     else:
-        settings = StudySettings(image_size=args.image_size, recipe="paper", n_pairs=args.n_pairs)
+        settings = StudySettings(
+            image_size=args.image_size, recipe="paper", n_pairs=args.n_pairs, init=args.init
+        )
         names = ("lr", "momentum", "l2", "width")
         point = {name: getattr(args, name) for name in names}
-    config = build_config(base_config(settings), point)
-    epochs = max(1, round(args.pairs / settings.n_pairs))
-    config = _fit(max_epochs=epochs)(config)
+    config = _fit(max_epochs=MAX_EPOCHS)(build_config(base_config(settings), point))
     for change in changes:
         config = CHANGES[change](config)
     return config
 
 
-def episode_config(args: argparse.Namespace) -> Config:
-    """Return the default of the episode recipe, for a fit that embeds as many drawings."""
-    settings = StudySettings(image_size=args.image_size)
+def episode_config(image_size: int) -> Config:
+    """Return the default of the episode recipe."""
+    settings = StudySettings(image_size=image_size)
     space = settings.space
     default = space.resolve(space.starting_points(settings.image_size)[0])
-    config = build_config(base_config(settings), default)
-    epochs = max(1, round(2 * args.pairs / images_per_epoch(config.fit)))
-    return _fit(max_epochs=epochs)(config)
+    return build_config(base_config(settings), default)
 
 
 def winner_of(path: Path) -> tuple[StudySettings, Point]:
@@ -109,22 +139,21 @@ def winner_of(path: Path) -> tuple[StudySettings, Point]:
 
 
 def row_entry(
-    name: str, config: Config, curves: dict[int, list[dict[str, float]]], compute: ComputeConfig
+    row: Row, curves: dict[int, list[dict[str, float]]], compute: ComputeConfig
 ) -> dict[str, Any]:
     """Return the results of a row.
 
     Args:
-        name: name of the row.
-        config: its configuration.
+        row: its names and configuration.
         curves: milestones of the fit of each seed.
         compute: device and precision.
     """
     ends = [curve[-1] for curve in curves.values()]
     official = mean_and_sd([end["official"] for end in ends])
-    about = provenance(compute)
+    about, config = provenance(compute), row.config
     return {
-        "name": name,
-        "recipe": name,
+        "name": row.label,
+        "recipe": row.recipe,
         "image_size": config.model.image_size,
         "filters": config.conv.filters,
         "units": config.conv.units,

@@ -1,5 +1,4 @@
 import json
-from argparse import Namespace
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,6 @@ from held_out import HELD_OUT, division_without_held_out
 from learnt import changes, lengths, values_of_the_good
 from made_studies import SETTINGS
 from mutations import Mutation, load_mutations
-from paper_curve import curve_frame, curve_plot
-from paper_recipe import milestone_epochs
-from paper_recipe_rows import CHANGES, read_list, row_config, store_row
 from plain_loop import PlainNet, PlainPairs, plain_epochs
 from preparation import dark_on_light, photograph, prepared
 from rows import ROWS, Job
@@ -34,7 +30,6 @@ from summary import results, table
 from time_to_accuracy import first_time, levels
 
 from data.episodes import Dataset, Episodes
-from data.errors import InputError
 from data.paths import PROJECT
 from data.preparation import Preparation
 from data.splits import split_dataset
@@ -313,69 +308,6 @@ def test_a_mutation_changes_a_line_that_exists(mutation: Mutation) -> None:
     assert all((PROJECT / f"tests/test_{name}.py").exists() for name in mutation.tests)
 
 
-def paper_flags(**changes: object) -> Namespace:
-    made: dict[str, object] = {"image_size": 35, "n_pairs": 1000, "pairs": 3e4, "winner": None}
-    return Namespace(**made | {"lr": 0.05, "momentum": 0.9, "l2": 1e-4, "width": 0.5} | changes)
-
-
-def test_the_row_of_the_paper_has_only_the_recipe_of_the_paper() -> None:
-    made = row_config("paper", paper_flags())
-    fit, first = made.fit, made.fit.rates[0]
-    assert (fit.recipe, fit.schedule, fit.ema, fit.nesterov) == ("paper", "exponential", 0.0, False)
-    assert (fit.n_drawers, fit.new_pairs, fit.n_pairs, fit.max_epochs) == (12, False, 1000, 30)
-    assert (first.lr, first.momentum, first.l2_penalty) == (0.05, 0.9, 1e-4)
-    assert (made.conv.filters, made.conv.conv_norm) == ((32, 64, 64, 128), "none")
-
-
-def test_a_row_has_the_changes_of_its_name() -> None:
-    strict = row_config("paper", paper_flags())
-    changed = {name: row_config(f"paper+{name}", paper_flags()) for name in CHANGES}
-    assert len({each.digest for each in (strict, *changed.values())}) == 1 + len(CHANGES)
-    both = row_config("paper+cosine+averaging", paper_flags()).fit
-    assert (both.schedule, both.ema) == ("cosine", 0.999)
-    for name in ("episodes", "paper+magic", "paper+", "episode+cosine"):
-        with pytest.raises(InputError, match=r"--rows must be episode, paper.*averaging"):
-            row_config(name, paper_flags())
-
-
-def test_the_row_of_the_episode_recipe_embeds_as_many_drawings() -> None:
-    made = row_config("episode", paper_flags())
-    assert (made.fit.recipe, made.conv.conv_norm) == ("episode", "batch")
-    per_epoch = images_per_epoch(made.fit)
-    assert abs(made.fit.max_epochs * per_epoch - 2 * 3e4) <= per_epoch / 2
-
-
-def test_the_winner_of_a_study_gives_the_values_of_a_row(tmp_path: Path) -> None:
-    space = PROJECT / "docs/examples/paper_recipe.toml"
-    file = tmp_path / "winner.toml"
-    file.write_text(
-        '[training]\nrecipe = "paper"\nn_pairs = 2000\n[data]\nimage_size = 28\n'
-        f'[search]\nspace = "{space}"\n[point]\nlr = 0.02\nl2 = 1e-3\n"conv1.l2_factor" = 0.5\n'
-    )
-    made = row_config("paper+averaging", paper_flags(winner=file))
-    first, second = made.fit.rates[:2]
-    assert (first.lr, first.l2_penalty, second.l2_penalty) == (0.02, 5e-4, 1e-3)
-    assert (made.conv.filters[0], made.fit.n_pairs, made.fit.ema) == (32, 2000, 0.999)
-    assert (made.model.image_size, made.fit.max_epochs) == (28, 15)
-    file.write_text('[training]\nrecipe = "paper"\n')
-    with pytest.raises(InputError, match=r"must have a \[point\] table"):
-        row_config("paper", paper_flags(winner=file))
-
-
-def test_the_milestones_end_with_the_last_epoch() -> None:
-    assert milestone_epochs(1) == [1]
-    assert milestone_epochs(20)[-3:] == [8, 12, 20]
-    assert milestone_epochs(20)[0] == 1
-
-
-def test_a_row_replaces_the_same_row(tmp_path: Path) -> None:
-    path = tmp_path / "paper/rows.json"
-    entry = {"name": "paper", "image_size": 35, "filters": (1, 2), "n_pairs": 5, "pairs_seen": 9}
-    for seen, mean in ((9, 0.5), (18, 0.6), (9, 0.7)):
-        store_row(path, entry | {"pairs_seen": seen, "rates": [], "official_mean": mean})
-    assert [row["official_mean"] for row in read_list(path)] == [0.6, 0.7]
-
-
 def test_the_nearest_neighbour_of_mnist_is_found() -> None:
     generator = torch.Generator().manual_seed(0)
     digits = torch.arange(100) % 10
@@ -397,16 +329,3 @@ def test_joint_answers_use_each_character_once() -> None:
     assert mean_logits_accuracy([logits], episodes) == 0.5
     assert joint_accuracy([logits], episodes) == 1.0
     assert joint_accuracy([logits, logits.flip(2) * 3], episodes) == 0.0
-
-
-def test_the_curve_of_a_row_is_the_mean_of_its_fits() -> None:
-    def point(pairs: int, official: float) -> dict[str, float]:
-        return {"pairs_seen": pairs, "official": official, "validation": official - 0.2, "epoch": 1}
-
-    fits = {"1": [point(9, 0.5), point(20, 0.7)], "2": [point(9, 0.6), point(20, 0.9)]}
-    rows = [{"name": "paper", "curves": fits}, {"name": "episode", "curves": {"1": fits["1"]}}]
-    frame = curve_frame(rows)
-    assert frame["row"].tolist() == ["paper"] * 2 + ["episode"] * 2
-    assert frame["official"].tolist() == pytest.approx([0.55, 0.8, 0.5, 0.7])
-    names = [(trace.name, trace.line.dash) for trace in curve_plot(frame).data]
-    assert names == [(name, dash) for name in ("paper", "episode") for dash in ("solid", "dot")]

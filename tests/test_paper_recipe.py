@@ -1,0 +1,144 @@
+"""The rows of ``benchmarks/paper_recipe.py``: their configurations, fits and results."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+from paper_curve import curve_frame, curve_plot
+from paper_recipe_fits import Fits, milestone_epochs
+from paper_recipe_rows import CHANGES, Row, read_list, row_entry, row_of, store_row
+from started import CPU
+
+from data.errors import InputError
+from data.paths import PROJECT
+from data.splits import Split
+from model.checkpoint import load_network
+from model.config import Config
+from model.evaluate import one_shot_accuracy
+from model.losses import images_per_epoch
+
+
+def paper_flags(**changes: object) -> Namespace:
+    made: dict[str, object] = {"image_size": 35, "n_pairs": 1000, "pairs": 3e4, "winner": None}
+    made |= {"lr": 0.05, "momentum": 0.9, "l2": 1e-4, "width": 0.5, "init": "scaled"}
+    return Namespace(**made | {"label": None} | changes)
+
+
+def row_config(recipe: str, args: Namespace) -> Config:
+    return row_of(recipe, args).config
+
+
+def test_the_row_of_the_paper_has_only_the_recipe_of_the_paper() -> None:
+    row = row_of("paper", paper_flags())
+    made = row.config
+    assert (row.label, row.recipe, row.n_epochs) == ("paper", "paper", 30)
+    fit, first = made.fit, made.fit.rates[0]
+    assert (fit.recipe, fit.schedule, fit.ema, fit.nesterov) == ("paper", "exponential", 0.0, False)
+    assert (fit.n_drawers, fit.new_pairs, fit.n_pairs, fit.max_epochs) == (12, False, 1000, 200)
+    assert (first.lr, first.momentum, first.l2_penalty) == (0.05, 0.9, 1e-4)
+    assert (made.conv.filters, made.conv.conv_norm) == ((32, 64, 64, 128), "none")
+
+
+def test_a_row_has_the_changes_of_its_name() -> None:
+    strict = row_config("paper", paper_flags())
+    changed = {name: row_config(f"paper+{name}", paper_flags()) for name in CHANGES}
+    assert len({each.digest for each in (strict, *changed.values())}) == 1 + len(CHANGES)
+    both = row_config("paper+cosine+averaging", paper_flags()).fit
+    assert (both.schedule, both.ema) == ("cosine", 0.999)
+    for name in ("episodes", "paper+magic", "paper+", "episode+cosine"):
+        with pytest.raises(InputError, match=r"--rows must be episode, paper.*averaging"):
+            row_config(name, paper_flags())
+
+
+def test_the_row_of_the_episode_recipe_embeds_as_many_drawings() -> None:
+    made = row_config("episode", paper_flags())
+    assert (made.fit.recipe, made.conv.conv_norm) == ("episode", "batch")
+    per_epoch = images_per_epoch(made.fit)
+    assert abs(made.fit.max_epochs * per_epoch - 2 * 3e4) <= per_epoch / 2
+
+
+def test_the_winner_of_a_study_gives_the_values_of_a_row(tmp_path: Path) -> None:
+    space = PROJECT / "docs/examples/paper_recipe.toml"
+    file = tmp_path / "winner.toml"
+    file.write_text(
+        '[training]\nrecipe = "paper"\nn_pairs = 2000\n[data]\nimage_size = 28\n'
+        f'[search]\nspace = "{space}"\n[point]\nlr = 0.02\nl2 = 1e-3\n"conv1.l2_factor" = 0.5\n'
+    )
+    made = row_config("paper+averaging", paper_flags(winner=file))
+    first, second = made.fit.rates[:2]
+    assert (first.lr, first.l2_penalty, second.l2_penalty) == (0.02, 5e-4, 1e-3)
+    assert (made.conv.filters[0], made.fit.n_pairs, made.fit.ema) == (32, 2000, 0.999)
+    assert (made.model.image_size, made.fit.max_epochs) == (28, 200)
+    file.write_text('[training]\nrecipe = "paper"\n')
+    with pytest.raises(InputError, match=r"must have a \[point\] table"):
+        row_config("paper", paper_flags(winner=file))
+
+
+def test_the_milestones_end_with_the_last_epoch() -> None:
+    assert milestone_epochs(1) == [1]
+    assert milestone_epochs(20) == [1, 2, 3, 5, 8, 11, 17, 20]
+
+
+def test_a_longer_fit_of_the_paper_continues_a_shorter_one() -> None:
+    short, long = (row_of("paper", paper_flags(pairs=pairs)) for pairs in (2e4, 9e4))
+    assert (short.n_epochs, long.n_epochs) == (20, 90)
+    assert short.config == long.config
+    with pytest.raises(InputError, match="at most 200 epochs of 1000 pairs, but is 300000"):
+        row_of("paper", paper_flags(pairs=3e5))
+    assert row_of("paper+cosine", paper_flags(pairs=3e5)).config.fit.max_epochs == 300
+
+
+def test_a_row_replaces_the_same_row(tmp_path: Path) -> None:
+    path = tmp_path / "paper/rows.json"
+    entry = {"name": "paper", "image_size": 35, "filters": (1, 2), "n_pairs": 5, "pairs_seen": 9}
+    for seen, mean in ((9, 0.5), (18, 0.6), (9, 0.7)):
+        store_row(path, entry | {"pairs_seen": seen, "rates": [], "official_mean": mean})
+    assert [row["official_mean"] for row in read_list(path)] == [0.6, 0.7]
+
+
+def test_the_curve_of_a_row_is_the_mean_of_its_fits() -> None:
+    def point(pairs: int, official: float) -> dict[str, float]:
+        return {"pairs_seen": pairs, "official": official, "validation": official - 0.2, "epoch": 1}
+
+    fits = {"1": [point(9, 0.5), point(20, 0.7)], "2": [point(9, 0.6), point(20, 0.9)]}
+    rows = [{"name": "paper", "curves": fits}, {"name": "episode", "curves": {"1": fits["1"]}}]
+    frame = curve_frame(rows)
+    assert frame["row"].tolist() == ["paper"] * 2 + ["episode"] * 2
+    assert frame["official"].tolist() == pytest.approx([0.55, 0.8, 0.5, 0.7])
+    names = [(trace.name, trace.line.dash) for trace in curve_plot(frame).data]
+    assert names == [(name, dash) for name in ("paper", "episode") for dash in ("solid", "dot")]
+
+
+def test_fits_resume_and_a_longer_row_continues_them(parts: Split, tmp_path: Path) -> None:
+    def row(pairs: float) -> Row:
+        return row_of("paper", paper_flags(n_pairs=64, pairs=pairs, width=0.125))
+
+    folder = tmp_path / "continued"
+    folder.mkdir()
+    fits = Fits(parts, CPU, folder)
+    short = fits.curve(row(64), 1)
+    assert [point["epoch"] for point in short] == [1]
+    continued = fits.curve(row(4 * 64), 1)
+    assert continued == fits.curve(row(4 * 64), 1), "a finished fit is not repeated"
+    assert fits.curve(row(64), 1) == short
+    (tmp_path / "new").mkdir()
+    new = Fits(parts, CPU, tmp_path / "new").curve(row(4 * 64), 1)
+    assert [without_seconds(p) for p in continued[-2:]] == [without_seconds(p) for p in new[-2:]]
+    entry = row_entry(row(4 * 64), {1: new}, CPU)
+    assert (entry["pairs_seen"], entry["n_seeds"]) == (256, 1)
+    assert entry["official_mean"] == new[-1]["official"]
+
+
+def test_the_network_of_a_row_is_stored_in_half_precision(parts: Split, tmp_path: Path) -> None:
+    row = row_of("paper", paper_flags(n_pairs=64, pairs=128, width=0.125))
+    fits, path = Fits(parts, CPU, tmp_path), tmp_path / "best/network.pt"
+    fits.curve(row, 1)
+    fits.save_network(path, row, 1)
+    net, config, metadata = load_network(path)
+    assert (config, metadata["row"], metadata["seed"]) == (row.config, "paper", 1)
+    assert metadata["official"] == one_shot_accuracy(net, parts.test, parts.official)
+    assert path.stat().st_size < 3 * sum(p.numel() for p in net.parameters())
+
+
+def without_seconds(point: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in point.items() if name != "seconds"}
