@@ -47,6 +47,7 @@ def flags() -> argparse.ArgumentParser:
         "--winner", type=Path, metavar="FILE", help="winner of a study, in place of these settings"
     )
     flags.add_argument("--init", choices=("scaled", "paper"), default="scaled")
+    flags.add_argument("--dense", action="store_true", help="network without convolutions")
     flags.add_argument("--label", metavar="TEXT", help="name of the row (default: its recipe)")
     flags.add_argument(
         "--network",

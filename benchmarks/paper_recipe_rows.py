@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -11,11 +11,13 @@ from typing import Any
 from data.errors import InputError
 from data.files import make_folder, write_atomically
 from hpo.refit.settings import RETRAIN_SECTIONS
+from hpo.runtime.plan_log import counted
 from hpo.settings.base_config import base_config
 from hpo.settings.config_file import make_config, read_config_file
 from hpo.settings.study_settings import SECTIONS, StudyConfig, StudySettings
 from hpo.space.configuration import build_config
 from hpo.space.space import Point
+from model.architecture import DenseConfig
 from model.config import Config
 from model.device import ComputeConfig
 from model.losses import images_per_epoch
@@ -104,9 +106,18 @@ def paper_config(recipe: str, args: argparse.Namespace) -> Config:
         names = ("lr", "momentum", "l2", "width")
         point = {name: getattr(args, name) for name in names}
     config = _fit(max_epochs=MAX_EPOCHS)(build_config(base_config(settings), point))
+    if args.dense:
+        config = _without_convolutions(config)
     for change in changes:
         config = CHANGES[change](config)
     return config
+
+
+def _without_convolutions(config: Config) -> Config:
+    conv, n_units = config.conv, config.conv.units
+    model = DenseConfig(conv.image_size, n_units, n_units, conv.init)
+    rates = config.fit.rates[-len(model.layers) :]
+    return Config(model, replace(config.fit, rates=rates))
 
 
 def episode_config(image_size: int) -> Config:
@@ -150,21 +161,22 @@ def row_entry(
     """
     ends = [curve[-1] for curve in curves.values()]
     official = mean_and_sd([end["official"] for end in ends])
+    validation = mean_and_sd([end["validation"] for end in ends])
     about, config = provenance(compute), row.config
     return {
         "name": row.label,
         "recipe": row.recipe,
         "image_size": config.model.image_size,
-        "filters": config.conv.filters,
-        "units": config.conv.units,
+        "model": _plain(asdict(config.model)),
         "n_pairs": config.fit.n_pairs,
         "pairs_seen": round(fmean(end["pairs_seen"] for end in ends)),
         "n_seeds": len(ends),
         "official_mean": official.mean,
         "official_sd": official.sd,
-        "validation_mean": fmean(end["validation"] for end in ends),
+        "validation_mean": validation.mean,
+        "validation_sd": validation.sd,
         "wall_seconds": fmean(end["seconds"] for end in ends),
-        "device": f"{about['cpu']}, {about['n_threads']} threads, {about['precision']}",
+        "device": f"{about['cpu']}, {counted(about['n_threads'], 'thread')}, {about['precision']}",
         "rates": [vars(rates) for rates in config.fit.rates],
         "curves": {str(seed): curve for seed, curve in curves.items()},
         "provenance": about,
@@ -175,8 +187,8 @@ def store_row(path: Path, entry: dict[str, Any]) -> None:
     """Add a row to the results, in the place of the same one."""
     make_folder(path.parent)
     rows = read_list(path)
-    same = ("name", "image_size", "filters", "n_pairs", "pairs_seen", "rates")
-    others = [row for row in rows if any(row[key] != _plain(entry[key]) for key in same)]
+    same = ("name", "image_size", "model", "n_pairs", "pairs_seen", "rates")
+    others = [row for row in rows if any(row[key] != entry[key] for key in same)]
     write_list(path, [*others, entry])
 
 
@@ -191,5 +203,6 @@ def write_list(path: Path, items: list[dict[str, Any]]) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text))
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _plain(value: dict[str, Any]) -> Any:
+    """Return a dictionary as JSON reads it, with lists in place of tuples."""
+    return json.loads(json.dumps(value))

@@ -7,11 +7,13 @@ import pytest
 from paper_curve import curve_frame, curve_plot
 from paper_recipe_fits import Fits, milestone_epochs
 from paper_recipe_rows import CHANGES, Row, read_list, row_entry, row_of, store_row
+from paper_recipe_table import table
 from started import CPU
 
 from data.errors import InputError
 from data.paths import PROJECT
 from data.splits import Split
+from model.architecture import DenseConfig
 from model.checkpoint import load_network
 from model.config import Config
 from model.evaluate import one_shot_accuracy
@@ -21,7 +23,7 @@ from model.losses import images_per_epoch
 def paper_flags(**changes: object) -> Namespace:
     made: dict[str, object] = {"image_size": 35, "n_pairs": 1000, "pairs": 3e4, "winner": None}
     made |= {"lr": 0.05, "momentum": 0.9, "l2": 1e-4, "width": 0.5, "init": "scaled"}
-    return Namespace(**made | {"label": None} | changes)
+    return Namespace(**made | {"label": None, "dense": False} | changes)
 
 
 def row_config(recipe: str, args: Namespace) -> Config:
@@ -79,6 +81,13 @@ def test_the_milestones_end_with_the_last_epoch() -> None:
     assert milestone_epochs(20) == [1, 2, 3, 5, 8, 11, 17, 20]
 
 
+def test_a_row_without_convolutions_has_the_rates_of_its_layers() -> None:
+    made = row_config("paper", paper_flags(dense=True))
+    assert isinstance(made.model, DenseConfig)
+    assert (made.model.layers, made.model.units) == (("fc1", "fc2", "head"), 2048)
+    assert {layer.lr for layer in made.fit.rates} == {0.05}
+
+
 def test_a_longer_fit_of_the_paper_continues_a_shorter_one() -> None:
     short, long = (row_of("paper", paper_flags(pairs=pairs)) for pairs in (2e4, 9e4))
     assert (short.n_epochs, long.n_epochs) == (20, 90)
@@ -90,7 +99,7 @@ def test_a_longer_fit_of_the_paper_continues_a_shorter_one() -> None:
 
 def test_a_row_replaces_the_same_row(tmp_path: Path) -> None:
     path = tmp_path / "paper/rows.json"
-    entry = {"name": "paper", "image_size": 35, "filters": (1, 2), "n_pairs": 5, "pairs_seen": 9}
+    entry = {"name": "paper", "image_size": 35, "model": {}, "n_pairs": 5, "pairs_seen": 9}
     for seen, mean in ((9, 0.5), (18, 0.6), (9, 0.7)):
         store_row(path, entry | {"pairs_seen": seen, "rates": [], "official_mean": mean})
     assert [row["official_mean"] for row in read_list(path)] == [0.6, 0.7]
@@ -142,3 +151,14 @@ def test_the_network_of_a_row_is_stored_in_half_precision(parts: Split, tmp_path
 
 def without_seconds(point: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in point.items() if name != "seconds"}
+
+
+def test_the_table_of_the_rows_shows_means_and_deviations() -> None:
+    one = {"name": "a", "recipe": "paper+new-pairs", "image_size": 35, "n_pairs": 9, "n_seeds": 1}
+    one |= {"pairs_seen": 2e6, "validation_mean": 0.5, "validation_sd": None}
+    one |= {"official_mean": 0.75, "official_sd": None, "wall_seconds": 5400}
+    many = one | {"recipe": "paper", "n_seeds": 3, "official_sd": 0.014, "validation_sd": 0.002}
+    assert table([one, many])[2:] == [
+        "| a | 35 | all | 2.00M | 1 | 50.0% | 75.0% | 1.5 |",
+        "| a | 35 | 9 | 2.00M | 3 | 50.0 ± 0.2 % | 75.0 ± 1.4 % | 1.5 |",
+    ]
