@@ -28,17 +28,26 @@ COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.RED, style
 def curve_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return ``row``, ``pairs_seen``, ``official`` and ``validation``, means over the fits.
 
+    Of a fit whose rate follows a cosine, only the end is shown, because a shorter fit would have
+    had better accuracies than its earlier milestones.
+
     Args:
-        rows: content of ``rows.json``.
+        rows: content of ``rows.json``; those of one name are one curve.
     """
     points = pd.DataFrame(
         {"row": row["name"], **point}
         for row in rows
         for curve in row["curves"].values()
-        for point in curve
+        for point in (curve[-1:] if has_cosine(row) else curve)
     )
     columns = ["official", "validation"]
-    return points.groupby(["row", "pairs_seen"], sort=False)[columns].mean().reset_index()
+    means = points.groupby(["row", "pairs_seen"], sort=False)[columns].mean().reset_index()
+    return means.sort_values("pairs_seen", kind="stable")
+
+
+def has_cosine(row: dict[str, Any]) -> bool:
+    """Return whether the rate of the fits of a row follows a cosine."""
+    return row["recipe"] == "episode" or "cosine" in row["recipe"].split("+")
 
 
 def curve_plot(frame: pd.DataFrame) -> go.Figure:
@@ -50,6 +59,7 @@ def curve_plot(frame: pd.DataFrame) -> go.Figure:
                 x=curve["pairs_seen"],
                 y=curve[column],
                 name=name,
+                mode="lines+markers",
                 line={"color": colour, "dash": dash},
                 showlegend=column == "official",
             )

@@ -105,15 +105,25 @@ def test_a_row_replaces_the_same_row(tmp_path: Path) -> None:
     assert [row["official_mean"] for row in read_list(path)] == [0.6, 0.7]
 
 
-def test_the_curve_of_a_row_is_the_mean_of_its_fits() -> None:
+def test_a_curve_is_the_mean_of_its_fits_and_shows_ends_alone_if_the_rate_falls_to_0() -> None:
     def point(pairs: int, official: float) -> dict[str, float]:
         return {"pairs_seen": pairs, "official": official, "validation": official - 0.2, "epoch": 1}
 
-    fits = {"1": [point(9, 0.5), point(20, 0.7)], "2": [point(9, 0.6), point(20, 0.9)]}
-    rows = [{"name": "paper", "curves": fits}, {"name": "episode", "curves": {"1": fits["1"]}}]
+    def row(name: str, *curves: list[dict[str, float]]) -> dict[str, object]:
+        fits = {str(seed): curve for seed, curve in enumerate(curves)}
+        return {"name": name, "recipe": name, "curves": fits}
+
+    first, second = [point(9, 0.5), point(20, 0.7)], [point(9, 0.6), point(20, 0.9)]
+    longer = [point(20, 0.8), point(40, 0.95)]
+    rows = [row("paper", first, second), row("episode", longer), row("episode", first)]
     frame = curve_frame(rows)
-    assert frame["row"].tolist() == ["paper"] * 2 + ["episode"] * 2
-    assert frame["official"].tolist() == pytest.approx([0.55, 0.8, 0.5, 0.7])
+    points = [(row, x, round(y, 3)) for row, x, y in frame.iloc[:, :3].itertuples(index=False)]
+    assert sorted(points) == [
+        ("episode", 20, 0.7),
+        ("episode", 40, 0.95),
+        ("paper", 9, 0.55),
+        ("paper", 20, 0.8),
+    ]
     names = [(trace.name, trace.line.dash) for trace in curve_plot(frame).data]
     assert names == [(name, dash) for name in ("paper", "episode") for dash in ("solid", "dot")]
 
