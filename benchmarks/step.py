@@ -14,12 +14,15 @@ import torch.nn.functional as F
 from harness import ceiling, interleaved
 from torch import Tensor
 
+from data.affine import distort, sample_distortions
 from data.drawings import Drawings
+from data.pairs import sample_pairs
 from model.architecture import CONVS
-from model.config import Config
+from model.config import Config, FitConfig
 from model.device import ComputeConfig, autocast
 from model.fit_state import FitState
-from model.losses import LOSSES, sample_episode
+from model.losses import LOSSES, sample_episode, to_input
+from model.siamese import SiameseNet
 from model.train import train_step, update_ema
 
 ROUNDS = 9
@@ -74,23 +77,48 @@ def forward_and_backward(
     return work
 
 
+def episode_batch(train: Drawings, fit: FitConfig, generator: torch.Generator) -> Tensor:
+    """Return the input of one step of the episode recipe, distorted."""
+    return sample_episode(train, fit, generator=generator)
+
+
+def episode_loss(net: SiameseNet, h1: Tensor, h2: Tensor) -> Tensor:
+    """Return the loss of the episode recipe for the embeddings of first and second drawings."""
+    target = torch.arange(len(h1), device=h1.device)
+    return F.cross_entropy(net.compare(h1.unsqueeze(0), h2.unsqueeze(0))[0], target)
+
+
+def pair_batch(train: Drawings, fit: FitConfig, generator: torch.Generator) -> Tensor:
+    """Return the input of one step of the paper's recipe, distorted."""
+    pairs = sample_pairs(train, fit.batch_size, generator=generator)
+    x = to_input(train.images_NHW[torch.cat([pairs.left_B, pairs.right_B])])
+    return distort(x, sample_distortions(len(x), fit.distort, generator=generator))
+
+
+def pair_loss(net: SiameseNet, h1: Tensor, h2: Tensor) -> Tensor:
+    """Return the loss of the paper's recipe for the embeddings of different drawings."""
+    return F.softplus(net.compare(h1, h2)).mean()
+
+
+PARTS = {"episode": (episode_batch, episode_loss), "paper": (pair_batch, pair_loss)}
+
+
 def time_stages(
     config: Config, train: Drawings, compute: ComputeConfig, rounds: int = ROUNDS
 ) -> pd.DataFrame:
     """Return milliseconds, share of the step and share of the peak FLOP/s of every stage."""
     compute = replace(compute, compile=False)  # a compiled step has no separate stages
     state = FitState(config, 0, compute)
-    fit, generator = replace(config.fit, steps_per_epoch=10**6), state.generator
-    x = sample_episode(train, fit, generator=generator)
-    target = torch.arange(len(x) // 2, device=x.device)
+    fit, generator = replace(config.fit, steps_per_epoch=10**6, n_pairs=10**6), state.generator
+    make_batch, loss_of = PARTS[fit.recipe]
+    x = make_batch(train, fit, generator)
     with torch.no_grad():
-        h1, h2 = state.net.embed(x).unsqueeze(0).chunk(2, dim=1)
+        h1, h2 = state.net.embed(x).chunk(2)
 
     def compare() -> None:
-        a, b = h1.clone().requires_grad_(), h2.clone().requires_grad_()
-        F.cross_entropy(state.net.compare(a, b)[0], target).backward()
+        loss_of(state.net, h1.clone().requires_grad_(), h2.clone().requires_grad_()).backward()
 
-    losses = LOSSES["episode"](state.net, train, fit, generator=generator)
+    losses = LOSSES[fit.recipe](state.net, train, fit, generator=generator)
     rows: dict[str, Callable[[], object]] = {WHOLE: lambda: train_step(state, next(losses))}
     network = {
         name: forward_and_backward(f, y, compute, weights_of(state, name))
@@ -98,7 +126,7 @@ def time_stages(
     }
     rows |= network | {
         "comparison, loss": compare,
-        "batch, distortion": lambda: sample_episode(train, fit, generator=generator),
+        "batch, distortion": lambda: make_batch(train, fit, generator),
         "optimiser": state.optimizer.step,
         "average": lambda: update_ema(state),
     }

@@ -86,12 +86,13 @@ def main() -> None:
         device = compute.device.type
         jobs = [Job(row, size, NETWORKS[network], args.data_root, device) for row in rows]
         tables[title] = measure(jobs, rounds=2 if args.quick else 3)
-        config = Job(OURS, size, NETWORKS[network], args.data_root, device).config()
         train = split_dataset(load_dataset("omniglot", args.data_root, size)).train.to(
             compute.device
         )
+        for row, step in ((OURS, "a step"), (ON_PAIRS, "a step on pairs")):
+            config = Job(row, size, NETWORKS[network], args.data_root, device).config()
+            tables[f"{title}: where {step} goes"] = time_stages(config, train, compute)
         configs.append(config)
-        tables[f"{title}: where a step goes"] = time_stages(config, train, compute)
     tables["The official 400 episodes"] = official(configs, args, compute)
     best = {
         name: round(ceiling(dtype, compute.device) / 1e12, 2)
