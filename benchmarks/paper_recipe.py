@@ -9,6 +9,7 @@ a longer fit continues a shorter one. Fits are stored; run the same command agai
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from statistics import fmean
@@ -71,7 +72,7 @@ def add_row(fits: Fits, row: Row, args: argparse.Namespace) -> None:
     official = [end["official"] for end in ends.values()]
     log_test_evaluation(f"paper_recipe.py, {row.label}, {args.pairs:.0f} pairs", official)
     print(f"{row.label}: {fmean(official):.1%} official", flush=True)
-    command = " ".join(["benchmarks/paper_recipe.py", *sys.argv[1:]])
+    command = shlex.join(["benchmarks/paper_recipe.py", *sys.argv[1:]])
     store_row(args.json or RESULTS, row_entry(row, curves, fits.compute) | {"command": command})
     if args.network:
         fits.save_network(args.network, row, max(ends, key=lambda seed: ends[seed]["validation"]))
