@@ -9,8 +9,9 @@ HEAD = ("row", "pixels", "different pairs", "pairs seen", "fits", "validation", 
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
-    """Return the rows of the results as lines of Markdown."""
-    lines = [HEAD, ("---",) * len(HEAD), *map(cells, rows)]
+    """Return the rows of the results as lines of Markdown, by name and length."""
+    ordered = sorted(rows, key=lambda row: (row["name"], row["pairs_seen"]))
+    lines = [HEAD, ("---",) * len(HEAD), *map(cells, ordered)]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 

@@ -7,6 +7,8 @@ from statistics import fmean
 
 import pytest
 from headlines import RESULTS, headlines, ladder, table
+from paper_recipe_rows import read_list
+from paper_recipe_table import table as recipe_table
 from search_pays_table import RIVALS, markdown
 from tables import tables
 
@@ -114,6 +116,10 @@ def test_the_documentation_shows_the_committed_tables(
 ) -> None:
     for row in json.loads((RESULTS / name).read_text())[title]:
         assert "| " + " | ".join(str(row[column]) for column in columns) + " |" in DOCS
+
+
+def test_the_documentation_shows_the_rows_of_the_papers_recipe() -> None:
+    assert "\n".join(recipe_table(read_list(RESULTS / "paper/rows.json"))) in DOCS
 
 
 def test_the_documentation_shows_whether_the_search_pays() -> None:
