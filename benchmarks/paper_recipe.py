@@ -69,8 +69,8 @@ def add_row(fits: Fits, row: Row, args: argparse.Namespace) -> None:
     print(f"{row.label}: {validation:.1%} of validation, mean of {len(ends)}", flush=True)
     if not args.test:
         return
-    official = [end["official"] for end in ends.values()]
-    log_test_evaluation(f"paper_recipe.py, {row.label}, {args.pairs:.0f} pairs", official)
+    official, n_seen = [end["official"] for end in ends.values()], ends[args.seeds[0]]["pairs_seen"]
+    log_test_evaluation(f"paper_recipe.py, {row.label}, {n_seen} pairs", official)
     print(f"{row.label}: {fmean(official):.1%} official", flush=True)
     command = shlex.join(["benchmarks/paper_recipe.py", *sys.argv[1:]])
     store_row(args.json or RESULTS, row_entry(row, curves, fits.compute) | {"command": command})

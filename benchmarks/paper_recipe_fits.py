@@ -64,7 +64,7 @@ class Fits:
         return [point for point in points if point["epoch"] <= row.n_epochs]
 
     def save_network(self, path: Path, row: Row, seed: int) -> None:
-        """Write the network of the best epoch of a fit in half precision.
+        """Write the network of the best epoch of a fit, as far as it has come, in half precision.
 
         Args:
             path: file to write.

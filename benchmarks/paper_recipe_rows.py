@@ -10,6 +10,7 @@ from typing import Any
 
 from data.errors import InputError
 from data.files import make_folder, write_atomically
+from hpo.paper.tables import MAX_EPOCHS, without_convolutions
 from hpo.refit.settings import RETRAIN_SECTIONS
 from hpo.runtime.plan_log import counted
 from hpo.settings.base_config import base_config
@@ -17,7 +18,6 @@ from hpo.settings.config_file import make_config, read_config_file
 from hpo.settings.study_settings import SECTIONS, StudyConfig, StudySettings
 from hpo.space.configuration import build_config
 from hpo.space.space import Point
-from model.architecture import DenseConfig
 from model.config import Config
 from model.device import ComputeConfig
 from model.losses import images_per_epoch
@@ -25,7 +25,6 @@ from model.provenance import provenance
 from model.summary import mean_and_sd
 
 STRICT, EPISODE = "paper", "episode"
-MAX_EPOCHS = 200  # §3.2
 
 
 @dataclass(frozen=True)
@@ -107,17 +106,10 @@ def paper_config(recipe: str, args: argparse.Namespace) -> Config:
         point = {name: getattr(args, name) for name in names}
     config = _fit(max_epochs=MAX_EPOCHS)(build_config(base_config(settings), point))
     if args.dense:
-        config = _without_convolutions(config)
+        config = without_convolutions(config, config.conv.units)
     for change in changes:
         config = CHANGES[change](config)
     return config
-
-
-def _without_convolutions(config: Config) -> Config:
-    conv, n_units = config.conv, config.conv.units
-    model = DenseConfig(conv.image_size, n_units, n_units, conv.init)
-    rates = config.fit.rates[-len(model.layers) :]
-    return Config(model, replace(config.fit, rates=rates))
 
 
 def episode_config(image_size: int) -> Config:

@@ -77,30 +77,25 @@ def forward_and_backward(
     return work
 
 
-def episode_batch(train: Drawings, fit: FitConfig, generator: torch.Generator) -> Tensor:
-    """Return the input of one step of the episode recipe, distorted."""
-    return sample_episode(train, fit, generator=generator)
-
-
 def episode_loss(net: SiameseNet, h1: Tensor, h2: Tensor) -> Tensor:
-    """Return the loss of the episode recipe for the embeddings of first and second drawings."""
+    """Return the scalar loss of the episode recipe for first and second drawings, both B×E."""
     target = torch.arange(len(h1), device=h1.device)
     return F.cross_entropy(net.compare(h1.unsqueeze(0), h2.unsqueeze(0))[0], target)
 
 
-def pair_batch(train: Drawings, fit: FitConfig, generator: torch.Generator) -> Tensor:
-    """Return the input of one step of the paper's recipe, distorted."""
+def pair_batch(train: Drawings, fit: FitConfig, *, generator: torch.Generator) -> Tensor:
+    """Return the input of one step of the paper's recipe, distorted: B×1×H×W, two of each pair."""
     pairs = sample_pairs(train, fit.batch_size, generator=generator)
     x = to_input(train.images_NHW[torch.cat([pairs.left_B, pairs.right_B])])
     return distort(x, sample_distortions(len(x), fit.distort, generator=generator))
 
 
 def pair_loss(net: SiameseNet, h1: Tensor, h2: Tensor) -> Tensor:
-    """Return the loss of the paper's recipe for the embeddings of different drawings."""
+    """Return the scalar loss of the paper's recipe for pairs of different characters, both B×E."""
     return F.softplus(net.compare(h1, h2)).mean()
 
 
-PARTS = {"episode": (episode_batch, episode_loss), "paper": (pair_batch, pair_loss)}
+PARTS = {"episode": (sample_episode, episode_loss), "paper": (pair_batch, pair_loss)}
 
 
 def time_stages(
@@ -111,7 +106,7 @@ def time_stages(
     state = FitState(config, 0, compute)
     fit, generator = replace(config.fit, steps_per_epoch=10**6, n_pairs=10**6), state.generator
     make_batch, loss_of = PARTS[fit.recipe]
-    x = make_batch(train, fit, generator)
+    x = make_batch(train, fit, generator=generator)
     with torch.no_grad():
         h1, h2 = state.net.embed(x).chunk(2)
 
@@ -126,7 +121,7 @@ def time_stages(
     }
     rows |= network | {
         "comparison, loss": compare,
-        "batch, distortion": lambda: make_batch(train, fit, generator),
+        "batch, distortion": lambda: make_batch(train, fit, generator=generator),
         "optimiser": state.optimizer.step,
         "average": lambda: update_ema(state),
     }

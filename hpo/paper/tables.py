@@ -172,12 +172,21 @@ def _row(
     return TableRow(name, paper, [fit.mean for fit in fits], merge_fits(fits))
 
 
+def without_convolutions(base: Config, hidden: int) -> Config:
+    """Return a configuration with the network without convolutions and the fit of ``base``.
+
+    Args:
+        base: configuration of a convolutional network with equal rates in all layers.
+        hidden: number of units of both layers.
+    """
+    model = DenseConfig(base.model.image_size, hidden, hidden, base.conv.init)
+    return Config(model, replace(base.fit, rates=base.fit.rates[-len(model.layers) :]))
+
+
 def _scale_network(scale: Scale, base: Config, *, dense: bool) -> Config:
     """Return a configuration with the network of the scale and the fit of ``base``."""
     if dense:
-        model = DenseConfig(base.model.image_size, scale.hidden, scale.hidden, base.conv.init)
-        # As many rates as layers; all rates of the base are equal.
-        return Config(model, replace(base.fit, rates=base.fit.rates[-len(model.layers) :]))
+        return without_convolutions(base, scale.hidden)
     f1, f2, f3, f4 = (n // scale.narrowed for n in base.conv.filters)
     units = base.conv.units // scale.narrowed
     return replace(base, model=replace(base.conv, filters=(f1, f2, f3, f4), units=units))
