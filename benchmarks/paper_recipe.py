@@ -44,9 +44,8 @@ def flags() -> argparse.ArgumentParser:
     flags.add_argument("--lr", type=float, default=0.03, help="of all layers")
     flags.add_argument("--momentum", type=float, default=0.9, help="of all layers")
     flags.add_argument("--l2", type=float, default=1e-4, help="of all layers")
-    flags.add_argument(
-        "--winner", type=Path, metavar="FILE", help="winner of a study, in place of these settings"
-    )
+    winner = "winner of a study, in place of these rates and penalties"
+    flags.add_argument("--winner", type=Path, metavar="FILE", help=winner)
     flags.add_argument("--init", choices=("scaled", "paper"), default="scaled")
     flags.add_argument("--dense", action="store_true", help="network without convolutions")
     flags.add_argument("--label", metavar="TEXT", help="name of the row (default: its recipe)")

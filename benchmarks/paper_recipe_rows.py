@@ -96,14 +96,13 @@ def paper_config(recipe: str, args: argparse.Namespace) -> Config:
             f"--rows must be {EPISODE}, {STRICT}, or {STRICT}+NAME with names of "
             f"{', '.join(CHANGES)}, but is {recipe}. Correct it."
         )
+    settings = StudySettings(
+        image_size=args.image_size, recipe="paper", n_pairs=args.n_pairs, init=args.init
+    )
+    point = {name: getattr(args, name) for name in ("lr", "momentum", "l2")}
     if args.winner:
-        settings, point = winner_of(args.winner)
-    else:
-        settings = StudySettings(
-            image_size=args.image_size, recipe="paper", n_pairs=args.n_pairs, init=args.init
-        )
-        names = ("lr", "momentum", "l2", "width")
-        point = {name: getattr(args, name) for name in names}
+        point = winner_of(args.winner)
+    point |= {"width": args.width}
     config = _fit(max_epochs=MAX_EPOCHS)(build_config(base_config(settings), point))
     if args.dense:
         config = without_convolutions(config, config.conv.units)
@@ -120,8 +119,8 @@ def episode_config(image_size: int) -> Config:
     return build_config(base_config(settings), default)
 
 
-def winner_of(path: Path) -> tuple[StudySettings, Point]:
-    """Return the settings of a study with the paper's recipe, and the values of its winner.
+def winner_of(path: Path) -> Point:
+    """Return the values of the winner of a study with the paper's recipe.
 
     Args:
         path: file of ``dashboard.py --export-config``.
@@ -138,7 +137,7 @@ def winner_of(path: Path) -> tuple[StudySettings, Point]:
             "dashboard.py --export-config."
         )
     point = settings.space.require_point(file.point, settings.image_size, "point")
-    return settings, settings.space.resolve(point)
+    return settings.space.resolve(point)
 
 
 def row_entry(

@@ -69,8 +69,8 @@ def test_the_winner_of_a_study_gives_the_values_of_a_row(tmp_path: Path) -> None
     made = row_config("paper+averaging", paper_flags(winner=file))
     first, second = made.fit.rates[:2]
     assert (first.lr, first.l2_penalty, second.l2_penalty) == (0.02, 5e-4, 1e-3)
-    assert (made.conv.filters[0], made.fit.n_pairs, made.fit.ema) == (16, 2000, 0.999)
-    assert (made.model.image_size, made.fit.max_epochs) == (28, 200)
+    assert (made.conv.filters[0], made.fit.n_pairs, made.fit.ema) == (32, 1000, 0.999)
+    assert (made.model.image_size, made.fit.max_epochs) == (35, 200)
     file.write_text('[training]\nrecipe = "paper"\n')
     with pytest.raises(InputError, match=r"must have a \[point\] table"):
         row_config("paper", paper_flags(winner=file))
