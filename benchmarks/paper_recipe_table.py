@@ -5,7 +5,9 @@ from typing import Any
 from paper_recipe import RESULTS
 from paper_recipe_rows import read_list
 
-HEAD = ("row", "pixels", "different pairs", "pairs seen", "fits", "validation", "official", "hours")
+PAPER_FILTERS = 64  # of the first convolution
+SEEN = ("different pairs", "pairs seen")
+HEAD = ("row", "pixels", "width", *SEEN, "fits", "validation", "official", "hours")
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
@@ -20,6 +22,7 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["name"],
         str(row["image_size"]),
+        width(row),
         different_pairs(row),
         f"{row['pairs_seen'] / 1e6:.2f}M",
         str(row["n_seeds"]),
@@ -27,6 +30,12 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
         percent(row["official_mean"], row["official_sd"]),
         f"{row['wall_seconds'] / 3600:.1f}",
     )
+
+
+def width(row: dict[str, Any]) -> str:
+    """Return the share of the paper's filters; not of a network without convolutions."""
+    filters = row["model"].get("filters")
+    return f"{filters[0] / PAPER_FILTERS:g}" if filters else "–"
 
 
 def different_pairs(row: dict[str, Any]) -> str:

@@ -168,7 +168,8 @@ def test_the_table_of_the_rows_shows_means_and_deviations() -> None:
     one |= {"pairs_seen": 2e6, "validation_mean": 0.5, "validation_sd": None}
     one |= {"official_mean": 0.75, "official_sd": None, "wall_seconds": 5400}
     many = one | {"recipe": "paper", "n_seeds": 3, "official_sd": 0.014, "validation_sd": 0.002}
+    one["model"], many["model"] = {"filters": [16, 32, 32, 64]}, {"units": 2048}
     assert table([one, many])[2:] == [
-        "| a | 35 | all | 2.00M | 1 | 50.0% | 75.0% | 1.5 |",
-        "| a | 35 | 9 | 2.00M | 3 | 50.0 ± 0.2 % | 75.0 ± 1.4 % | 1.5 |",
+        "| a | 35 | 0.25 | all | 2.00M | 1 | 50.0% | 75.0% | 1.5 |",
+        "| a | 35 | – | 9 | 2.00M | 3 | 50.0 ± 0.2 % | 75.0 ± 1.4 % | 1.5 |",
     ]
