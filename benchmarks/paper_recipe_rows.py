@@ -73,9 +73,11 @@ def row_of(recipe: str, args: argparse.Namespace) -> Row:
         args: flags.
 
     Raises:
-        InputError: there is no such row, the file of ``--winner`` cannot be used, or a fit has more
-            epochs than the paper allows.
+        InputError: there is no such row, a flag has no effect on it, the file of ``--winner``
+            cannot be used, or a fit has more epochs than the paper allows.
     """
+    if recipe == EPISODE and (args.dense or args.winner):
+        raise InputError(f"--dense and --winner are of the rows {STRICT} and {STRICT}+NAME.")
     config = episode_config(args.image_size) if recipe == EPISODE else paper_config(recipe, args)
     n_epochs = max(1, round(2 * args.pairs / images_per_epoch(config.fit)))
     if config.fit.schedule != "exponential":
