@@ -77,7 +77,7 @@ def row_of(recipe: str, args: argparse.Namespace) -> Row:
             cannot be used, or a fit has more epochs than the paper allows.
     """
     if recipe == EPISODE and (args.dense or args.winner):
-        raise InputError(f"--dense and --winner are of the rows {STRICT} and {STRICT}+NAME.")
+        raise InputError(f"--dense and --winner are of the rows {STRICT}[+NAME]. Leave them out.")
     config = episode_config(args.image_size) if recipe == EPISODE else paper_config(recipe, args)
     n_epochs = max(1, round(2 * args.pairs / images_per_epoch(config.fit)))
     if config.fit.schedule != "exponential":

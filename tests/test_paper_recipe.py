@@ -57,7 +57,7 @@ def test_the_row_of_the_episode_recipe_embeds_as_many_drawings() -> None:
     assert (made.fit.recipe, made.conv.conv_norm) == ("episode", "batch")
     per_epoch = images_per_epoch(made.fit)
     assert abs(made.fit.max_epochs * per_epoch - 2 * 3e4) <= per_epoch / 2
-    with pytest.raises(InputError, match="--dense and --winner are of the rows paper"):
+    with pytest.raises(InputError, match=r"rows paper\[\+NAME\]. Leave them out"):
         row_config("episode", paper_flags(dense=True))
 
 
