@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
-from paper_curve import curve_frame, curve_plot
+from paper_curve import curve_frame, curve_plot, shown_rows
 from paper_recipe_fits import Fits, milestone_epochs
 from paper_recipe_rows import CHANGES, Row, read_list, row_entry, row_of, store_row
 from paper_recipe_table import table
@@ -128,6 +128,22 @@ def test_a_curve_is_the_mean_of_its_fits_and_shows_ends_alone_if_the_rate_falls_
     ]
     names = [(trace.name, trace.line.dash) for trace in curve_plot(frame).data]
     assert names == [(name, dash) for name in ("paper", "episode") for dash in ("solid", "dot")]
+
+
+def test_the_plot_shows_the_best_row_of_the_paper_and_the_rows_without_label() -> None:
+    rows = [
+        {"name": name, "recipe": recipe, "validation_mean": mean}
+        for name, recipe, mean in (
+            ("paper", "paper", 0.6),
+            ("paper, L2 4e-4", "paper", 0.65),
+            ("paper, L2 4e-4", "paper", 0.7),
+            ("paper+cosine", "paper+cosine", 0.8),
+            ("paper+cosine, rate 0.1", "paper+cosine", 0.9),
+            ("episode", "episode", 0.5),
+        )
+    ]
+    names = [row["name"] for row in shown_rows(rows)]
+    assert names == ["paper, L2 4e-4", "paper, L2 4e-4", "paper+cosine", "episode"]
 
 
 def test_fits_resume_and_a_longer_row_continues_them(parts: Split, tmp_path: Path) -> None:
