@@ -3,6 +3,7 @@
 import json
 import runpy
 import tomllib
+from argparse import Namespace
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tiny import TINY, part_of_paper
 
 from data.errors import InputError
 from hpo.cli.parser import described_settings
+from hpo.cli.retrain_settings import retrain_config
 from hpo.cli.study import study_config
 from hpo.refit.settings import RETRAIN_SECTIONS, RetrainConfig
 from hpo.settings.config_file import ConfigFile, make_config, read_config_file
@@ -145,6 +147,16 @@ def test_one_file_serves_both_commands(tmp_path: Path) -> None:
     retrain = read_config_file(path, RETRAIN_SECTIONS, SECTIONS)
     assert make_config(RetrainConfig, replace(retrain, point=None)).n_seeds == 1
     assert retrain.values == {"out": "results", "n_seeds": 1}
+
+
+def test_a_point_is_refitted_without_a_study(tmp_path: Path) -> None:
+    path = tmp_path / "point.toml"
+    path.write_text("[data]\ndata = 'glyphs'\n[point.conv1]\nlr = 0.1\n")
+    flags = {"config": path, "again": False}
+    assert retrain_config(Namespace(**flags)).point == {"conv1.lr": 0.1}
+    with pytest.raises(InputError, match="Leave out --study-name, or choose a trial"):
+        retrain_config(Namespace(**flags, study_name="glyphs-20"))
+    assert retrain_config(Namespace(**flags, study_name="glyphs-20", trial=3)).point is None
 
 
 def test_a_result_is_a_settings_file(tmp_path: Path) -> None:

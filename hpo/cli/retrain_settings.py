@@ -16,7 +16,8 @@ def retrain_config(args: argparse.Namespace) -> RetrainConfig:
     """Return the settings of the file of ``--config``, overridden by the flags.
 
     Raises:
-        InputError: the file or a flag cannot be used, or the file has no point and no study.
+        InputError: the file or a flag cannot be used, the file has no point and no study, or it has
+            a point and the flags name a study without a trial.
     """
     file = ConfigFile("The command line")
     if args.config:
@@ -31,6 +32,11 @@ def retrain_config(args: argparse.Namespace) -> RetrainConfig:
     config = replace(config, again=args.again)
     if file.point is None or config.trial is not None:
         return config
+    if "study_name" in flags:
+        raise InputError(
+            f"{args.config} has a [point] table, which is refitted in place of a trial of a study. "
+            "Leave out --study-name, or choose a trial with --trial."
+        )
     study_file = read_config_file(args.config, SECTIONS, RETRAIN_SECTIONS)
     study: StudyConfig = make_config(StudyConfig, study_file)
     study = resolve_data(replace(study, data_root=config.data_root or study.data_root))
