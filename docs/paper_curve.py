@@ -22,6 +22,7 @@ from hpo.report import style
 ROWS = PROJECT / "results/paper/rows.json"
 STRICT = "paper"  # the recipe without changes
 PICTURE = PROJECT / "docs/images/paper_curve.webp"
+TICKS = [digit * 10**power for power in (4, 5, 6, 7) for digit in (1, 2, 5)]
 HEIGHT, MARGIN = 520, 8  # pixels of the plot, and around it
 COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.RED, style.SKY)
 
@@ -80,7 +81,7 @@ def curve_plot(frame: pd.DataFrame) -> go.Figure:
                 showlegend=column == "official",
             )
     figure.add_hline(published.CONVNET, line_dash="dash", annotation_text="paper, official")
-    figure.update_xaxes(type="log", dtick="D2", title="pairs seen")
+    figure.update_xaxes(type="log", tickvals=TICKS, tickformat="~s", title="pairs seen")
     figure.update_yaxes(tickformat=".0%", title="official (solid), validation (dotted)")
     return style.apply_style(figure, height=HEIGHT)
 
