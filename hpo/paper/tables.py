@@ -66,7 +66,7 @@ def paper_recipe_config(
     base = base_config(StudySettings(image_size=scale.image_size, recipe="paper"))
     epochs = MAX_EPOCHS if scale.visits is None else max(1, round(scale.visits / n_pairs))
     ramp = min(base.fit.ramp_epochs, round(MAX_RAMP_SHARE * epochs))
-    rates = tuple(replace(r, lr=scale.lr, l2_penalty=scale.l2) for r in base.fit.rates)
+    rates = tuple(replace(layer, l2_penalty=scale.l2) for layer in base.fit.rates)
     fit = replace(base.fit, n_pairs=n_pairs, max_epochs=epochs, ramp_epochs=ramp, rates=rates)
     if not distort:
         fit = replace(fit, distort=NO_DISTORTIONS)
