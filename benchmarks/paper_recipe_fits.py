@@ -75,6 +75,7 @@ class Fits:
         state.data = data_identity(self.parts.train, self._validation)
         state.load(self._checkpoint(row, seed))
         net = state.best_net().half()
+        net.precision = "float32"  # a network that is loaded from its file computes in float32
         official = one_shot_accuracy(net.float(), self.parts.test, self.parts.official)
         metadata = state.metadata() | training_metadata(self.parts.train)
         metadata |= {"train_on": TRAIN, "row": row.label, "official": official}
