@@ -253,6 +253,8 @@ def test_a_killed_node_costs_no_trial(
 ) -> None:
     started, nodes = cluster
     flags = [*STUDY, "--max-epochs", "12", "--n-trials", "4", "--checkpoint-interval", "0"]
+    # Long trials, none of which is pruned: the node is killed before its trial can end.
+    flags += ["--steps-per-epoch", "8", "--pruner", "none"]
     command = [sys.executable, str(ROOT / "run_study.py"), *flags, "--storage", url]
     process = subprocess.Popen(
         [*command, "--ray", started.address, "--workers", "2"],
