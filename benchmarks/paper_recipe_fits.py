@@ -11,6 +11,7 @@ from data.episodes import dense_validation
 from data.files import make_folder
 from data.seen_classes import TRAIN, training_metadata
 from data.splits import Split
+from hpo.refit.progress import show_epochs
 from model.checkpoint import save_network
 from model.device import ComputeConfig
 from model.evaluate import one_shot_accuracy
@@ -52,7 +53,8 @@ class Fits:
         points, milestones = read_list(path), milestone_epochs(row.n_epochs)
         state, checkpoint = self._state(row, seed), self._checkpoint(row, seed)
         started = time.monotonic()
-        for result in fit(state, self.parts.train, self._validation, checkpoint_path=checkpoint):
+        epochs = fit(state, self.parts.train, self._validation, checkpoint_path=checkpoint)
+        for result in show_epochs(epochs, seed, row.n_epochs):
             is_known = points and result.epoch <= points[-1]["epoch"]
             is_current = result is state.history[-1]  # a resumed fit repeats its earlier results
             if is_current and not is_known and (result.epoch in milestones or result.stopped):
