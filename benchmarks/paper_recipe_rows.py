@@ -60,6 +60,7 @@ CHANGES: dict[str, Callable[[Config], Config]] = {
     "averaging": _fit(ema=0.999),
     "new-pairs": _fit(new_pairs=True),
     "all-drawers": _fit(n_drawers=20),
+    "turns": _fit(turns=True),
     "batch-norm": _model(conv_norm="batch"),
 }
 

@@ -102,8 +102,8 @@ class FitConfig:
         ramp_epochs: epochs over which momentum rises from 0.5 to μ (Deviation D5).
         nesterov: whether to use Nesterov momentum.
         distort: strength of the distortions of the training drawings.
-        turns: whether to train on alphabets rotated by 90, 180 and 270° as well (episode recipe).
-        mirrors: whether to train on mirrored alphabets as well (episode recipe).
+        turns: whether to train on alphabets rotated by 90, 180 and 270° as well.
+        mirrors: whether to train on mirrored alphabets as well.
         ema: decay per step of the exponential moving average of the weights; 0 for no average.
     """
 

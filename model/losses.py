@@ -3,7 +3,6 @@
 Each function yields the losses of one epoch; the caller makes an optimiser step after each.
 
 Tensor suffixes: B pairs or images, N drawings, A alphabets, C characters of a step, H W pixels.
-``T``: distortion parameters, float32 B×7.
 """
 
 import math
@@ -15,16 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.affine import distort, identity_parameters, sample_distortions
 from data.drawings import Drawings
 from data.pairs import random_distinct, sample_pairs
 from data.splits import select_drawers
+from model.augmentation import augment_groups, augment_pairs
 from model.config import FitConfig
 from model.seeds import derive_seed
 from model.siamese import SiameseNet
-
-# The paper adds eight distorted copies to each pair (§3.2), so that 8 of 9 are distorted.
-DISTORTED_FRACTION = 8 / 9
 
 
 class Recipe(Protocol):
@@ -101,11 +97,7 @@ def pair_losses(
     for position_B in order.split(fit.batch_size):
         batch = pairs[position_B]
         x = to_input(drawings.images_NHW[torch.cat([batch.left_B, batch.right_B])])
-        if not fit.distort.is_identity:
-            T = sample_distortions(len(x), fit.distort, generator=generator)
-            random_B = torch.rand(len(batch), generator=generator, device=device)
-            is_plain = (random_B >= DISTORTED_FRACTION).repeat(2).unsqueeze(1)
-            x = distort(x, torch.where(is_plain, identity_parameters(device), T))
+        x = augment_pairs(x, fit, generator=generator)
         logits_B = net.compare(*net.embed(x).chunk(2))
         yield F.binary_cross_entropy_with_logits(logits_B, batch.same_B.float())
 
@@ -148,26 +140,11 @@ def sample_episode(drawings: Drawings, fit: FitConfig, *, generator: torch.Gener
     Returns:
         Float B×1×H×W, or B×3×H×W for colour images, B = C × ``n_drawings``; ink 1.
     """
-    device = drawings.images_NHW.device
     position_B, alphabet_B = sample_characters(
         drawings, fit.n_characters, fit.n_drawings, generator=generator
     )
-
-    def one_per_alphabet(n: int) -> Tensor:
-        shape = (len(drawings.alphabets),)
-        random_A = torch.randint(n, shape, generator=generator, device=device)
-        return random_A[alphabet_B]
-
-    T = identity_parameters(device).repeat(len(position_B), 1)
-    if not fit.distort.is_identity:
-        T = sample_distortions(len(T), fit.distort, generator=generator)
-    if fit.turns:
-        T[:, 0] += 90.0 * one_per_alphabet(4)
-    if fit.mirrors:
-        T[:, 3] *= 1 - 2 * one_per_alphabet(2)  # a negative width mirrors the drawing
     x = to_input(drawings.images_NHW[position_B])
-    is_plain = fit.distort.is_identity and not (fit.turns or fit.mirrors)
-    return x if is_plain else distort(x, T)
+    return augment_groups(x, alphabet_B, len(drawings.alphabets), fit, generator=generator)
 
 
 def sample_characters(

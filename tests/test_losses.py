@@ -54,7 +54,7 @@ def test_both_twins_are_distorted_independently(
         distortions.append(T_B7)
         return distort(x_B1HW, T_B7)
 
-    monkeypatch.setattr("model.losses.distort", recording_distort)
+    monkeypatch.setattr("model.augmentation.distort", recording_distort)
     made = config(recipe, turns=False).fit
     plain, distorted = recording_net(), recording_net()
     for net, fit_config in ((plain, replace(made, distort=NO_DISTORTIONS)), (distorted, made)):
@@ -124,6 +124,26 @@ def test_turns_and_mirrors_change_whole_alphabets(
         views |= set(view_of.values())
     assert len({turn for turn, _ in views}) > 1
     assert {mirrored for _, mirrored in views} == ({False, True} if mirrors else {False})
+
+
+@pytest.mark.parametrize("mirrors", [False, True])
+def test_turns_and_mirrors_change_both_drawings_of_a_pair(mirrors: bool, parts: Split) -> None:
+    plain, turned = recording_net(), recording_net()
+    made = config("paper", distort=NO_DISTORTIONS).fit
+    for net, fit_config in (
+        (plain, made),
+        (turned, replace(made, turns=True, mirrors=mirrors)),
+    ):
+        generator = torch.Generator().manual_seed(0)
+        next(pair_losses(net, parts.train, fit_config, generator=generator))
+    views = [
+        view_of_original(x, original)
+        for x, original in zip(turned.embedded.squeeze(1), plain.embedded.squeeze(1), strict=True)
+    ]
+    left, right = views[: len(views) // 2], views[len(views) // 2 :]
+    assert left == right
+    assert {turn for turn, _ in left} == {0, 1, 2, 3}
+    assert {mirrored for _, mirrored in left} == ({False, True} if mirrors else {False})
 
 
 def view_of_original(x: torch.Tensor, original: torch.Tensor) -> tuple[int, bool]:

@@ -183,9 +183,9 @@ def refit_config(
         max_epochs: maximum number of epochs, or None for the default.
         image_size: size of the images in pixels, or None for the size in the study. Kernels scale
             with it; the number of steps per epoch does not change.
-        mirrors: whether mirrored alphabets are added to the training (episode recipe); None for
-            yes, or as in the trial if the study searched it. At 35 pixels, the gain is hardly more
-            than the noise (docs/results.md).
+        mirrors: whether mirrored alphabets are added to the training; None for as in the trial if
+            the study searched it, otherwise yes with the episode recipe and no with the paper's.
+            At 35 pixels, the gain is hardly more than the noise (docs/results.md).
 
     Raises:
         InputError: the fits start from a network for another image size.
@@ -197,6 +197,5 @@ def refit_config(
         config = replace(config, model=_resized(config.model, image_size))
     if mirrors is None:
         is_searched = "fit.mirrors" in settings.space.parameters
-        mirrors = config.fit.mirrors if is_searched else True
-    mirrors = mirrors and settings.recipe == "episode"
+        mirrors = config.fit.mirrors if is_searched else settings.recipe == "episode"
     return replace(config, fit=replace(config.fit, max_epochs=epochs, mirrors=mirrors))

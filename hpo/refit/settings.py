@@ -23,8 +23,8 @@ class RefitSettings:
         max_epochs: maximum number of epochs of a fit (default: as in the study).
         train_on: train+val also trains on the validation alphabets, and always for the maximum
             number of epochs.
-        mirrors: add mirrored alphabets to the training alphabets; episode recipe only (default:
-            yes, or as in the trial if the study searched it).
+        mirrors: add mirrored alphabets to the training alphabets (default: as in the trial if the
+            study searched it; otherwise yes with the episode recipe, no with the paper's).
         test: evaluate the networks on the test; otherwise on validation only.
     """
 

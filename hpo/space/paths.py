@@ -33,7 +33,7 @@ COST_PARAMETERS = {WIDTH, *SIZES, "fit.n_characters", "fit.n_drawings"}
 # Fields that may not vary within a study: what is trained, how long, and what has its own names.
 FIXED_FIELDS = ("recipe", "rates", "max_epochs", "steps_per_epoch", "distort")
 RECIPE_FIELDS = {
-    "episode": ("n_characters", "n_drawings", "turns", "mirrors"),
+    "episode": ("n_characters", "n_drawings"),
     "paper": ("n_pairs", "new_pairs", "n_drawers", "batch_size"),
 }
 
