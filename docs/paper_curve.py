@@ -20,7 +20,7 @@ from hpo.cli.entry_point import run_command
 from hpo.report import style
 
 ROWS = PROJECT / "results/paper/rows.json"
-STRICT = "paper"  # the recipe without changes
+STRICT, EPISODE = "paper", "episode"
 PICTURE = PROJECT / "docs/images/paper_curve.webp"
 TICKS = [digit * 10**power for power in (4, 5, 6, 7) for digit in (1, 2, 5)]
 HEIGHT, MARGIN = 520, 8  # pixels of the plot, and around it
@@ -48,23 +48,25 @@ def curve_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def shown_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of a readable plot.
+    """Return the rows of a readable plot: the best on validation of each kind of recipe.
+
+    The kinds are the paper's recipe, changes of it whose rate falls as in the paper, changes whose
+    rate follows a cosine, and the episode recipe. All rows with the name of the best are returned.
 
     Args:
         rows: content of ``rows.json``.
-
-    Returns:
-        The rows of the paper's recipe with the name of the one that is best on validation, and the
-        other recipes with their default settings, which have no label.
     """
-    best = max((r for r in rows if r["recipe"] == STRICT), key=lambda r: r["validation_mean"])
-    unlabelled = [r for r in rows if r["recipe"] != STRICT and r["name"] == r["recipe"]]
-    return [r for r in rows if r["name"] == best["name"]] + unlabelled
+    best: dict[tuple[bool, bool, bool], dict[str, Any]] = {}
+    for row in sorted(rows, key=lambda row: float(row["validation_mean"])):
+        recipe = row["recipe"]
+        best[recipe == STRICT, recipe == EPISODE, has_cosine(row)] = row
+    names = {row["name"] for row in best.values()}
+    return [row for row in rows if row["name"] in names]
 
 
 def has_cosine(row: dict[str, Any]) -> bool:
     """Return whether the rate of the fits of a row follows a cosine."""
-    return row["recipe"] == "episode" or "cosine" in row["recipe"].split("+")
+    return row["recipe"] == EPISODE or "cosine" in row["recipe"].split("+")
 
 
 def curve_plot(frame: pd.DataFrame) -> go.Figure:
