@@ -23,6 +23,7 @@ from data.files import make_folder
 from data.load import load_dataset
 from data.paths import PROJECT, VAR
 from data.splits import split_dataset
+from hpo.cli.console import print_log
 from hpo.cli.entry_point import run_command
 from hpo.cli.flags import positive_int
 from hpo.refit.retrain import log_test_evaluation
@@ -80,6 +81,7 @@ def add_row(fits: Fits, row: Row, args: argparse.Namespace) -> None:
 def main() -> None:
     """Make the fits that are missing, and write a row for each recipe."""
     args = flags().parse_args()
+    print_log(args)
     if (args.label or args.network) and len(args.rows) > 1:
         raise InputError("--label and --network are of one row. Name one row in --rows.")
     if args.quick:

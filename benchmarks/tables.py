@@ -13,31 +13,33 @@ from model.summary import MeanSd, format_mean
 RESULTS = Path(__file__).parents[1] / "results"
 SCALES = ("reduced", "day")  # folders of results, by length of training
 
-Made = dict[str, Any]  # a table of reproduce.py
+Table = dict[str, Any]  # content of a file of reproduce.py
 WILSON = "95 % Wilson interval over the episodes or pairs of one network"
 
 
-def table(scales: list[Made]) -> list[str]:
+def markdown(versions: list[Table]) -> list[str]:
     """Return a table: accuracies of the paper and of each scale, and intervals of the last one.
 
     Args:
-        scales: the same table at each scale.
+        versions: the same table at each scale.
     """
-    last = scales[-1]
+    last = versions[-1]
     is_old = any(isinstance(row["interval"], list) for row in last["rows"])
-    head = [last["title"], "paper", *map(heading, scales), WILSON if is_old else "95 % interval"]
+    interval_head = WILSON if is_old else "95 % interval"
+    head = [last["title"], "paper", *map(heading, versions), interval_head]
     lines = [head, ["---"] * len(head)]
-    for rows in zip(*(made["rows"] for made in scales), strict=True):
+    for rows in zip(*(version["rows"] for version in versions), strict=True):
         row = rows[-1]
+        assert {each["name"] for each in rows} == {row["name"]}
         paper = "–" if row["paper"] is None else f"{row['paper']:.1%}"
-        interval = interval_cell(row["interval"])
+        interval = "–" if row["mean"] is None else interval_cell(row["interval"])
         lines.append([row["name"], paper, *map(accuracy_cell, rows), interval])
     return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
-def heading(made: Made) -> str:
+def heading(version: Table) -> str:
     """Return the heading of a column: the number of pairs that a fit sees at most."""
-    return f"ours, {made['scale']['visits'] / 1e6:g}M pairs"
+    return f"ours, {version['scale']['visits'] / 1e6:g}M pairs"
 
 
 def accuracy_cell(row: dict[str, Any]) -> str:
@@ -51,16 +53,18 @@ def interval_cell(interval: dict[str, Any] | list[float] | None) -> str:
     """Return an interval as text; old tables have a list of two bounds, of a Wilson interval."""
     if isinstance(interval, list):
         return "{:.1%}–{:.1%}".format(*interval)
-    return format_interval(Interval(**interval)) if interval else "–"
+    return format_interval(Interval(**interval) if interval else None)
 
 
 def tables() -> list[list[str]]:
-    """Return the three tables."""
-    found = []
-    for number in (1, 2, 3):
-        paths = [RESULTS / scale / f"table-{number}.json" for scale in SCALES]
-        found.append(table([json.loads(path.read_text()) for path in paths if path.exists()]))
-    return found
+    """Return the lines of each of the three tables."""
+    return [markdown(versions_of(number)) for number in (1, 2, 3)]
+
+
+def versions_of(number: int) -> list[Table]:
+    """Return a table at each scale at which it was made."""
+    paths = [RESULTS / scale / f"table-{number}.json" for scale in SCALES]
+    return [json.loads(path.read_text()) for path in paths if path.exists()]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draw docs/images/paper_curve.webp: accuracy against the pairs seen, for each recipe.
+"""Draw docs/images/paper_curve.webp: accuracy against the pairs seen, by recipe.
 
 ``uv run docs/paper_curve.py`` reads the rows of ``benchmarks/paper_recipe.py``. It needs Chromium,
 on the PATH or named in CHROMIUM.
@@ -56,12 +56,17 @@ def shown_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     Args:
         rows: content of ``rows.json``.
     """
-    best: dict[tuple[bool, bool, bool], dict[str, Any]] = {}
-    for row in sorted(rows, key=lambda row: float(row["validation_mean"])):
-        recipe = row["recipe"]
-        best[recipe == STRICT, recipe == EPISODE, has_cosine(row)] = row
+    ascending = sorted(rows, key=lambda row: float(row["validation_mean"]))
+    best = {kind_of(row): row for row in ascending}  # the last one of a kind
     names = {row["name"] for row in best.values()}
     return [row for row in rows if row["name"] in names]
+
+
+def kind_of(row: dict[str, Any]) -> str:
+    """Return the kind of a row: paper, changed, cosine or episode."""
+    if row["recipe"] in (STRICT, EPISODE):
+        return str(row["recipe"])
+    return "cosine" if has_cosine(row) else "changed"
 
 
 def has_cosine(row: dict[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """Distorts, rotates and mirrors the drawings of a training step.
 
-Tensor suffixes: B images, P pairs. ``T``: distortion parameters, float32 B×7.
+Tensor suffixes: B images, P pairs, H W pixels. ``T``: distortion parameters, float32 B×7.
 """
 
 import torch
@@ -24,14 +24,15 @@ def augment_pairs(x: Tensor, fit: FitConfig, *, generator: torch.Generator) -> T
         fit: configuration of the fit.
         generator: random state on the device of ``x``.
 
-    Source: Koch 2015 §3.2, §4.1; Deviation D12.
+    Source: Koch 2015 §3.2, §4.1. Deviation D12: instead of a list of nine copies of each pair, a
+    pair stays undistorted with probability 1/9 each time it is used.
     """
     n_pairs, T = len(x) // 2, identity_parameters(x.device).repeat(len(x), 1)
     if not fit.distort.is_identity:
         distorted = sample_distortions(len(x), fit.distort, generator=generator)
         random_P = torch.rand(n_pairs, generator=generator, device=x.device)
-        is_plain = (random_P >= DISTORTED_FRACTION).repeat(2).unsqueeze(1)
-        T = torch.where(is_plain, T, distorted)
+        is_distorted = (random_P < DISTORTED_FRACTION).repeat(2).unsqueeze(1)
+        T = torch.where(is_distorted, distorted, T)
     pair_B = torch.arange(n_pairs, device=x.device).repeat(2)
     return _distort_and_turn(x, T, pair_B, n_pairs, fit, generator=generator)
 
@@ -70,6 +71,8 @@ def _distort_and_turn(
 
     ``T`` is changed in place.
     """
+    if fit.distort.is_identity and not (fit.turns or fit.mirrors):
+        return x
 
     def one_per_group(n: int) -> Tensor:
         return torch.randint(n, (n_groups,), generator=generator, device=x.device)[group_B]
@@ -78,5 +81,4 @@ def _distort_and_turn(
         T[:, 0] += 90.0 * one_per_group(4)
     if fit.mirrors:
         T[:, 3] *= 1 - 2 * one_per_group(2)  # a negative width mirrors the drawing
-    is_plain = fit.distort.is_identity and not (fit.turns or fit.mirrors)
-    return x if is_plain else distort(x, T)
+    return distort(x, T)

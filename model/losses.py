@@ -82,9 +82,8 @@ def pair_losses(
 ) -> Iterator[Tensor]:
     """Yield the scalar float32 cross-entropy of each batch of one epoch over the training pairs.
 
-    Every epoch has the same pairs, in another order, unless ``fit.new_pairs`` is true. The two
-    drawings of a pair are distorted independently (Deviation D12: instead of a list of nine copies
-    of each pair, a pair stays undistorted with probability 1/9 each time it is used).
+    Every epoch has the same pairs, in another order, unless ``fit.new_pairs`` is true. The
+    drawings are changed by :func:`model.augmentation.augment_pairs`.
 
     Source: Koch 2015 §3.2 "Loss function", §4.1. Deviation D1: the sign.
     """

@@ -149,6 +149,26 @@ def test_the_plot_shows_the_best_row_of_each_kind() -> None:
     assert names == [*strict, "paper+averaging", "paper+cosine, rate 0.1", "episode"]
 
 
+def test_fits_resume_and_a_longer_row_continues_them(parts: Split, tmp_path: Path) -> None:
+    def row(pairs: float) -> Row:
+        return row_of("paper", paper_flags(n_pairs=64, pairs=pairs, width=0.125))
+
+    folder = tmp_path / "continued"
+    folder.mkdir()
+    fits = Fits(parts, CPU, folder)
+    short = fits.curve(row(64), 1)
+    assert [point["epoch"] for point in short] == [1]
+    continued = fits.curve(row(4 * 64), 1)
+    assert continued == fits.curve(row(4 * 64), 1), "a finished fit is not repeated"
+    assert fits.curve(row(64), 1) == short
+    (tmp_path / "new").mkdir()
+    new = Fits(parts, CPU, tmp_path / "new").curve(row(4 * 64), 1)
+    assert [without_seconds(p) for p in continued[-2:]] == [without_seconds(p) for p in new[-2:]]
+    entry = row_entry(row(4 * 64), {1: new}, CPU)
+    assert (entry["pairs_seen"], entry["n_seeds"]) == (256, 1)
+    assert entry["official_mean"] == new[-1]["official"]
+
+
 def test_the_network_of_a_row_is_stored_in_half_precision(parts: Split, tmp_path: Path) -> None:
     row = row_of("paper", paper_flags(n_pairs=64, pairs=128, width=0.125))
     fits, path = Fits(parts, CPU, tmp_path), tmp_path / "best/network.pt"

@@ -279,10 +279,12 @@ def test_a_plan_follows_the_request(here: Refitted, tmp_path: Path) -> None:
     assert plain.config.fit.mirrors
 
 
-def test_the_papers_recipe_is_not_longer_and_has_no_mirrors() -> None:
+def test_the_papers_recipe_is_not_longer_and_has_mirrors_only_if_asked() -> None:
     settings = StudySettings(recipe="paper", max_epochs=9, space=part_of_paper("lr"))
-    config = refit_config(settings, made_studies.trial("COMPLETE", [0.5]).params)
+    params = made_studies.trial("COMPLETE", [0.5]).params
+    config = refit_config(settings, params)
     assert (config.fit.max_epochs, config.fit.mirrors) == (9, False)
+    assert refit_config(settings, params, mirrors=True).fit.mirrors
 
 
 def test_a_fit_that_diverges_is_an_error(

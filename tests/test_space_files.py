@@ -219,6 +219,11 @@ def test_an_impossible_value_is_refused_before_the_study(
         check_settings(StudySettings(space=space_of(text, tmp_path)))
 
 
+def test_the_papers_recipe_can_have_turns_and_mirrors(tmp_path: Path) -> None:
+    text = "[fit.turns]\nchoices = [false, true]\n[fit.mirrors]\nchoices = [false, true]\n"
+    check_settings(StudySettings(recipe="paper", space=space_of(text, tmp_path)))
+
+
 def test_a_point_is_completed_and_checked(tmp_path: Path) -> None:
     space = space_of(FORM, tmp_path)
     point = space.require_point({"fit.n_characters": 64}, 35, "a.toml")
