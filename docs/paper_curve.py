@@ -37,11 +37,11 @@ def curve_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
         rows: content of ``rows.json``; those of one name are one curve.
     """
     points = pd.DataFrame(
-        {"row": row["name"], **point}
+        {"row": row["name"], "seed": seed, **point}
         for row in rows
-        for curve in row["curves"].values()
+        for seed, curve in row["curves"].items()
         for point in (curve[-1:] if has_cosine(row) else curve)
-    )
+    ).drop_duplicates(["row", "seed", "pairs_seen"])  # a longer row repeats a shorter one
     columns = ["official", "validation"]
     means = points.groupby(["row", "pairs_seen"], sort=False)[columns].mean().reset_index()
     return means.sort_values("pairs_seen", kind="stable")
