@@ -154,6 +154,13 @@ def test_the_documentation_shows_the_reproduced_tables_of_the_paper() -> None:
         assert "\n".join(lines) in DOCS
 
 
+def test_the_documentation_has_the_accuracy_of_the_network_of_pairs_on_mnist() -> None:
+    content = json.loads((PROJECT / "benchmarks/results/mnist_networks.json").read_text())
+    [title] = [name for name in content if name.startswith("MNIST")]
+    [row] = [row for row in content[title] if row["network"] == "results/paper/network.pt"]
+    assert f"{row['accuracy'].replace('%', ' %')} of the [MNIST episodes]" in DOCS
+
+
 def test_the_documentation_shows_the_comparison_of_searches() -> None:
     text = (PROJECT / "docs/search.md").read_text(encoding="utf-8").replace("−0", "-0")
     content = json.loads((PROJECT / "benchmarks/results/search_methods.json").read_text())
